@@ -1,0 +1,293 @@
+"""The arm's side: a pytest process that collects one module once, then forks a trial per request.
+
+Started by ``arms`` as ``python -m pytest_loaderperf.arm DESCRIPTOR``. It depends on its channel
+for everything: when the coordinator is gone the arm ends its trials and itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import socket
+import sys
+import traceback
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from . import data, imports, loaders, machine, process
+from .errors import ArmError, LoaderPerfError, SettingsError
+from .messages import (
+    Begin,
+    Channel,
+    ChannelClosed,
+    Check,
+    Collected,
+    Ended,
+    Finished,
+    Reap,
+    Setup,
+    Started,
+    StartTrial,
+)
+from .output import new_file, tail
+from .perf import Measured
+from .report import explain
+from .settings import CheckSettings, batch_sizes
+from .trial import LoaderPerf
+
+PLUGIN = "loaderperf-arm"  # the name under which the plugin object below is registered
+MARKER = "loaderperf"
+
+
+def main() -> None:
+    """Serve one coordinator until it closes the channel."""
+    os.set_inheritable(int(sys.argv[1]), False)
+    channel = Channel(socket.socket(fileno=int(sys.argv[1])))
+    setup = channel.receive(Setup)
+    if setup.fresh:
+        # It may be frozen when the coordinator dies. An arm that forks is never frozen: it lives
+        # on for a moment, to end its trials.
+        process.die_with_parent()
+    sys.path[:] = setup.sys_path
+    if setup.foreign_root:
+        imports.redirect_editable_finders(setup.foreign_root, setup.tree)
+    try:
+        config = pytest.Config.fromdictargs(setup.options, setup.args)
+        config.pluginmanager.register(Arm(channel, setup), PLUGIN)
+        config.hook.pytest_cmdline_main(config=config)
+    except (Exception, pytest.UsageError) as error:  # noqa: BLE001  (whatever a conftest raises)
+        cause = getattr(error, "cause", error)  # pytest wraps what a conftest raised
+        lines = traceback.format_exception(cause)
+        with contextlib.suppress(ChannelClosed):
+            channel.send(_failed("".join(lines), usage=isinstance(error, pytest.UsageError)))
+
+
+class Arm:
+    """The pytest plugin that takes over the run loop of this process."""
+
+    def __init__(self, channel: Channel, setup: Setup) -> None:
+        self._channel = channel
+        self._setup = setup
+        self._errors: list[str] = []
+        self._usage_error = False
+        self._trials: set[int] = set()
+        self._handle: LoaderPerf | None = None
+        self._reports: list[pytest.TestReport] = []
+
+    def handle(self) -> LoaderPerf:
+        """What the fixture ``loaderperf`` is, inside a trial."""
+        assert self._handle is not None
+        return self._handle
+
+    def data_folder(self, name: str, build: data.Build) -> Path:
+        """What the fixture ``loaderperf_data`` does: both versions share one folder."""
+        path, built = data.folder(Path(self._setup.data_root), name, build)
+        if self._handle is not None:
+            self._handle.built_data |= built
+        return path
+
+    # --- collection
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep what went wrong, for the coordinator to report."""
+        if report.failed:
+            self._errors.append(str(report.longrepr))
+
+    def pytest_exception_interact(self, call: pytest.CallInfo[object]) -> None:
+        """Tell a usage error from a broken module."""
+        if call.excinfo and isinstance(call.excinfo.value, pytest.UsageError):
+            self._usage_error = True
+            self._errors.append(str(call.excinfo.value))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Serve trials instead of running tests."""
+        items = {item.nodeid: item for item in session.items if is_check(item)}
+        self._channel.send(self._collected(list(items.values())))
+        # What is alive now stays: a collection in a trial would write to every object's header
+        # and so copy pages that are shared with this process.
+        gc.collect()
+        gc.freeze()
+        try:
+            self._serve(items)
+        except ChannelClosed:
+            for pid in self._trials:
+                process.end(pid)
+            os._exit(0)
+        return True
+
+    def _collected(self, items: list[pytest.Item]) -> Collected:
+        if self._errors:
+            return _failed(self._errors[-1 if self._usage_error else 0], usage=self._usage_error)
+        try:
+            checks = [_check(item) for item in items]
+        except SettingsError as error:
+            return _failed(str(error), usage=True)
+        return Collected(
+            checks=[vars(check) for check in checks],
+            error="",
+            usage_error=False,
+            versions=machine.versions(),
+            foreign=imports.imported_from(self._setup.foreign_root),
+            shadowed=imports.shadowed(self._setup.tree),
+            fork_hazard=loaders.fork_hazard(),
+        )
+
+    # --- trials
+
+    def _serve(self, items: Mapping[str, pytest.Item]) -> None:
+        while True:
+            message, descriptor = self._channel.receive_with_descriptor()
+            if isinstance(message, StartTrial):
+                self._start(items[message.nodeid], descriptor)
+            elif isinstance(message, Reap):
+                _, status = os.waitpid(message.pid, 0)
+                self._trials.discard(message.pid)
+                self._channel.send(Ended(os.waitstatus_to_exitcode(status)))
+            else:
+                raise ArmError(f"not for an arm: {message}")
+
+    def _start(self, item: pytest.Item, descriptor: int) -> None:
+        log, output = new_file("trial")
+        if self._setup.fresh:
+            self._channel.send(Started(os.getpid(), output))
+            self._run(item, descriptor, log, output)
+        pid = os.fork()
+        if pid == 0:
+            self._channel.close()
+            os.setsid()
+            process.die_with_parent()
+            self._run(item, descriptor, log, output)
+        os.close(descriptor)
+        os.close(log)
+        self._trials.add(pid)
+        self._channel.send(Started(pid, output))
+
+    def _run(self, item: pytest.Item, descriptor: int, log: int, output: str) -> NoReturn:
+        """Be a trial: run the test with pytest's own runner, report, and end the process."""
+        status = 1
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            os.set_inheritable(descriptor, False)
+            channel = Channel(socket.socket(fileno=descriptor))
+            begin = channel.receive(Begin)
+            self._handle = handle = LoaderPerf(channel, begin, self._setup.foreign_root)
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            printed = tail(output)
+            shipped = [_shipped(item, report, printed) for report in self._reports]
+            channel.send(Finished(shipped, handle.asserted, handle.called))
+            status = 0
+        except ChannelClosed:
+            pass
+        except BaseException:  # noqa: BLE001  (the process ends here whatever happened)
+            traceback.print_exc()
+        finally:
+            with contextlib.suppress(Exception):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(status)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the reports of this trial, for the coordinator to log."""
+        # That the test was cut short, which pytest takes for a failure, is none.
+        if self._handle is not None and not (self._handle.unwound and report.when == "call"):
+            self._reports.append(report)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self) -> Generator[None, object, object]:
+        """Fail a test whose verdict fails, if no assertion of its own has failed before."""
+        outcome = yield
+        if self._handle is not None:
+            failure = self._handle.failure()
+            if failure is not None:
+                pytest.fail("\n".join(explain(failure)), pytrace=False)
+        return outcome
+
+    def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> list[str] | None:
+        """Explain a false comparison of a metric."""
+        if isinstance(left, Measured):
+            return left.explain(op, right)
+        if isinstance(right, Measured):
+            return right.explain({">=": "<=", "<=": ">=", ">": "<", "<": ">"}.get(op, op), left)
+        return None
+
+
+def _shipped(item: pytest.Item, report: pytest.TestReport, output: str) -> dict[str, object]:
+    if report.failed and output.strip():
+        report.sections.append(("Captured output", output))
+    hook = item.config.hook
+    shipped: dict[str, object] = hook.pytest_report_to_serializable(
+        config=item.config, report=report
+    )
+    return shipped
+
+
+def is_check(item: pytest.Item) -> bool:
+    """Whether a test is a loader check: it has the marker, or asks for the fixture."""
+    return MARKER in getattr(item, "fixturenames", ()) or bool(item.get_closest_marker(MARKER))
+
+
+def marker_arguments(node: pytest.Item) -> dict[str, object]:
+    """The arguments of all loaderperf markers of a test, the closest one winning."""
+    merged: dict[str, object] = {}
+    for marker in node.iter_markers(MARKER):
+        if marker.args:
+            raise SettingsError(
+                f"loaderperf marker: {marker.args[0]!r} is given without a name; write "
+                "@pytest.mark.loaderperf(batch_sizes=[32, 64])"
+            )
+        merged = {**marker.kwargs, **merged}
+    return merged
+
+
+def _check(item: pytest.Item) -> Check:
+    arguments = marker_arguments(item)
+    batch_sizes(arguments)
+    settings = {name: value for name, value in arguments.items() if name != "batch_sizes"}
+    CheckSettings().with_values(settings, f"{item.nodeid}: loaderperf marker")
+    callspec = getattr(item, "callspec", None)
+    batch_size = callspec.params.get("batch_size") if callspec else None
+    return Check(
+        names=_names(item),
+        location=list(item.location),
+        keywords=sorted(item.keywords),
+        markers=[[m.name, m.args, m.kwargs] for m in item.iter_markers() if _is_json(m)],
+        settings=settings,
+        batch_size=batch_size if isinstance(batch_size, int) else None,
+    )
+
+
+def _names(item: pytest.Item) -> list[str]:
+    """The names of the nodes between the module and a test: a parameter may contain '::'."""
+    chain = item.listchain()
+    below = next(i for i, node in enumerate(chain) if isinstance(node, pytest.File)) + 1
+    return [node.name for node in chain[below:]]
+
+
+def _is_json(marker: pytest.Mark) -> bool:
+    try:
+        json.dumps([marker.args, marker.kwargs])
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _failed(error: str, *, usage: bool) -> Collected:
+    return Collected([], error, usage, {}, [], [], "")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except LoaderPerfError as problem:
+        sys.exit(str(problem))

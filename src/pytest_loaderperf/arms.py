@@ -1,0 +1,398 @@
+"""The coordinator's side of arms and trials: start them, talk to them, end them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from . import process
+from .errors import ArmError
+from .imports import moved
+from .messages import (
+    Channel,
+    ChannelClosed,
+    Collected,
+    End,
+    Ended,
+    Finished,
+    Message,
+    Reap,
+    Setup,
+    Started,
+    StartTrial,
+)
+from .output import new_file, tail
+
+M = TypeVar("M", bound=Message)
+_LOOK_EVERY = 0.5  # seconds between looks at whether a silent process is still alive
+_TEARDOWN_SECONDS = 30.0  # for a test's fixtures, when a trial is asked to end
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of the project: ``root`` is its root folder.
+
+    ``commit`` is empty for the working tree; ``toplevel`` and ``moved_to`` are the checkout and
+    the worktree that stands for it, both empty where nothing is moved.
+    """
+
+    root: Path
+    python: str = sys.executable
+    commit: str = ""
+    toplevel: str = ""
+    moved_to: str = ""
+
+    @property
+    def name(self) -> str:
+        """How the version is called in messages."""
+        return f"commit {self.commit[:12]}" if self.commit else "the working tree"
+
+    def place(self, path: str) -> str:
+        """A path of the working tree as this version has it."""
+        return moved(path, self.toplevel, self.moved_to) if self.moved_to else path
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How the coordinator's own pytest was started: arms are configured alike."""
+
+    root: Path
+    invocation_dir: Path
+    ini_file: Path | None
+    options: Mapping[str, object]
+    sys_path: list[str]
+    data_root: Path
+    scratch: Path  # the folder for temporary files, which the run removes
+    fresh: bool | None  # a fresh process for each trial; None: where a fork is not safe
+
+    def setup(self, version: Version, module: str, *, fresh: bool) -> Setup:
+        """The message that configures the arm of a version for one module."""
+        args = [str(version.root / module), "--rootdir", str(version.root)]
+        if self.ini_file is not None:
+            args += ["-c", version.place(str(self.ini_file))]
+        return Setup(
+            args=args,
+            options={name: _placed(value, version) for name, value in self.options.items()},
+            sys_path=[version.place(path) for path in self.sys_path],
+            tree=str(version.root),
+            data_root=str(self.data_root),
+            foreign_root=version.toplevel,
+            fresh=fresh,
+        )
+
+
+class TrialOver(Exception):  # noqa: N818  (it is no error by itself)
+    """The test ended before the trial had measured: it failed, was skipped, or never called."""
+
+    def __init__(self, finished: Finished, version: Version) -> None:
+        super().__init__("the test ended early")
+        self.finished = finished
+        self.version = version
+
+
+class Trial:
+    """One running trial."""
+
+    def __init__(self, arm: Arm, channel: Channel, started: Started) -> None:
+        self._arm = arm
+        self._channel = channel
+        self.pid = started.pid
+        self._output = Path(started.output)
+        self._ended = False
+
+    def ask(
+        self,
+        message: Message,
+        expected: type[M],
+        *,
+        meanwhile: Callable[[], None] | None = None,
+        every: float = _LOOK_EVERY,
+    ) -> M:
+        """Send a message and wait for its answer, calling ``meanwhile`` every few seconds.
+
+        Raises TrialOver when the test ends instead, ArmError when the process dies.
+        """
+        self.send(message)
+        return self.answer(expected, meanwhile=meanwhile, every=every)
+
+    def send(self, message: Message) -> None:
+        """Send a message; a trial that has ended shows when the answer is awaited."""
+        with contextlib.suppress(ChannelClosed):
+            self._channel.send(message)
+
+    def answer(
+        self,
+        expected: type[M],
+        *,
+        meanwhile: Callable[[], None] | None = None,
+        every: float = _LOOK_EVERY,
+        timeout: float | None = None,
+    ) -> M:
+        """Wait for a message."""
+        limit = None if timeout is None else time.monotonic() + timeout
+        while True:
+            try:
+                message = self._channel.next(every)
+            except ChannelClosed:
+                raise self._died() from None
+            if isinstance(message, expected):
+                return message
+            if isinstance(message, Finished):
+                self._reap()
+                raise TrialOver(message, self._arm.version)
+            if message is not None:
+                raise ArmError(f"expected {expected.__name__}, got {message}")
+            # A worker may hold the channel open after the trial itself has died.
+            if not process.alive(self.pid):
+                raise self._died()
+            if limit is not None and time.monotonic() > limit:
+                raise ArmError(f"no answer within {timeout:.0f} s")
+            if meanwhile is not None:
+                meanwhile()
+
+    def freeze(self) -> None:
+        """Stop the whole trial, workers included."""
+        process.freeze(self.pid)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        process.resume(self.pid)
+
+    def end(self) -> Finished | None:
+        """Have the test unwound and wait for the process to end; None if it had to be killed."""
+        if self._ended:
+            return None
+        self.resume()
+        self.send(End())
+        return self.finished()
+
+    def finished(self) -> Finished | None:
+        """Wait for the end of a test that is on its way there."""
+        finished = None
+        with contextlib.suppress(ArmError):
+            finished = self.answer(Finished, timeout=_TEARDOWN_SECONDS)
+        self._reap()
+        return finished
+
+    def kill(self) -> None:
+        """End the process and all that it started, at once."""
+        if not self._ended:
+            process.end(self.pid)
+            with contextlib.suppress(ProcessLookupError):  # it may not lead its group yet
+                os.kill(self.pid, signal.SIGKILL)
+            self._reap()
+
+    def output(self) -> str:
+        """The last of what the trial printed."""
+        return tail(self._output)
+
+    def discard_output(self) -> None:
+        """Remove the file that took the output."""
+        self._output.unlink(missing_ok=True)
+
+    def _died(self) -> ArmError:
+        status = self._reap()
+        return ArmError(
+            f"a trial of {self._arm.version.name} {_ending(status)}{_shown(self.output())}"
+        )
+
+    def _reap(self) -> int:
+        """Collect the process's exit status, after killing what is left of it and its group."""
+        if self._ended:
+            return 0
+        self._ended = True
+        for _ in range(200):  # its own end comes within milliseconds of its last message
+            if not process.alive(self.pid):
+                break
+            time.sleep(0.005)
+        process.end(self.pid)
+        self._channel.close()
+        return self._arm.reap(self.pid)
+
+
+class Arm:
+    """One arm: a version's pytest process for one module, and the trials it starts."""
+
+    def __init__(self, launch: Launch, version: Version, module: str) -> None:
+        self.version = version
+        self.module = module
+        self._launch = launch
+        self._collected: Collected | None = None
+        self._fresh = bool(launch.fresh)
+        self._used = False
+        self._trials: list[Trial] = []
+        self._start()
+
+    @property
+    def collected(self) -> Collected:
+        """What the arm has collected; waits for it. ArmError where the module does not import."""
+        if self._collected is None:
+            self._collected = self._receive(Collected)
+            hazard = self._collected.fork_hazard
+            fork_refused = self._launch.fresh is None and (hazard or not hasattr(os, "fork"))
+            if (fork_refused or sys.platform == "darwin") and not self._fresh:
+                self._fresh = True
+                self._restart()
+        return self._collected
+
+    def trial(self, nodeid: str) -> Trial:
+        """Start a trial of a check; it waits for Begin."""
+        _ = self.collected
+        if self._fresh and self._used:
+            self._restart()
+        self._used = True
+        channel, theirs = Channel.pair()
+        with theirs:
+            self._channel.send(StartTrial(nodeid), theirs.fileno())
+            started = self._receive(Started)
+        trial = Trial(self, channel, started)
+        self._trials.append(trial)
+        return trial
+
+    @contextlib.contextmanager
+    def trials(self) -> Iterator[None]:
+        """A stretch at whose end, however it ends, no trial of this arm is left."""
+        try:
+            yield
+        finally:
+            for trial in self._trials:
+                trial.kill()
+                trial.discard_output()
+            self._trials.clear()
+
+    def has(self, nodeid: str) -> bool:
+        """Whether the arm has collected this check."""
+        return any(f"{self.module}::{name}" == nodeid for name in self._check_names())
+
+    def _check_names(self) -> Iterator[str]:
+        for check in self.collected.checks:
+            names = check["names"]
+            assert isinstance(names, list)
+            yield "::".join(names)
+
+    @property
+    def memory_root(self) -> int:
+        """The process whose tree shares pages with a trial's: the arm itself."""
+        return self._process.pid
+
+    def reap(self, pid: int) -> int:
+        """The exit status of an ended trial; negative for a signal."""
+        if pid == self._process.pid:
+            return self._process.wait()
+        try:
+            self._channel.send(Reap(pid))
+            return self._receive(Ended).status
+        except ArmError:
+            return 0
+
+    def close(self) -> None:
+        """End the arm and all of its trials."""
+        with self.trials():
+            pass
+        self._channel.close()
+        process.end(self._process.pid)
+        self._process.wait()
+        self._log.unlink(missing_ok=True)
+
+    def _start(self) -> None:
+        self._channel, theirs = Channel.pair()
+        log, name = new_file("arm", self._launch.scratch)
+        self._log = Path(name)
+        directory = Path(self.version.place(str(self._launch.invocation_dir)))
+        # Trials end without Python's cleanup: what they leave in their temporary folder goes
+        # with the run.
+        environment = {**os.environ, "TMPDIR": str(self._launch.scratch)}
+        if path := environment.get("PYTHONPATH"):
+            places = map(self.version.place, path.split(os.pathsep))
+            environment["PYTHONPATH"] = os.pathsep.join(places)
+        with theirs:
+            self._process = subprocess.Popen(
+                [self.version.python, "-m", "pytest_loaderperf.arm", str(theirs.fileno())],
+                cwd=directory if directory.is_dir() else self.version.root,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # Ctrl-C reaches the coordinator alone, which ends arms
+            )
+        os.close(log)
+        self._channel.send(self._launch.setup(self.version, self.module, fresh=self._fresh))
+
+    def _restart(self) -> None:
+        self.close()
+        self._start()
+        self._receive(Collected)
+        self._used = False
+
+    def _receive(self, expected: type[M]) -> M:
+        try:
+            while (message := self._channel.next(_LOOK_EVERY)) is None:
+                if self._process.poll() is not None:
+                    raise ChannelClosed
+        except ChannelClosed:
+            status = self._process.wait()
+            text = f"the process that measures {self.module} in {self.version.name} "
+            raise ArmError(text + f"{_ending(status)}{_shown(tail(self._log))}") from None
+        if not isinstance(message, expected):
+            raise ArmError(f"expected {expected.__name__}, got {message}")
+        return message
+
+
+class Arms:
+    """The arms of a run: one for each version and module, kept for the checks that follow."""
+
+    # An idle arm holds a few hundred megabytes: its imported framework.
+    _AT_MOST = 4
+
+    def __init__(self, launch: Launch) -> None:
+        self._launch = launch
+        self._arms: dict[tuple[Version, str], Arm] = {}
+
+    def get(self, version: Version, module: str) -> Arm:
+        """The arm of a version for a module, started if there is none; does not wait for it."""
+        key = version, module
+        arm = self._arms.pop(key, None) or Arm(self._launch, version, module)
+        self._arms[key] = arm  # the most recently used comes last
+        while len(self._arms) > self._AT_MOST:
+            self._arms.pop(next(iter(self._arms))).close()
+        return arm
+
+    def drop(self, version: Version, module: str) -> None:
+        """End an arm, so that the next one is a fresh process."""
+        arm = self._arms.pop((version, module), None)
+        if arm is not None:
+            arm.close()
+
+    def close(self) -> None:
+        """End all arms."""
+        while self._arms:
+            self._arms.popitem()[1].close()
+
+
+def _placed(value: object, version: Version) -> object:
+    if isinstance(value, str):
+        return version.place(value)
+    if isinstance(value, list):
+        return [_placed(item, version) for item in value]
+    return value
+
+
+def _ending(status: int) -> str:
+    if status >= 0:
+        return f"ended with exit status {status}"
+    with contextlib.suppress(ValueError):
+        return f"was killed by {signal.Signals(-status).name}"
+    return f"was killed by signal {-status}"
+
+
+def _shown(output: str) -> str:
+    return f"; its last output:\n{output}" if output.strip() else ", without any output"

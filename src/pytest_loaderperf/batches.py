@@ -1,0 +1,201 @@
+"""Samples, bytes and signature of any batch, without importing what it is made of.
+
+A leaf is anything with a ``shape``, as numpy arrays, torch and TensorFlow tensors have one; the
+leading dimension of a leaf is the batch. Strings and numbers in a list or tuple are samples.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import LoaderError
+from .model import Workload
+
+SampleCounter = Callable[[Any], int]
+_SCALARS = (str, bytes, int, float, bool, complex)
+
+
+def count_samples(batch: object) -> int:
+    """How many samples a batch holds; LoaderError where its parts disagree or cannot tell."""
+    counts = dict(_counts(batch, "batch"))
+    if not counts:
+        raise LoaderError(
+            f"cannot count the samples of a batch of type {_name(batch)}: nothing in it has a "
+            "leading dimension. Say how: loaderperf(loader, samples=lambda batch: ...)"
+        )
+    if len(set(counts.values())) > 1:
+        parts = ", ".join(f"{place} has {count}" for place, count in list(counts.items())[:4])
+        raise LoaderError(
+            f"cannot count the samples of a batch, its parts disagree: {parts}. "
+            "Say how: loaderperf(loader, samples=lambda batch: ...)"
+        )
+    return next(iter(counts.values()))
+
+
+def fast_counter(batch: object) -> SampleCounter:
+    """A counter for batches like this one, quick enough to run inside a timed loop.
+
+    It looks at one leaf only: that all of them agree was checked on this first batch.
+    """
+    samples = count_samples(batch)
+    steps = list(_path_to_leaf(batch))
+
+    def count(batch: Any) -> int:
+        for step in steps:
+            batch = batch[step]
+        return len(batch)
+
+    try:
+        return count if count(batch) == samples else count_samples
+    except (TypeError, KeyError, IndexError):
+        return count_samples
+
+
+def _path_to_leaf(batch: Any) -> Iterator[Any]:
+    """The keys and indices that lead to the first part that tells a number of samples."""
+    while isinstance(batch, Mapping) or (
+        isinstance(batch, list | tuple) and not _holds_samples(batch)
+    ):
+        parts = batch.items() if isinstance(batch, Mapping) else enumerate(batch)
+        step = next(key for key, part in parts if any(_counts(part, "")))
+        yield step
+        batch = batch[step]
+
+
+@dataclass(frozen=True)
+class Example:
+    """What is kept of a batch that was looked at; sizes in bytes."""
+
+    signature: str
+    size: int
+    samples: int
+
+
+def example(batch: object, count: SampleCounter = count_samples) -> Example:
+    """Look at a batch."""
+    return Example(signature(batch), sum(_sizes(batch)), count(batch))
+
+
+def workload(examples: Sequence[Example], samples_per_epoch: int | None) -> Workload:
+    """The workload that some batches are examples of."""
+    size = sum(each.size for each in examples)
+    samples = sum(each.samples for each in examples)
+    merged = _merge([each.signature for each in examples])
+    return Workload(merged, round(size / samples, 1), samples_per_epoch)
+
+
+def signature(batch: object) -> str:
+    """Types, nesting and shapes of a batch: ``tuple[float32[*,3,256,256], int64[*]]``."""
+    if _is_leaf(batch):
+        dims = ["*", *(_dim(d) for d in list(batch.shape)[1:])]  # type: ignore[attr-defined]
+        return f"{_dtype(batch)}[{','.join(dims)}]"
+    if isinstance(batch, Mapping):
+        return f"dict[{', '.join(f'{key}: {signature(batch[key])}' for key in batch)}]"
+    if isinstance(batch, list | tuple):
+        if _holds_samples(batch):
+            return f"{_name(batch)}[{signature(batch[0]) if len(batch) else ''}, ...]"
+        return f"{_name(batch)}[{', '.join(signature(part) for part in batch)}]"
+    if dataclasses.is_dataclass(batch):
+        fields = ((f.name, getattr(batch, f.name)) for f in dataclasses.fields(batch))
+        return f"{_name(batch)}[{', '.join(f'{n}: {signature(part)}' for n, part in fields)}]"
+    return _name(batch)
+
+
+def _merge(signatures: list[str]) -> str:
+    """One signature for several batches: where a dimension differs, it varies."""
+    if len(set(signatures)) == 1:
+        return signatures[0]
+    columns = [_tokens(one) for one in signatures]
+    if len({len(column) for column in columns}) > 1:
+        return " | ".join(sorted(set(signatures)))
+    return "".join(
+        parts[0] if len(set(parts)) == 1 else "*" if all(map(_is_dim, parts)) else "|".join(parts)
+        for parts in zip(*columns, strict=True)
+    )
+
+
+def _tokens(text: str) -> list[str]:
+    tokens = [""]
+    for char in text:
+        if char in "[], ":
+            tokens += [char, ""]
+        else:
+            tokens[-1] += char
+    return tokens
+
+
+def _is_dim(part: str) -> bool:
+    return part.isdigit() or part == "*"
+
+
+def _counts(batch: object, place: str) -> Iterator[tuple[str, int]]:
+    """Every part of a batch that tells a number of samples, with its place."""
+    if _is_leaf(batch):
+        yield place, int(batch.shape[0])  # type: ignore[attr-defined]
+    elif isinstance(batch, Mapping):
+        for key, part in batch.items():
+            yield from _counts(part, f"{place}[{key!r}]")
+    elif isinstance(batch, list | tuple):
+        if _holds_samples(batch):
+            yield place, len(batch)
+        else:
+            for index, part in enumerate(batch):
+                yield from _counts(part, f"{place}[{index}]")
+    elif dataclasses.is_dataclass(batch):
+        for each in dataclasses.fields(batch):
+            yield from _counts(getattr(batch, each.name), f"{place}.{each.name}")
+
+
+def _sizes(batch: object) -> Iterator[int]:
+    """The bytes of every leaf of a batch."""
+    if _is_leaf(batch):
+        size = getattr(batch, "nbytes", None)
+        if size is None:  # TensorFlow tensors have no nbytes
+            count = 1
+            for dim in batch.shape:  # type: ignore[attr-defined]
+                count *= int(dim or 0)
+            size = count * getattr(batch.dtype, "size", 0)  # type: ignore[attr-defined]
+        yield int(size)
+    elif isinstance(batch, Mapping):
+        for part in batch.values():
+            yield from _sizes(part)
+    elif isinstance(batch, list | tuple):
+        for part in batch:
+            yield from _sizes(part)
+    elif dataclasses.is_dataclass(batch):
+        for each in dataclasses.fields(batch):
+            yield from _sizes(getattr(batch, each.name))
+    elif isinstance(batch, str | bytes):
+        yield len(batch)
+    elif isinstance(batch, int | float | complex):
+        yield 8
+
+
+def _is_leaf(batch: object) -> bool:
+    shape = getattr(batch, "shape", None)
+    try:
+        return shape is not None and len(shape) > 0
+    except (TypeError, ValueError):  # a TensorFlow shape of unknown rank has no length
+        return False
+
+
+def _holds_samples(batch: list[Any] | tuple[Any, ...]) -> bool:
+    """Whether a list is a batch of samples (scalars, records) rather than the parts of one."""
+    return not batch or all(isinstance(part, (*_SCALARS, Mapping)) for part in batch)
+
+
+def _dim(dim: object) -> str:
+    return "*" if dim is None else str(dim)
+
+
+def _dtype(leaf: Any) -> str:
+    dtype = getattr(leaf, "dtype", None)
+    name = getattr(dtype, "name", None) or str(dtype)
+    return name.removeprefix("torch.")
+
+
+def _name(value: object) -> str:
+    return type(value).__name__

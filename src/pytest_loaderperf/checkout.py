@@ -1,0 +1,282 @@
+"""The accepted commit of a check, and a temporary worktree of it, by way of git.
+
+Only commands made for programs are read (``rev-parse``, ``rev-list``, ``cat-file``), whose output
+no setting of the user changes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from . import baselines
+from .baselines import Entry
+from .errors import CheckoutError, StoreError
+
+# A git hook runs with these set, and they would lead every command here to the hook's repository,
+# index and folder (`git rev-parse --local-env-vars`, less those that carry configuration). The
+# last three contradict GIT_LITERAL_PATHSPECS.
+_REMOVED = {
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_ICASE_PATHSPECS",
+    "GIT_NOGLOB_PATHSPECS",
+}
+_ADDED = {
+    "LC_ALL": "C",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_LFS_SKIP_SMUDGE": "1",
+}
+_NO_HOOKS = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
+_DEEPEN = "if the clone is shallow, run `git fetch --unshallow`; in CI set `fetch-depth: 0`"
+
+_Read = Callable[[str], bytes | None]  # the content of an object, None if there is none
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A git checkout: its top folder, and the POSIX path of the project root below that.
+
+    ``prefix`` is empty where the project root is the top folder.
+    """
+
+    toplevel: Path
+    prefix: str
+
+    @classmethod
+    def find(cls, root: Path) -> Repository | None:
+        """Find the checkout that a project root lies in; None without one, or without git.
+
+        Raises CheckoutError, in git's own words, if git refuses the repository.
+        """
+        if shutil.which("git") is None:
+            return None
+        found = _git(root, "rev-parse", "--show-toplevel")
+        words = _words(found)
+        if "not a git repository (or any" in words or "must be run in a work tree" in words:
+            return None
+        if found.returncode:
+            raise CheckoutError(f"git cannot read the repository of {root}: {words}")
+        toplevel = os.fsdecode(found.stdout.removesuffix(b"\n"))
+        prefix = os.path.relpath(os.path.realpath(root), os.path.realpath(toplevel))
+        if prefix.split("/")[0] == "..":  # the repository tracks another folder: core.worktree
+            return None
+        return cls(Path(toplevel), "" if prefix == "." else prefix)
+
+    def resolve(self, ref: str) -> str:
+        """Return the full hash of the commit that a branch, tag or any other revision names.
+
+        Raises CheckoutError if it names no commit of this clone.
+        """
+        if not ref.startswith("-") and "\0" not in ref:
+            found = _git(self.toplevel, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+            if found.returncode == 0:
+                return found.stdout.decode().strip()
+        raise CheckoutError(
+            f"{ref!r} names no commit of this clone; check the name, or fetch it "
+            f"(`git fetch origin {ref}`); {_DEEPEN}"
+        )
+
+    def accepted_commit(self, path: Path, key: str) -> str | None:
+        """Find the commit that last gave a check its present entry in a file of the store.
+
+        That is the newest one that has the entry while none of its parents has; other entries and
+        the formatting do not count. None if the entry is not committed as it stands.
+
+        Raises CheckoutError if the clone is too shallow to tell, and StoreError if the file as it
+        stands is damaged.
+        """
+        current = baselines.load(path).get(key)
+        if current is None:
+            return None
+        name = os.path.relpath(os.path.realpath(path), os.path.realpath(self.toplevel))
+        if name.startswith("../") or "\n" in name:
+            raise CheckoutError(f"{name!r} must be a file of the checkout, without a line break")
+        with _objects(self.toplevel) as read:
+            history = _History(read, name, key)
+            if history.entry("HEAD") != current:
+                return None
+            # Without --full-history, git would follow only one side of a merge. The walk is read
+            # while it goes on, and ended early: in a large repository all of it takes seconds.
+            walk = ("rev-list", "--full-history", "HEAD", "--", name)
+            with _running(self.toplevel, *walk) as process:
+                for line in cast(IO[bytes], process.stdout):
+                    commit = line.decode().strip()
+                    if history.entry(commit) != current:
+                        continue
+                    parents = history.parents(commit)
+                    if all(history.entry(parent) != current for parent in parents):
+                        if all(map(history.has, parents)):
+                            return commit
+                        break  # the clone ends here, and the entry may be older
+        raise CheckoutError(f"the commit that accepted {key!r} is not in this clone; {_DEEPEN}")
+
+    def worktree(self, commit: str, parent: Path) -> Path:
+        """Check out a commit (a full hash) below a folder, and return the project root inside.
+
+        No hook runs, large files (LFS) stay pointers, submodules stay empty. Each worktree is to
+        be ended by ``remove_worktree``, also after a KeyboardInterrupt.
+
+        Raises CheckoutError if the commit is missing or has no such project root, or git fails.
+        """
+        if _git(self.toplevel, "cat-file", "-e", f"{commit}^{{commit}}").returncode:
+            raise CheckoutError(f"commit {commit} is not in this clone; {_DEEPEN}")
+        top = Path(os.path.realpath(parent)) / commit[:12]
+        add = ("worktree", "add", "--detach", "--force", "--", os.fspath(top), commit)
+        root = top / self.prefix
+        if os.path.lexists(top):  # perhaps in use: not to be cleaned up below
+            raise CheckoutError(f"commit {commit[:12]} cannot be checked out: {top} exists")
+        try:
+            added = _git(self.toplevel, *_NO_HOOKS, *add)
+            if added.returncode:
+                raise CheckoutError(f"commit {commit[:12]} cannot be checked out: {_words(added)}")
+            if not root.is_dir():
+                raise CheckoutError(f"commit {commit[:12]} has no folder {self.prefix!r}")
+        except BaseException:
+            with contextlib.suppress(CheckoutError):
+                self.remove_worktree(root)
+            raise
+        return root
+
+    def remove_worktree(self, root: Path) -> None:
+        """Remove what ``worktree`` returned, whatever was changed in it or is left of it.
+
+        A KeyboardInterrupt in here does not stop the removal, only the waiting for it.
+        Raises CheckoutError, in git's own words, if git cannot.
+        """
+        top = os.fspath(root)
+        if self.prefix:
+            top = top.removesuffix(f"/{self.prefix}")
+        # Twice --force: also one that is locked, as an interrupted `worktree add` leaves it.
+        remove = ("worktree", "remove", "--force", "--force", "--", top)
+        removed = _git(self.toplevel, *remove, stoppable=False)
+        if "validation failed" in _words(removed):  # ours, but its .git file is gone or damaged
+            shutil.rmtree(top, ignore_errors=True)
+            removed = _git(self.toplevel, *remove, stoppable=False)
+        if removed.returncode and "is not a working tree" not in _words(removed):
+            raise CheckoutError(f"{top} cannot be removed: {_words(removed)}")
+
+
+@dataclass(frozen=True)
+class _History:
+    """The versions of one entry, by commit."""
+
+    read: _Read
+    path: str
+    key: str
+
+    def entry(self, commit: str) -> Entry | None:
+        """Return the entry in a commit; None without one, or if the file there is damaged."""
+        content = self.read(f"{commit}:{self.path}")
+        try:
+            return baselines.parse(content or b"", commit).get(self.key)
+        except StoreError:
+            return None
+
+    def parents(self, commit: str) -> list[str]:
+        """Return the parents that a commit names, whether or not a shallow clone has them."""
+        header = (self.read(commit) or b"").partition(b"\n\n")[0]
+        lines = header.decode(errors="replace").split("\n")
+        return [line.removeprefix("parent ") for line in lines if line.startswith("parent ")]
+
+    def has(self, commit: str) -> bool:
+        """Return whether the clone has a commit."""
+        return self.read(commit) is not None
+
+
+def _git(
+    folder: Path, *arguments: str, stoppable: bool = True
+) -> subprocess.CompletedProcess[bytes]:
+    """Run git to its end, in a session of its own: a Ctrl-C reaches only the tests."""
+    with subprocess.Popen(
+        _command(folder, arguments),
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        try:
+            output, errors = process.communicate()
+        except BaseException:
+            if stoppable:  # with what it has started: a checkout would go on writing
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+@contextlib.contextmanager
+def _objects(folder: Path) -> Iterator[_Read]:
+    """Start one git for any number of objects; yields a function that reads one by its name."""
+    with (
+        tempfile.TemporaryFile() as errors,  # not a pipe, which could be full while unread
+        _running(folder, "cat-file", "--batch", stderr=errors) as process,
+    ):
+        requests, answers = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
+
+        def read(name: str) -> bytes | None:
+            with contextlib.suppress(BrokenPipeError):  # there will be no answer then
+                os.write(requests.fileno(), os.fsencode(name) + b"\n")
+            answer = answers.readline()
+            if not answer:
+                errors.seek(0)
+                words = errors.read().decode(errors="replace").strip()
+                raise CheckoutError(f"git cannot read {name}: {words}; {_DEEPEN}")
+            size = answer.split()[-1]  # of "<hash> <type> <size>"; otherwise "<name> missing"
+            return answers.read(int(size) + 1)[:-1] if size.isdigit() else None
+
+        yield read
+
+
+@contextlib.contextmanager
+def _running(
+    folder: Path, *arguments: str, stderr: IO[bytes] | int = subprocess.DEVNULL
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a git to talk with, and end it on leaving, finished or not."""
+    with subprocess.Popen(
+        _command(folder, arguments),
+        env=_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _command(folder: Path, arguments: tuple[str, ...]) -> list[str]:
+    return ["git", "-C", os.fspath(folder), *arguments]
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in _REMOVED}
+    return kept | _ADDED
+
+
+def _words(finished: subprocess.CompletedProcess[bytes]) -> str:
+    return finished.stderr.decode(errors="replace").strip()

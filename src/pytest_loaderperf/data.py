@@ -1,0 +1,73 @@
+"""Folders of test data that are built once and reused: ``loaderperf_data``."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import inspect
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from .errors import SettingsError
+
+Build = Callable[[Path], object]
+
+
+def root(project: Path) -> Path:
+    """Where a project's data folders lie."""
+    return project / ".loaderperf" / "data"
+
+
+def folder(root: Path, name: str, build: Build) -> tuple[Path, bool]:
+    """The data folder of this name below ``root``, and whether it had to be built now.
+
+    ``build(path)`` fills an empty folder, which appears under its name only when ``build`` has
+    returned. Another text of ``build`` makes another folder, so that two versions of a test that
+    need different data never share it.
+    """
+    if not re.fullmatch(r"[\w.-]+", name) or name.startswith("."):
+        raise SettingsError(f"loaderperf_data({name!r}): a name is letters, digits, '_', '-', '.'")
+    target = root / f"{name}-{_digest(build)}"
+    if target.is_dir():
+        return target, False
+    root.mkdir(parents=True, exist_ok=True)
+    # As pytest does for its cache: nobody wants generated data in a commit.
+    (root / ".gitignore").write_text("*\n")
+    with _lock(root / f"{name}.lock"):
+        if target.is_dir():  # another process has built it while this one waited
+            return target, False
+        unfinished = Path(tempfile.mkdtemp(prefix=f"{name}-", suffix=".tmp", dir=root))
+        try:
+            build(unfinished)
+            unfinished.chmod(0o755)  # mkdtemp makes it private
+            unfinished.rename(target)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    return target, True
+
+
+def _digest(build: Build) -> str:
+    try:
+        text = inspect.getsource(build)
+    except (OSError, TypeError):  # a partial, or a function without a file: its name must do
+        text = getattr(build, "__qualname__", "")
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    try:
+        import fcntl  # noqa: PLC0415
+    except ImportError:  # no such lock on this system; the rename stays atomic
+        yield
+        return
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,128 @@
+"""When is a difference proven? The group-sequential test on pairs, as pure functions.
+
+Every pair of trials gives one number, ``d = log(cost of the candidate / cost of the baseline)``,
+where cost is what should be low (seconds per sample, bytes): d > 0 is a loss. Slices inside a
+pair share the luck of their two processes, so the pair is the unit, never the slice. After each
+of a few looks a one-sided t test asks two questions:
+
+- regressed: is "the loss is at most a fifth of the tolerance" refuted, at ``alpha / looks``, and
+  is the estimate at least half of the tolerance?
+- unchanged: is "the loss is at least the tolerance" refuted, at ``beta / looks``?
+
+Dividing the error by the number of looks (Bonferroni) keeps both rates for the whole sequence,
+however the looks depend on one another. A loss between a fifth of the tolerance and the tolerance
+may end as either. The method and the figures behind its constants: docs/verdicts.md.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .model import Better, Verdict
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The numbers of the test."""
+
+    looks: tuple[int, ...] = (4, 6, 8, 10, 12, 16, 20, 24)
+    alpha: float = 0.001  # chance of calling a loss of a fifth of the tolerance a regression
+    beta: float = 0.01  # chance of calling a loss of the whole tolerance unchanged
+    # The standard deviation of a pair is taken to be at least this: four pairs that agree by
+    # luck prove nothing.
+    floor: float = 0.005
+
+    @property
+    def pairs_at_most(self) -> int:
+        """The number of pairs after which there is no further look."""
+        return self.looks[-1]
+
+    def is_look(self, pairs: int) -> bool:
+        """Whether the test is made after this many pairs."""
+        return pairs in self.looks
+
+    @classmethod
+    def for_metrics(cls, judged: int) -> Rule:
+        """The rule for a run that judges so many metrics: one false alarm in 100 runs at most."""
+        return cls(alpha=min(0.001, 0.01 / max(judged, 1)))
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What some pairs say; ``verdict`` is None while more pairs are needed.
+
+    ``loss`` is the estimate of d, ``low`` and ``high`` bound it with 95 % confidence, and
+    ``detectable`` is the smallest d that would have been called a regression in 99 of 100 runs
+    with as much noise as this one.
+    """
+
+    verdict: Verdict | None
+    loss: float
+    low: float
+    high: float
+    detectable: float
+
+
+def log_loss(fraction: float, better: Better) -> float:
+    """The d of a given loss: 10 % less throughput costs log(1/0.9), 10 % more memory log(1.1)."""
+    return -math.log1p(-fraction) if better == "higher" else math.log1p(fraction)
+
+
+def log_cost(candidate: float, baseline: float, better: Better) -> float:
+    """The d of one pair of values."""
+    ratio = math.log(candidate / baseline)
+    return -ratio if better == "higher" else ratio
+
+
+def ratio_of(loss: float, better: Better) -> float:
+    """The ratio candidate / baseline that a d stands for."""
+    return math.exp(-loss if better == "higher" else loss)
+
+
+def decide(
+    losses: Sequence[float],
+    tolerance: float,
+    better: Better,
+    rule: Rule,
+    *,
+    extra_variance: float = 0.0,
+) -> Decision:
+    """Judge the d of all pairs so far against a tolerance (a fraction).
+
+    ``extra_variance`` is added to the variance of the mean: what a comparison with stored numbers
+    does not know about the day and the machine. With fewer than two pairs nothing is known.
+    """
+    pairs = len(losses)
+    if pairs < 2:
+        loss = losses[0] if losses else 0.0
+        return Decision(None, loss, -math.inf, math.inf, math.inf)
+
+    mean = statistics.fmean(losses)
+    sampling = max(statistics.stdev(losses), rule.floor) ** 2 / pairs
+    error = math.sqrt(sampling + extra_variance)
+    # Welch and Satterthwaite: a variance that is given, not estimated, has all freedom.
+    freedom = (pairs - 1) * ((sampling + extra_variance) / sampling) ** 2
+    prove_loss = _quantile(1 - rule.alpha / len(rule.looks), freedom) * error
+    prove_none = _quantile(1 - rule.beta / len(rule.looks), freedom) * error
+    half_width = _quantile(0.975, freedom) * error
+
+    slight, half, whole = (log_loss(tolerance * share, better) for share in (0.2, 0.5, 1.0))
+    verdict = None
+    if mean - prove_loss > slight and mean >= half:
+        verdict = Verdict.REGRESSED
+    elif mean + prove_none < whole:
+        gained = mean + prove_loss < -slight and mean <= -half
+        verdict = Verdict.IMPROVED if gained else Verdict.UNCHANGED
+    power = _quantile(0.99, freedom) * error
+    detectable = max(slight + prove_loss, half) + power
+    return Decision(verdict, mean, mean - half_width, mean + half_width, detectable)
+
+
+def _quantile(probability: float, freedom: float) -> float:
+    """The quantile of Student's t distribution."""
+    from scipy.special import stdtrit  # noqa: PLC0415  (here: plain `pytest` imports no scipy)
+
+    return float(stdtrit(freedom, probability))

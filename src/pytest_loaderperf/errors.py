@@ -1,0 +1,29 @@
+"""What can go wrong, one class per place where it is noticed."""
+
+
+class LoaderPerfError(Exception):
+    """Base of all errors of this package; the message says what to do."""
+
+
+class SettingsError(LoaderPerfError):
+    """A setting that cannot be understood: a usage error, found at collection."""
+
+
+class StoreError(LoaderPerfError):
+    """A file of baselines that is damaged, newer than this version, or cannot be read."""
+
+
+class CheckoutError(LoaderPerfError):
+    """The commit to compare with cannot be found or checked out."""
+
+
+class ArmError(LoaderPerfError):
+    """A process that measures could not start, could not collect, or died."""
+
+
+class LoaderError(LoaderPerfError):
+    """The loader cannot be measured: not iterable, empty, spent, samples not countable."""
+
+
+class InconclusiveWarning(UserWarning):
+    """A check passed without proof: the machine was too noisy for the pairs there was time for."""

@@ -1,0 +1,116 @@
+"""From measured values to comparisons: pure, one function for each way to compare."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from .baselines import Stored
+from .decision import Rule, decide, log_cost, ratio_of
+from .model import Comparison, Metric, Tolerance, Verdict
+
+# Peaks below this are noise of the allocator; their logarithms would differ wildly.
+_SMALLEST = {"bytes": float(2**20)}
+
+
+def compare(
+    metric: Metric,
+    candidate: Sequence[float],
+    baseline: Sequence[float],
+    tolerance: Tolerance,
+    rule: Rule,
+    *,
+    judged: bool,
+    source: str,
+    extra_variance: float = 0.0,
+) -> Comparison:
+    """Judge pairs of values; the verdict is ``inconclusive`` while they do not decide."""
+    smallest = _SMALLEST.get(metric.unit, 0.0)
+    losses = [
+        log_cost(max(c, smallest), max(b, smallest), metric.better)
+        for c, b in zip(candidate, baseline, strict=True)
+    ]
+    base = typical(baseline)
+    allowed = tolerance.relative_to(base)
+    decision = decide(losses, allowed, metric.better, rule, extra_variance=extra_variance)
+    bounds = sorted(ratio_of(loss, metric.better) for loss in (decision.low, decision.high))
+    return Comparison(
+        metric.name,
+        typical(candidate),
+        judged,
+        decision.verdict or Verdict.INCONCLUSIVE,
+        base,
+        ratio_of(decision.loss, metric.better),
+        (bounds[0], bounds[1]),
+        allowed,
+        metric.loss(ratio_of(decision.detectable, metric.better)),
+        len(losses),
+        source,
+    )
+
+
+def compare_stored(
+    metric: Metric,
+    values: Sequence[float],
+    stored: Stored | None,
+    tolerance: Tolerance,
+    rule: Rule,
+    *,
+    judged: bool,
+    drift: float,
+) -> Comparison:
+    """Judge values against a stored number, of which the spread and the drift are known."""
+    if stored is None:
+        return unjudged(metric.name, typical(values), Verdict.NO_BASELINE, judged=judged)
+    return compare(
+        metric,
+        values,
+        [stored.value] * len(values),
+        tolerance,
+        rule,
+        judged=judged,
+        source="stored numbers",
+        extra_variance=stored.spread**2 + drift**2,
+    )
+
+
+def glance(metric: Metric, value: float, stored: Stored, tolerance: Tolerance) -> Comparison | None:
+    """Compare one repeatable value with a stored one; None where that does not settle it.
+
+    Only for peak memory, which does not depend on how busy the machine is.
+    """
+    allowed = tolerance.relative_to(stored.value)
+    ratio = value / stored.value if stored.value else 1.0
+    loss = metric.loss(ratio)
+    if loss > allowed / 2:
+        return None
+    verdict = Verdict.IMPROVED if loss < -allowed else Verdict.UNCHANGED
+    return Comparison(
+        metric.name, value, judged=True, verdict=verdict, baseline=stored.value, ratio=ratio,
+        interval=None, tolerance=allowed, source="stored numbers",
+    )  # fmt: skip
+
+
+def unjudged(name: str, value: float, verdict: Verdict, *, judged: bool) -> Comparison:
+    """A value that was compared with nothing."""
+    return Comparison(name, value, judged, verdict)
+
+
+def settled(comparisons: Mapping[str, Comparison]) -> bool:
+    """Whether every judged metric has a verdict."""
+    return all(c.verdict is not Verdict.INCONCLUSIVE for c in comparisons.values() if c.judged)
+
+
+def spread(values: Sequence[float]) -> float:
+    """The standard deviation of the logarithm of some values; 0 for a single one."""
+    positive = [max(value, 1e-12) for value in values]
+    if len(positive) < 2:
+        return 0.0
+    from math import log  # noqa: PLC0415
+
+    return statistics.stdev(log(value) for value in positive)
+
+
+def typical(values: Sequence[float]) -> float:
+    """The geometric mean: the ratio of two of them is the mean ratio of their pairs."""
+    return statistics.geometric_mean(values) if min(values) > 0 else statistics.fmean(values)

@@ -1,0 +1,110 @@
+"""All that is known about single kinds of loader; nothing here imports one.
+
+A kind is found through ``sys.modules``: a loader of a framework can only exist where its test
+has imported that framework.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import LoaderError
+
+
+@dataclass(frozen=True)
+class Loader:
+    """A loader with what it tells about itself.
+
+    ``prefetch`` is how many batches each worker (or, without workers, the loader) may have ready
+    in advance; ``epoch_batches`` and ``samples_per_epoch`` are None where unknown or endless.
+    """
+
+    kind: str
+    start: Callable[[], Iterator[Any]]
+    workers: int = 0
+    prefetch: int = 0
+    epoch_batches: int | None = None
+    samples_per_epoch: int | None = None
+
+
+def describe(loader: object) -> Loader:
+    """Recognise a loader; LoaderError where it cannot be iterated."""
+    for module, name, adapter in _KINDS:
+        kind = getattr(sys.modules.get(module), name, None)
+        if kind is not None and isinstance(loader, kind):
+            return adapter(loader)
+    if isinstance(loader, Iterable):
+        return Loader("iterable", lambda: iter(loader), epoch_batches=_length(loader))
+    if callable(loader):
+        return Loader("factory", lambda: iter(_made_by(loader)))
+    raise LoaderError(
+        f"loaderperf() got a {type(loader).__name__}, which cannot be iterated. Pass a loader, "
+        "or a callable without arguments that makes one"
+    )
+
+
+def fork_hazard() -> str:
+    """Why this process, which has imported its tests, cannot be forked safely; "" if it can.
+
+    A forked process has one thread: locks that others held stay locked for ever.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        return "CUDA is in use"
+    context = sys.modules.get("tensorflow.python.eager.context")
+    if context is not None and context.context_safe() is not None and _tf_in_use(context):
+        return "TensorFlow has run an operation"
+    bridge = sys.modules.get("jax._src.xla_bridge")
+    if bridge is not None and getattr(bridge, "_backends", None):
+        return "JAX has started a backend"
+    return ""
+
+
+def _torch(loader: Any) -> Loader:
+    workers = int(loader.num_workers)
+    samples = _length(getattr(loader, "sampler", None)) if loader.batch_size else None
+    batches = _length(loader)
+    if samples is not None and batches is not None and loader.drop_last:
+        samples = batches * loader.batch_size
+    prefetch = int(loader.prefetch_factor or 2) if workers else 0
+    return Loader("torch DataLoader", lambda: iter(loader), workers, prefetch, batches, samples)
+
+
+def _tf_data(loader: Any) -> Loader:
+    # Negative cardinalities stand for "infinite" and "unknown". How much a pipeline prefetches
+    # cannot be asked for; AUTOTUNE settles on a few batches.
+    batches = int(loader.cardinality())
+    return Loader(
+        "tf.data", lambda: iter(loader), prefetch=8, epoch_batches=batches if batches >= 0 else None
+    )
+
+
+_KINDS: tuple[tuple[str, str, Callable[[Any], Loader]], ...] = (
+    ("torch.utils.data", "DataLoader", _torch),
+    ("tensorflow.python.data.ops.dataset_ops", "DatasetV2", _tf_data),
+)
+
+
+def _length(sized: Any) -> int | None:
+    """``len()``, where there is one: iterable datasets have the method but raise."""
+    try:
+        return len(sized)
+    except (TypeError, NotImplementedError):
+        return None
+
+
+def _made_by(factory: Callable[[], Any]) -> Any:
+    made = factory()
+    if not isinstance(made, Iterable):
+        raise LoaderError(
+            f"the callable given to loaderperf() made a {type(made).__name__}, which cannot be "
+            "iterated"
+        )
+    return made
+
+
+def _tf_in_use(context: Any) -> bool:
+    return bool(getattr(context.context_safe(), "_initialized", False))

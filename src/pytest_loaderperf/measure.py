@@ -1,0 +1,208 @@
+"""What a coordinator measures with trials: peak memory, a single trial, a pair of trials."""
+
+from __future__ import annotations
+
+import random
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from .arms import Arm, Trial
+from .errors import LoaderError
+from .memory import PeakMemory
+from .messages import Begin, Handed, Open, Opened, Probe, Run, Slice
+from .model import Workload
+from .pacing import Plan, plan, warmup_batches
+
+_A = TypeVar("_A", Handed, Opened, Slice)
+
+TIMED = ("throughput", "first_batch", "cpu_time")  # the metrics that a timing trial gives
+
+_SAMPLE_SECONDS = 0.03  # between looks at memory; a look takes 20-30 ms when there are workers
+_SURVEY_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a memory trial tells: how big the loader is, and how to pace its timing trials.
+
+    ``values`` are those of the timed metrics, slowed down by the looks at memory.
+    """
+
+    loader: Handed
+    workload: Workload
+    peak_memory: float  # bytes
+    values: dict[str, float]
+    batches: int  # taken in the steady state
+    plan: Plan
+    asserted: tuple[str, ...]  # metrics that the test compares with a baseline
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What a timing trial measured: a value for each timed metric."""
+
+    values: dict[str, float]
+    workload: Workload
+
+
+def survey(arm: Arm, nodeid: str, like: Survey | None = None) -> Survey:
+    """Measure peak memory in a trial of its own; learn from it how to time this loader.
+
+    With ``like`` the trial takes as many batches as that one did, so that the two compare.
+    """
+    with arm.trials():
+        result = _survey(arm, nodeid, like)
+    if result.loader.built_data:
+        # A trial that has built test data has spent memory on that: its peak says nothing.
+        with arm.trials():
+            result = _survey(arm, nodeid, like)
+    return result
+
+
+def time_alone(arm: Arm, nodeid: str, pace: Plan) -> Timing:
+    """Time one trial."""
+    with arm.trials():
+        timed = _TimedTrial(arm, nodeid, pace)
+        for _ in range(pace.slices):
+            timed.slice()
+        timed.end()
+    return timed.result()
+
+
+def time_pair(
+    candidate: Arm, baseline: Arm, nodeid: str, pace: Plan, *, candidate_first: bool
+) -> tuple[Timing, Timing]:
+    """Time one trial of each arm, alive together, in alternating slices: a pair.
+
+    Whoever is not being timed is frozen. Slices run ABBA BAAB ..., so that a drift of the machine
+    hits both alike.
+    """
+    arms = (candidate, baseline) if candidate_first else (baseline, candidate)
+    with candidate.trials(), baseline.trials():
+        trials = []
+        for arm in arms:
+            trials.append(_TimedTrial(arm, nodeid, pace))
+            trials[-1].freeze()
+        first, second = random.sample(trials, 2)
+        for block in range(pace.slices // 2):
+            a, b = (first, second) if block % 2 == 0 else (second, first)
+            for trial in (a, b, b, a):
+                trial.resume()
+                trial.slice()
+                trial.freeze()
+        for trial in trials:
+            trial.end()
+    results = [trial.result() for trial in trials]
+    return (results[0], results[1]) if candidate_first else (results[1], results[0])
+
+
+def typical(timings: Sequence[Timing]) -> dict[str, float]:
+    """The geometric mean of each metric: the ratio of two of them is the mean ratio of pairs."""
+    return {
+        name: statistics.geometric_mean(timing.values[name] for timing in timings) for name in TIMED
+    }
+
+
+class _TimedTrial:
+    """A trial that has been opened, and the slices that it has run."""
+
+    def __init__(self, arm: Arm, nodeid: str, pace: Plan) -> None:
+        self._trial = arm.trial(nodeid)
+        self._pace = pace
+        self._trial.ask(Begin(), Handed)
+        self._opened = self._trial.ask(Open(pace.warmup, pace.drain, pace.epoch_batches), Opened)
+        self._slices: list[Slice] = []
+
+    def freeze(self) -> None:
+        self._trial.freeze()
+
+    def resume(self) -> None:
+        self._trial.resume()
+
+    def slice(self) -> None:
+        measured = self._trial.ask(Run(self._pace.batches, self._pace.epochs), Slice)
+        if not measured.batches:
+            raise LoaderError(
+                f"an epoch ended after {measured.epoch_batches} batches, too few to time; earlier "
+                "ones were longer. Let the loader of this check give epochs of one length"
+            )
+        self._slices.append(measured)
+
+    def end(self) -> None:
+        self._trial.end()
+
+    def result(self) -> Timing:
+        workload = Workload(**self._opened.workload)  # type: ignore[arg-type]
+        return Timing(_values(_sum(self._slices), self._opened.first_batch), workload)
+
+
+def _survey(arm: Arm, nodeid: str, like: Survey | None) -> Survey:
+    trial = arm.trial(nodeid)
+    memory = PeakMemory(arm.memory_root)
+    ask = _Sampled(trial, memory.sample)
+    loader = ask(Begin(), Handed)
+    warmup = warmup_batches(loader.workers, loader.prefetch)
+    drain = loader.workers * loader.prefetch
+    epoch_batches = like.plan.epoch_batches if like else loader.epoch_batches
+    opened = ask(Open(warmup, drain, epoch_batches), Opened)
+
+    def pace_after(taken: Slice) -> Plan:
+        pace = taken.seconds / taken.batches if taken.batches else 1.0
+        return plan(pace, loader.workers, loader.prefetch, taken.epoch_batches)
+
+    taken = Slice(0.0, 0, 0, 0.0, opened.epoch_batches)
+    while not _enough(taken, warmup + drain, like):
+        pace = pace_after(taken)
+        # The first step is a short one: nothing is known of the pace yet.
+        batches = pace.batches if taken.batches else max(loader.workers, 1)
+        left = batches if like is None else like.batches - taken.batches
+        taken = _sum([taken, ask(Run(min(batches, left), min(pace.epochs, 1)), Slice)])
+    trial.send(Probe())
+    finished = trial.finished()
+    return Survey(
+        loader,
+        Workload(**opened.workload),  # type: ignore[arg-type]
+        float(memory.peak),
+        _values(taken, opened.first_batch),
+        taken.batches,
+        pace_after(taken),
+        tuple(finished.asserted) if finished else (),
+    )
+
+
+def _enough(taken: Slice, at_least: int, like: Survey | None) -> bool:
+    if like is not None:
+        return taken.batches >= like.batches
+    return taken.batches >= at_least and taken.seconds >= _SURVEY_SECONDS
+
+
+class _Sampled:
+    """Asks a trial, looking at its memory while it works on the answer."""
+
+    def __init__(self, trial: Trial, look: Callable[[], None]) -> None:
+        self._trial = trial
+        self._look = look
+
+    def __call__(self, message: Begin | Open | Run, expected: type[_A]) -> _A:
+        answer = self._trial.ask(message, expected, meanwhile=self._look, every=_SAMPLE_SECONDS)
+        self._look()
+        return answer
+
+
+def _sum(slices: Sequence[Slice]) -> Slice:
+    return Slice(
+        sum(each.seconds for each in slices),
+        sum(each.samples for each in slices),
+        sum(each.batches for each in slices),
+        sum(each.cpu_seconds for each in slices),
+        slices[-1].epoch_batches,
+    )
+
+
+def _values(taken: Slice, first_batch: float) -> dict[str, float]:
+    # A loader may take less CPU time than the clock can tell: a nanosecond stands for nothing.
+    cpu_time = max(taken.cpu_seconds, 1e-9) / taken.samples
+    throughput = taken.samples / taken.seconds
+    return {"throughput": throughput, "first_batch": first_batch, "cpu_time": cpu_time}

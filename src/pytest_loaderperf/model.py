@@ -1,0 +1,221 @@
+"""The values that all other modules speak in: frozen, validated, without behaviour of their own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from typing import Any, Literal
+
+from .errors import SettingsError
+from .units import format_percent, format_value, parse_duration, parse_fraction, parse_size
+
+Better = Literal["higher", "lower"]
+Shipped = dict[str, object]  # a value as it crosses to another process: JSON types only
+
+
+class Verdict(str, Enum):
+    """What is known of one metric, or of one check, after measuring.
+
+    ``str`` as well, so that it goes into JSON as it is.
+    """
+
+    UNCHANGED = "unchanged"
+    IMPROVED = "improved"
+    REGRESSED = "regressed"
+    INCONCLUSIVE = "inconclusive"
+    NO_BASELINE = "no_baseline"
+    INCOMPARABLE = "incomparable"
+    ERROR = "error"
+
+    def __str__(self) -> str:
+        return self.value
+
+    @property
+    def fails(self) -> bool:
+        """Whether a check with this verdict fails (``inconclusive`` only when strict)."""
+        return self in _SEVERITY[:4]
+
+
+# The verdict of a check is the first of these that any of its judged metrics has.
+_SEVERITY = (
+    Verdict.ERROR,
+    Verdict.INCOMPARABLE,
+    Verdict.NO_BASELINE,
+    Verdict.REGRESSED,
+    Verdict.INCONCLUSIVE,
+    Verdict.IMPROVED,
+    Verdict.UNCHANGED,
+)
+
+
+def worst(verdicts: list[Verdict]) -> Verdict:
+    """The verdict of a check whose judged metrics have these verdicts (at least one)."""
+    return min(verdicts, key=_SEVERITY.index)
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How much worse a metric may get: a share of the baseline, an amount, or both.
+
+    With both, a loss must exceed both to count: ``5%+8MiB`` ignores 6 MiB on a loader of
+    50 MiB as well as 9 MiB on a loader of 10 GiB.
+    """
+
+    relative: float = 0.0
+    absolute: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.relative < 1 and 0 <= self.absolute < math.inf):
+            raise SettingsError(f"a tolerance lies between 0% and 100%, not {self.relative:.0%}")
+        if self.relative == self.absolute == 0:
+            raise SettingsError("a tolerance of nothing: every measurement has noise")
+
+    @classmethod
+    def parse(cls, text: str, unit: str) -> Tolerance:
+        """Read ``"10%"``, ``"8MiB"``, ``"100ms"`` or a sum of a share and an amount."""
+        amount = {"bytes": parse_size, "s": parse_duration}.get(unit)
+        example = {"bytes": "'5%+8MiB'", "s": "'25%+100ms'"}.get(unit, "'10%'")
+        relative = absolute = 0.0
+        parts = text.split("+")
+        try:
+            for part in parts:
+                if part.strip().endswith("%"):
+                    relative = parse_fraction(part)
+                elif amount is None:
+                    raise SettingsError(part)
+                else:
+                    absolute = amount(part)
+        except SettingsError:
+            parts = []
+        if len(parts) != (relative > 0) + (absolute > 0) or not parts:
+            raise SettingsError(f"{text!r} is not a tolerance such as {example}")
+        return cls(relative, absolute)
+
+    def relative_to(self, baseline: float) -> float:
+        """The loss that must be exceeded, as a fraction of a baseline value."""
+        if not self.absolute:
+            return self.relative
+        return max(self.relative, self.absolute / baseline if baseline > 0 else math.inf)
+
+    def describe(self, unit: str) -> str:
+        """The tolerance as text, for example ``"5 % + 8 MiB"``."""
+        parts = [format_percent(self.relative)] if self.relative else []
+        parts += [format_value(self.absolute, unit)] if self.absolute else []
+        return " + ".join(parts)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """Something that is measured, with its unit and the direction that is better."""
+
+    name: str
+    unit: str
+    better: Better
+    tolerance: Tolerance
+    judged: bool = False  # by default; otherwise only where a test or a setting asks for it
+
+    def loss(self, ratio: float) -> float:
+        """How much worse a candidate / baseline ratio is, as a fraction; negative is a gain."""
+        return 1 - ratio if self.better == "higher" else ratio - 1
+
+
+METRICS: Mapping[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("throughput", "samples/s", "higher", Tolerance(0.10), judged=True),
+        Metric("peak_memory", "bytes", "lower", Tolerance(0.05, 8 * 2**20), judged=True),
+        Metric("first_batch", "s", "lower", Tolerance(0.25, 0.100)),
+        Metric("cpu_time", "s/sample", "lower", Tolerance(0.10)),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What a loader delivers; two versions of a loader are compared only if it is the same.
+
+    ``batch`` is the signature of a batch (``"tuple[float32[*,3,256,256], int64[*]]"``; ``*`` is
+    the batch dimension or one that varies), ``samples_per_epoch`` is None where it is unknown.
+    """
+
+    batch: str
+    bytes_per_sample: float
+    samples_per_epoch: int | None = None
+
+    def difference(self, baseline: Workload) -> str:
+        """What changed since the baseline, in words; empty if the two are comparable."""
+        changes = []
+        if self.batch != baseline.batch:
+            changes.append(f"batch: {baseline.batch} -> {self.batch}")
+        elif not math.isclose(self.bytes_per_sample, baseline.bytes_per_sample, rel_tol=0.01):
+            # One per cent: ragged batches differ a little from run to run.
+            before, after = baseline.bytes_per_sample, self.bytes_per_sample
+            changes.append(f"bytes per sample: {before:.0f} -> {after:.0f}")
+        epochs = baseline.samples_per_epoch, self.samples_per_epoch
+        if None not in epochs and epochs[0] != epochs[1]:
+            changes.append(f"samples per epoch: {epochs[0]} -> {epochs[1]}")
+        return "; ".join(changes)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric of one check: the candidate's value against its baseline.
+
+    ``ratio`` is candidate / baseline with its 95 % ``interval``; ``tolerance`` is the fraction
+    in force; ``detectable`` is the smallest loss that this many pairs would have shown.
+    All of them are None where there is no baseline.
+    """
+
+    metric: str
+    value: float
+    judged: bool
+    verdict: Verdict
+    baseline: float | None = None
+    ratio: float | None = None
+    interval: tuple[float, float] | None = None
+    tolerance: float | None = None
+    detectable: float | None = None
+    pairs: int = 0
+    source: str = ""  # what the baseline is: "commit 1a2b3c4d5e6f" or "stored numbers"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """All that is known of one check when it ends."""
+
+    nodeid: str
+    verdict: Verdict
+    batch_size: int | None = None
+    outcome: str = ""
+    seconds: float = 0.0
+    pairs: int = 0
+    workload: Workload | None = None
+    message: str = ""
+    notes: tuple[str, ...] = ()
+    metrics: Mapping[str, Comparison] = field(default_factory=dict)
+
+    def dump(self) -> Shipped:
+        """The result as JSON types, for another process."""
+        return asdict(self)
+
+    @classmethod
+    def load(cls, fields: Shipped) -> CheckResult:
+        """The result that ``dump`` made these fields of."""
+        values: dict[str, Any] = dict(fields)
+        workload = values["workload"]
+        values["verdict"] = Verdict(values["verdict"])
+        values["workload"] = workload and Workload(**workload)
+        values["notes"] = tuple(values["notes"])
+        values["metrics"] = {
+            name: Comparison(
+                **{
+                    **metric,
+                    "verdict": Verdict(metric["verdict"]),
+                    "interval": metric["interval"] and tuple(metric["interval"]),
+                }
+            )
+            for name, metric in values["metrics"].items()
+        }
+        return cls(**values)

@@ -1,0 +1,122 @@
+"""Loader checks as pytest nodes of the coordinating process, which imports no test module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from .errors import ArmError
+from .messages import Collected
+
+Collect = Callable[[str], Collected]
+
+
+class CheckFile(pytest.File):
+    """A test module whose checks an arm has collected."""
+
+    collect_in_arm: Collect
+
+    def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
+        """The checks of the module, below a node for each class."""
+        try:
+            collected = self.collect_in_arm(self.nodeid)
+        except ArmError as error:
+            raise self.CollectError(str(error)) from None
+        if collected.error:
+            raise self.CollectError(collected.error)
+        yield from _nodes(self, collected.checks, depth=0)
+
+
+class CheckGroup(pytest.Collector):
+    """A class of checks."""
+
+    checks: Sequence[Mapping[str, Any]]
+    depth: int
+
+    def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
+        """The checks of the class."""
+        yield from _nodes(self, self.checks, self.depth)
+
+
+class Check(pytest.Item):
+    """A loader check; it is run by the coordinator, never here."""
+
+    batch_size: int | None
+    settings: Mapping[str, object]
+    where: tuple[str, int | None, str]
+
+    @property
+    def location(self) -> tuple[str, int | None, str]:
+        """File, line and name, as the arm's pytest has them."""
+        return self.where
+
+    def reportinfo(self) -> tuple[str, int | None, str]:
+        """The same, for reports."""
+        return self.where
+
+    def runtest(self) -> None:
+        """Never called: the plugin answers ``pytest_runtest_protocol``."""
+        raise NotImplementedError
+
+
+class UnimportedFile(pytest.File):
+    """A test module with nothing but checks, in a run without ``--loaderperf``."""
+
+    checks: Sequence[str]
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """One skipped test for each check: its parameters show only when it is imported."""
+        for name in self.checks:
+            yield SkippedCheck.from_parent(self, name=name)
+
+
+class SkippedCheck(pytest.Item):
+    """A check that is skipped."""
+
+    def setup(self) -> None:
+        """Skip."""
+        pytest.skip(NEEDS_OPTION)
+
+    def runtest(self) -> None:
+        """Never called."""
+        raise NotImplementedError
+
+    def reportinfo(self) -> tuple[str, int | None, str]:
+        """Where the skip is shown."""
+        return str(self.path), None, self.name
+
+
+NEEDS_OPTION = "a loader check: run pytest --loaderperf"
+
+
+def _nodes(
+    parent: pytest.Collector, checks: Sequence[Mapping[str, Any]], depth: int
+) -> Iterator[pytest.Item | pytest.Collector]:
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for check in checks:
+        names = check["names"]
+        if len(names) == depth + 1:
+            yield _check(parent, names[depth], check)
+        elif names[depth] not in groups:
+            groups[names[depth]] = [check]
+        else:
+            groups[names[depth]].append(check)
+    for name, members in groups.items():
+        group: CheckGroup = CheckGroup.from_parent(parent, name=name)
+        group.checks = members
+        group.depth = depth + 1
+        yield group
+
+
+def _check(parent: pytest.Collector, name: str, fields: Mapping[str, Any]) -> Check:
+    item: Check = Check.from_parent(parent, name=name)
+    item.batch_size = fields["batch_size"]
+    item.settings = fields["settings"]
+    path, line, domain = fields["location"]
+    item.where = path, line, domain
+    item.extra_keyword_matches.update(fields["keywords"])
+    for marker, args, kwargs in fields["markers"]:
+        item.add_marker(getattr(pytest.mark, marker)(*args, **kwargs))
+    return item

@@ -1,0 +1,57 @@
+"""How many batches to warm up, and to time in a slice: pure arithmetic.
+
+The figures come from measurements (docs/verdicts.md): with N workers batches arrive in bursts of
+N, so a slice is a multiple of N; a slice well under 100 ms reads too fast, since prefetching goes
+on in the millisecond between its end and the freeze.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+SLICE_SECONDS = 0.15
+PAIR_SECONDS = 0.8  # timed seconds of each arm in a pair
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What each trial of a check does.
+
+    ``epochs`` is 0 for a steady state; else an epoch is too short to have one, and so many whole
+    epochs, start and end included, make a slice.
+    """
+
+    warmup: int
+    drain: int
+    batches: int
+    slices: int
+    epochs: int = 0
+    epoch_batches: int | None = None
+
+
+def warmup_batches(workers: int, prefetch: int) -> int:
+    """Batches to discard after the first one: all that a prefetch queue may hold, at least two."""
+    return max(2, workers * prefetch if workers else prefetch)
+
+
+def plan(
+    batch_seconds: float, workers: int, prefetch: int, epoch_batches: int | None = None
+) -> Plan:
+    """Plan the trials of a loader that takes so long for a batch in its steady state."""
+    warmup = warmup_batches(workers, prefetch)
+    drain = workers * prefetch
+    step = max(workers, 1)
+    steady = math.inf if epoch_batches is None else epoch_batches - 1 - warmup - drain
+    if steady < step:
+        assert epoch_batches is not None
+        epochs = max(1, math.ceil(SLICE_SECONDS / (batch_seconds * epoch_batches)))
+        seconds = epochs * epoch_batches * batch_seconds
+        return Plan(0, 0, 0, _slices(seconds), epochs, epoch_batches)
+    batches = step * math.ceil(SLICE_SECONDS / batch_seconds / step)
+    return Plan(warmup, drain, batches, _slices(batches * batch_seconds), 0, epoch_batches)
+
+
+def _slices(seconds: float) -> int:
+    """Slices of each arm in a pair: even, so that every ABBA block is whole."""
+    return 2 * max(1, min(4, round(PAIR_SECONDS / seconds / 2)))

@@ -1,0 +1,160 @@
+"""What a test sees of its result: values that can be compared and that explain themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from .errors import LoaderError, SettingsError
+from .model import METRICS, CheckResult, Comparison, Metric, Verdict
+from .report import explain, explain_budget
+from .units import format_value, parse_duration, parse_size
+
+
+class Measured:
+    """One metric of the candidate; ``float()`` gives the estimate in the metric's unit.
+
+    Against the baseline's metric, ``>=`` (better when higher) or ``<=`` (better when lower) is
+    false when the metric is proven worse beyond its tolerance. Against a number, or a text with a
+    unit such as ``"1.5 GiB"``, it is a budget on the estimate itself.
+    """
+
+    def __init__(self, metric: Metric, perf: Perf) -> None:
+        self.metric = metric
+        self._perf = perf
+
+    @property
+    def value(self) -> float:
+        """The estimate, in the metric's unit."""
+        return self._perf.comparison(self.metric).value
+
+    @property
+    def verdict(self) -> Verdict:
+        """What is known of this metric against the baseline."""
+        return self._perf.comparison(self.metric).verdict
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __repr__(self) -> str:
+        return format_value(self.value, self.metric.unit)
+
+    def __ge__(self, other: object) -> bool:
+        return self._compare(">=", other, lambda limit: self.value >= limit)
+
+    def __le__(self, other: object) -> bool:
+        return self._compare("<=", other, lambda limit: self.value <= limit)
+
+    def __gt__(self, other: object) -> bool:
+        return self._compare(">", other, lambda limit: self.value > limit)
+
+    def __lt__(self, other: object) -> bool:
+        return self._compare("<", other, lambda limit: self.value < limit)
+
+    def explain(self, operator: str, other: object) -> list[str]:
+        """Why a comparison was false, as lines for pytest's assertion report."""
+        if isinstance(other, BaselineValue):
+            return explain(self._perf.result, self._perf.comparison(self.metric))
+        return explain_budget(self.metric, self.value, operator, self._limit(other))
+
+    def _compare(self, operator: str, other: object, within: Callable[[float], bool]) -> bool:
+        if isinstance(other, BaselineValue):
+            self._check_baseline(operator, other)
+            return self._perf.holds(self.metric)
+        return self._perf.probing or within(self._limit(other))
+
+    def _check_baseline(self, operator: str, other: BaselineValue) -> None:
+        if other.metric is not self.metric:
+            raise TypeError(f"{self.metric.name} is compared with the baseline's own, not with "
+                            f"{other.metric.name}")  # fmt: skip
+        right = ">=" if self.metric.better == "higher" else "<="
+        if operator != right:
+            raise TypeError(
+                f"{self.metric.name} is better when {self.metric.better}: write "
+                f"perf.{self.metric.name} {right} perf.baseline.{self.metric.name}"
+            )
+
+    def _limit(self, other: object) -> float:
+        if isinstance(other, int | float):
+            return float(other)
+        parse = {"bytes": parse_size, "s": parse_duration}.get(self.metric.unit)
+        if isinstance(other, str) and parse:
+            return parse(other)
+        raise SettingsError(
+            f"{self.metric.name} (in {self.metric.unit}) cannot be compared with {other!r}"
+        )
+
+
+class BaselineValue:
+    """One metric of the baseline; ``float()`` gives its value."""
+
+    def __init__(self, metric: Metric, perf: Perf) -> None:
+        self.metric = metric
+        self._perf = perf
+
+    @property
+    def value(self) -> float | None:
+        """The baseline's value in the metric's unit; None where there is no baseline."""
+        return self._perf.comparison(self.metric).baseline
+
+    def __float__(self) -> float:
+        if self.value is None:
+            raise LoaderError(f"there is no baseline of {self.metric.name} for this check")
+        return self.value
+
+    def __repr__(self) -> str:
+        return "no baseline" if self.value is None else format_value(self.value, self.metric.unit)
+
+
+class Baseline:
+    """The baseline's metrics."""
+
+    throughput: BaselineValue
+    peak_memory: BaselineValue
+    first_batch: BaselineValue
+    cpu_time: BaselineValue
+
+    def __init__(self, perf: Perf) -> None:
+        for name, metric in METRICS.items():
+            setattr(self, name, BaselineValue(metric, perf))
+
+
+class Perf:
+    """The result of a check: one attribute for each metric, the same in ``baseline``."""
+
+    throughput: Measured
+    peak_memory: Measured
+    first_batch: Measured
+    cpu_time: Measured
+
+    def __init__(self, result: CheckResult, *, accepting: bool, probing: bool = False) -> None:
+        self.result = result
+        self.probing = probing
+        self.asserted: list[str] = []
+        self._accepting = accepting
+        self.baseline = Baseline(self)
+        for name, metric in METRICS.items():
+            setattr(self, name, Measured(metric, self))
+
+    @classmethod
+    def probe(cls) -> Perf:
+        """A result of which every comparison holds, to learn which ones a test makes."""
+        metrics: Mapping[str, Comparison] = {
+            name: Comparison(name, 1.0, judged=False, verdict=Verdict.UNCHANGED, baseline=1.0)
+            for name in METRICS
+        }
+        result = CheckResult("", Verdict.UNCHANGED, metrics=metrics)
+        return cls(result, accepting=False, probing=True)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict of the whole check."""
+        return self.result.verdict
+
+    def comparison(self, metric: Metric) -> Comparison:
+        """All that is known of one metric."""
+        return self.result.metrics[metric.name]
+
+    def holds(self, metric: Metric) -> bool:
+        """Whether a metric is not proven worse than its baseline."""
+        self.asserted.append(metric.name)
+        return self.probing or self._accepting or not self.comparison(metric).verdict.fails

@@ -1,0 +1,175 @@
+"""The pytest plugin: options, marker, fixtures and hooks; the work is done elsewhere.
+
+Everything heavy is imported only for a run with ``--loaderperf``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from . import discovery
+from .errors import LoaderPerfError, SettingsError
+from .nodes import NEEDS_OPTION, UnimportedFile
+from .settings import OPTIONS, UPDATES, batch_sizes
+
+if TYPE_CHECKING:
+    from .arm import Arm
+    from .session import Session
+    from .trial import LoaderPerf
+
+ARM = "loaderperf-arm"  # the plugin object of a process that measures
+SESSION = "loaderperf-session"  # the plugin object of a run with --loaderperf
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options, each with its ini twin."""
+    group = parser.getgroup("loaderperf", "speed and memory of data loaders")
+    group.addoption(
+        "--loaderperf",
+        action="store_true",
+        default=False,
+        help="run the loader checks, and only them",
+    )
+    group.addoption(
+        "--loaderperf-update",
+        nargs="?",
+        const="changed",
+        default=None,
+        metavar="new|changed|all",
+        help="write baselines: 'new' checks only, those that 'changed' too (the default), or "
+        "'all'; implies --loaderperf",
+    )
+    for option in OPTIONS:
+        if option.command_line and option.flag:
+            group.addoption(
+                option.switch, dest=option.key, action="store_true", default=None, help=option.help
+            )
+        elif option.command_line:
+            group.addoption(
+                option.switch,
+                dest=option.key,
+                default=None,
+                metavar=option.metavar,
+                help=option.help.replace("%", "%%"),
+            )
+        if option.ini:
+            kind = "bool" if option.flag else "args" if option.name == "share" else "string"
+            parser.addini(option.key, option.help, type=kind, default=None)  # type: ignore[arg-type]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker, and the run itself where it is asked for."""
+    config.addinivalue_line(
+        "markers",
+        "loaderperf(batch_sizes=, metrics=, budget=, throughput=, peak_memory=, ...): a loader "
+        "check; batch_sizes parametrizes the argument batch_size",
+    )
+    update = config.getoption("loaderperf_update")
+    asked = config.getoption("loaderperf") or update or config.getoption("loaderperf_prune")
+    if not asked or config.pluginmanager.has_plugin(ARM):
+        return
+    if update not in (None, *UPDATES):
+        raise pytest.UsageError(
+            f"--loaderperf-update={update}: give new, changed or all; to name tests as well, "
+            f"write --loaderperf-update=changed {update}"
+        )
+    if config.getoption("numprocesses", None) or config.getoption("tx", None):
+        raise pytest.UsageError(
+            "--loaderperf cannot run under xdist (-n): checks that run at once measure each other"
+        )
+    from .session import Session  # noqa: PLC0415
+
+    try:
+        config.pluginmanager.register(Session(config), SESSION)
+    except LoaderPerfError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(
+    file_path: Path, parent: pytest.Collector
+) -> Generator[None, object, object]:
+    """Collect files with checks without importing them."""
+    collectors = yield
+    manager = parent.config.pluginmanager
+    if manager.has_plugin(ARM):
+        return collectors
+    session: Session | None = manager.get_plugin(SESSION)
+    if session is not None:
+        holds = _holds_checks(collectors, file_path, parent)
+        return [session.check_file(file_path, parent)] if holds else []
+    mention = discovery.read(file_path) if collectors else None
+    if mention is not None and mention.checks is not None:
+        unimported: UnimportedFile = UnimportedFile.from_parent(parent, path=file_path)
+        unimported.checks = mention.checks
+        return [unimported]
+    return collectors
+
+
+def _holds_checks(collectors: object, path: Path, parent: pytest.Collector) -> bool:
+    is_module = any(isinstance(c, pytest.Module) for c in _flat(collectors))
+    return is_module and (
+        discovery.read(path).mentions or discovery.conftest_mentions(path, parent.config.rootpath)
+    )
+
+
+def _flat(collectors: object) -> list[object]:
+    return [c for c in collectors if c is not None] if isinstance(collectors, list) else []
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Parametrize ``batch_size`` as the marker says."""
+    from .arm import marker_arguments  # noqa: PLC0415
+
+    if metafunc.definition.get_closest_marker("loaderperf") is None:
+        return
+    try:
+        sizes = batch_sizes(marker_arguments(metafunc.definition))
+    except SettingsError as error:
+        raise pytest.UsageError(f"{metafunc.definition.nodeid}: {error}") from None
+    if not sizes:
+        return
+    if "batch_size" not in metafunc.fixturenames:
+        raise pytest.UsageError(
+            f"{metafunc.definition.nodeid}: the marker gives batch_sizes, but neither the test nor "
+            "one of its fixtures has an argument batch_size"
+        )
+    metafunc.parametrize("batch_size", sizes)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip checks in a run without ``--loaderperf``."""
+    if config.pluginmanager.has_plugin(ARM) or config.pluginmanager.has_plugin(SESSION):
+        return
+    for item in items:
+        if "loaderperf" in getattr(item, "fixturenames", ()) or item.get_closest_marker(
+            "loaderperf"
+        ):
+            item.add_marker(pytest.mark.skip(reason=NEEDS_OPTION))
+
+
+@pytest.fixture
+def loaderperf(request: pytest.FixtureRequest) -> LoaderPerf:
+    """What a test calls with its loader: ``perf = loaderperf(loader)``."""
+    arm: Arm | None = request.config.pluginmanager.get_plugin(ARM)
+    if arm is None:
+        pytest.skip(NEEDS_OPTION)
+    return arm.handle()
+
+
+@pytest.fixture(scope="session")
+def loaderperf_data(
+    request: pytest.FixtureRequest,
+) -> Callable[[str, Callable[[Path], object]], Path]:
+    """A folder that is built once and reused by later runs: ``loaderperf_data(name, build)``."""
+    arm: Arm | None = request.config.pluginmanager.get_plugin(ARM)
+    if arm is not None:
+        return arm.data_folder
+    from . import data  # noqa: PLC0415
+
+    root = data.root(request.config.rootpath)
+    return lambda name, build: data.folder(root, name, build)[0]

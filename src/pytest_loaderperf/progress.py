@@ -1,0 +1,50 @@
+"""A live line behind whatever pytest has printed last, for terminals only."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Writer(Protocol):
+    """The part of pytest's terminal writer that is used."""
+
+    hasmarkup: bool
+    fullwidth: int
+
+    @property
+    def width_of_current_line(self) -> int:
+        """Columns that are written already."""
+
+
+# Remember the cursor, write, erase the rest of the line, go back: pytest's own output goes on
+# from where it was, as if nothing had been written.
+_SHOW = "\x1b7 {}\x1b[K\x1b8"
+_CLEAR = "\x1b[K"
+
+
+class LiveLine:
+    """Shows short texts that replace one another."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._shown = False
+
+    def show(self, text: str) -> None:
+        """Replace what is shown; cut to what fits in the line."""
+        room = self._writer.fullwidth - self._writer.width_of_current_line - 2
+        if self._writer.hasmarkup and room > 10:
+            self._raw(_SHOW.format(text[:room]))
+            self._shown = True
+
+    def clear(self) -> None:
+        """Leave no trace."""
+        if self._shown:
+            self._raw(_CLEAR)
+            self._shown = False
+
+    def _raw(self, text: str) -> None:
+        # Around the writer, which would count the invisible characters as width.
+        file = getattr(self._writer, "_file", None)
+        if file is not None:
+            file.write(text)
+            file.flush()

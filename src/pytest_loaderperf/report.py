@@ -1,0 +1,220 @@
+"""Results as text and JSON: pure functions that return lines or values; the plugin writes them."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from .model import METRICS, CheckResult, Comparison, Metric, Verdict
+from .units import format_percent, format_value, round_significant
+
+SCHEMA = 1
+
+_COLUMNS = (
+    "", "throughput", "baseline", "ratio [95 %]", "peak memory", "baseline", "first batch",
+    "pairs", "seconds", "verdict",
+)  # fmt: skip
+
+
+def table(results: Sequence[CheckResult]) -> list[str]:
+    """One row for each check, below a row for its module."""
+    rows: list[Sequence[str]] = [_COLUMNS]
+    module = ""
+    for result in results:
+        here, _, name = result.nodeid.partition("::")
+        if here != module:
+            module = here
+            rows.append((module,))
+        rows.append((f"  {name}", *_cells(result)))
+    columns = range(len(_COLUMNS))
+    widths = [max(len(row[i]) for row in rows if len(row) > 1) for i in columns]
+    return [
+        row[0] if len(row) == 1 else "  ".join(
+            row[i].ljust(widths[i]) if i in (0, 3, 9) else row[i].rjust(widths[i]) for i in columns
+        ).rstrip()
+        for row in rows
+    ]  # fmt: skip
+
+
+def _cells(result: CheckResult) -> list[str]:
+    speed, memory = result.metrics.get("throughput"), result.metrics.get("peak_memory")
+    first = result.metrics.get("first_batch")
+    return [
+        _value(speed),
+        _baseline(speed),
+        _ratio(speed),
+        _value(memory),
+        _baseline(memory),
+        _value(first),
+        str(result.pairs) if result.pairs else "-",
+        f"{result.seconds:.0f}",
+        _verdict_cell(result),
+    ]
+
+
+def _value(comparison: Comparison | None) -> str:
+    if comparison is None:
+        return "-"
+    return format_value(comparison.value, METRICS[comparison.metric].unit)
+
+
+def _baseline(comparison: Comparison | None) -> str:
+    if comparison is None or comparison.baseline is None:
+        return "-"
+    return format_value(comparison.baseline, METRICS[comparison.metric].unit)
+
+
+def _ratio(comparison: Comparison | None) -> str:
+    if comparison is None or comparison.ratio is None:
+        return "-"
+    low, high = comparison.interval or (0.0, 0.0)
+    return f"{comparison.ratio:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _verdict_cell(result: CheckResult) -> str:
+    culprits = [
+        name for name, c in result.metrics.items() if c.judged and c.verdict is result.verdict
+    ]
+    named = result.verdict in (Verdict.REGRESSED, Verdict.IMPROVED, Verdict.INCONCLUSIVE)
+    return f"{result.verdict} ({', '.join(culprits)})" if named and culprits else result.verdict
+
+
+def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
+    """Why a check fails: the metric asked for first, then all others that fail, then what to do."""
+    failing = [c for c in result.metrics.values() if c.judged and c.verdict.fails and c != asked]
+    if asked is not None and asked.verdict.fails:
+        failing.insert(0, asked)
+    regressed = [c for c in failing if c.verdict is Verdict.REGRESSED]
+    lines = [line for comparison in regressed for line in describe(comparison)]
+    if result.message:
+        lines += result.message.splitlines()
+    command = f"pytest {shlex.quote(result.nodeid)} --loaderperf-update"
+    if regressed or result.verdict is Verdict.INCOMPARABLE:
+        lines.append(f"To accept it: {command}, then commit baselines/")
+    elif result.verdict is Verdict.NO_BASELINE:
+        lines.append(f"To add one: {command}, then commit baselines/")
+    return lines or [f"{result.nodeid}: {result.verdict}"]
+
+
+def describe(comparison: Comparison) -> list[str]:
+    """One judged metric in full: value, baseline, ratio, interval, tolerance, pairs."""
+    metric = METRICS[comparison.metric]
+    value = format_value(comparison.value, metric.unit)
+    if comparison.baseline is None:
+        return [f"{metric.name} {comparison.verdict}: {value}, no baseline"]
+    baseline = format_value(comparison.baseline, metric.unit)
+    lines = [
+        f"{metric.name} {comparison.verdict}: {value}, baseline {baseline} ({comparison.source})"
+    ]
+    if comparison.ratio is not None and comparison.interval is not None:
+        low, high = comparison.interval
+        tolerance = format_percent(comparison.tolerance or 0)
+        lines.append(
+            f"  ratio {comparison.ratio:.3f}, 95 % interval {low:.3f} to {high:.3f}, "
+            f"tolerance {tolerance}, {comparison.pairs} pairs"
+        )
+    return lines
+
+
+def explain_budget(metric: Metric, value: float, operator: str, limit: float) -> list[str]:
+    """Why a comparison with a number is false."""
+    measured, allowed = format_value(value, metric.unit), format_value(limit, metric.unit)
+    return [
+        f"{metric.name}: {measured} {operator} {allowed} is false",
+        "(a budget, not a baseline)",
+    ]
+
+
+def warning(result: CheckResult) -> str:
+    """What an inconclusive check could have seen."""
+    parts = []
+    for comparison in result.metrics.values():
+        if comparison.judged and comparison.verdict is Verdict.INCONCLUSIVE:
+            parts.append(f"{comparison.metric}: {_could_see(comparison)}")
+    return f"{result.nodeid} is inconclusive; {'; '.join(parts)}"
+
+
+def _could_see(comparison: Comparison) -> str:
+    ratio = f"ratio {comparison.ratio:.3f}" if comparison.ratio is not None else "no ratio"
+    if comparison.detectable is None:
+        return ratio
+    return f"{ratio} after {comparison.pairs} pairs, in which a loss of less than " + (
+        f"{format_percent(comparison.detectable)} could not have been detected"
+    )
+
+
+def notes(results: Sequence[CheckResult]) -> list[str]:
+    """What there is to know beside the numbers; a note that several checks share comes once."""
+    told: dict[str, list[str]] = {}
+    for result in results:
+        for note in result.notes:
+            told.setdefault(note, []).append(result.nodeid)
+    return [
+        f"{checks[0] if len(checks) == 1 else f'{len(checks)} checks'}: {note}"
+        for note, checks in told.items()
+    ]
+
+
+def summary(results: Sequence[CheckResult]) -> str:
+    """How many checks ended how."""
+    counts = Counter(result.verdict for result in results)
+    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+
+
+def to_json(
+    results: Sequence[CheckResult],
+    *,
+    plugin: str,
+    machine: Mapping[str, object],
+    mode: str,
+    commits: Sequence[str],
+) -> dict[str, object]:
+    """The results file, schema 1."""
+    counts = Counter(str(result.verdict) for result in results)
+    return {
+        "schema": SCHEMA,
+        "plugin": plugin,
+        "machine": dict(machine),
+        "against": {"mode": mode, "commits": list(commits)},
+        "checks": [_check_json(result) for result in results],
+        "summary": dict(sorted(counts.items())),
+    }
+
+
+def _check_json(result: CheckResult) -> dict[str, object]:
+    return {
+        "nodeid": result.nodeid,
+        "batch_size": result.batch_size,
+        "verdict": result.verdict.value,
+        "outcome": result.outcome,
+        "seconds": round(result.seconds, 1),
+        "pairs": result.pairs,
+        "workload": vars(result.workload) if result.workload else {},
+        "message": result.message,
+        "notes": list(result.notes),
+        "metrics": {name: _metric_json(c) for name, c in result.metrics.items()},
+    }
+
+
+def _metric_json(comparison: Comparison) -> dict[str, object]:
+    metric = METRICS[comparison.metric]
+    return {
+        "unit": metric.unit,
+        "better": metric.better,
+        "value": _rounded(comparison.value),
+        "baseline": _rounded(comparison.baseline),
+        "ratio": _rounded(comparison.ratio),
+        "interval": [_rounded(x) for x in comparison.interval] if comparison.interval else None,
+        "tolerance": _rounded(comparison.tolerance),
+        "detectable": _rounded(comparison.detectable),
+        "pairs": comparison.pairs,
+        "verdict": comparison.verdict.value if comparison.judged else None,
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    # JSON has no infinity: what is unbounded is unknown to the reader as well.
+    if value is None or value in (float("inf"), float("-inf")):
+        return None
+    return round_significant(value)

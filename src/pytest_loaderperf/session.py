@@ -1,0 +1,238 @@
+"""One run with ``--loaderperf``: the plugin object that collects, runs and reports checks."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from . import __version__, data, report
+from .arms import Arms, Launch, Version
+from .coordinator import Coordinator, Outcome, Spec
+from .decision import Rule
+from .errors import InconclusiveWarning
+from .lock import machine_lock
+from .machine import machine
+from .messages import Collected
+from .model import CheckResult, Verdict
+from .nodes import Check, CheckFile
+from .progress import LiveLine
+from .reference import References
+from .settings import RunSettings
+
+# Options of the coordinator's pytest that would make an arm select, report or stop differently.
+_NOT_FOR_ARMS: dict[str, object] = {
+    "keyword": "", "markexpr": "", "deselect": None, "lf": False, "failedfirst": False,
+    "newfirst": False, "stepwise": False, "maxfail": 0, "collectonly": False, "usepdb": False,
+    "trace": False, "xmlpath": None, "durations": None, "capture": "no", "basetemp": None,
+    "cov_source": [], "setuponly": False, "setupshow": False, "setupplan": False,
+    "loaderperf": False, "loaderperf_update": None, "loaderperf_prune": None,
+}  # fmt: skip
+
+
+class Session:
+    """State and hooks of a run. LoaderPerfError where its settings make no sense."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._settings = RunSettings.read(lambda key: config.getoption(key, None), config.getini)
+        self._root = config.rootpath.resolve()
+        self._candidate = Version(self._root)
+        # One folder for all that is temporary: worktrees, logs, and what loaders leave behind.
+        self._cleanup = contextlib.ExitStack()
+        folder = tempfile.TemporaryDirectory(prefix="loaderperf-", ignore_cleanup_errors=True)
+        scratch = Path(self._cleanup.enter_context(folder)).resolve()
+        self._arms = Arms(_launch(config, self._root, self._settings, scratch))
+        self._cleanup.callback(self._arms.close)
+        self._references = References(self._root, self._settings, scratch)
+        self._cleanup.callback(self._references.close)
+        self._coordinator: Coordinator | None = None
+        self._results: list[CheckResult] = []
+        self._usage_error = ""
+        self._live: LiveLine | None = None
+
+    # --- collection
+
+    def check_file(self, path: Path, parent: pytest.Collector) -> CheckFile:
+        """The node of a file that may hold checks."""
+        node: CheckFile = CheckFile.from_parent(parent, path=path)
+        node.collect_in_arm = self._collect
+        return node
+
+    def _collect(self, module: str) -> Collected:
+        collected = None
+        try:
+            collected = self._arms.get(self._candidate, module).collected
+        finally:
+            if collected is None or not collected.checks:
+                self._arms.drop(self._candidate, module)
+        if collected.usage_error and not self._usage_error:
+            self._usage_error = collected.error
+        return collected
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self) -> Generator[None, object, object]:
+        """Turn a usage error that an arm found into one of this run."""
+        result = yield
+        if self._usage_error:
+            raise pytest.UsageError(self._usage_error)
+        return result
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Leave what is no check to a run without ``--loaderperf``."""
+        others = [item for item in items if not isinstance(item, Check)]
+        if others:
+            self._config.hook.pytest_deselected(items=others)
+            items[:] = [item for item in items if isinstance(item, Check)]
+
+    # --- running
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Get ready to measure; pytest's own loop follows."""
+        if session.config.option.collectonly or not session.items:
+            return
+        self._cleanup.enter_context(machine_lock(self._say))
+        specs = [_spec(item, self._settings) for item in session.items if isinstance(item, Check)]
+        self._coordinator = Coordinator(
+            self._arms,
+            self._references,
+            self._candidate,
+            self._settings,
+            Rule.for_metrics(sum(len(spec.settings.metrics) for spec in specs)),
+        )
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is not None:
+            self._live = LiveLine(self._config.get_terminal_writer())
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        """Run a check, and report it as the test that it is."""
+        if not isinstance(item, Check):
+            return None
+        assert self._coordinator is not None
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        spec = _spec(item, self._settings)
+        try:
+            outcome = self._coordinator.check(spec, lambda news: self._show(f"{spec.key}: {news}"))
+        finally:
+            self._clear()
+        for each in self._reports(item, outcome):
+            item.ihook.pytest_runtest_logreport(report=each)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
+    def _reports(self, item: Check, outcome: Outcome) -> Iterator[pytest.TestReport]:
+        if outcome.result is not None:
+            self._results.append(outcome.result)
+        hook = self._config.hook
+        for fields in outcome.reports:
+            yield hook.pytest_report_from_serializable(config=self._config, data=dict(fields))
+        if not outcome.reports and outcome.result is not None:
+            yield _failure(item, outcome.result.message, outcome.result.seconds)
+        elif outcome.result is not None and outcome.result.verdict is Verdict.INCONCLUSIVE:
+            text = report.warning(outcome.result)
+            try:
+                item.warn(InconclusiveWarning(text))
+            except InconclusiveWarning:  # the project turns warnings into errors
+                yield _failure(item, text, outcome.result.seconds)
+
+    # --- reporting
+
+    def pytest_report_header(self) -> str:
+        """Say what the run compares with."""
+        return f"loaderperf: {__version__}, against {self._references.mode}"
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the table, and what there is to know besides."""
+        if not self._results:
+            return
+        terminalreporter.section("loaderperf")
+        for line in (*report.table(self._results), *report.notes(self._results)):
+            terminalreporter.write_line(line)
+        terminalreporter.write_line(report.summary(self._results))
+
+    def pytest_sessionfinish(self) -> None:
+        """Write the results file."""
+        if not self._settings.json:
+            return
+        content = report.to_json(
+            self._results,
+            plugin=__version__,
+            machine=machine(),
+            mode=self._references.mode,
+            commits=self._references.commits,
+        )
+        path = self._config.invocation_params.dir / self._settings.json
+        unfinished = path.with_name(f"{path.name}.tmp")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+            unfinished.replace(path)
+        except OSError as error:
+            self._say(f"--loaderperf-json={path} could not be written: {error}")
+
+    def pytest_unconfigure(self) -> None:
+        """Leave no process and no worktree behind."""
+        self._cleanup.close()
+
+    def _show(self, text: str) -> None:
+        if self._live is not None:
+            self._live.show(text)
+
+    def _clear(self) -> None:
+        if self._live is not None:
+            self._live.clear()
+
+    def _say(self, text: str) -> None:
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is not None:
+            terminal.write_line(f"loaderperf: {text}")
+
+
+def _spec(item: Check, settings: RunSettings) -> Spec:
+    module, _, key = item.nodeid.partition("::")
+    check = settings.check.with_values(item.settings, f"{item.nodeid}: loaderperf marker")
+    return Spec(item.nodeid, module, key, item.batch_size, check)
+
+
+def _failure(item: Check, message: str, seconds: float) -> pytest.TestReport:
+    """The report of a check that has no reports of its own."""
+    return pytest.TestReport(
+        nodeid=item.nodeid,
+        location=item.location,
+        keywords=dict.fromkeys(item.keywords, 1),
+        outcome="failed",
+        longrepr=message,
+        when="call",
+        duration=seconds,
+    )
+
+
+def _launch(config: pytest.Config, root: Path, settings: RunSettings, scratch: Path) -> Launch:
+    """The configuration of the run, as far as it is plain data."""
+    options = {name: value for name, value in vars(config.option).items() if _is_plain(value)}
+    return Launch(
+        root=root,
+        invocation_dir=config.invocation_params.dir.resolve(),
+        ini_file=config.inipath.resolve() if config.inipath else None,
+        options={**options, **_NOT_FOR_ARMS, "file_or_dir": []},
+        sys_path=[str(Path(path).resolve()) for path in sys.path if path],
+        data_root=data.root(root),
+        scratch=scratch,
+        fresh={"auto": None, "fork": False, "fresh": True}[settings.trials],
+    )
+
+
+def _is_plain(value: object) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -1,0 +1,197 @@
+"""What can be set, read from marker, command line and ini: in this order of precedence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from .errors import SettingsError
+from .model import METRICS, Tolerance
+from .units import parse_duration, parse_fraction
+
+Update = Literal["new", "changed", "all"]
+TrialStart = Literal["auto", "fork", "fresh"]
+
+
+@dataclass(frozen=True)
+class Option:
+    """A setting that is read from the command line, the ini file, or both."""
+
+    name: str  # as in the ini file: loaderperf_name, and on the command line: --loaderperf-name
+    help: str
+    metavar: str = ""
+    flag: bool = False
+    command_line: bool = True
+    ini: bool = True
+
+    @property
+    def key(self) -> str:
+        """The ini name, which is also where the command line keeps its value."""
+        return f"loaderperf_{self.name}"
+
+    @property
+    def switch(self) -> str:
+        """The option on the command line."""
+        return "--" + self.key.replace("_", "-")
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        "against",
+        "what to compare with: 'accepted' (the commit that last changed a check's baseline; the "
+        "default inside git), 'stored' (the stored numbers; the default elsewhere), or any commit",
+        "accepted|stored|REF",
+    ),
+    Option("budget", "cap on the judging time of one check, default 60s", "SECONDS"),
+    Option("strict", "an inconclusive check fails", flag=True),
+    Option("baseline_python", "interpreter of the baseline arm", "PATH", ini=False),
+    Option("prune", "remove baselines of tests that no longer exist", flag=True, ini=False),
+    Option("json", "write the results to a file", "FILE", ini=False),
+    Option("metrics", f"metrics to judge in every check, of {', '.join(METRICS)}", "NAMES"),
+    *(
+        Option(name, f"tolerance of {name}, default {metric.tolerance.describe(metric.unit)}", "T")
+        for name, metric in METRICS.items()
+    ),
+    Option(
+        "trials",
+        "how a trial starts: 'fork' of a process that has imported the tests, a 'fresh' process "
+        "(slower), or 'auto' (the default): fork where that is safe",
+        "auto|fork|fresh",
+    ),
+    Option(
+        "drift",
+        "how much numbers of one machine move between days, for comparisons with stored numbers: "
+        "a standard deviation, default 10%, 0% for a dedicated machine",
+        command_line=False,
+    ),
+    Option(
+        "share",
+        "folders that git ignores but tests need, linked into the worktree of the accepted commit",
+        command_line=False,
+    ),
+)
+UPDATES: tuple[Update, ...] = ("new", "changed", "all")
+
+
+@dataclass(frozen=True)
+class CheckSettings:
+    """How one check is judged."""
+
+    tolerances: Mapping[str, Tolerance] = field(
+        default_factory=lambda: {name: metric.tolerance for name, metric in METRICS.items()}
+    )
+    metrics: tuple[str, ...] = tuple(name for name, metric in METRICS.items() if metric.judged)
+    budget: float = 60.0  # seconds
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.metrics if name not in METRICS]
+        if unknown or not self.metrics:
+            raise SettingsError(f"metrics are some of {', '.join(METRICS)}, not {unknown}")
+        if self.budget <= 0:
+            raise SettingsError(f"a budget is a positive time, not {self.budget:g} s")
+
+    def with_values(self, values: Mapping[str, object], source: str) -> CheckSettings:
+        """These settings with some of them replaced; SettingsError names the source."""
+        settings = self
+        for name, value in values.items():
+            try:
+                settings = settings._with(name, value)
+            except SettingsError as error:
+                raise SettingsError(f"{source}: {name}={value!r}: {error}") from error
+        return settings
+
+    def _with(self, name: str, value: object) -> CheckSettings:
+        if name in METRICS:
+            if not isinstance(value, str):
+                raise SettingsError("a tolerance is a string such as '10%'")
+            tolerance = Tolerance.parse(value, METRICS[name].unit)
+            return replace(self, tolerances={**self.tolerances, name: tolerance})
+        if name == "metrics":
+            return replace(self, metrics=_names(value))
+        if name == "budget":
+            return replace(self, budget=_seconds(value))
+        accepted = ", ".join((*MARKER_ARGUMENTS,))
+        raise SettingsError(f"unknown argument; accepted are {accepted}")
+
+
+MARKER_ARGUMENTS = ("batch_sizes", "metrics", "budget", *METRICS)
+
+
+def batch_sizes(marker: Mapping[str, object]) -> list[int]:
+    """The batch sizes that a marker asks for; an empty list if it names none."""
+    sizes = marker.get("batch_sizes", [])
+    if not isinstance(sizes, list | tuple) or not all(type(n) is int and n > 0 for n in sizes):
+        raise SettingsError(
+            f"loaderperf marker: batch_sizes={sizes!r}: give a list of positive integers"
+        )
+    if len(set(sizes)) < len(sizes):
+        raise SettingsError(f"loaderperf marker: batch_sizes={sizes!r}: a size is given twice")
+    return list(sizes)
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How a whole run is done."""
+
+    against: str = ""  # "" is the default: accepted inside git, else stored
+    update: Update | None = None
+    prune: bool = False
+    strict: bool = False
+    baseline_python: str = ""
+    json: str = ""
+    trials: TrialStart = "auto"
+    drift: float = 0.10
+    share: tuple[str, ...] = ()
+    check: CheckSettings = field(default_factory=CheckSettings)
+
+    @classmethod
+    def read(
+        cls, command_line: Callable[[str], object], ini: Callable[[str], object]
+    ) -> RunSettings:
+        """Read every option: ``command_line(key)`` gives None where an option is not given."""
+        values: dict[str, object] = {}
+        check = CheckSettings()
+        for option in OPTIONS:
+            given = command_line(option.key) if option.command_line else None
+            source = option.switch
+            if given is None and option.ini:
+                given, source = ini(option.key), f"ini {option.key}"
+            if given is None or given in ("", []):
+                continue
+            if option.name in MARKER_ARGUMENTS:
+                check = check.with_values({option.name: given}, source)
+            else:
+                values[option.name] = _converted(option, given, source)
+        update = command_line("loaderperf_update")
+        return cls(**values, update=update, check=check)  # type: ignore[arg-type]
+
+
+def _converted(option: Option, value: object, source: str) -> object:
+    if option.flag:
+        return bool(value)
+    if option.name == "share":
+        return tuple(value) if isinstance(value, list) else tuple(str(value).split())
+    try:
+        if option.name == "drift":
+            return parse_fraction(str(value))
+        if option.name == "trials" and value not in ("auto", "fork", "fresh"):
+            raise SettingsError("give auto, fork or fresh")
+    except SettingsError as error:
+        raise SettingsError(f"{source}={value}: {error}") from error
+    return str(value)
+
+
+def _names(value: object) -> tuple[str, ...]:
+    names = value.replace(",", " ").split() if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise SettingsError("give a list of metric names")
+    return tuple(dict.fromkeys(names))
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, str):
+        return float(value) if value.replace(".", "", 1).isdigit() else parse_duration(value)
+    raise SettingsError("give a number of seconds, or a duration such as '60s'")

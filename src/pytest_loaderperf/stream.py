@@ -1,0 +1,183 @@
+"""One loader as a stream of batches: its first batch, its steady state, its epochs."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from . import batches
+from .errors import LoaderError
+from .loaders import Loader
+from .messages import Opened, Slice
+from .model import Workload
+from .process import cpu_seconds
+
+_EXAMPLES = 3  # batches to look at for the signature: where they differ, a dimension varies
+
+
+class Heap:
+    """Moves what is allocated next to other places.
+
+    The layout of its memory makes one process some per cent faster than its twin, all its life
+    long. Throw-away allocations of random size before each stretch turn that bias into noise,
+    which averages out (docs/verdicts.md).
+    """
+
+    def __init__(self) -> None:
+        # A generator of its own: the test's random numbers stay as the test has seeded them.
+        self._random = random.Random()  # noqa: S311  (no secret)
+        self._ballast: list[bytearray] = []
+
+    def shuffle(self) -> None:
+        """Allocate anew, then let the old ones go."""
+        self._ballast = [bytearray(self._random.randint(16, 8192)) for _ in range(50)]
+
+
+class Stream:
+    """Iterates a loader epoch after epoch, and times stretches of it.
+
+    Raises LoaderError where the loader is empty, cannot be started again, or its samples cannot
+    be counted; what the loader itself raises passes through.
+    """
+
+    def __init__(self, loader: Loader, samples: batches.SampleCounter | None) -> None:
+        self._loader = loader
+        self._count = samples
+        self._heap = Heap()
+        self._iterator: Iterator[Any] | None = None
+        self._position = 0  # batches taken from this epoch
+        self._warmup = self._drain = 0
+        self._epoch_batches = loader.epoch_batches
+
+    def open(self, warmup: int, drain: int, epoch_batches: int | None) -> Opened:
+        """Start, take the first batch, discard the warm-up; look at the first batches."""
+        self._warmup, self._drain = warmup, drain
+        self._epoch_batches = epoch_batches if epoch_batches is not None else self._epoch_batches
+        self._heap.shuffle()
+        started = time.perf_counter()
+        self._iterator = self._loader.start()
+        batch = self._next()
+        first_batch = time.perf_counter() - started
+        if batch is None:
+            raise LoaderError(
+                "the loader gave no batch: it is empty, or an iterator that was used up before. "
+                "For a one-shot iterator pass a callable that makes one"
+            )
+        if self._count is None:
+            self._count = batches.fast_counter(batch[0])
+        examples = [batches.example(batch[0], self._count)]
+        for _ in range(warmup):
+            batch = self._next()
+            if batch is None:
+                break
+            if len(examples) < _EXAMPLES:
+                examples.append(batches.example(batch[0], self._count))
+        workload = batches.workload(examples, self._loader.samples_per_epoch)
+        return Opened(first_batch, workload_fields(workload), self._epoch_batches)
+
+    def run(self, wanted: int) -> Slice:
+        """Time so many batches of the steady state, over as many epochs as that takes.
+
+        An epoch that is too short to have a steady state ends this, with nothing timed.
+        """
+        timed = samples = 0
+        seconds = cpu = 0.0
+        while timed < wanted:
+            count = min(wanted - timed, self._steady_left())
+            if count < 1:
+                self._restart()
+                if self._steady_left() < 1:
+                    return Slice(0.0, 0, 0, 0.0, self._epoch_batches)
+                continue
+            self._heap.shuffle()
+            used = cpu_seconds(os.getpid())
+            stretch = self._stretch(count)
+            if stretch is None:  # the epoch ended in it: now its length is known
+                continue
+            seconds += stretch[0]
+            samples += stretch[1]
+            cpu += cpu_seconds(os.getpid()) - used
+            timed += count
+        return Slice(seconds, samples, timed, cpu, self._epoch_batches)
+
+    def run_epochs(self, epochs: int) -> Slice:
+        """Time whole epochs, start and end of each included."""
+        assert self._count is not None
+        self._iterator = None
+        self._heap.shuffle()
+        taken = samples = 0
+        used = cpu_seconds(os.getpid())
+        started = time.perf_counter()
+        for _ in range(epochs):
+            for batch in self._loader.start():
+                samples += self._count(batch)
+                taken += 1
+        seconds = time.perf_counter() - started
+        if not taken:
+            raise self._spent()
+        cpu = cpu_seconds(os.getpid()) - used
+        return Slice(seconds, samples, taken, cpu, self._epoch_batches)
+
+    def _stretch(self, count: int) -> tuple[float, int] | None:
+        """Seconds and samples of the next batches, or None if the epoch ended among them."""
+        assert self._iterator is not None
+        assert self._count is not None
+        take, iterator, counted = next, self._iterator, self._count
+        samples = 0
+        started = time.perf_counter()
+        try:
+            for _ in range(count):
+                samples += counted(take(iterator))
+                self._position += 1
+        except StopIteration:
+            self._epoch_ended()
+            return None
+        return time.perf_counter() - started, samples
+
+    def _next(self) -> tuple[Any] | None:
+        """The next batch (in a tuple: it may be None itself), or None at the end of the epoch."""
+        assert self._iterator is not None
+        try:
+            batch = next(self._iterator)
+        except StopIteration:
+            self._epoch_ended()
+            return None
+        self._position += 1
+        return (batch,)
+
+    def _epoch_ended(self) -> None:
+        self._epoch_batches = self._position
+        self._iterator = None
+
+    def _steady_left(self) -> int:
+        """Batches left in this epoch before its queue drains."""
+        if self._iterator is None:
+            return 0
+        if self._epoch_batches is None:
+            return 2**62
+        return self._epoch_batches - self._drain - self._position
+
+    def _restart(self) -> None:
+        self._iterator = None  # the old one ends its workers before the new one starts its own
+        self._position = 0
+        self._iterator = self._loader.start()
+        for _ in range(1 + self._warmup):
+            if self._next() is None:
+                break
+        if self._position == 0:
+            raise self._spent()
+
+    def _spent(self) -> LoaderError:
+        return LoaderError(
+            f"the loader ended after {self._epoch_batches} batches and gave nothing when it was "
+            "started again: it is a one-shot iterator. Pass a callable that makes one: "
+            "loaderperf(lambda: make_loader())"
+        )
+
+
+def workload_fields(workload: Workload) -> dict[str, object]:
+    """A workload as JSON types."""
+    return dict(vars(workload))
