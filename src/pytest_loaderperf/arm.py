@@ -185,7 +185,8 @@ class Arm:
             sys.stderr.flush()
             printed = tail(output)
             shipped = [_shipped(item, report, printed) for report in self._reports]
-            channel.send(Finished(shipped, handle.asserted, handle.called))
+            failure = next((r.longreprtext for r in self._reports if not r.passed), "")
+            channel.send(Finished(shipped, failure, handle.asserted))
             status = 0
         except ChannelClosed:
             pass

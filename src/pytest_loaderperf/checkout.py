@@ -162,7 +162,7 @@ class Repository:
     def remove_worktree(self, root: Path) -> None:
         """Remove what ``worktree`` returned, whatever was changed in it or is left of it.
 
-        A KeyboardInterrupt in here does not stop the removal, only the waiting for it.
+        A KeyboardInterrupt in here is raised after the removal.
         Raises CheckoutError, in git's own words, if git cannot.
         """
         top = os.fspath(root)
@@ -222,7 +222,7 @@ def _git(
         except BaseException:
             if stoppable:  # with what it has started: a checkout would go on writing
                 os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            process.wait()
             raise
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 

@@ -79,7 +79,8 @@ def log_cost(candidate: float, baseline: float, better: Better) -> float:
 
 def ratio_of(loss: float, better: Better) -> float:
     """The ratio candidate / baseline that a d stands for."""
-    return math.exp(-loss if better == "higher" else loss)
+    exponent = -loss if better == "higher" else loss
+    return math.exp(min(exponent, 700.0))  # beyond that, a float cannot tell it from infinity
 
 
 def decide(

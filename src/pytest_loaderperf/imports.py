@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-_OURSELVES = __name__.partition(".")[0]  # the guard itself is the same for both versions
+_OURSELVES = str(Path(__file__).parent)  # the guard itself is the same for both versions
 
 
 def moved(path: str, old: str, new: str) -> str:
@@ -56,7 +56,7 @@ def shadowed(root: str) -> list[str]:
 def _imported() -> Iterator[tuple[str, str]]:
     for name, module in list(sys.modules.items()):
         path = getattr(module, "__file__", None) if isinstance(module, ModuleType) else None
-        if isinstance(path, str) and name.partition(".")[0] != _OURSELVES:
+        if isinstance(path, str) and not path.startswith(_OURSELVES):
             yield name, path
 
 

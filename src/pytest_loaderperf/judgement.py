@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 
@@ -61,7 +62,7 @@ def compare_stored(
 ) -> Comparison:
     """Judge values against a stored number, of which the spread and the drift are known."""
     if stored is None:
-        return unjudged(metric.name, typical(values), Verdict.NO_BASELINE, judged=judged)
+        return uncompared(metric.name, typical(values), Verdict.NO_BASELINE, judged=judged)
     return compare(
         metric,
         values,
@@ -74,7 +75,9 @@ def compare_stored(
     )
 
 
-def glance(metric: Metric, value: float, stored: Stored, tolerance: Tolerance) -> Comparison | None:
+def glance(
+    metric: Metric, value: float, stored: Stored, tolerance: Tolerance, *, judged: bool
+) -> Comparison | None:
     """Compare one repeatable value with a stored one; None where that does not settle it.
 
     Only for peak memory, which does not depend on how busy the machine is.
@@ -86,12 +89,12 @@ def glance(metric: Metric, value: float, stored: Stored, tolerance: Tolerance) -
         return None
     verdict = Verdict.IMPROVED if loss < -allowed else Verdict.UNCHANGED
     return Comparison(
-        metric.name, value, judged=True, verdict=verdict, baseline=stored.value, ratio=ratio,
+        metric.name, value, judged=judged, verdict=verdict, baseline=stored.value, ratio=ratio,
         interval=None, tolerance=allowed, source="stored numbers",
     )  # fmt: skip
 
 
-def unjudged(name: str, value: float, verdict: Verdict, *, judged: bool) -> Comparison:
+def uncompared(name: str, value: float, verdict: Verdict, *, judged: bool) -> Comparison:
     """A value that was compared with nothing."""
     return Comparison(name, value, judged, verdict)
 
@@ -106,9 +109,7 @@ def spread(values: Sequence[float]) -> float:
     positive = [max(value, 1e-12) for value in values]
     if len(positive) < 2:
         return 0.0
-    from math import log  # noqa: PLC0415
-
-    return statistics.stdev(log(value) for value in positive)
+    return statistics.stdev(math.log(value) for value in positive)
 
 
 def typical(values: Sequence[float]) -> float:

@@ -78,7 +78,7 @@ def _tf_data(loader: Any) -> Loader:
     # cannot be asked for; AUTOTUNE settles on a few batches.
     batches = int(loader.cardinality())
     return Loader(
-        "tf.data", lambda: iter(loader), prefetch=8, epoch_batches=batches if batches >= 0 else None
+        "tf.data", lambda: iter(loader), prefetch=4, epoch_batches=batches if batches >= 0 else None
     )
 
 

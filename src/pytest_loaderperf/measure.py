@@ -155,8 +155,8 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None) -> Survey:
     taken = Slice(0.0, 0, 0, 0.0, opened.epoch_batches)
     while not _enough(taken, warmup + drain, like):
         pace = pace_after(taken)
-        # The first step is a short one: nothing is known of the pace yet.
-        batches = pace.batches if taken.batches else max(loader.workers, 1)
+        # Steps grow: the first batches may come out of a queue, and say little of the pace.
+        batches = max(loader.workers, min(pace.batches, taken.batches), 1)
         left = batches if like is None else like.batches - taken.batches
         taken = _sum([taken, ask(Run(min(batches, left), min(pace.epochs, 1)), Slice)])
     trial.send(Probe())

@@ -174,8 +174,8 @@ class Finished:
     """The test is over, its fixtures torn down; ``reports`` as pytest serialises them."""
 
     reports: list[dict[str, object]]
+    text: str  # of the first report that did not pass
     asserted: list[str]  # metrics that the test compared with a baseline or a budget
-    called: bool  # whether the test called loaderperf(...) at all
 
 
 Message = (

@@ -49,7 +49,10 @@ def plan(
         seconds = epochs * epoch_batches * batch_seconds
         return Plan(0, 0, 0, _slices(seconds), epochs, epoch_batches)
     batches = step * math.ceil(SLICE_SECONDS / batch_seconds / step)
-    return Plan(warmup, drain, batches, _slices(batches * batch_seconds), 0, epoch_batches)
+    slices = _slices(batches * batch_seconds)
+    # A new epoch costs its start and its warm-up: rather time a little less than begin one.
+    fitting = 2 * int(min(steady, 2 * slices * batches) // (2 * batches))
+    return Plan(warmup, drain, batches, min(slices, fitting) or slices, 0, epoch_batches)
 
 
 def _slices(seconds: float) -> int:

@@ -154,7 +154,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def loaderperf(request: pytest.FixtureRequest) -> LoaderPerf:
-    """What a test calls with its loader: ``perf = loaderperf(loader)``."""
+    """Measures a loader and judges it; called once in a test."""
     arm: Arm | None = request.config.pluginmanager.get_plugin(ARM)
     if arm is None:
         pytest.skip(NEEDS_OPTION)

@@ -13,9 +13,10 @@ import pytest
 
 from . import __version__, data, report
 from .arms import Arms, Launch, Version
-from .coordinator import Coordinator, Outcome, Spec
+from .coordinator import Coordinator, Outcome
 from .decision import Rule
 from .errors import InconclusiveWarning
+from .findings import Spec
 from .lock import machine_lock
 from .machine import machine
 from .messages import Collected

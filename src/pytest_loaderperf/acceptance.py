@@ -1,0 +1,46 @@
+"""What of a measurement becomes the new baseline."""
+
+from __future__ import annotations
+
+from .baselines import Entry, Record, Stored
+from .findings import Findings
+from .judgement import spread, typical
+from .machine import machine_class
+from .measure import TIMED
+from .model import Verdict
+from .settings import Update
+
+
+def refusal(found: Findings, update: Update, *, failed: bool, stored: bool) -> str | None:
+    """Why a check is not written: a reason worth telling, "" for nothing new, None to write it.
+
+    ``stored`` says that it was compared with stored numbers: there, noise of the comparison says
+    nothing against the measurement itself.
+    """
+    if failed:
+        return "the test failed"
+    if found.verdict is Verdict.INCONCLUSIVE and not (stored and update == "all"):
+        return "the measurement was inconclusive"
+    new = found.verdict is Verdict.NO_BASELINE
+    if new or update == "all" or (update == "changed" and _moved(found)):
+        return None
+    return ""
+
+
+def accepted_entry(found: Findings, versions: dict[str, str], old: Entry | None) -> Entry:
+    """The entry to store: the numbers of this machine class, with their spread between trials.
+
+    Numbers of other classes are kept as long as they still describe this loader.
+    """
+    values = {name: [timing.values[name] for timing in found.timings] for name in TIMED}
+    values["peak_memory"] = found.peaks
+    record = Record(
+        {name: Stored(typical(each), spread(each)) for name, each in values.items()}, versions
+    )
+    kept = {} if old is None or _moved(found) else old.records
+    return Entry(found.survey.workload, {**kept, machine_class(versions): record})
+
+
+def _moved(found: Findings) -> bool:
+    moved = (Verdict.REGRESSED, Verdict.IMPROVED, Verdict.INCOMPARABLE)
+    return any(c.judged and c.verdict in moved for c in found.comparisons.values())

@@ -1,0 +1,75 @@
+"""One check while it runs: what is asked, and what has been found out so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .arms import Arm, Arms, Version
+from .decision import Rule
+from .measure import Survey, Timing
+from .model import CheckResult, Comparison, Verdict, worst
+from .settings import CheckSettings
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One check to run: ``module`` is relative to the root, ``key`` is its name in the store."""
+
+    nodeid: str
+    module: str
+    key: str
+    batch_size: int | None
+    settings: CheckSettings
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What measuring one check takes: its arms, the rule, and someone who hears the news."""
+
+    spec: Spec
+    arms: Arms
+    candidate: Version
+    rule: Rule
+    progress: Callable[[str], None]
+
+    def arm(self, version: Version | None = None) -> Arm:
+        """The arm of a version, by default the candidate's."""
+        return self.arms.get(version or self.candidate, self.spec.module)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The versions of the packages that matter, as the candidate uses them."""
+        return self.arm().collected.versions
+
+
+@dataclass
+class Findings:
+    """What has been found out; ``judged`` names the metrics that decide the check's verdict."""
+
+    survey: Survey
+    judged: frozenset[str]
+    comparisons: dict[str, Comparison] = field(default_factory=dict)
+    timings: list[Timing] = field(default_factory=list)  # of the candidate
+    peaks: list[float] = field(default_factory=list)  # of the candidate, bytes
+    pairs: int = 0
+    message: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict of the check."""
+        return worst([c.verdict for c in self.comparisons.values() if c.judged])
+
+    def result(self, spec: Spec) -> CheckResult:
+        """The check's result, so far without outcome and duration."""
+        return CheckResult(
+            spec.nodeid,
+            self.verdict,
+            spec.batch_size,
+            pairs=self.pairs,
+            workload=self.survey.workload,
+            message=self.message,
+            notes=tuple(self.notes),
+            metrics=self.comparisons,
+        )

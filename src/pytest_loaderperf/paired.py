@@ -1,0 +1,128 @@
+"""Judge timed metrics on pairs of trials: the candidate beside the baseline's commit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from . import measure
+from .arms import Version
+from .findings import Bench, Findings
+from .judgement import compare, settled
+from .measure import TIMED, Timing
+from .model import METRICS, Comparison, Verdict
+
+Pair = tuple[Timing, Timing]  # candidate, baseline
+
+# The part of a budget that the first run may use: a regression is confirmed within the rest.
+_FIRST_RUN = 2 / 3
+
+
+def judge(bench: Bench, version: Version, found: Findings) -> str:
+    """Fill in the comparisons of all timed metrics.
+
+    Returns how the workloads differ where the two cannot be compared, else an empty string.
+    """
+    budget = bench.spec.settings.budget
+    deadline = time.monotonic() + budget * _FIRST_RUN
+    pairs = _measure(bench, version, found, found.judged, deadline)
+    if changed := _difference(pairs[0]):
+        return changed
+    found.comparisons = _compare(bench, version, pairs, found.judged)
+    regressed = frozenset(
+        name
+        for name, comparison in found.comparisons.items()
+        if comparison.judged and comparison.verdict is Verdict.REGRESSED
+    )
+    if regressed:
+        pairs += _confirm(bench, version, found, regressed, pairs, budget * (1 - _FIRST_RUN))
+    found.timings += [candidate for candidate, _ in pairs]
+    found.pairs = len(pairs)
+    return ""
+
+
+def _measure(
+    bench: Bench,
+    version: Version,
+    found: Findings,
+    judged: frozenset[str],
+    deadline: float,
+    label: str = "",
+) -> list[Pair]:
+    """Measure pairs until all judged metrics are decided, or time or pairs run out."""
+    candidate, baseline = bench.arm(), bench.arm(version)
+    pace = found.survey.plan
+    pairs: list[Pair] = []
+    while len(pairs) < bench.rule.pairs_at_most:
+        first = len(pairs) % 2 == 0
+        pairs.append(
+            measure.time_pair(candidate, baseline, bench.spec.nodeid, pace, candidate_first=first)
+        )
+        if _difference(pairs[0]):
+            break
+        comparisons = _compare(bench, version, pairs, judged)
+        left = deadline - time.monotonic()
+        bench.progress(f"{label}{_news(comparisons['throughput'], left)}")
+        if left < 0 or (bench.rule.is_look(len(pairs)) and settled(comparisons)):
+            break
+    return pairs
+
+
+def _confirm(
+    bench: Bench,
+    version: Version,
+    found: Findings,
+    regressed: frozenset[str],
+    pairs: Sequence[Pair],
+    budget: float,
+) -> list[Pair]:
+    """Repeat a regression with fresh processes, the other one started first.
+
+    A process keeps the luck of its memory layout for life: the arms of the first run may have
+    been unlucky in the same way in all of their trials.
+    """
+    for each in (bench.candidate, version):
+        bench.arms.drop(each, bench.spec.module)
+    for each in (version, bench.candidate):
+        _ = bench.arm(each).collected
+    deadline = time.monotonic() + budget
+    again = _measure(bench, version, found, regressed, deadline, "confirming, ")
+    repeated = _compare(bench, version, again, regressed)
+    pooled = _compare(bench, version, [*pairs, *again], found.judged)
+    for name in TIMED:
+        verdict = found.comparisons[name].verdict
+        if name in regressed and repeated[name].verdict is not Verdict.REGRESSED:
+            verdict = Verdict.INCONCLUSIVE
+            found.notes.append(
+                f"{name} regressed in a first run of {len(pairs)} pairs, which {len(again)} pairs "
+                "of fresh processes did not confirm"
+            )
+        found.comparisons[name] = replace(pooled[name], verdict=verdict)
+    return again
+
+
+def _compare(
+    bench: Bench, version: Version, pairs: Sequence[Pair], judged: frozenset[str]
+) -> dict[str, Comparison]:
+    return {
+        name: compare(
+            METRICS[name],
+            [candidate.values[name] for candidate, _ in pairs],
+            [baseline.values[name] for _, baseline in pairs],
+            bench.spec.settings.tolerances[name],
+            bench.rule,
+            judged=name in judged,
+            source=version.name,
+        )
+        for name in TIMED
+    }
+
+
+def _difference(pair: Pair) -> str:
+    candidate, baseline = pair
+    return candidate.workload.difference(baseline.workload)
+
+
+def _news(throughput: Comparison, left: float) -> str:
+    return f"pair {throughput.pairs}, ratio {throughput.ratio:.3f}, at most {max(left, 0):.0f} s"

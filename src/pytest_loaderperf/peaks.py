@@ -1,0 +1,86 @@
+"""Judge peak memory: with a stored number where that will do, else side by side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from . import measure
+from .arms import Version
+from .baselines import Record
+from .findings import Bench, Findings
+from .judgement import compare, compare_stored, glance
+from .model import METRICS, Comparison, Verdict
+
+_METRIC = METRICS["peak_memory"]
+_TRIALS = 4  # the fewest that can be judged
+_TRIALS_AT_MOST = 8  # memory repeats well: what eight pairs leave open, more would too
+
+
+def judge(bench: Bench, version: Version | None, record: Record | None, found: Findings) -> None:
+    """Fill in the comparison of peak memory.
+
+    The peak of a loader does not depend on how busy its machine is, so that one look at the
+    stored number settles it for most checks: where machine class and versions match, and it did
+    not grow.
+    """
+    comparison = None
+    if record is not None and version is not None:
+        comparison = _glance(bench, record, found)
+    if comparison is None and version is not None:
+        comparison = _side_by_side(bench, version, found)
+    if comparison is None:
+        comparison = _with_stored(bench, record, found)
+    found.comparisons[_METRIC.name] = comparison
+
+
+def sample(bench: Bench, found: Findings, count: int) -> None:
+    """Measure the candidate's peak until there are so many of it."""
+    while len(found.peaks) < count:
+        found.peaks.append(_peak(bench, bench.candidate, found))
+
+
+def _glance(bench: Bench, record: Record, found: Findings) -> Comparison | None:
+    stored = record.metrics.get(_METRIC.name)
+    if stored is None or record.versions != bench.versions:
+        return None
+    tolerance = bench.spec.settings.tolerances[_METRIC.name]
+    judged = _METRIC.name in found.judged
+    return glance(_METRIC, found.survey.peak_memory, stored, tolerance, judged=judged)
+
+
+def _side_by_side(bench: Bench, version: Version, found: Findings) -> Comparison:
+    baseline: list[float] = []
+    while True:
+        bench.progress(f"memory, pair {len(baseline) + 1}")
+        sample(bench, found, len(baseline) + 1)
+        baseline.append(_peak(bench, version, found))
+        comparison = compare(
+            _METRIC,
+            found.peaks[: len(baseline)],
+            baseline,
+            bench.spec.settings.tolerances[_METRIC.name],
+            bench.rule,
+            judged=_METRIC.name in found.judged,
+            source=version.name,
+        )
+        decided = comparison.verdict is not Verdict.INCONCLUSIVE
+        if len(baseline) >= (_TRIALS if decided else _TRIALS_AT_MOST):
+            return comparison
+
+
+def _with_stored(bench: Bench, record: Record | None, found: Findings) -> Comparison:
+    sample(bench, found, _TRIALS)
+    comparison = compare_stored(
+        _METRIC,
+        found.peaks,
+        record.metrics.get(_METRIC.name) if record else None,
+        bench.spec.settings.tolerances[_METRIC.name],
+        bench.rule,
+        judged=_METRIC.name in found.judged,
+        drift=0.0,
+    )
+    return replace(comparison, pairs=0)
+
+
+def _peak(bench: Bench, version: Version, found: Findings) -> float:
+    return measure.survey(bench.arm(version), bench.spec.nodeid, found.survey).peak_memory

@@ -1,0 +1,107 @@
+"""The plan of a trial: long enough slices, whole bursts, whole epochs where they are short."""
+
+import math
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from pytest_loaderperf.pacing import PAIR_SECONDS, SLICE_SECONDS, plan, warmup_batches
+
+no_deadline = settings(deadline=None)
+batch_seconds = st.floats(1e-6, 100)
+worker_counts = st.integers(0, 64)
+prefetches = st.integers(0, 16)
+epoch_lengths = st.integers(1, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("workers", "prefetch", "expected"),
+    [(0, 0, 2), (0, 8, 8), (1, 1, 2), (2, 2, 4), (8, 4, 32)],
+)
+def test_the_warmup_empties_what_a_queue_may_hold(
+    workers: int, prefetch: int, expected: int
+) -> None:
+    assert warmup_batches(workers, prefetch) == expected
+
+
+@given(batch_seconds, worker_counts, prefetches, st.none() | epoch_lengths)
+@no_deadline
+def test_slices_come_in_whole_abba_blocks(
+    seconds: float, workers: int, prefetch: int, epoch: int | None
+) -> None:
+    made = plan(seconds, workers, prefetch, epoch)
+    assert made.slices in (2, 4, 6, 8)
+
+
+@given(batch_seconds, worker_counts, prefetches, st.none() | epoch_lengths)
+@no_deadline
+def test_a_steady_slice_is_the_shortest_one_of_whole_bursts(
+    seconds: float, workers: int, prefetch: int, epoch: int | None
+) -> None:
+    made = plan(seconds, workers, prefetch, epoch)
+    assume(not made.epochs)
+    burst = max(workers, 1)
+    assert made.batches % burst == 0
+    assert made.batches * seconds >= SLICE_SECONDS * 0.999
+    assert made.batches == burst or (made.batches - burst) * seconds < SLICE_SECONDS
+
+
+@given(batch_seconds, worker_counts, prefetches, st.none() | epoch_lengths)
+@no_deadline
+def test_the_full_queue_at_the_start_and_the_draining_one_are_left_out(
+    seconds: float, workers: int, prefetch: int, epoch: int | None
+) -> None:
+    made = plan(seconds, workers, prefetch, epoch)
+    assume(not made.epochs)
+    assert made.warmup == warmup_batches(workers, prefetch)
+    assert made.drain == workers * prefetch
+    if epoch is not None:
+        assert 1 + made.warmup + made.drain + max(workers, 1) <= epoch
+
+
+@given(batch_seconds, worker_counts, prefetches, epoch_lengths)
+@no_deadline
+def test_an_epoch_without_a_steady_state_is_timed_as_a_whole(
+    seconds: float, workers: int, prefetch: int, epoch: int
+) -> None:
+    made = plan(seconds, workers, prefetch, epoch)
+    room = epoch - 1 - warmup_batches(workers, prefetch) - workers * prefetch
+    assert (made.epochs > 0) == (room < max(workers, 1))
+    if made.epochs:
+        assert made.batches == made.warmup == made.drain == 0
+        assert made.epochs * epoch * seconds >= SLICE_SECONDS * 0.999
+        assert made.epochs == 1 or (made.epochs - 1) * epoch * seconds < SLICE_SECONDS
+
+
+@given(batch_seconds, worker_counts, prefetches)
+@no_deadline
+def test_an_epoch_of_unknown_length_has_a_steady_state(
+    seconds: float, workers: int, prefetch: int
+) -> None:
+    made = plan(seconds, workers, prefetch, None)
+    assert made.epochs == 0
+    assert made.batches > 0
+
+
+@given(batch_seconds, worker_counts, prefetches, st.none() | epoch_lengths)
+@no_deadline
+def test_the_length_of_an_epoch_is_passed_on(
+    seconds: float, workers: int, prefetch: int, epoch: int | None
+) -> None:
+    assert plan(seconds, workers, prefetch, epoch).epoch_batches == epoch
+
+
+@given(st.floats(1e-4, 0.2))
+@no_deadline
+def test_a_pair_takes_about_as_long_as_planned_where_a_batch_is_short(seconds: float) -> None:
+    made = plan(seconds, 0, 0)
+    assert made.slices * made.batches * seconds == pytest.approx(PAIR_SECONDS, rel=0.6)
+
+
+@given(st.floats(SLICE_SECONDS, 100))
+@no_deadline
+def test_a_slow_loader_is_timed_batch_by_batch(seconds: float) -> None:
+    made = plan(seconds, 0, 0)
+    assert made.batches == 1
+    assert made.slices <= max(2, math.ceil(PAIR_SECONDS / seconds) + 1)

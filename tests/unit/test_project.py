@@ -1,0 +1,219 @@
+"""What the project promises outside its code: README commands, CI, versions, sizes."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pytest_loaderperf
+
+ROOT = Path(__file__).parents[2]
+README_COMMANDS = ROOT / ".ci" / "readme_commands.py"
+RUN = ROOT / ".ci" / "run"
+
+INSTALL = 'python3 -m venv .venv && .venv/bin/pip install -e ".[dev]"'
+TESTS = f"{INSTALL} && .venv/bin/pytest"
+GATE = f"{INSTALL} && .venv/bin/pytest --loaderperf"
+
+
+def readme(*commands: str) -> str:
+    """A README with each command in a block of its own, between others that are none of CI's."""
+    other = (
+        "```python\nassert True\n```\n\n```shell\npip install pytest-loaderperf\n```\n\n"
+        "```shell\npytest --loaderperf\n```\n\n```shell\n.venv/bin/pytest --loaderperf -x\n```\n"
+    )
+    blocks = "\n".join(f"Words.\n\n```shell\n{command}\n```\n" for command in commands)
+    return f"# Title\n\n{other}\n{blocks}\n{other}"
+
+
+def read_command(path: Path, name: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, str(README_COMMANDS), str(path), name]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+class TestReadmeCommands:
+    @pytest.mark.parametrize(
+        ("name", "expected"),
+        [
+            ("install", INSTALL),
+            ("tests", ".venv/bin/pytest"),
+            ("gate", ".venv/bin/pytest --loaderperf"),
+        ],
+    )
+    def test_finds_commands(self, tmp_path: Path, name: str, expected: str) -> None:
+        path = tmp_path / "README.md"
+        path.write_text(readme(GATE, TESTS))
+        finished = read_command(path, name)
+        assert (finished.stdout, finished.stderr) == (f"{expected}\n", "")
+
+    def test_finds_those_of_this_readme(self) -> None:
+        finished = read_command(ROOT / "README.md", "install")
+        assert (finished.stdout, finished.stderr) == (f"{INSTALL}\n", "")
+
+    @pytest.mark.parametrize(
+        ("commands", "complaint"),
+        [
+            ((GATE,), "0 shell blocks end in '.venv/bin/pytest'"),
+            ((TESTS,), "0 shell blocks end in '.venv/bin/pytest --loaderperf'"),
+            ((TESTS, GATE, GATE), "2 shell blocks end in '.venv/bin/pytest --loaderperf'"),
+            ((f"{TESTS}\n{GATE}",), "0 shell blocks end in '.venv/bin/pytest'"),
+            ((GATE, TESTS.replace(" && ", "\n")), "not one line"),
+            ((GATE, TESTS.replace(" && .venv/bin/pytest", " &&\n.venv/bin/pytest")), "not one"),
+            ((GATE, ".venv/bin/pytest"), "not one line"),
+            ((GATE, "pip list && nice .venv/bin/pytest"), "not one line"),
+            ((GATE, TESTS.replace("[dev]", "[torch]")), "install differently"),
+        ],
+    )
+    @pytest.mark.parametrize("name", ["install", "tests", "gate"])
+    def test_refuses_what_is_not_exactly_one(
+        self, tmp_path: Path, commands: tuple[str, ...], complaint: str, name: str
+    ) -> None:
+        path = tmp_path / "README.md"
+        path.write_text(readme(*commands))
+        finished = read_command(path, name)
+        assert (finished.returncode, finished.stdout) == (1, "")
+        assert complaint in finished.stderr
+        assert "Traceback" not in finished.stderr
+
+    def test_refuses_a_name_that_it_does_not_know(self) -> None:
+        finished = read_command(ROOT / "README.md", "deploy")
+        assert (finished.returncode, finished.stdout) == (1, "")
+        assert "usage:" in finished.stderr
+
+
+TOOL = """\
+#!/bin/sh
+echo "ran ${0##*/}${*:+ }$*"
+mkdir -p .loaderperf .pytest_cache src/__pycache__
+[ "${0##*/}" != "$FAILING" ] || exit 3
+"""
+TOOLS = ("ruff", "zizmor", "actionlint", "mypy", "pytest")
+
+
+class TestRun:
+    """``.ci/run`` in a folder whose README installs tools that only say their names."""
+
+    @pytest.fixture
+    def checkout(self, tmp_path: Path) -> Path:
+        checkout = tmp_path / "check out"
+        (checkout / ".ci").mkdir(parents=True)
+        (checkout / "src").mkdir()
+        shutil.copy(RUN, checkout / ".ci")
+        shutil.copy(README_COMMANDS, checkout / ".ci")
+        (checkout / "tool").write_text(TOOL)
+        (checkout / "tool").chmod(0o755)
+        links = " && ".join(f"ln -s ../../tool .venv/bin/{tool}" for tool in TOOLS)
+        install = f"mkdir -p .venv/bin && {links}"
+        commands = (f"{install} && .venv/bin/pytest --loaderperf", f"{install} && .venv/bin/pytest")
+        (checkout / "README.md").write_text(readme(*commands))
+        return checkout
+
+    def run(self, checkout: Path, failing: str = "") -> tuple[int, list[str]]:
+        """Return the exit status, and what was run in which order."""
+        finished = subprocess.run(
+            [checkout / ".ci" / "run"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "FAILING": failing},
+        )
+        lines = finished.stdout.splitlines()
+        return finished.returncode, [x.removeprefix("ran ") for x in lines if x[:4] == "ran "]
+
+    def test_runs_linters_tests_and_gate(self, checkout: Path) -> None:
+        before = sorted(checkout.rglob("*"))
+        assert self.run(checkout) == (
+            0,
+            [
+                "ruff check .",
+                "ruff format --check .",
+                "zizmor --offline --no-progress .github/workflows",
+                "actionlint",
+                "mypy",
+                "mypy .ci/readme_commands.py",
+                "pytest",
+                "pytest --loaderperf",
+            ],
+        )
+        assert sorted(checkout.rglob("*")) == before
+
+    @pytest.mark.parametrize("failing", TOOLS)
+    def test_failure_ends_the_run_and_leaves_nothing_behind(
+        self, checkout: Path, failing: str
+    ) -> None:
+        before = sorted(checkout.rglob("*"))
+        status, ran = self.run(checkout, failing)
+        assert status == 3
+        assert ran[-1].split()[0] == failing
+        assert [line.split()[0] for line in ran].count(failing) == 1
+        assert sorted(checkout.rglob("*")) == before
+
+    def test_fails_without_the_commands(self, checkout: Path) -> None:
+        (checkout / "README.md").write_text("# Title\n")
+        assert self.run(checkout) == (1, [])
+
+    def test_refuses_an_environment_that_is_there(self, checkout: Path) -> None:
+        (checkout / ".venv").mkdir()
+        assert self.run(checkout) == (2, [])
+        assert (checkout / ".venv").is_dir()
+
+    def test_keeps_what_was_there(self, checkout: Path) -> None:
+        data = checkout / ".loaderperf" / "data"
+        data.mkdir(parents=True)
+        assert self.run(checkout)[0] == 0
+        assert data.is_dir()
+        assert not (checkout / ".pytest_cache").exists()
+
+
+class TestWorkflows:
+    @pytest.fixture
+    def workflows(self) -> dict[str, str]:
+        folder = ROOT / ".github" / "workflows"
+        found = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+        assert {"test.yml", "loaderperf.yml"} <= found.keys()
+        return found
+
+    def test_actions_are_pinned_by_commit(self, workflows: dict[str, str]) -> None:
+        pinned = re.compile(r"[\w.-]+(/[\w.-]+)+@[0-9a-f]{40} # v\d+(\.\d+)*")
+        uses = [
+            (name, use.strip())
+            for name, text in workflows.items()
+            for use in re.findall(r"^[\s-]*[\"']?uses[\"']?\s*:(.*)$", text, re.MULTILINE)
+        ]
+        assert uses
+        assert [each for each in uses if not pinned.fullmatch(each[1])] == []
+
+    def test_one_action_has_one_version(self, workflows: dict[str, str]) -> None:
+        uses = set(re.findall(r"uses: (\S+?)@(\S+ # \S+)", "\n".join(workflows.values())))
+        assert len(uses) == len({action for action, _ in uses})
+
+    def test_no_permission_is_given_to_a_whole_workflow(self, workflows: dict[str, str]) -> None:
+        for text in workflows.values():
+            found = re.findall(r"^[\"']?permissions.*$", text, re.MULTILINE)
+            assert found == ["permissions: {}"]
+
+    def test_oldest_versions_are_tested(self, workflows: dict[str, str]) -> None:
+        project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+        python = re.search(r'^requires-python = ">=([\d.]+)"$', project, re.MULTILINE)
+        oldest = re.search(r'^ *"pytest>=([\d.]+)",$', project, re.MULTILINE)
+        assert python
+        assert oldest
+        assert f'python: ["{python[1]}", ' in workflows["test.yml"]
+        assert f'pytest: ["pytest=={oldest[1]}.*", ' in workflows["test.yml"]
+
+
+def test_changelog_begins_with_this_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## \[?v?(\d[^\s\]]*)", changelog, re.MULTILINE)
+    assert versions[:1] == [pytest_loaderperf.__version__]
+
+
+def test_no_module_is_too_long() -> None:
+    package = Path(pytest_loaderperf.__file__).parent  # the installed one, where src/ is gone
+    lengths = {path: len(path.read_text("utf-8").splitlines()) for path in package.rglob("*.py")}
+    assert lengths
+    assert {path.name: length for path, length in lengths.items() if length > 400} == {}
