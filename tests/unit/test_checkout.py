@@ -271,7 +271,7 @@ def test_damage_in_the_working_tree_is_an_error(simple: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("prefix", "module"), [("", "test_*.py"), (":!a", "test_a.py"), ("-a missing", "-n.py")]
+    ("prefix", "module"), [("", "test_*.py"), (":(top)a", "test_a.py"), ("-a missing", "-n.py")]
 )
 def test_a_path_is_never_a_pattern_or_an_option(tmp_path: Path, prefix: str, module: str) -> None:
     project = Project(tmp_path / "project", prefix).init()

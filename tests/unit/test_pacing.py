@@ -105,3 +105,14 @@ def test_a_slow_loader_is_timed_batch_by_batch(seconds: float) -> None:
     made = plan(seconds, 0, 0)
     assert made.batches == 1
     assert made.slices <= max(2, math.ceil(PAIR_SECONDS / seconds) + 1)
+
+
+@given(batch_seconds, worker_counts, prefetches, epoch_lengths)
+@no_deadline
+def test_a_pair_fits_into_one_epoch_if_an_abba_block_does(
+    seconds: float, workers: int, prefetch: int, epoch: int
+) -> None:
+    made = plan(seconds, workers, prefetch, epoch)
+    steady = epoch - 1 - made.warmup - made.drain
+    if not made.epochs and 2 * made.batches <= steady:
+        assert made.slices * made.batches <= steady

@@ -1,0 +1,161 @@
+"""A small project in a folder of its own, as the integration tests drive it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Two loaders whose work per sample is known: a count of additions in pure Python.
+LOADERS = '''\
+class Loader:
+    """Batches of numbers; every sample costs ``work`` additions, the dataset keeps ``kept``."""
+
+    def __init__(self, batch_size, work=WORK, megabytes=MEGABYTES):
+        self.batch_size, self.work = batch_size, work
+        self.kept = bytearray(b"x") * (megabytes * 2**20)
+
+    def __len__(self):
+        return 10**6
+
+    def __iter__(self):
+        for index in range(len(self)):
+            batch = []
+            for sample in range(self.batch_size):
+                total = 0
+                for term in range(self.work):
+                    total += term
+                batch.append(total)
+            yield batch
+'''
+CHECKS = '''\
+import pytest
+import loaders
+
+@pytest.fixture
+def train_loader(batch_size):
+    return loaders.Loader(batch_size)
+
+@pytest.mark.loaderperf(batch_sizes=[8])
+def test_train(train_loader, loaderperf):
+    perf = loaderperf(train_loader)
+    assert perf.throughput >= perf.baseline.throughput
+    assert perf.peak_memory <= perf.baseline.peak_memory
+
+@pytest.mark.loaderperf
+def test_other(loaderperf):
+    loaderperf.check(loaders.Loader(8, work=2000, megabytes=20))
+'''
+NEW_CHECK = '''
+@pytest.mark.loaderperf
+def test_new(loaderperf):
+    loaderperf.check(loaders.Loader(4, work=500, megabytes=1))
+'''
+TRAIN = "test_perf.py::test_train[8]"
+OTHER = "test_perf.py::test_other"
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a run of pytest in a project ended."""
+
+    status: int
+    output: str
+    results: Mapping[str, Any]
+
+    @property
+    def verdicts(self) -> dict[str, str]:
+        """The verdict of each check."""
+        return {check["nodeid"]: check["verdict"] for check in self.results["checks"]}
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        """Whether each check passed or failed."""
+        return {check["nodeid"]: check["outcome"] for check in self.results["checks"]}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project that has loader checks."""
+
+    root: Path
+
+    def write(self, **files: str) -> None:
+        """Write modules: ``write(loaders="...")`` writes ``loaders.py``."""
+        for name, text in files.items():
+            (self.root / f"{name}.py").write_text(text, "utf-8")
+
+    def set_loader(self, *, work: int = 2000, megabytes: int = 20) -> None:
+        """Write the loaders with this much work a sample, and so much memory kept."""
+        text = LOADERS.replace("WORK", str(work)).replace("MEGABYTES", str(megabytes))
+        self.write(loaders=text)
+
+    def pytest(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Run:
+        """Run pytest as a user does."""
+        results = self.root.parent / f"{self.root.name}-results.json"
+        results.unlink(missing_ok=True)
+        options = (f"--loaderperf-json={results}",) if "--collect-only" not in arguments else ()
+        finished = subprocess.run(
+            [sys.executable, "-m", "pytest", *arguments, *options],
+            cwd=self.root,
+            env={**clean_environment(), **(environment or {})},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        content = json.loads(results.read_text("utf-8")) if results.exists() else {"checks": []}
+        return Run(finished.returncode, finished.stdout + finished.stderr, content)
+
+    def git(self, *arguments: str) -> str:
+        """Run git in the project."""
+        finished = subprocess.run(
+            ["git", *arguments],
+            cwd=self.root,
+            env=clean_environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return finished.stdout.strip()
+
+    def commit(self, message: str) -> str:
+        """Commit everything; returns the commit."""
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", message)
+        return self.git("rev-parse", "HEAD")
+
+    @classmethod
+    def create(cls, root: Path) -> Project:
+        """A repository whose loaders have no baseline yet."""
+        root.mkdir(parents=True)
+        project = cls(root)
+        project.git("init", "-q", "-b", "main")
+        (root / ".gitignore").write_text("__pycache__/\n.pytest_cache/\n.loaderperf/\n")
+        (root / "pytest.ini").write_text("[pytest]\n")
+        project.set_loader()
+        project.write(test_perf=CHECKS)
+        project.commit("loaders and their checks")
+        return project
+
+    def clone(self, root: Path, *options: str) -> Project:
+        """A clone of it, history included."""
+        self.git("clone", "-q", *options, self.root.as_uri(), str(root))
+        return Project(root)
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment without what the outer pytest and the user's git put into it."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTEST_", "GIT_", "COV_"))
+    }
+    author = {f"GIT_{who}_{what}": "test@example.org" if what == "EMAIL" else "Test"
+              for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}  # fmt: skip
+    return {**kept, **author, "GIT_CONFIG_GLOBAL": os.devnull, "PYTHONDONTWRITEBYTECODE": "1"}

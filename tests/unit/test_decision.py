@@ -1,0 +1,313 @@
+"""The decision rule: its arithmetic, and by simulation the rates of error that it promises."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import betaincinv
+
+from pytest_loaderperf.decision import Decision, Rule, decide, log_cost, log_loss, ratio_of
+from pytest_loaderperf.model import METRICS, Better, Verdict
+
+RULE = Rule()
+TOLERANCE = 0.1
+THROUGHPUT, MEMORY = METRICS["throughput"], METRICS["peak_memory"]
+no_deadline = settings(deadline=None)
+directions = pytest.mark.parametrize("better", ["higher", "lower"])
+
+
+def of_loss(fraction: float) -> float:
+    return log_loss(fraction, "higher")
+
+
+def judge(losses: Sequence[float], tolerance: float = TOLERANCE, rule: Rule = RULE) -> Decision:
+    return decide(losses, tolerance, "higher", rule)
+
+
+# --- d and ratios -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("candidate", "baseline", "better", "expected"),
+    [
+        (90, 100, "higher", math.log(1 / 0.9)),
+        (110, 100, "lower", math.log(1.1)),
+        (120, 100, "higher", -math.log(1.2)),
+        (50, 100, "lower", -math.log(2)),
+        (7, 7, "lower", 0),
+    ],
+)
+def test_a_pair_that_is_worse_costs_more_than_nothing(
+    candidate: float, baseline: float, better: Better, expected: float
+) -> None:
+    assert log_cost(candidate, baseline, better) == pytest.approx(expected)
+
+
+@given(st.floats(1e-9, 1e12), st.floats(1e-9, 1e12), st.sampled_from(["higher", "lower"]))
+@no_deadline
+def test_the_cost_of_a_pair_stands_for_its_ratio(
+    candidate: float, baseline: float, better: Better
+) -> None:
+    cost = log_cost(candidate, baseline, better)
+    assert ratio_of(cost, better) == pytest.approx(candidate / baseline)
+
+
+@pytest.mark.parametrize("metric", METRICS.values(), ids=lambda metric: metric.name)
+@given(loss=st.floats(-0.99, 0.99))
+@no_deadline
+def test_a_loss_in_per_cent_and_its_d_are_the_same(metric: object, loss: float) -> None:
+    assert isinstance(metric, type(THROUGHPUT))
+    ratio = ratio_of(log_loss(loss, metric.better), metric.better)
+    assert metric.loss(ratio) == pytest.approx(loss, abs=1e-12)
+
+
+def test_a_bound_too_large_for_a_float_is_no_error() -> None:
+    assert ratio_of(5000, "lower") > 1e300
+    assert ratio_of(-5000, "higher") > 1e300
+    assert ratio_of(5000, "higher") == 0
+
+
+# --- the rule -----------------------------------------------------------------------------------
+
+
+def test_looks_begin_with_four_pairs_and_end_with_the_last_one() -> None:
+    assert [pairs for pairs in range(100) if RULE.is_look(pairs)] == [*RULE.looks]
+    assert RULE.looks[0] >= 4
+    assert RULE.pairs_at_most == RULE.looks[-1]
+
+
+@given(st.integers(0, 100_000))
+@no_deadline
+def test_a_run_of_many_metrics_raises_one_false_alarm_in_a_hundred(judged: int) -> None:
+    rule = Rule.for_metrics(judged)
+    assert 0 < rule.alpha <= 0.001
+    assert rule.alpha * judged <= 0.01 * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.05, 1.0, -1.0])
+@pytest.mark.parametrize("pairs", [0, 1, 2, 3])
+def test_fewer_pairs_than_the_first_look_prove_nothing(pairs: int, loss: float) -> None:
+    assert judge([loss] * pairs).verdict is None
+
+
+@pytest.mark.parametrize("pairs", [0, 1])
+def test_without_a_second_pair_nothing_is_bounded(pairs: int) -> None:
+    decision = judge([0.3] * pairs)
+    assert decision.loss == 0.3 * pairs
+    assert (decision.low, decision.high, decision.detectable) == (-math.inf, math.inf, math.inf)
+
+
+# --- verdicts with a known answer ---------------------------------------------------------------
+
+SCATTER = (0.01, -0.01, 0.004, -0.004, 0.007, -0.007)  # what six quiet pairs may add to a loss
+
+
+@pytest.mark.parametrize(
+    ("fraction", "expected"),
+    [
+        (0.3, Verdict.REGRESSED),
+        (0.1, Verdict.REGRESSED),
+        (0.02, Verdict.UNCHANGED),
+        (0.0, Verdict.UNCHANGED),
+        (-0.02, Verdict.UNCHANGED),
+        (-0.3, Verdict.IMPROVED),
+    ],
+)
+@directions
+def test_six_quiet_pairs_decide(fraction: float, better: Better, expected: Verdict) -> None:
+    losses = [log_loss(fraction, better) + extra for extra in SCATTER]
+    assert decide(losses, TOLERANCE, better, RULE).verdict is expected
+
+
+def test_a_sure_loss_of_less_than_half_the_tolerance_is_no_regression() -> None:
+    assert judge([of_loss(0.045)] * 24).verdict is Verdict.UNCHANGED
+
+
+def test_noise_leaves_it_open() -> None:
+    assert judge([0.3, -0.2, 0.25, -0.15]).verdict is None
+
+
+@given(st.permutations([of_loss(0.04) + extra for extra in SCATTER]))
+@no_deadline
+def test_the_order_of_pairs_does_not_matter(losses: list[float]) -> None:
+    again = judge(sorted(losses))
+    assert judge(losses).verdict is again.verdict
+    assert judge(losses).high == pytest.approx(again.high)
+
+
+@given(st.lists(st.floats(-1, 1), min_size=2, max_size=24), st.floats(0.01, 0.5))
+@no_deadline
+def test_the_interval_holds_the_estimate(losses: list[float], tolerance: float) -> None:
+    decision = judge(losses, tolerance)
+    assert decision.loss == pytest.approx(statistics.fmean(losses))
+    assert decision.low < decision.loss < decision.high
+    assert decision.detectable >= of_loss(tolerance / 2)
+
+
+# --- the floor ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fraction", "tolerance"),
+    [(0.0, 0.02), (0.005, 0.02), (0.012, 0.02), (0.019, 0.02), (0.03, 0.04), (0.039, 0.04)],
+)
+def test_four_pairs_that_agree_by_luck_prove_nothing_close(
+    fraction: float, tolerance: float
+) -> None:
+    lucky = [of_loss(fraction)] * 4
+    assert judge(lucky, tolerance).verdict is None
+    assert judge(lucky, tolerance, Rule(floor=1e-9)).verdict is not None
+
+
+def test_four_equal_pairs_prove_what_is_clearly_apart() -> None:
+    assert judge([0.0] * 4).verdict is Verdict.UNCHANGED
+    assert judge([of_loss(0.2)] * 4).verdict is Verdict.REGRESSED
+
+
+def test_the_floor_does_not_blur_what_is_noisier() -> None:
+    losses = [0.05, -0.02, 0.03, 0.0]
+    assert judge(losses) == judge(losses, rule=Rule(floor=0.0))
+
+
+# --- stored numbers: what is not known of the day and the machine -------------------------------
+
+
+@pytest.mark.parametrize(
+    ("drift", "expected"), [(0.0, Verdict.REGRESSED), (0.01, Verdict.REGRESSED), (0.1, None)]
+)
+def test_drift_takes_away_certainty(drift: float, expected: Verdict | None) -> None:
+    losses = [of_loss(0.2) + extra for extra in SCATTER]
+    decision = decide(losses, TOLERANCE, "higher", RULE, extra_variance=drift**2)
+    assert decision.verdict is expected
+
+
+def test_a_variance_that_is_given_counts_as_known() -> None:
+    decision = decide([0.0] * 4, TOLERANCE, "higher", RULE, extra_variance=0.1**2)
+    assert decision.high == pytest.approx(1.96 * 0.1, rel=0.01)
+
+
+# --- error rates by simulation ------------------------------------------------------------------
+#
+# The noise of pairs that run identical code is symmetric, since the two arms can change places.
+# Every kind of it has a standard deviation of 1. A promised rate counts as kept only where the
+# simulation proves it: the exact binomial limit of the observed rate must not exceed it.
+
+Draws = npt.NDArray[np.float64]
+Noise = Callable[[np.random.Generator, tuple[int, int]], Draws]
+QUIET, ALL = (0.01, 0.02, 0.04), (0.01, 0.02, 0.04, 0.08)  # standard deviations of a pair
+
+
+def normal(rng: np.random.Generator, shape: tuple[int, int]) -> Draws:
+    return rng.standard_normal(shape)
+
+
+def student(rng: np.random.Generator, shape: tuple[int, int]) -> Draws:
+    """Heavy tails: three degrees of freedom, the fewest that have a finite variance."""
+    return rng.standard_t(3, shape) / math.sqrt(3)
+
+
+def contaminated(rng: np.random.Generator, shape: tuple[int, int]) -> Draws:
+    """One pair in ten is five times as noisy as the others."""
+    noisier = np.where(rng.random(shape) < 0.1, 5.0, 1.0)
+    return rng.standard_normal(shape) * noisier / math.sqrt(0.9 + 0.1 * 5**2)
+
+
+noises = pytest.mark.parametrize("noise", [normal, student, contaminated])
+
+
+def outcomes(
+    noise: Noise, fraction: float, deviations: Sequence[float], checks: int
+) -> Counter[Verdict]:
+    """How so many checks at each standard deviation end, all with the same true loss."""
+    rng = np.random.default_rng(1)
+    return Counter(
+        ending((row * deviation + of_loss(fraction)).tolist())
+        for deviation in deviations
+        for row in noise(rng, (checks, RULE.pairs_at_most))
+    )
+
+
+def ending(losses: Sequence[float]) -> Verdict:
+    """The verdict of a check, look after look."""
+    for pairs in RULE.looks:
+        verdict = judge(losses[:pairs]).verdict
+        if verdict is not None:
+            return verdict
+    return Verdict.INCONCLUSIVE
+
+
+def limit(count: int, total: int) -> float:
+    """The highest rate of which a count is plausible (Clopper and Pearson, one-sided, 95 %)."""
+    return float(betaincinv(count + 1, total - count, 0.95))
+
+
+@noises
+def test_identical_code_is_regressed_at_most_at_rate_alpha(noise: Noise) -> None:
+    found = outcomes(noise, 0.0, ALL, 1500)
+    assert limit(found[Verdict.REGRESSED], found.total()) <= RULE.alpha
+
+
+@noises
+def test_a_fifth_of_the_tolerance_is_regressed_at_most_at_rate_alpha(noise: Noise) -> None:
+    found = outcomes(noise, TOLERANCE / 5, ALL, 5000)
+    assert limit(found[Verdict.REGRESSED], found.total()) <= RULE.alpha
+
+
+@noises
+def test_a_loss_of_the_tolerance_is_unchanged_at_most_at_rate_beta(noise: Noise) -> None:
+    found = outcomes(noise, TOLERANCE, ALL, 500)
+    passed = found[Verdict.UNCHANGED] + found[Verdict.IMPROVED]
+    assert limit(passed, found.total()) <= RULE.beta
+
+
+@noises
+def test_identical_code_is_unchanged_in_99_of_100_checks_of_a_quiet_machine(noise: Noise) -> None:
+    found = outcomes(noise, 0.0, QUIET, 500)
+    assert limit(found.total() - found[Verdict.UNCHANGED], found.total()) <= 0.01
+
+
+@noises
+def test_a_loss_of_twice_the_tolerance_is_found_in_99_of_100_checks(noise: Noise) -> None:
+    found = outcomes(noise, 2 * TOLERANCE, QUIET, 500)
+    assert limit(found.total() - found[Verdict.REGRESSED], found.total()) <= 0.01
+
+
+@noises
+def test_a_gain_of_twice_the_tolerance_is_found_in_99_of_100_checks(noise: Noise) -> None:
+    found = outcomes(noise, -2 * TOLERANCE, QUIET, 500)
+    assert found[Verdict.REGRESSED] == 0
+    assert limit(found.total() - found[Verdict.IMPROVED], found.total()) <= 0.01
+
+
+@noises
+def test_identical_code_is_improved_at_most_at_rate_beta(noise: Noise) -> None:
+    found = outcomes(noise, 0.0, ALL, 500)
+    assert limit(found[Verdict.IMPROVED], found.total()) <= RULE.beta
+
+
+@pytest.mark.parametrize("pairs", [8, 24])
+def test_the_detectable_loss_is_detected_in_99_of_100_runs(pairs: int) -> None:
+    rng = np.random.default_rng(1)
+    typical = rng.standard_normal(pairs)
+    deviation = 0.04
+    typical *= deviation / typical.std(ddof=1)
+    loss = judge(typical.tolist()).detectable
+    runs = rng.standard_normal((2000, pairs)) * deviation + loss
+    missed = sum(judge(run.tolist()).verdict is not Verdict.REGRESSED for run in runs)
+    assert missed / len(runs) <= 0.015
+
+
+@pytest.mark.parametrize("pairs", [4, 24])
+def test_the_interval_covers_the_truth_in_95_of_100_runs(pairs: int) -> None:
+    rng = np.random.default_rng(1)
+    decisions = [judge(run.tolist()) for run in rng.standard_normal((2000, pairs)) * 0.04]
+    covered = sum(decision.low < 0 < decision.high for decision in decisions)
+    assert covered / len(decisions) == pytest.approx(0.95, abs=0.015)

@@ -1,0 +1,143 @@
+"""Peak memory: what a rollup says, and what real processes add."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_loaderperf.memory import PeakMemory, parse_rollup, used_by_tree
+
+MIB = 2**20
+no_deadline = settings(deadline=None)
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+# What Linux 6.18 writes, of a process that maps library files as well.
+ROLLUP = """\
+55d5c8a00000-7ffd2b3f9000 ---p 00000000 00:00 0                          [rollup]
+Rss:              904820 kB
+Pss:              402337 kB
+Pss_Dirty:        398112 kB
+Pss_Anon:         301000 kB
+Pss_File:         100337 kB
+Pss_Shmem:          1000 kB
+Shared_Clean:      98004 kB
+Anonymous:        310000 kB
+AnonHugePages:     20480 kB
+ShmemPmdMapped:        0 kB
+Swap:               4096 kB
+SwapPss:              24 kB
+Locked:                0 kB
+"""
+
+
+def test_anonymous_shared_and_swapped_memory_count() -> None:
+    assert parse_rollup(ROLLUP) == (301000 + 1000 + 24) * 1024
+
+
+def test_pages_of_files_do_not_count() -> None:
+    assert parse_rollup(ROLLUP.replace("100337", "900337")) == parse_rollup(ROLLUP)
+
+
+@pytest.mark.parametrize("text", ["", "Pss_Anon:", "Pss_Anon: many kB", "xPss_Anon: 5 kB"])
+def test_what_is_not_there_counts_nothing(text: str) -> None:
+    assert parse_rollup(text) == 0
+
+
+kilobytes = st.integers(0, 2**40)
+
+
+@given(st.fixed_dictionaries({key: kilobytes for key in ("Pss_Anon", "Pss_Shmem", "SwapPss")}))
+@no_deadline
+def test_a_rollup_reads_back(parts: dict[str, int]) -> None:
+    others = {"Rss": 7, "Pss": 7, "Pss_File": 7, "Anonymous": 7, "Swap": 7}
+    text = "".join(f"{key}:{value:>16} kB\n" for key, value in {**others, **parts}.items())
+    assert parse_rollup(text) == 1024 * sum(parts.values())
+
+
+@given(st.text())
+@no_deadline
+def test_any_text_has_a_size(text: str) -> None:
+    assert parse_rollup(text) >= 0
+
+
+# --- real processes -----------------------------------------------------------------------------
+
+SLACK = 16 * MIB  # what an interpreter needs besides
+
+
+@contextmanager
+def python(code: str) -> Iterator[int]:
+    """A process that has run some code, and waits."""
+    code = f"{code}\nprint('ready', flush=True)\ninput()"
+    with subprocess.Popen(
+        [sys.executable, "-I", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            yield process.pid
+        finally:
+            process.kill()
+
+
+@on_linux
+def test_a_peak_is_kept_after_the_memory_is_gone() -> None:
+    memory = PeakMemory(os.getpid())
+    block = bytearray(b"x") * (64 * MIB)
+    memory.sample()
+    del block
+    memory.sample()
+    assert 60 * MIB < memory.peak < 64 * MIB + SLACK
+
+
+@on_linux
+def test_what_was_there_before_does_not_count() -> None:
+    block = bytearray(b"x") * (64 * MIB)
+    memory = PeakMemory(os.getpid())
+    memory.sample()
+    assert 0 <= memory.peak < SLACK
+    del block
+    memory.sample()
+    assert 0 <= memory.peak < SLACK
+
+
+@on_linux
+def test_shared_memory_counts() -> None:
+    memory = PeakMemory(os.getpid())
+    with mmap.mmap(-1, 64 * MIB) as block:
+        block.write(b"x" * (64 * MIB))
+        memory.sample()
+    assert 60 * MIB < memory.peak
+
+
+@on_linux
+def test_memory_of_descendants_counts() -> None:
+    memory = PeakMemory(os.getpid())
+    with python("block = bytearray(b'x') * (64 << 20)"):
+        memory.sample()
+    assert 64 * MIB < memory.peak < 64 * MIB + 2 * SLACK
+
+
+@on_linux
+def test_pages_that_processes_share_count_once() -> None:
+    with python("pass") as alone:
+        empty = used_by_tree(alone)
+    fork = "import os\nblock = bytearray(b'x') * (64 << 20)\nif not os.fork(): input()"
+    with python(fork) as parent:
+        used = used_by_tree(parent)
+    assert 60 * MIB < used - empty < 64 * MIB + SLACK
+
+
+@on_linux
+def test_a_process_that_has_ended_uses_nothing() -> None:
+    with python("pass") as pid:
+        assert used_by_tree(pid) > 0
+    assert used_by_tree(pid) == 0
