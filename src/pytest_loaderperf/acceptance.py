@@ -8,7 +8,7 @@ from .judgement import spread, typical
 from .machine import machine_class
 from .measure import TIMED
 from .model import Verdict
-from .settings import Update
+from .options import Update
 
 
 def refusal(found: Findings, update: Update, *, failed: bool, stored: bool) -> str | None:

@@ -34,14 +34,12 @@ from .messages import (
     Started,
     StartTrial,
 )
+from .nodes import ARM, is_check, marker_arguments
 from .output import new_file, tail
 from .perf import Measured
 from .report import explain
 from .settings import CheckSettings, batch_sizes
 from .trial import LoaderPerf
-
-PLUGIN = "loaderperf-arm"  # the name under which the plugin object below is registered
-MARKER = "loaderperf"
 
 
 def main() -> None:
@@ -58,7 +56,7 @@ def main() -> None:
         imports.redirect_editable_finders(setup.foreign_root, setup.tree)
     try:
         config = pytest.Config.fromdictargs(setup.options, setup.args)
-        config.pluginmanager.register(Arm(channel, setup), PLUGIN)
+        config.pluginmanager.register(Arm(channel, setup), ARM)
         config.hook.pytest_cmdline_main(config=config)
     except (Exception, pytest.UsageError) as error:  # noqa: BLE001  (whatever a conftest raises)
         cause = getattr(error, "cause", error)  # pytest wraps what a conftest raised
@@ -231,24 +229,6 @@ def _shipped(item: pytest.Item, report: pytest.TestReport, output: str) -> dict[
         config=item.config, report=report
     )
     return shipped
-
-
-def is_check(item: pytest.Item) -> bool:
-    """Whether a test is a loader check: it has the marker, or asks for the fixture."""
-    return MARKER in getattr(item, "fixturenames", ()) or bool(item.get_closest_marker(MARKER))
-
-
-def marker_arguments(node: pytest.Item) -> dict[str, object]:
-    """The arguments of all loaderperf markers of a test, the closest one winning."""
-    merged: dict[str, object] = {}
-    for marker in node.iter_markers(MARKER):
-        if marker.args:
-            raise SettingsError(
-                f"loaderperf marker: {marker.args[0]!r} is given without a name; write "
-                "@pytest.mark.loaderperf(batch_sizes=[32, 64])"
-            )
-        merged = {**marker.kwargs, **merged}
-    return merged
 
 
 def _check(item: pytest.Item) -> Check:

@@ -15,6 +15,7 @@ from pathlib import Path
 from .errors import SettingsError
 
 Build = Callable[[Path], object]
+DataFolder = Callable[[str, Build], Path]  # the type of the fixture ``loaderperf_data``
 
 
 def root(project: Path) -> Path:

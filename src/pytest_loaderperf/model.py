@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any, Literal
 
 from .errors import SettingsError
+from .options import TOLERANCES
 from .units import format_percent, format_value, parse_duration, parse_fraction, parse_size
 
 Better = Literal["higher", "lower"]
@@ -121,13 +122,17 @@ class Metric:
         return 1 - ratio if self.better == "higher" else ratio - 1
 
 
+def _metric(name: str, unit: str, better: Better, *, judged: bool = False) -> Metric:
+    return Metric(name, unit, better, Tolerance.parse(TOLERANCES[name], unit), judged)
+
+
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("throughput", "samples/s", "higher", Tolerance(0.10), judged=True),
-        Metric("peak_memory", "bytes", "lower", Tolerance(0.05, 8 * 2**20), judged=True),
-        Metric("first_batch", "s", "lower", Tolerance(0.25, 0.100)),
-        Metric("cpu_time", "s/sample", "lower", Tolerance(0.10)),
+        _metric("throughput", "samples/s", "higher", judged=True),
+        _metric("peak_memory", "bytes", "lower", judged=True),
+        _metric("first_batch", "s", "lower"),
+        _metric("cpu_time", "s/sample", "lower"),
     )
 }
 

@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .errors import ArmError
-from .messages import Collected
+from .errors import ArmError, SettingsError
 
-Collect = Callable[[str], Collected]
+if TYPE_CHECKING:  # a plain `pytest` needs no messages
+    from .messages import Collected
+
+ARM = "loaderperf-arm"  # the name of the plugin object of a process that measures
+MARKER = "loaderperf"  # and of the fixture
+NEEDS_OPTION = "a loader check: run pytest --loaderperf"
+
+
+def is_check(item: pytest.Item) -> bool:
+    """Whether a test is a loader check: it has the marker, or asks for the fixture."""
+    return MARKER in getattr(item, "fixturenames", ()) or bool(item.get_closest_marker(MARKER))
+
+
+def marker_arguments(node: pytest.Item) -> dict[str, object]:
+    """The arguments of all loaderperf markers of a test, the closest one winning."""
+    merged: dict[str, object] = {}
+    for marker in node.iter_markers(MARKER):
+        if marker.args:
+            raise SettingsError(
+                f"loaderperf marker: {marker.args[0]!r} is given without a name; write "
+                "@pytest.mark.loaderperf(batch_sizes=[32, 64])"
+            )
+        merged = {**marker.kwargs, **merged}
+    return merged
 
 
 class CheckFile(pytest.File):
     """A test module whose checks an arm has collected."""
 
-    collect_in_arm: Collect
+    collect_in_arm: Callable[[str], Collected]
 
     def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
         """The checks of the module, below a node for each class."""
@@ -86,9 +108,6 @@ class SkippedCheck(pytest.Item):
     def reportinfo(self) -> tuple[str, int | None, str]:
         """Where the skip is shown."""
         return str(self.path), None, self.name
-
-
-NEEDS_OPTION = "a loader check: run pytest --loaderperf"
 
 
 def _nodes(

@@ -5,7 +5,7 @@ Everything heavy is imported only for a run with ``--loaderperf``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +13,15 @@ import pytest
 
 from . import discovery
 from .errors import LoaderPerfError, SettingsError
-from .nodes import NEEDS_OPTION, UnimportedFile
-from .settings import OPTIONS, UPDATES, batch_sizes
+from .nodes import ARM, MARKER, NEEDS_OPTION, UnimportedFile, is_check, marker_arguments
+from .options import OPTIONS, UPDATES
 
 if TYPE_CHECKING:
     from .arm import Arm
+    from .data import DataFolder
     from .session import Session
     from .trial import LoaderPerf
 
-ARM = "loaderperf-arm"  # the plugin object of a process that measures
 SESSION = "loaderperf-session"  # the plugin object of a run with --loaderperf
 
 
@@ -123,10 +123,10 @@ def _flat(collectors: object) -> list[object]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Parametrize ``batch_size`` as the marker says."""
-    from .arm import marker_arguments  # noqa: PLC0415
-
-    if metafunc.definition.get_closest_marker("loaderperf") is None:
+    if metafunc.definition.get_closest_marker(MARKER) is None:
         return
+    from .settings import batch_sizes  # noqa: PLC0415
+
     try:
         sizes = batch_sizes(marker_arguments(metafunc.definition))
     except SettingsError as error:
@@ -146,9 +146,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.pluginmanager.has_plugin(ARM) or config.pluginmanager.has_plugin(SESSION):
         return
     for item in items:
-        if "loaderperf" in getattr(item, "fixturenames", ()) or item.get_closest_marker(
-            "loaderperf"
-        ):
+        if is_check(item):
             item.add_marker(pytest.mark.skip(reason=NEEDS_OPTION))
 
 
@@ -162,9 +160,7 @@ def loaderperf(request: pytest.FixtureRequest) -> LoaderPerf:
 
 
 @pytest.fixture(scope="session")
-def loaderperf_data(
-    request: pytest.FixtureRequest,
-) -> Callable[[str, Callable[[Path], object]], Path]:
+def loaderperf_data(request: pytest.FixtureRequest) -> DataFolder:
     """A folder that is built once and reused by later runs: ``loaderperf_data(name, build)``."""
     arm: Arm | None = request.config.pluginmanager.get_plugin(ARM)
     if arm is not None:

@@ -8,70 +8,10 @@ from typing import Literal
 
 from .errors import SettingsError
 from .model import METRICS, Tolerance
+from .options import OPTIONS, Option, Update
 from .units import parse_duration, parse_fraction
 
-Update = Literal["new", "changed", "all"]
 TrialStart = Literal["auto", "fork", "fresh"]
-
-
-@dataclass(frozen=True)
-class Option:
-    """A setting that is read from the command line, the ini file, or both."""
-
-    name: str  # as in the ini file: loaderperf_name, and on the command line: --loaderperf-name
-    help: str
-    metavar: str = ""
-    flag: bool = False
-    command_line: bool = True
-    ini: bool = True
-
-    @property
-    def key(self) -> str:
-        """The ini name, which is also where the command line keeps its value."""
-        return f"loaderperf_{self.name}"
-
-    @property
-    def switch(self) -> str:
-        """The option on the command line."""
-        return "--" + self.key.replace("_", "-")
-
-
-OPTIONS: tuple[Option, ...] = (
-    Option(
-        "against",
-        "what to compare with: 'accepted' (the commit that last changed a check's baseline; the "
-        "default inside git), 'stored' (the stored numbers; the default elsewhere), or any commit",
-        "accepted|stored|REF",
-    ),
-    Option("budget", "cap on the judging time of one check, default 60s", "SECONDS"),
-    Option("strict", "an inconclusive check fails", flag=True),
-    Option("baseline_python", "interpreter of the baseline arm", "PATH", ini=False),
-    Option("prune", "remove baselines of tests that no longer exist", flag=True, ini=False),
-    Option("json", "write the results to a file", "FILE", ini=False),
-    Option("metrics", f"metrics to judge in every check, of {', '.join(METRICS)}", "NAMES"),
-    *(
-        Option(name, f"tolerance of {name}, default {metric.tolerance.describe(metric.unit)}", "T")
-        for name, metric in METRICS.items()
-    ),
-    Option(
-        "trials",
-        "how a trial starts: 'fork' of a process that has imported the tests, a 'fresh' process "
-        "(slower), or 'auto' (the default): fork where that is safe",
-        "auto|fork|fresh",
-    ),
-    Option(
-        "drift",
-        "how much numbers of one machine move between days, for comparisons with stored numbers: "
-        "a standard deviation, default 10%, 0% for a dedicated machine",
-        command_line=False,
-    ),
-    Option(
-        "share",
-        "folders that git ignores but tests need, linked into the worktree of the accepted commit",
-        command_line=False,
-    ),
-)
-UPDATES: tuple[Update, ...] = ("new", "changed", "all")
 
 
 @dataclass(frozen=True)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
 from perf.corpus import Photos, collect_sentences, cut_photos, read_photos, read_sentences
-
-LoaderperfData = Callable[[str, Callable[[Path], object]], Path]
+from pytest_loaderperf import DataFolder
 
 
 @pytest.fixture
-def photos(loaderperf_data: LoaderperfData) -> Photos:
+def photos(loaderperf_data: DataFolder) -> Photos:
     return read_photos(loaderperf_data("photos", cut_photos))
 
 
 @pytest.fixture
-def sentences(loaderperf_data: LoaderperfData) -> list[str]:
+def sentences(loaderperf_data: DataFolder) -> list[str]:
     return read_sentences(loaderperf_data("sentences", collect_sentences))

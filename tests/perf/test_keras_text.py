@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import tensorflow as tf
 from tensorflow.keras.layers import TextVectorization
 from tensorflow.keras.preprocessing.text import Tokenizer
 from tensorflow.keras.utils import pad_sequences
 
-LoaderPerf = Any
+from pytest_loaderperf import LoaderPerf
 
 
 @pytest.fixture

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import tensorflow as tf
 
 from perf.corpus import Photos
-
-LoaderPerf = Any
+from pytest_loaderperf import LoaderPerf
 
 
 def decode(path: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from PIL import Image
 from torch import Tensor
@@ -11,8 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import Compose, Normalize, Resize, ToTensor
 
 from perf.corpus import Photos
-
-LoaderPerf = Any
+from pytest_loaderperf import LoaderPerf
 
 
 class PhotoDataset(Dataset[tuple[Tensor, int]]):

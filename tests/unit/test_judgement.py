@@ -244,9 +244,10 @@ def test_a_glance_never_fails_a_check(value: float, stored: float) -> None:
 
 @pytest.mark.parametrize("judged", [True, False])
 def test_a_glance_tells_what_it_saw(judged: bool) -> None:
-    comparison = glance(MEMORY, 990.0, Stored(1000.0, 0.1), Tolerance(0.05), judged=judged)
+    value, stored = 990.0 * MIB, 1000.0 * MIB
+    comparison = glance(MEMORY, value, Stored(stored, 0.1), Tolerance(0.05), judged=judged)
     assert comparison is not None
-    assert (comparison.value, comparison.baseline, comparison.ratio) == (990, 1000, 0.99)
+    assert (comparison.value, comparison.baseline, comparison.ratio) == (value, stored, 0.99)
     assert (comparison.judged, comparison.tolerance) == (judged, 0.05)
 
 

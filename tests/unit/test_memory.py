@@ -78,7 +78,10 @@ def python(code: str) -> Iterator[int]:
     """A process that has run some code, and waits."""
     code = f"{code}\nprint('ready', flush=True)\ninput()"
     with subprocess.Popen(
-        [sys.executable, "-I", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-I", "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     ) as process:
         try:
             assert process.stdout is not None

@@ -1,0 +1,74 @@
+"""The options, as a table: light, since every run of pytest reads it."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Update = Literal["new", "changed", "all"]
+
+# The metrics and their default tolerances.
+TOLERANCES = {
+    "throughput": "10%",
+    "peak_memory": "5%+8MiB",
+    "first_batch": "25%+100ms",
+    "cpu_time": "10%",
+}
+
+
+class Option(NamedTuple):
+    """A setting that is read from the command line, the ini file, or both."""
+
+    name: str  # as in the ini file: loaderperf_name, and on the command line: --loaderperf-name
+    help: str
+    metavar: str = ""
+    flag: bool = False
+    command_line: bool = True
+    ini: bool = True
+
+    @property
+    def key(self) -> str:
+        """The ini name, which is also where the command line keeps its value."""
+        return f"loaderperf_{self.name}"
+
+    @property
+    def switch(self) -> str:
+        """The option on the command line."""
+        return "--" + self.key.replace("_", "-")
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        "against",
+        "what to compare with: 'accepted' (the commit that last changed a check's baseline; the "
+        "default inside git), 'stored' (the stored numbers; the default elsewhere), or any commit",
+        "accepted|stored|REF",
+    ),
+    Option("budget", "cap on the judging time of one check, default 60s", "SECONDS"),
+    Option("strict", "an inconclusive check fails", flag=True),
+    Option("baseline_python", "interpreter of the baseline arm", "PATH", ini=False),
+    Option("prune", "remove baselines of tests that no longer exist", flag=True, ini=False),
+    Option("json", "write the results to a file", "FILE", ini=False),
+    Option("metrics", f"metrics to judge in every check, of {', '.join(TOLERANCES)}", "NAMES"),
+    *(
+        Option(name, f"tolerance of {name}, default {default}", "TOLERANCE")
+        for name, default in TOLERANCES.items()
+    ),
+    Option(
+        "trials",
+        "how a trial starts: 'fork' of a process that has imported the tests, a 'fresh' process "
+        "(slower), or 'auto' (the default): fork where that is safe",
+        "auto|fork|fresh",
+    ),
+    Option(
+        "drift",
+        "how much numbers of one machine move between days, for comparisons with stored numbers: "
+        "a standard deviation, default 10%, 0% for a dedicated machine",
+        command_line=False,
+    ),
+    Option(
+        "share",
+        "folders that git ignores but tests need, linked into the worktree of the accepted commit",
+        command_line=False,
+    ),
+)
+UPDATES: tuple[Update, ...] = ("new", "changed", "all")
