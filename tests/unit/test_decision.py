@@ -251,13 +251,13 @@ def limit(count: int, total: int) -> float:
 
 @noises
 def test_identical_code_is_regressed_at_most_at_rate_alpha(noise: Noise) -> None:
-    found = outcomes(noise, 0.0, ALL, 1500)
+    found = outcomes(noise, 0.0, ALL, 1250)
     assert limit(found[Verdict.REGRESSED], found.total()) <= RULE.alpha
 
 
 @noises
 def test_a_fifth_of_the_tolerance_is_regressed_at_most_at_rate_alpha(noise: Noise) -> None:
-    found = outcomes(noise, TOLERANCE / 5, ALL, 5000)
+    found = outcomes(noise, TOLERANCE / 5, ALL, 3000)
     assert limit(found[Verdict.REGRESSED], found.total()) <= RULE.alpha
 
 

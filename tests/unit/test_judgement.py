@@ -210,7 +210,7 @@ def test_a_wider_comparison_says_so() -> None:
 
 def at_a_glance(value: float, stored: float) -> Verdict | None:
     comparison = glance(MEMORY, value, Stored(stored, 0.0), MEMORY.tolerance, judged=True)
-    return comparison and comparison.verdict
+    return comparison.verdict if comparison else None
 
 
 @pytest.mark.parametrize(

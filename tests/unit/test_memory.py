@@ -54,7 +54,7 @@ def test_what_is_not_there_counts_nothing(text: str) -> None:
 kilobytes = st.integers(0, 2**40)
 
 
-@given(st.fixed_dictionaries({key: kilobytes for key in ("Pss_Anon", "Pss_Shmem", "SwapPss")}))
+@given(st.fixed_dictionaries(dict.fromkeys(("Pss_Anon", "Pss_Shmem", "SwapPss"), kilobytes)))
 @no_deadline
 def test_a_rollup_reads_back(parts: dict[str, int]) -> None:
     others = {"Rss": 7, "Pss": 7, "Pss_File": 7, "Anonymous": 7, "Swap": 7}
@@ -118,7 +118,7 @@ def test_shared_memory_counts() -> None:
     with mmap.mmap(-1, 64 * MIB) as block:
         block.write(b"x" * (64 * MIB))
         memory.sample()
-    assert 60 * MIB < memory.peak
+    assert memory.peak > 60 * MIB
 
 
 @on_linux

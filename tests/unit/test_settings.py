@@ -10,14 +10,8 @@ from hypothesis import strategies as st
 
 from pytest_loaderperf.errors import SettingsError
 from pytest_loaderperf.model import METRICS, Tolerance
-from pytest_loaderperf.settings import (
-    MARKER_ARGUMENTS,
-    OPTIONS,
-    CheckSettings,
-    Option,
-    RunSettings,
-    batch_sizes,
-)
+from pytest_loaderperf.options import OPTIONS, Option
+from pytest_loaderperf.settings import MARKER_ARGUMENTS, CheckSettings, RunSettings, batch_sizes
 
 no_deadline = settings(deadline=None)
 SETTABLE = [name for name in MARKER_ARGUMENTS if name != "batch_sizes"]
@@ -99,7 +93,7 @@ def test_an_unknown_argument_is_refused_with_those_that_are_known() -> None:
         ("budget", ""),
         ("budget", "²"),
         ("budget", math.nan),
-        ("budget", 10**400),
+        pytest.param("budget", 10**400, id="budget-huge"),
         ("budget", [60]),
         ("budget", None),
     ],
@@ -230,7 +224,7 @@ def test_the_update_mode_is_passed_on(update: str | None) -> None:
     ],
 )
 def test_a_wrong_value_names_the_place_it_came_from(name: str, value: str) -> None:
-    places = []
+    places: list[tuple[dict[str, object] | None, dict[str, object] | None, str]] = []
     if option(name).command_line:
         places.append(({option(name).key: value}, None, option(name).switch))
     if option(name).ini:
