@@ -51,7 +51,7 @@ def main() -> None:
         # It may be frozen when the coordinator dies. An arm that forks is never frozen: it lives
         # on for a moment, to end its trials.
         process.die_with_parent()
-    sys.path[:] = setup.sys_path
+    sys.path[:] = [*setup.sys_path, *(sys.path[1:] if setup.keeps_path else [])]
     if setup.foreign_root:
         imports.redirect_editable_finders(setup.foreign_root, setup.tree)
     try:

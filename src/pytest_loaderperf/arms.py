@@ -78,10 +78,14 @@ class Launch:
         args = [str(version.root / module), "--rootdir", str(version.root)]
         if self.ini_file is not None:
             args += ["-c", version.place(str(self.ini_file))]
+        path = {each: version.place(each) for each in self.sys_path}
+        another = version.python != sys.executable  # it has its own installed packages
+        sources = [place for each, place in path.items() if place != each]
         return Setup(
             args=args,
             options={name: _placed(value, version) for name, value in self.options.items()},
-            sys_path=[version.place(path) for path in self.sys_path],
+            sys_path=sources if another else list(path.values()),
+            keeps_path=another,
             tree=str(version.root),
             data_root=str(self.data_root),
             foreign_root=version.toplevel,

@@ -7,15 +7,17 @@ leading dimension of a leaf is the batch. Strings and numbers in a list or tuple
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any
 
 from .errors import LoaderError
 from .model import Workload
 
 SampleCounter = Callable[[Any], int]
-_SCALARS = (str, bytes, int, float, bool, complex)
+_SCALARS = (str, bytes, bool, Number)  # numpy registers its scalars as numbers
 
 
 def count_samples(batch: object) -> int:
@@ -83,6 +85,8 @@ def workload(examples: Sequence[Example], samples_per_epoch: int | None) -> Work
     """The workload that some batches are examples of."""
     size = sum(each.size for each in examples)
     samples = sum(each.samples for each in examples)
+    if samples < 1:
+        raise LoaderError("the first batches of the loader hold no sample")
     merged = _merge([each.signature for each in examples])
     return Workload(merged, round(size / samples, 1), samples_per_epoch)
 
@@ -111,10 +115,13 @@ def _merge(signatures: list[str]) -> str:
     columns = [_tokens(one) for one in signatures]
     if len({len(column) for column in columns}) > 1:
         return " | ".join(sorted(set(signatures)))
-    return "".join(
-        parts[0] if len(set(parts)) == 1 else "*" if all(map(_is_dim, parts)) else "|".join(parts)
-        for parts in zip(*columns, strict=True)
-    )
+    return "".join(_one_of(set(parts)) for parts in zip(*columns, strict=True))
+
+
+def _one_of(parts: set[str]) -> str:
+    if len(parts) == 1:
+        return parts.pop()
+    return "*" if all(map(_is_dim, parts)) else "|".join(sorted(parts))
 
 
 def _tokens(text: str) -> list[str]:
@@ -134,7 +141,8 @@ def _is_dim(part: str) -> bool:
 def _counts(batch: object, place: str) -> Iterator[tuple[str, int]]:
     """Every part of a batch that tells a number of samples, with its place."""
     if _is_leaf(batch):
-        yield place, int(batch.shape[0])  # type: ignore[attr-defined]
+        if batch.shape[0] is not None:  # type: ignore[attr-defined]
+            yield place, int(batch.shape[0])  # type: ignore[attr-defined]
     elif isinstance(batch, Mapping):
         for key, part in batch.items():
             yield from _counts(part, f"{place}[{key!r}]")
@@ -194,7 +202,8 @@ def _dim(dim: object) -> str:
 def _dtype(leaf: Any) -> str:
     dtype = getattr(leaf, "dtype", None)
     name = getattr(dtype, "name", None) or str(dtype)
-    return name.removeprefix("torch.")
+    # numpy's texts are as wide as the longest one of the batch: str96, bytes24.
+    return re.sub(r"^(str|bytes)\d+$", r"\1", name.removeprefix("torch."))
 
 
 def _name(value: object) -> str:

@@ -80,7 +80,7 @@ def log_cost(candidate: float, baseline: float, better: Better) -> float:
 def ratio_of(loss: float, better: Better) -> float:
     """The ratio candidate / baseline that a d stands for."""
     exponent = -loss if better == "higher" else loss
-    return math.exp(min(exponent, 700.0))  # beyond that, a float cannot tell it from infinity
+    return math.exp(exponent) if exponent < 700 else math.inf  # math.exp raises beyond 709
 
 
 def decide(
@@ -112,13 +112,17 @@ def decide(
 
     slight, half, whole = (log_loss(tolerance * share, better) for share in (0.2, 0.5, 1.0))
     verdict = None
-    if mean - prove_loss > slight and mean >= half:
+    if pairs < rule.looks[0]:  # the time was up before the first look
+        pass
+    elif mean - prove_loss > slight and mean >= half:
         verdict = Verdict.REGRESSED
     elif mean + prove_none < whole:
-        gained = mean + prove_loss < -slight and mean <= -half
+        # Both pass, so that the look which settles this may tell them apart less strictly.
+        gained = mean + _quantile(1 - rule.beta, freedom) * error < -slight and mean <= -half
         verdict = Verdict.IMPROVED if gained else Verdict.UNCHANGED
-    power = _quantile(0.99, freedom) * error
-    detectable = max(slight + prove_loss, half) + power
+    # A t test of a true difference follows the noncentral t distribution.
+    shift = _noncentrality(0.99, freedom, prove_loss / error) * error
+    detectable = max(slight + shift, half + _quantile(0.99, freedom) * error)
     return Decision(verdict, mean, mean - half_width, mean + half_width, detectable)
 
 
@@ -127,3 +131,10 @@ def _quantile(probability: float, freedom: float) -> float:
     from scipy.special import stdtrit  # noqa: PLC0415  (here: plain `pytest` imports no scipy)
 
     return float(stdtrit(freedom, probability))
+
+
+def _noncentrality(power: float, freedom: float, bound: float) -> float:
+    """The noncentrality at which a t statistic exceeds a bound with this probability."""
+    from scipy.special import nctdtrinc  # noqa: PLC0415
+
+    return float(nctdtrinc(freedom, 1 - power, bound))

@@ -32,7 +32,7 @@ def compare(
         for c, b in zip(candidate, baseline, strict=True)
     ]
     base = typical(baseline)
-    allowed = tolerance.relative_to(base)
+    allowed = tolerance.relative_to(max(base, smallest))
     decision = decide(losses, allowed, metric.better, rule, extra_variance=extra_variance)
     bounds = sorted(ratio_of(loss, metric.better) for loss in (decision.low, decision.high))
     return Comparison(
@@ -82,8 +82,10 @@ def glance(
 
     Only for peak memory, which does not depend on how busy the machine is.
     """
-    allowed = tolerance.relative_to(stored.value)
-    ratio = value / stored.value if stored.value else 1.0
+    smallest = _SMALLEST.get(metric.unit, 0.0)
+    base = max(stored.value, smallest)
+    allowed = tolerance.relative_to(base)
+    ratio = max(value, smallest) / base
     loss = metric.loss(ratio)
     if loss > allowed / 2:
         return None

@@ -26,6 +26,7 @@ class Setup:
     args: list[str]
     options: dict[str, object]
     sys_path: list[str]
+    keeps_path: bool  # after `sys_path` comes the interpreter's own: it is another one
     tree: str  # the project's root, in the version that this arm measures
     data_root: str
     foreign_root: str  # a tree of which nothing may be imported; "" if there is none

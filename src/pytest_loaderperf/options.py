@@ -46,7 +46,6 @@ OPTIONS: tuple[Option, ...] = (
     Option("budget", "cap on the judging time of one check, default 60s", "SECONDS"),
     Option("strict", "an inconclusive check fails", flag=True),
     Option("baseline_python", "interpreter of the baseline arm", "PATH", ini=False),
-    Option("prune", "remove baselines of tests that no longer exist", flag=True, ini=False),
     Option("json", "write the results to a file", "FILE", ini=False),
     Option("metrics", f"metrics to judge in every check, of {', '.join(TOLERANCES)}", "NAMES"),
     *(

@@ -69,7 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "check; batch_sizes parametrizes the argument batch_size",
     )
     update = config.getoption("loaderperf_update")
-    asked = config.getoption("loaderperf") or update or config.getoption("loaderperf_prune")
+    asked = config.getoption("loaderperf") or update
     if not asked or config.pluginmanager.has_plugin(ARM):
         return
     if update not in (None, *UPDATES):

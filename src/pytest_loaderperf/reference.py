@@ -97,7 +97,9 @@ class References:
         while self._worktrees:
             _, path = self._worktrees.popitem()
             assert self.repository is not None
-            self.repository.remove_worktree(path)
+            # If git cannot, its folder goes all the same, with the other temporary files.
+            with contextlib.suppress(CheckoutError):
+                self.repository.remove_worktree(path)
 
     def _version(self, commit: str) -> Version:
         assert self.repository is not None

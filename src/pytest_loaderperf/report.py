@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -68,7 +69,9 @@ def _baseline(comparison: Comparison | None) -> str:
 def _ratio(comparison: Comparison | None) -> str:
     if comparison is None or comparison.ratio is None:
         return "-"
-    low, high = comparison.interval or (0.0, 0.0)
+    if comparison.interval is None:
+        return f"{comparison.ratio:.3f}"
+    low, high = comparison.interval
     return f"{comparison.ratio:.3f} [{low:.3f}, {high:.3f}]"
 
 
@@ -89,6 +92,8 @@ def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
     lines = [line for comparison in regressed for line in describe(comparison)]
     if result.message:
         lines += result.message.splitlines()
+    if result.verdict is Verdict.INCONCLUSIVE:
+        lines.append(warning(result))
     command = f"pytest {shlex.quote(result.nodeid)} --loaderperf-update"
     if regressed or result.verdict is Verdict.INCOMPARABLE:
         lines.append(f"To accept it: {command}, then commit baselines/")
@@ -215,6 +220,5 @@ def _metric_json(comparison: Comparison) -> dict[str, object]:
 
 def _rounded(value: float | None) -> float | None:
     # JSON has no infinity: what is unbounded is unknown to the reader as well.
-    if value is None or value in (float("inf"), float("-inf")):
-        return None
-    return round_significant(value)
+    rounded = math.nan if value is None else round_significant(value)
+    return rounded if math.isfinite(rounded) else None

@@ -32,7 +32,7 @@ _NOT_FOR_ARMS: dict[str, object] = {
     "newfirst": False, "stepwise": False, "maxfail": 0, "collectonly": False, "usepdb": False,
     "trace": False, "xmlpath": None, "durations": None, "capture": "no", "basetemp": None,
     "cov_source": [], "setuponly": False, "setupshow": False, "setupplan": False,
-    "loaderperf": False, "loaderperf_update": None, "loaderperf_prune": None,
+    "loaderperf": False, "loaderperf_update": None,
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -28,7 +29,7 @@ class CheckSettings:
         unknown = [name for name in self.metrics if name not in METRICS]
         if unknown or not self.metrics:
             raise SettingsError(f"metrics are some of {', '.join(METRICS)}, not {unknown}")
-        if self.budget <= 0:
+        if not 0 < self.budget < math.inf:
             raise SettingsError(f"a budget is a positive time, not {self.budget:g} s")
 
     def with_values(self, values: Mapping[str, object], source: str) -> CheckSettings:
@@ -76,7 +77,6 @@ class RunSettings:
 
     against: str = ""  # "" is the default: accepted inside git, else stored
     update: Update | None = None
-    prune: bool = False
     strict: bool = False
     baseline_python: str = ""
     json: str = ""
@@ -114,7 +114,10 @@ def _converted(option: Option, value: object, source: str) -> object:
         return tuple(value) if isinstance(value, list) else tuple(str(value).split())
     try:
         if option.name == "drift":
-            return parse_fraction(str(value))
+            drift = parse_fraction(str(value))
+            if drift >= 1:
+                raise SettingsError("give a share below 100%, such as '10%'")
+            return drift
         if option.name == "trials" and value not in ("auto", "fork", "fresh"):
             raise SettingsError("give auto, fork or fresh")
     except SettingsError as error:
@@ -131,7 +134,7 @@ def _names(value: object) -> tuple[str, ...]:
 
 def _seconds(value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        return float(value) if value < math.inf and abs(value) < 1e300 else math.inf
     if isinstance(value, str):
-        return float(value) if value.replace(".", "", 1).isdigit() else parse_duration(value)
+        return parse_duration(f"{value}s" if value.replace(".", "", 1).isdecimal() else value)
     raise SettingsError("give a number of seconds, or a duration such as '60s'")

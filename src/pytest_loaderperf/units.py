@@ -34,7 +34,10 @@ def _parse(text: str, units: dict[str, float], expected: str) -> float:
     match = _QUANTITY.fullmatch(text)
     if not match or match[2] not in units:
         raise SettingsError(f"{text!r} is not {expected}")
-    return float(match[1]) * units[match[2]]
+    value = float(match[1]) * units[match[2]]
+    if not math.isfinite(value):
+        raise SettingsError(f"{text!r} is not {expected}")
+    return value
 
 
 def format_size(value: float) -> str:
@@ -49,7 +52,7 @@ def format_size(value: float) -> str:
 def format_duration(value: float) -> str:
     """``0.0421`` as ``"42.1 ms"``: three significant digits."""
     for unit, scale in (("s", 1.0), ("ms", 1e-3)):
-        if abs(value) >= scale:
+        if abs(value) >= 0.9995 * scale:
             return f"{_three_digits(value / scale)} {unit}"
     return f"{_three_digits(value / 1e-6)} us"
 

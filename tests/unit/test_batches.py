@@ -187,6 +187,18 @@ def test_the_fast_counter_counts_later_batches_as_well(make: Shape, first: int, 
     assert fast_counter(make(first))(make(last)) == last
 
 
+@pytest.mark.parametrize(
+    ("first", "later"),
+    [
+        ((np.zeros(4), np.zeros(4)), (np.zeros(3), np.zeros(9))),
+        ({"a": {"b": np.zeros(4)}, "c": np.zeros(4)}, {"a": {"b": np.zeros(3)}, "c": np.zeros(9)}),
+        ([None, [np.zeros(4)], ["text"] * 4], [None, [np.zeros(3)], ["text"] * 9]),
+    ],
+)
+def test_the_fast_counter_looks_at_one_part_only(first: object, later: object) -> None:
+    assert fast_counter(first)(later) == 3
+
+
 def test_the_fast_counter_refuses_what_cannot_be_counted() -> None:
     with pytest.raises(LoaderError):
         fast_counter((np.zeros(3), np.zeros(4)))

@@ -275,8 +275,11 @@ def test_identical_code_is_unchanged_in_99_of_100_checks_of_a_quiet_machine(nois
 
 
 @noises
-def test_a_loss_of_twice_the_tolerance_is_found_in_99_of_100_checks(noise: Noise) -> None:
-    found = outcomes(noise, 2 * TOLERANCE, QUIET, 500)
+@pytest.mark.parametrize("loss", [TOLERANCE, 2 * TOLERANCE])
+def test_a_loss_beyond_the_tolerance_is_found_in_99_of_100_checks(
+    noise: Noise, loss: float
+) -> None:
+    found = outcomes(noise, loss, QUIET, 500)
     assert limit(found.total() - found[Verdict.REGRESSED], found.total()) <= 0.01
 
 

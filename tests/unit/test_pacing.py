@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pytest_loaderperf.pacing import PAIR_SECONDS, SLICE_SECONDS, plan, warmup_batches
 
 no_deadline = settings(deadline=None)
-batch_seconds = st.floats(1e-6, 100)
+batch_seconds = st.floats(-6, 2).map(lambda exponent: 10.0**exponent)
 worker_counts = st.integers(0, 64)
 prefetches = st.integers(0, 16)
 epoch_lengths = st.integers(1, 10_000)

@@ -158,7 +158,6 @@ EXAMPLES: list[tuple[str, object, object, Get]] = [
     ("budget", "90", 90, lambda run: run.check.budget),
     ("strict", True, True, lambda run: run.strict),
     ("baseline_python", "/usr/bin/python3", "/usr/bin/python3", lambda run: run.baseline_python),
-    ("prune", True, True, lambda run: run.prune),
     ("json", "out.json", "out.json", lambda run: run.json),
     ("metrics", "cpu_time,throughput", ("cpu_time", "throughput"), lambda run: run.check.metrics),
     ("throughput", "3%", Tolerance(0.03), lambda run: run.check.tolerances["throughput"]),
