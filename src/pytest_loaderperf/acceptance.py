@@ -7,7 +7,7 @@ from .findings import Findings
 from .judgement import spread, typical
 from .machine import machine_class
 from .measure import TIMED
-from .model import Verdict
+from .model import METRICS, Verdict
 from .options import Update
 
 
@@ -35,7 +35,8 @@ def accepted_entry(found: Findings, versions: dict[str, str], old: Entry | None)
     values = {name: [timing.values[name] for timing in found.timings] for name in TIMED}
     values["peak_memory"] = found.peaks
     record = Record(
-        {name: Stored(typical(each), spread(each)) for name, each in values.items()}, versions
+        {name: Stored(typical(each), spread(METRICS[name], each)) for name, each in values.items()},
+        versions,
     )
     kept = {} if old is None or _moved(found) else old.records
     return Entry(found.survey.workload, {**kept, machine_class(versions): record})

@@ -106,9 +106,9 @@ def settled(comparisons: Mapping[str, Comparison]) -> bool:
     return all(c.verdict is not Verdict.INCONCLUSIVE for c in comparisons.values() if c.judged)
 
 
-def spread(values: Sequence[float]) -> float:
+def spread(metric: Metric, values: Sequence[float]) -> float:
     """The standard deviation of the logarithm of some values; 0 for a single one."""
-    positive = [max(value, 1e-12) for value in values]
+    positive = [max(value, _SMALLEST.get(metric.unit, 1e-12)) for value in values]
     if len(positive) < 2:
         return 0.0
     return statistics.stdev(math.log(value) for value in positive)

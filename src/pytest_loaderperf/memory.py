@@ -12,6 +12,7 @@ import re
 import sys
 from pathlib import Path
 
+from .errors import LoaderError
 from .process import tree
 
 # SwapPss: a page does not stop being used when it is swapped out.
@@ -19,7 +20,12 @@ _COUNTED = re.compile(r"^(?:Pss_Anon|Pss_Shmem|SwapPss):\s+(\d+) kB$", re.MULTIL
 
 
 def parse_rollup(text: str) -> int:
-    """Bytes of anonymous and shared memory in the text of a ``smaps_rollup`` file."""
+    """Bytes of anonymous and shared memory in the text of a ``smaps_rollup`` file.
+
+    LoaderError where the kernel is too old to tell them apart from mapped files.
+    """
+    if text and "Pss_Anon" not in text:
+        raise LoaderError("peak memory cannot be measured: it needs Linux 5.4 or newer")
     return 1024 * sum(map(int, _COUNTED.findall(text)))
 
 

@@ -176,7 +176,7 @@ class Finished:
 
     reports: list[dict[str, object]]
     text: str  # of the first report that did not pass
-    asserted: list[str]  # metrics that the test compared with a baseline or a budget
+    asserted: list[str]  # metrics that the test compared with a baseline
 
 
 Message = (

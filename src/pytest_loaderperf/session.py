@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -132,9 +132,8 @@ class Session:
     def _reports(self, item: Check, outcome: Outcome) -> Iterator[pytest.TestReport]:
         if outcome.result is not None:
             self._results.append(outcome.result)
-        hook = self._config.hook
         for fields in outcome.reports:
-            yield hook.pytest_report_from_serializable(config=self._config, data=dict(fields))
+            yield _restored(self._config, fields)
         if not outcome.reports and outcome.result is not None:
             yield _failure(item, outcome.result.message, outcome.result.seconds)
         elif outcome.result is not None and outcome.result.verdict is Verdict.INCONCLUSIVE:
@@ -201,6 +200,17 @@ def _spec(item: Check, settings: RunSettings) -> Spec:
     module, _, key = item.nodeid.partition("::")
     check = settings.check.with_values(item.settings, f"{item.nodeid}: loaderperf marker")
     return Spec(item.nodeid, module, key, item.batch_size, check)
+
+
+def _restored(config: pytest.Config, fields: Mapping[str, object]) -> pytest.TestReport:
+    """A report as the trial's pytest made it: JSON has made lists of its tuples."""
+    restored: pytest.TestReport = config.hook.pytest_report_from_serializable(
+        config=config, data=dict(fields)
+    )
+    if isinstance(restored.longrepr, list):  # where a test was skipped, and why
+        path, line, reason = restored.longrepr
+        restored.longrepr = path, line, reason
+    return restored
 
 
 def _failure(item: Check, message: str, seconds: float) -> pytest.TestReport:

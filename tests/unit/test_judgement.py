@@ -273,9 +273,10 @@ def test_what_is_not_judged_need_not_be_settled(verdicts: dict[str, str], expect
 
 def test_the_spread_is_the_standard_deviation_of_the_logarithm() -> None:
     logs = [0.1, -0.2, 0.3, 0.0]
-    seen = spread([100 * math.exp(log) for log in logs])
+    seen = spread(THROUGHPUT, [100 * math.exp(log) for log in logs])
     assert seen == pytest.approx(statistics.stdev(logs))
-    assert spread([5.0]) == spread([5.0, 5.0]) == 0
+    assert spread(THROUGHPUT, [5.0]) == spread(THROUGHPUT, [5.0, 5.0]) == 0
+    assert spread(METRICS["peak_memory"], [0.0, 4096.0]) == 0
 
 
 @given(st.lists(values, min_size=1))

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_loaderperf.errors import LoaderError
 from pytest_loaderperf.memory import PeakMemory, parse_rollup, used_by_tree
 
 MIB = 2**20
@@ -65,7 +66,13 @@ def test_a_rollup_reads_back(parts: dict[str, int]) -> None:
 @given(st.text())
 @no_deadline
 def test_any_text_has_a_size(text: str) -> None:
-    assert parse_rollup(text) >= 0
+    assert parse_rollup(f"Pss_Anon: 4 kB\n{text}") >= 0
+
+
+def test_an_older_kernel_is_an_error_and_not_zero() -> None:
+    with pytest.raises(LoaderError, match="Linux"):
+        parse_rollup("Rss: 100 kB\nPss: 50 kB\n")
+    assert parse_rollup("") == 0  # the process has ended
 
 
 # --- real processes -----------------------------------------------------------------------------

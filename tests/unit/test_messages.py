@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
@@ -77,7 +77,7 @@ def test_every_message_reads_back(kind: type[Message], data: st.DataObject) -> N
 json_texts = json_values.map(lambda value: json.dumps(value).encode())
 almost_messages = st.fixed_dictionaries(
     {"type": st.sampled_from([kind.__name__ for kind in get_args(Message)]) | json_values},
-    optional={name: json_values for name in ("pid", "batches", "epochs", "result", "nodeid")},
+    optional=dict.fromkeys(("pid", "batches", "epochs", "result", "nodeid"), json_values),
 ).map(lambda content: json.dumps(content).encode())
 
 
@@ -107,29 +107,40 @@ def test_what_is_no_message_is_quoted_but_not_at_length() -> None:
 # --- the channel --------------------------------------------------------------------------------
 
 
+Ends = tuple[Channel, Channel]
+
+
 @pytest.fixture
-def ends() -> Iterator[tuple[Channel, socket.socket]]:
-    """A channel and the raw socket at its other end."""
+def ends() -> Iterator[Ends]:
+    """Both ends of a channel; a test that waits on one for too long fails instead of hanging."""
+    pair = socket.socketpair()
+    for end in pair:
+        end.settimeout(LONG)
+    with pair[0], pair[1]:
+        yield Channel(pair[0]), Channel(pair[1])
+
+
+@pytest.fixture
+def raw() -> Iterator[tuple[Channel, socket.socket]]:
+    """A channel and the bare socket at its other end."""
     channel, theirs = Channel.pair()
-    theirs.settimeout(LONG)
     with theirs:
         yield channel, theirs
     channel.close()
 
 
-def test_messages_arrive_in_order() -> None:
-    ours, theirs = Channel.pair()
-    other = Channel(theirs)
+def test_messages_arrive_in_order(ends: Ends) -> None:
+    ours, theirs = ends
     sent: list[Message] = [Begin(), Run(3), Run(4, epochs=1), Probe(), End()]
     for message in sent:
         ours.send(message)
-    assert [other.next(LONG) for _ in sent] == sent
-    other.send(Ended(-9))
+    assert [theirs.next(LONG) for _ in sent] == sent
+    theirs.send(Ended(-9))
     assert ours.receive(Ended, LONG) == Ended(-9)
 
 
-def test_a_message_that_comes_in_pieces_is_whole(ends: tuple[Channel, socket.socket]) -> None:
-    channel, theirs = ends
+def test_a_message_that_comes_in_pieces_is_whole(raw: tuple[Channel, socket.socket]) -> None:
+    channel, theirs = raw
     line = encode(Reap(12345))
     for byte in line[:-1]:
         theirs.sendall(bytes([byte]))
@@ -138,8 +149,8 @@ def test_a_message_that_comes_in_pieces_is_whole(ends: tuple[Channel, socket.soc
     assert channel.next(LONG) == Reap(12345)
 
 
-def test_pieces_may_end_anywhere(ends: tuple[Channel, socket.socket]) -> None:
-    channel, theirs = ends
+def test_pieces_may_end_anywhere(raw: tuple[Channel, socket.socket]) -> None:
+    channel, theirs = raw
     lines = encode(Reap(1)) + encode(Reap(2)) + encode(Reap(3))
     cut = len(encode(Reap(1))) + 5
     theirs.sendall(lines[:cut])
@@ -149,147 +160,125 @@ def test_pieces_may_end_anywhere(ends: tuple[Channel, socket.socket]) -> None:
     assert [channel.next(LONG), channel.next(LONG)] == [Reap(2), Reap(3)]
 
 
-def test_a_large_message_arrives() -> None:
-    ours, theirs = Channel.pair()
-    other = Channel(theirs)
+def test_a_large_message_arrives(ends: Ends) -> None:
+    ours, theirs = ends
     message = Finished([{"longrepr": "ä\n" * 500_000}], "", ["throughput"])
-    sender = threading.Thread(target=ours.send, args=(message,), daemon=True)  # it fills the pipe
-    sender.start()
-    assert other.next(LONG) == message
-    sender.join(LONG)
+    with meanwhile(lambda: ours.send(message)):
+        assert theirs.next(LONG) == message
 
 
-def test_silence_is_none_after_the_timeout() -> None:
-    channel, theirs = Channel.pair()
-    with theirs:
-        assert channel.next(timeout=0) is None
-        assert channel.next(timeout=0.01) is None
+@pytest.mark.parametrize("timeout", [0, 0.01])
+def test_silence_is_none_after_the_timeout(ends: Ends, timeout: float) -> None:
+    assert ends[0].next(timeout) is None
 
 
-def test_another_type_than_expected_is_an_error_that_names_both(
-    ends: tuple[Channel, socket.socket],
-) -> None:
-    channel, theirs = ends
-    theirs.sendall(encode(Reap(7)))
+def test_another_type_than_expected_is_an_error_that_names_both(ends: Ends) -> None:
+    ours, theirs = ends
+    theirs.send(Reap(7))
     with pytest.raises(ArmError, match=r"expected Ended, got Reap\(pid=7\)"):
-        channel.receive(Ended, LONG)
+        ours.receive(Ended, LONG)
 
 
 def test_what_is_no_message_is_an_error_and_the_next_one_is_read(
-    ends: tuple[Channel, socket.socket],
+    raw: tuple[Channel, socket.socket],
 ) -> None:
-    channel, theirs = ends
+    channel, theirs = raw
     theirs.sendall(b"a print of a user\n" + encode(Reap(7)))
     with pytest.raises(ArmError, match="a print of a user"):
         channel.next(LONG)
     assert channel.next(LONG) == Reap(7)
 
 
-def test_what_was_sent_before_the_end_is_read_first(ends: tuple[Channel, socket.socket]) -> None:
-    channel, theirs = ends
-    theirs.sendall(encode(Reap(1)) + encode(Reap(2)))
+def test_what_was_sent_before_the_end_is_read_first(ends: Ends) -> None:
+    ours, theirs = ends
+    theirs.send(Reap(1))
+    theirs.send(Reap(2))
     theirs.close()
-    assert [channel.next(LONG), channel.next(LONG)] == [Reap(1), Reap(2)]
+    assert [ours.next(LONG), ours.next(LONG)] == [Reap(1), Reap(2)]
     with pytest.raises(ChannelClosed):
-        channel.next(LONG)
+        ours.next(LONG)
 
 
-def test_an_end_amid_a_message_is_an_end(ends: tuple[Channel, socket.socket]) -> None:
-    channel, theirs = ends
+def test_an_end_amid_a_message_is_an_end(raw: tuple[Channel, socket.socket]) -> None:
+    channel, theirs = raw
     theirs.sendall(encode(Reap(1))[:-1])
     theirs.close()
     with pytest.raises(ChannelClosed):
         channel.next(LONG)
 
 
-def _next(channel: Channel) -> object:
-    return channel.next(LONG)
-
-
-def _receive_with_descriptor(channel: Channel) -> object:
-    return channel.receive_with_descriptor()
-
-
-@pytest.mark.parametrize("read", [_next, _receive_with_descriptor])
+@pytest.mark.parametrize(
+    "read", [lambda channel: channel.next(LONG), Channel.receive_with_descriptor]
+)
 @pytest.mark.parametrize("unread", [False, True], ids=["all read", "something unread"])
 def test_a_closed_end_is_noticed_by_who_reads(
-    read: Callable[[Channel], object], unread: bool
+    ends: Ends, read: Callable[[Channel], object], unread: bool
 ) -> None:
     # Where something is unread, Linux reports a reset connection instead of an end of file.
-    channel, theirs = Channel.pair()
+    ours, theirs = ends
     if unread:
-        channel.send(Probe())
+        ours.send(Probe())
     theirs.close()
     with pytest.raises(ChannelClosed):
-        read(channel)
+        read(ours)
 
 
-@pytest.mark.parametrize("with_descriptor", [False, True])
-def test_a_closed_end_is_noticed_by_who_sends(with_descriptor: bool) -> None:
-    channel, theirs = Channel.pair()
+@pytest.mark.parametrize("descriptor", [None, 0])
+def test_a_closed_end_is_noticed_by_who_sends(ends: Ends, descriptor: int | None) -> None:
+    ours, theirs = ends
     theirs.close()
     with pytest.raises(ChannelClosed):
-        channel.send(StartTrial("a"), 0 if with_descriptor else None)
-
-
-def test_a_closed_channel_ends_the_conversation() -> None:
-    ours, theirs = Channel.pair()
-    other = Channel(theirs)
-    ours.close()
-    with pytest.raises(ChannelClosed):
-        other.next(LONG)
+        ours.send(StartTrial("a"), descriptor)
 
 
 # --- descriptors --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("length", [1, 200_000], ids=["short", "long"])
-def test_a_descriptor_comes_along(length: int) -> None:
+def test_a_descriptor_comes_along(ends: Ends, length: int) -> None:
+    coordinator, arm = ends
     ours, theirs = Channel.pair()
-    arm = Channel(theirs)
-    trial, for_trial = Channel.pair()
     message = StartTrial("test_a.py::test_b[" + "x" * length)
-
-    def send() -> None:
-        with for_trial:
-            ours.send(message, for_trial.fileno())
-
-    sender = threading.Thread(target=send, daemon=True)
-    sender.start()
-    received, descriptor = arm.receive_with_descriptor()
-    sender.join(LONG)
+    with theirs, meanwhile(lambda: coordinator.send(message, theirs.fileno())):
+        received, descriptor = arm.receive_with_descriptor()
     assert received == message
     assert descriptor >= 0
-    other = Channel(socket.socket(fileno=descriptor))
-    other.send(Ended(0))
-    assert trial.receive(Ended, LONG) == Ended(0)
-    other.close()
-    with pytest.raises(ChannelClosed):  # the sender's copy is closed: nobody else holds the end
-        trial.next(LONG)
+    trial = Channel(socket.socket(fileno=descriptor))
+    trial.send(Ended(0))
+    assert ours.receive(Ended, LONG) == Ended(0)
+    trial.close()
+    with pytest.raises(ChannelClosed):  # nobody else holds the trial's end
+        ours.next(LONG)
+    ours.close()
 
 
-def test_a_message_without_a_descriptor_says_so() -> None:
-    ours, theirs = Channel.pair()
-    arm = Channel(theirs)
-    ours.send(Reap(5))
+def test_a_message_without_a_descriptor_says_so(ends: Ends) -> None:
+    coordinator, arm = ends
+    coordinator.send(Reap(5))
     assert arm.receive_with_descriptor() == (Reap(5), -1)
 
 
-def test_a_descriptor_stays_with_its_message() -> None:
-    ours, theirs = Channel.pair()
-    arm = Channel(theirs)
-    ours.send(Reap(5))
-    with socket.socket() as given:
-        ours.send(StartTrial("a"), given.fileno())
-    ours.send(Reap(6))
-    received = [arm.receive_with_descriptor() for _ in range(3)]
-    assert [message for message, _ in received] == [Reap(5), StartTrial("a"), Reap(6)]
-    assert [descriptor >= 0 for _, descriptor in received] == [False, True, False]
-    os.close(received[1][1])
+def test_one_message_after_another_brings_its_descriptor(ends: Ends) -> None:
+    coordinator, arm = ends
+    for name in ("first", "second"):
+        coordinator.send(StartTrial(name), coordinator.fileno())
+        message, descriptor = arm.receive_with_descriptor()
+        assert message == StartTrial(name)
+        os.close(descriptor)
 
 
-def test_only_the_end_for_the_child_is_handed_on() -> None:
+def test_no_process_inherits_a_channel_by_accident() -> None:
     channel, theirs = Channel.pair()
     with theirs:
         assert not os.get_inheritable(channel.fileno())
+        assert not os.get_inheritable(theirs.fileno())
     channel.close()
+
+
+@contextmanager
+def meanwhile(work: Callable[[], None]) -> Iterator[None]:
+    """Do something in a thread: what is larger than the socket's buffer waits to be read."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    yield
+    thread.join(LONG)

@@ -241,6 +241,12 @@ def test_what_is_unknown_or_hardly_differs_is_no_change(changed: dict[str, objec
     assert after.difference(BEFORE) == BEFORE.difference(after) == ""
 
 
+@pytest.mark.parametrize("batch", ["int32[*,*]", "list[str, ...]", "dict[text: object[*]]"])
+def test_batches_of_varying_size_may_have_other_bytes(batch: str) -> None:
+    before = replace(BEFORE, batch=batch)
+    assert replace(before, bytes_per_sample=1.0).difference(before) == ""
+
+
 @given(workloads, workloads)
 @no_deadline
 def test_two_workloads_differ_in_both_directions_or_in_none(a: Workload, b: Workload) -> None:
