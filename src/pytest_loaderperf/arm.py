@@ -7,7 +7,9 @@ for everything: when the coordinator is gone the arm ends its trials and itself.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import gc
+import io
 import json
 import os
 import socket
@@ -41,6 +43,8 @@ from .report import explain
 from .settings import CheckSettings, batch_sizes
 from .trial import LoaderPerf
 
+_SHOWN_FRAMES = 4  # of what ends a trial: the last ones lie in the test, the others in pytest
+
 
 def main() -> None:
     """Serve one coordinator until it closes the channel."""
@@ -72,7 +76,7 @@ class Arm:
         self._channel = channel
         self._setup = setup
         self._errors: list[str] = []
-        self._usage_error = False
+        self._usage_error = ""
         self._trials: set[int] = set()
         self._handle: LoaderPerf | None = None
         self._reports: list[pytest.TestReport] = []
@@ -99,8 +103,7 @@ class Arm:
     def pytest_exception_interact(self, call: pytest.CallInfo[object]) -> None:
         """Tell a usage error from a broken module."""
         if call.excinfo and isinstance(call.excinfo.value, pytest.UsageError):
-            self._usage_error = True
-            self._errors.append(str(call.excinfo.value))
+            self._usage_error = self._usage_error or str(call.excinfo.value)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -120,8 +123,9 @@ class Arm:
         return True
 
     def _collected(self, items: list[pytest.Item]) -> Collected:
-        if self._errors:
-            return _failed(self._errors[-1 if self._usage_error else 0], usage=self._usage_error)
+        if self._usage_error or self._errors:
+            text = self._usage_error or self._errors[0]
+            return _failed(text, usage=bool(self._usage_error))
         try:
             checks = [_check(item) for item in items]
         except SettingsError as error:
@@ -174,7 +178,9 @@ class Arm:
             sys.stderr.flush()
             os.dup2(log, 1)
             os.dup2(log, 2)
+            faulthandler.enable()
             os.set_inheritable(descriptor, False)
+            _silence(item.config)
             channel = Channel(socket.socket(fileno=descriptor))
             begin = channel.receive(Begin)
             self._handle = handle = LoaderPerf(channel, begin, self._setup.foreign_root)
@@ -189,7 +195,7 @@ class Arm:
         except ChannelClosed:
             pass
         except BaseException:  # noqa: BLE001  (the process ends here whatever happened)
-            traceback.print_exc()
+            traceback.print_exc(limit=-_SHOWN_FRAMES)
         finally:
             with contextlib.suppress(Exception):
                 sys.stdout.flush()
@@ -221,6 +227,12 @@ class Arm:
         return None
 
 
+def _silence(config: pytest.Config) -> None:
+    """Keep pytest's own lines about a test out of what the test prints."""
+    if config.pluginmanager.has_plugin("terminalreporter"):
+        config.get_terminal_writer()._file = io.StringIO()
+
+
 def _shipped(item: pytest.Item, report: pytest.TestReport, output: str) -> dict[str, object]:
     if report.failed and output.strip():
         report.sections.append(("Captured output", output))
@@ -228,7 +240,9 @@ def _shipped(item: pytest.Item, report: pytest.TestReport, output: str) -> dict[
     shipped: dict[str, object] = hook.pytest_report_to_serializable(
         config=item.config, report=report
     )
-    return shipped
+    # A test may record anything as a property of its report.
+    as_json: dict[str, object] = json.loads(json.dumps(shipped, default=str))
+    return as_json
 
 
 def _check(item: pytest.Item) -> Check:

@@ -23,6 +23,7 @@ from .messages import (
     End,
     Ended,
     Finished,
+    Handed,
     Message,
     Reap,
     Setup,
@@ -93,6 +94,15 @@ class Launch:
         )
 
 
+def foreign_imports(version: Version, modules: list[str]) -> ArmError:
+    """The error of a version that is not measured on its own sources."""
+    return ArmError(
+        f"{version.name} imported {', '.join(modules[:3])} from the working tree: it would measure "
+        "the wrong version. Remove what puts the working tree on its path (an absolute path in "
+        "conftest.py, PYTHONPATH or a .pth file)"
+    )
+
+
 class TrialOver(Exception):  # noqa: N818  (it is no error by itself)
     """The test ended before the trial had measured: it failed, was skipped, or never called."""
 
@@ -147,6 +157,8 @@ class Trial:
                 message = self._channel.next(every)
             except ChannelClosed:
                 raise self._died() from None
+            if isinstance(message, Handed) and message.foreign:
+                raise foreign_imports(self._arm.version, message.foreign)
             if isinstance(message, expected):
                 return message
             if isinstance(message, Finished):
@@ -204,12 +216,17 @@ class Trial:
 
     def _died(self) -> ArmError:
         status = self._reap()
+        if status is None:
+            return self._arm.died()
         return ArmError(
             f"a trial of {self._arm.version.name} {_ending(status)}{_shown(self.output())}"
         )
 
-    def _reap(self) -> int:
-        """Collect the process's exit status, after killing what is left of it and its group."""
+    def _reap(self) -> int | None:
+        """Collect the process's exit status, after killing what is left of it and its group.
+
+        None if nobody can tell, since the arm has died as well.
+        """
         if self._ended:
             return 0
         self._ended = True
@@ -255,7 +272,7 @@ class Arm:
         self._used = True
         channel, theirs = Channel.pair()
         with theirs:
-            self._channel.send(StartTrial(nodeid), theirs.fileno())
+            self._send(StartTrial(nodeid), theirs.fileno())
             started = self._receive(Started)
         trial = Trial(self, channel, started)
         self._trials.append(trial)
@@ -287,15 +304,28 @@ class Arm:
         """The process whose tree shares pages with a trial's: the arm itself."""
         return self._process.pid
 
-    def reap(self, pid: int) -> int:
-        """The exit status of an ended trial; negative for a signal."""
+    def reap(self, pid: int) -> int | None:
+        """The exit status of an ended trial; negative for a signal, None if the arm has died."""
         if pid == self._process.pid:
             return self._process.wait()
         try:
-            self._channel.send(Reap(pid))
+            self._send(Reap(pid))
             return self._receive(Ended).status
         except ArmError:
-            return 0
+            return None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
+    def died(self) -> ArmError:
+        """How the process ended."""
+        status = self._process.wait()
+        return ArmError(
+            f"the process that measures {self.module} in {self.version.name} "
+            f"{_ending(status)}{_shown(tail(self._log))}"
+        )
 
     def close(self) -> None:
         """End the arm and all of its trials."""
@@ -329,7 +359,7 @@ class Arm:
                 start_new_session=True,  # Ctrl-C reaches the coordinator alone, which ends arms
             )
         os.close(log)
-        self._channel.send(self._launch.setup(self.version, self.module, fresh=self._fresh))
+        self._send(self._launch.setup(self.version, self.module, fresh=self._fresh))
 
     def _restart(self) -> None:
         self.close()
@@ -337,15 +367,19 @@ class Arm:
         self._receive(Collected)
         self._used = False
 
+    def _send(self, message: Message, descriptor: int | None = None) -> None:
+        try:
+            self._channel.send(message, descriptor)
+        except ChannelClosed:
+            raise self.died() from None
+
     def _receive(self, expected: type[M]) -> M:
         try:
             while (message := self._channel.next(_LOOK_EVERY)) is None:
-                if self._process.poll() is not None:
-                    raise ChannelClosed
+                if not self.alive:
+                    raise self.died()
         except ChannelClosed:
-            status = self._process.wait()
-            text = f"the process that measures {self.module} in {self.version.name} "
-            raise ArmError(text + f"{_ending(status)}{_shown(tail(self._log))}") from None
+            raise self.died() from None
         if not isinstance(message, expected):
             raise ArmError(f"expected {expected.__name__}, got {message}")
         return message
@@ -375,6 +409,11 @@ class Arms:
         arm = self._arms.pop((version, module), None)
         if arm is not None:
             arm.close()
+
+    def drop_dead(self) -> None:
+        """Let go of the arms that have died: whoever needs one next starts a new one."""
+        for key in [key for key, arm in self._arms.items() if not arm.alive]:
+            self.drop(*key)
 
     def close(self) -> None:
         """End all arms."""

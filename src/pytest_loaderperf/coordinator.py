@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from . import measure, paired, peaks, unpaired
 from .acceptance import accepted_entry, refusal
-from .arms import Arm, Arms, TrialOver, Version
+from .arms import Arm, Arms, TrialOver, Version, foreign_imports
 from .decision import Rule
 from .errors import ArmError, LoaderPerfError
 from .findings import Bench, Findings, Spec
@@ -17,6 +17,7 @@ from .model import CheckResult, Verdict
 from .reference import Reference, References
 from .settings import RunSettings
 
+_NEVER_CALLED = "the test never called loaderperf(loader), which hands over what to measure"
 _STORED_PEAKS = 3  # memory trials behind a stored peak
 
 
@@ -54,6 +55,7 @@ class Coordinator:
         What goes wrong becomes the check's verdict, ``error``.
         """
         started = time.monotonic()
+        self._arms.drop_dead()
         try:
             outcome = self._check(Bench(spec, self._arms, self._candidate, self._rule, progress))
         except TrialOver as over:
@@ -75,6 +77,11 @@ class Coordinator:
         survey = measure.survey(bench.arm(), spec.nodeid)
         judged = frozenset((*spec.settings.metrics, *survey.asserted))
         found = Findings(survey, judged, peaks=[survey.peak_memory])
+        if survey.plan.epochs:
+            found.notes.append(
+                f"an epoch of {survey.plan.epoch_batches} batches is too short for a steady state: "
+                "whole epochs are timed, start included"
+            )
         if reference.version is not None:
             reference = self._usable(bench, reference)
         found.notes += [reference.note] if reference.note else []
@@ -164,10 +171,10 @@ class Coordinator:
         reports = over.finished.reports
         bad = next((report for report in reports if report["outcome"] != "passed"), None)
         if over.version != self._candidate:
-            text = over.finished.text if bad else "the test never called loaderperf(loader)"
+            text = over.finished.text if bad else _NEVER_CALLED
             return Outcome(_error(spec, f"{over.version.name} cannot be measured: {text}"))
         if bad is None:
-            return Outcome(_error(spec, "the test never called loaderperf(loader)"))
+            return Outcome(_error(spec, _NEVER_CALLED))
         if bad["outcome"] == "skipped":
             return Outcome(None, reports)
         return Outcome(_error(spec, "the test failed before its loader was measured"), reports)
@@ -187,11 +194,7 @@ def _check_imports(arm: Arm) -> None:
     """Both versions must be measured on their own sources, or a comparison means nothing."""
     foreign, shadowed = arm.collected.foreign, arm.collected.shadowed
     if foreign:
-        raise ArmError(
-            f"{arm.version.name} imported {', '.join(foreign[:3])} from the working tree: it "
-            "would measure the wrong version. Remove what puts the working tree on its path (an "
-            "absolute path in conftest.py, PYTHONPATH or a .pth file)"
-        )
+        raise foreign_imports(arm.version, foreign)
     if shadowed:
         raise ArmError(
             f"{', '.join(shadowed)} was imported from an installed copy, not from "

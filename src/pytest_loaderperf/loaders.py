@@ -9,9 +9,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from .errors import LoaderError
+
+__tracebackhide__ = True  # pytest shows a failure from the test on, and in the loader itself
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Loader:
     samples_per_epoch: int | None = None
 
 
-def describe(loader: object) -> Loader:
+def describe(loader: Any) -> Loader:
     """Recognise a loader; LoaderError where it cannot be iterated."""
     for module, name, adapter in _KINDS:
         kind = getattr(sys.modules.get(module), name, None)
@@ -38,6 +41,9 @@ def describe(loader: object) -> Loader:
             return adapter(loader)
     if isinstance(loader, Iterable):
         return Loader("iterable", lambda: iter(loader), epoch_batches=_length(loader))
+    if hasattr(type(loader), "__getitem__"):  # it may go on for ever, so heed its length
+        length = _length(loader)
+        return Loader("sequence", lambda: islice(iter(loader), length), epoch_batches=length)
     if callable(loader):
         return Loader("factory", lambda: iter(_made_by(loader)))
     raise LoaderError(
@@ -89,9 +95,12 @@ _KINDS: tuple[tuple[str, str, Callable[[Any], Loader]], ...] = (
 
 
 def _length(sized: Any) -> int | None:
-    """``len()``, where there is one: iterable datasets have the method but raise."""
+    """``len()``, where there is one: iterable datasets have the method but raise.
+
+    A length of 0 is not believed: a loader that is empty shows when it is started.
+    """
     try:
-        return len(sized)
+        return len(sized) or None
     except (TypeError, NotImplementedError):
         return None
 

@@ -45,6 +45,7 @@ class Timing:
 
     values: dict[str, float]
     workload: Workload
+    batch_seconds: float
 
 
 def survey(arm: Arm, nodeid: str, like: Survey | None = None) -> Survey:
@@ -59,6 +60,11 @@ def survey(arm: Arm, nodeid: str, like: Survey | None = None) -> Survey:
         with arm.trials():
             result = _survey(arm, nodeid, like)
     return result
+
+
+def paced(loader: Handed, epoch_batches: int | None, timing: Timing) -> Plan:
+    """The plan for a loader that has been timed: a survey's looks at memory slow it down."""
+    return plan(timing.batch_seconds, loader.workers, loader.prefetch, epoch_batches)
 
 
 def time_alone(arm: Arm, nodeid: str, pace: Plan) -> Timing:
@@ -135,7 +141,9 @@ class _TimedTrial:
 
     def result(self) -> Timing:
         workload = Workload(**self._opened.workload)  # type: ignore[arg-type]
-        return Timing(_values(_sum(self._slices), self._opened.first_batch), workload)
+        taken = _sum(self._slices)
+        values = _values(taken, self._opened.first_batch)
+        return Timing(values, workload, taken.seconds / taken.batches)
 
 
 def _survey(arm: Arm, nodeid: str, like: Survey | None) -> Survey:

@@ -61,6 +61,8 @@ def _measure(
         )
         if _difference(pairs[0]):
             break
+        if len(pairs) == 1:
+            pace = measure.paced(found.survey.loader, pace.epoch_batches, pairs[0][0])
         comparisons = _compare(bench, version, pairs, judged)
         left = deadline - time.monotonic()
         bench.progress(f"{label}{_news(comparisons['throughput'], left)}")

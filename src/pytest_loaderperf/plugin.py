@@ -61,6 +61,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             parser.addini(option.key, option.help, type=kind, default=None)  # type: ignore[arg-type]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(args: list[str]) -> None:
+    """Keep ``--loaderperf-update tests/perf`` from taking the path for the option's value."""
+    args[:] = [
+        "--loaderperf-update=changed" if argument == "--loaderperf-update" else argument
+        for argument in args
+    ]
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, and the run itself where it is asked for."""
     config.addinivalue_line(
@@ -74,8 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if update not in (None, *UPDATES):
         raise pytest.UsageError(
-            f"--loaderperf-update={update}: give new, changed or all; to name tests as well, "
-            f"write --loaderperf-update=changed {update}"
+            f"--loaderperf-update={update}: give new, changed or all"
         )
     if config.getoption("numprocesses", None) or config.getoption("tx", None):
         raise pytest.UsageError(

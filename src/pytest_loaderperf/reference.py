@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from . import baselines
 from .arms import Version
 from .baselines import Entry, Record
 from .checkout import Repository
-from .errors import CheckoutError
+from .errors import CheckoutError, SettingsError
 from .machine import machine_class
 from .settings import RunSettings
 
@@ -49,6 +50,10 @@ class References:
                 f"--loaderperf-against={settings.against} needs git, and {root} is not in a git "
                 "repository; use --loaderperf-against=stored"
             )
+        self._python = _interpreter(settings.baseline_python)
+        self._asked = ""  # the commit that was asked for
+        if self.repository is not None and self.mode != "accepted":
+            self._asked = self.repository.resolve(self.mode)
 
     @property
     def mode(self) -> str:
@@ -73,9 +78,8 @@ class References:
             asked = self._settings.against == "stored"
             note = "" if asked else "not in a git repository: compared with stored numbers"
             return Reference(None, entry, note)
-        if self.mode != "accepted":
-            commit = self.repository.resolve(self.mode)
-            return Reference(self._version(commit), entry)
+        if self._asked:
+            return Reference(self._version(self._asked), entry)
         if entry is None:
             return Reference(None, None)
         accepted = self.repository.accepted_commit(baselines.store_path(self._root, module), key)
@@ -86,11 +90,11 @@ class References:
         return Reference(self._version(accepted), entry)
 
     def save(self, module: str, key: str, entry: Entry) -> Path:
-        """Write one entry of the store, keeping all others."""
+        """Write one entry of the store, keeping all others; returns its file below the root."""
         path = baselines.store_path(self._root, module)
         self._stores[module] = {**baselines.load(path), key: entry}
         baselines.save(path, self._stores[module])
-        return path
+        return path.relative_to(self._root)
 
     def close(self) -> None:
         """Remove all worktrees."""
@@ -110,7 +114,7 @@ class References:
         prefix = self.repository.prefix
         return Version(
             root=root,
-            python=self._settings.baseline_python or sys.executable,
+            python=self._python,
             commit=commit,
             toplevel=str(self.repository.toplevel),
             moved_to=str(root.parents[len(Path(prefix).parts) - 1] if prefix else root),
@@ -126,3 +130,16 @@ class References:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with contextlib.suppress(FileExistsError):
                     target.symlink_to(source, target_is_directory=source.is_dir())
+
+
+def _interpreter(asked: str) -> str:
+    """The interpreter of baseline arms: this one, unless another is asked for."""
+    if not asked:
+        return sys.executable
+    found = shutil.which(asked)
+    if found is None:
+        raise SettingsError(
+            f"--loaderperf-baseline-python={asked}: there is no such program; give the path of a "
+            "Python interpreter that has the plugin and all that the baseline needs"
+        )
+    return str(Path(found).absolute())

@@ -15,7 +15,7 @@ from . import __version__, data, report
 from .arms import Arms, Launch, Version
 from .coordinator import Coordinator, Outcome
 from .decision import Rule
-from .errors import InconclusiveWarning
+from .errors import InconclusiveWarning, SettingsError
 from .findings import Spec
 from .lock import machine_lock
 from .machine import machine
@@ -41,7 +41,9 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._settings = RunSettings.read(lambda key: config.getoption(key, None), config.getini)
+        self._settings = RunSettings.read(
+            lambda key: config.getoption(key, None), lambda key: _ini(config, key)
+        )
         self._root = config.rootpath.resolve()
         self._candidate = Version(self._root)
         # One folder for all that is temporary: worktrees, logs, and what loaders leave behind.
@@ -196,6 +198,13 @@ class Session:
             terminal.write_line(f"loaderperf: {text}")
 
 
+def _ini(config: pytest.Config, key: str) -> object:
+    try:
+        return config.getini(key)
+    except (ValueError, TypeError, pytest.UsageError) as error:  # which, depends on the version
+        raise SettingsError(f"ini {key}: {error}") from error
+
+
 def _spec(item: Check, settings: RunSettings) -> Spec:
     module, _, key = item.nodeid.partition("::")
     check = settings.check.with_values(item.settings, f"{item.nodeid}: loaderperf marker")
@@ -229,11 +238,12 @@ def _failure(item: Check, message: str, seconds: float) -> pytest.TestReport:
 def _launch(config: pytest.Config, root: Path, settings: RunSettings, scratch: Path) -> Launch:
     """The configuration of the run, as far as it is plain data."""
     options = {name: value for name, value in vars(config.option).items() if _is_plain(value)}
+    del options["file_or_dir"]
     return Launch(
         root=root,
         invocation_dir=config.invocation_params.dir.resolve(),
         ini_file=config.inipath.resolve() if config.inipath else None,
-        options={**options, **_NOT_FOR_ARMS, "file_or_dir": []},
+        options={**options, **_NOT_FOR_ARMS},
         sys_path=[str(Path(path).resolve()) for path in sys.path if path],
         data_root=data.root(root),
         scratch=scratch,

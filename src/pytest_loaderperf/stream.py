@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import random
 import time
@@ -14,6 +15,8 @@ from .loaders import Loader
 from .messages import Opened, Slice
 from .model import Workload
 from .process import cpu_seconds
+
+__tracebackhide__ = True  # pytest shows a failure from the test on, and in the loader itself
 
 _EXAMPLES = 3  # batches to look at for the signature: where they differ, a dimension varies
 
@@ -66,15 +69,17 @@ class Stream:
                 "the loader gave no batch: it is empty, or an iterator that was used up before. "
                 "For a one-shot iterator pass a callable that makes one"
             )
-        if self._count is None:
-            self._count = batches.fast_counter(batch[0])
-        examples = [batches.example(batch[0], self._count)]
+        count = self._count_checked if self._count else batches.fast_counter(batch[0])
+        examples = [batches.example(batch[0], count)]
         for _ in range(warmup):
             batch = self._next()
             if batch is None:
                 break
             if len(examples) < _EXAMPLES:
-                examples.append(batches.example(batch[0], self._count))
+                examples.append(batches.example(batch[0], count))
+        self._count = self._count or count
+        if not any(example.samples for example in examples):
+            raise _no_samples(len(examples))
         workload = batches.workload(examples, self._loader.samples_per_epoch)
         return Opened(first_batch, workload_fields(workload), self._epoch_batches)
 
@@ -101,7 +106,9 @@ class Stream:
             samples += stretch[1]
             cpu += cpu_seconds(os.getpid()) - used
             timed += count
-        return Slice(seconds, samples, timed, cpu, self._epoch_batches)
+        if not samples:
+            raise _no_samples(timed)
+        return Slice(seconds, int(samples), timed, cpu, self._epoch_batches)
 
     def run_epochs(self, epochs: int) -> Slice:
         """Time whole epochs, start and end of each included."""
@@ -118,8 +125,10 @@ class Stream:
         seconds = time.perf_counter() - started
         if not taken:
             raise self._spent()
+        if not samples:
+            raise _no_samples(taken)
         cpu = cpu_seconds(os.getpid()) - used
-        return Slice(seconds, samples, taken, cpu, self._epoch_batches)
+        return Slice(seconds, int(samples), taken, cpu, self._epoch_batches)
 
     def _stretch(self, count: int) -> tuple[float, int] | None:
         """Seconds and samples of the next batches, or None if the epoch ended among them."""
@@ -149,7 +158,7 @@ class Stream:
         return (batch,)
 
     def _epoch_ended(self) -> None:
-        self._epoch_batches = self._position
+        self._epoch_batches = self._position or self._epoch_batches
         self._iterator = None
 
     def _steady_left(self) -> int:
@@ -164,18 +173,39 @@ class Stream:
         self._iterator = None  # the old one ends its workers before the new one starts its own
         self._position = 0
         self._iterator = self._loader.start()
-        for _ in range(1 + self._warmup):
+        for taken in range(1 + self._warmup):
             if self._next() is None:
+                if not taken:
+                    raise self._spent()
                 break
-        if self._position == 0:
-            raise self._spent()
+
+    def _count_checked(self, batch: object) -> int:
+        """What ``samples=`` says of a batch; LoaderError where that is no number of samples."""
+        assert self._count is not None
+        given: Any = self._count(batch)
+        try:
+            samples = operator.index(given)  # also one of NumPy's integers
+        except TypeError:
+            samples = -1
+        if samples < 0:
+            raise LoaderError(
+                f"samples= gave {given!r} for a batch: it must give the number of samples"
+            )
+        return samples
 
     def _spent(self) -> LoaderError:
         return LoaderError(
             f"the loader ended after {self._epoch_batches} batches and gave nothing when it was "
-            "started again: it is a one-shot iterator. Pass a callable that makes one: "
-            "loaderperf(lambda: make_loader())"
+            "started again: it is a one-shot iterator. Pass a callable that makes a new one each "
+            "time: loaderperf(lambda: make_loader())"
         )
+
+
+def _no_samples(count: int) -> LoaderError:
+    return LoaderError(
+        f"{count} batches held no samples, so that no throughput can be told: let the loader give "
+        "batches that are not empty, or say how to count: loaderperf(loader, samples=...)"
+    )
 
 
 def workload_fields(workload: Workload) -> dict[str, object]:

@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
@@ -208,7 +208,9 @@ def test_an_end_amid_a_message_is_an_end(raw: tuple[Channel, socket.socket]) -> 
 
 
 @pytest.mark.parametrize(
-    "read", [lambda channel: channel.next(LONG), Channel.receive_with_descriptor]
+    "read",
+    [lambda channel: channel.next(LONG), Channel.receive_with_descriptor],
+    ids=["next", "with descriptor"],
 )
 @pytest.mark.parametrize("unread", [False, True], ids=["all read", "something unread"])
 def test_a_closed_end_is_noticed_by_who_reads(
@@ -239,17 +241,16 @@ def test_a_descriptor_comes_along(ends: Ends, length: int) -> None:
     coordinator, arm = ends
     ours, theirs = Channel.pair()
     message = StartTrial("test_a.py::test_b[" + "x" * length)
-    with theirs, meanwhile(lambda: coordinator.send(message, theirs.fileno())):
-        received, descriptor = arm.receive_with_descriptor()
-    assert received == message
-    assert descriptor >= 0
-    trial = Channel(socket.socket(fileno=descriptor))
-    trial.send(Ended(0))
-    assert ours.receive(Ended, LONG) == Ended(0)
-    trial.close()
-    with pytest.raises(ChannelClosed):  # nobody else holds the trial's end
-        ours.next(LONG)
-    ours.close()
+    with closing(ours):
+        with theirs, meanwhile(lambda: coordinator.send(message, theirs.fileno())):
+            received, descriptor = arm.receive_with_descriptor()
+        assert received == message
+        assert descriptor >= 0
+        with closing(Channel(socket.socket(fileno=descriptor))) as trial:
+            trial.send(Ended(0))
+            assert ours.receive(Ended, LONG) == Ended(0)
+        with pytest.raises(ChannelClosed):  # nobody else holds the trial's end
+            ours.next(LONG)
 
 
 def test_a_message_without_a_descriptor_says_so(ends: Ends) -> None:

@@ -1,0 +1,109 @@
+"""Tiny projects for tests that need no true numbers: their baselines are written by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from integration.project import Project, Run
+from pytest_loaderperf import baselines
+from pytest_loaderperf.baselines import Entry, Record, Stored
+from pytest_loaderperf.machine import machine_class
+from pytest_loaderperf.model import Workload
+
+# Batches of two samples every 2 ms: somewhat less than 1000 samples/s.
+PACED = '''\
+import time
+
+def paced(batches=10**9, batch=(1, 2)):
+    for _ in range(batches):
+        time.sleep(0.002)
+        yield list(batch)
+
+class Paced:
+    """A loader whose epochs have so many batches."""
+
+    def __init__(self, batches=10**9):
+        self.batches = batches
+
+    def __iter__(self):
+        return paced(self.batches)
+'''
+CHECK = '''\
+import paced
+
+def test_paced(loaderperf):
+    loaderperf.check(paced.Paced())
+'''
+KEY = "test_paced"
+NODE = f"test_it.py::{KEY}"
+ONE_PAIR = "--loaderperf-budget=1"  # measures no more than that, which is inconclusive
+
+
+def create(root: Path, *, git: bool = True, ini: str = "", **modules: str) -> Project:
+    """A project with one module of checks, or with the modules that are given; not committed."""
+    root.mkdir(parents=True)
+    project = Project(root)
+    if git:
+        project.git("init", "-q", "-b", "main")
+    (root / ".gitignore").write_text("__pycache__/\n.pytest_cache/\n.loaderperf/\n")
+    (root / "pytest.ini").write_text(f"[pytest]\n{ini}")
+    project.write(paced=PACED, **(modules or {"test_it": CHECK}))
+    return project
+
+
+def accept(
+    project: Project,
+    *checks: str,
+    throughput: float = 950.0,
+    machine: str = "",
+    commit: bool = True,
+) -> Path:
+    """Write, and commit, baselines of checks of one module; memory has plenty of room."""
+    metrics = {
+        "throughput": Stored(throughput, 0.01),
+        "peak_memory": Stored(100.0 * 2**20, 0.01),
+        "first_batch": Stored(0.002, 0.01),
+        "cpu_time": Stored(1e-5, 0.01),
+    }
+    entry = Entry(
+        Workload("list[int, ...]", 8.0), {machine or machine_class({}): Record(metrics, {})}
+    )
+    nodes = checks or (NODE,)
+    module = nodes[0].partition("::")[0]
+    path = baselines.store_path(project.root, module)
+    baselines.save(path, {node.partition("::")[2]: entry for node in nodes})
+    if commit:
+        project.commit("accept the baselines")
+    return path
+
+
+@dataclass(frozen=True)
+class Report:
+    """A run, and what pytest's own report file says of each test."""
+
+    run: Run
+    outcomes: Mapping[str, str]
+    texts: Mapping[str, str]  # what the report shows of a failure, an error or a skip
+
+    @property
+    def checks(self) -> dict[str, dict[str, Any]]:
+        """What the results file says of each check, by the last part of its node id."""
+        return {check["nodeid"].rpartition("::")[2]: check for check in self.run.results["checks"]}
+
+
+def report(project: Project, *arguments: str, **options: Any) -> Report:
+    """Run pytest, and read its report file."""
+    file = project.root.parent / f"{project.root.name}-junit.xml"
+    run = project.pytest(*arguments, f"--junitxml={file}", **options)
+    outcomes: dict[str, str] = {}
+    texts: dict[str, str] = {}
+    for case in ElementTree.parse(file).iter("testcase"):
+        name = case.get("name", "")
+        results = [part for part in case if part.tag in ("failure", "error", "skipped")]
+        outcomes[name] = results[0].tag if results else "passed"
+        texts[name] = "\n".join(f"{part.get('message')}\n{part.text}" for part in results)
+    return Report(run, outcomes, texts)

@@ -1,0 +1,103 @@
+"""The package: its public names, and how little of it a plain `pytest` imports."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import import_module, metadata
+from pathlib import Path
+
+import pytest
+
+import pytest_loaderperf
+
+PUBLIC = ["DataFolder", "LoaderPerf", "Perf", "__version__"]
+HEAVY = {"numpy", "scipy", "psutil", "torch", "tensorflow"}
+FOR_RUNS_ONLY = {
+    f"pytest_loaderperf.{name}" for name in ("messages", "model", "coordinator", "arm", "session")
+}
+
+
+def modules_after(code: str) -> set[str]:
+    """The modules that a fresh process has imported after some code."""
+    code = f"{code}\nimport json, sys\nprint(json.dumps(list(sys.modules)))"
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert run.returncode == 0, run.stderr
+    return set(json.loads(run.stdout.splitlines()[-1]))
+
+
+def test_the_public_names_are_these() -> None:
+    assert pytest_loaderperf.__all__ == PUBLIC
+
+
+@pytest.mark.parametrize(
+    ("name", "home"), [("DataFolder", "data"), ("LoaderPerf", "trial"), ("Perf", "perf")]
+)
+def test_a_public_type_is_imported_when_it_is_asked_for(name: str, home: str) -> None:
+    module = import_module(f"pytest_loaderperf.{home}")
+    assert getattr(pytest_loaderperf, name) is getattr(module, name)
+
+
+def test_all_public_names_can_be_imported_at_once() -> None:
+    names: dict[str, object] = {}
+    exec("from pytest_loaderperf import *", names)
+    assert set(PUBLIC) <= names.keys()
+
+
+@pytest.mark.parametrize("name", ["Loader", "nonsense", "__path_to_nowhere__"])
+def test_another_name_is_an_attribute_error_like_any(name: str) -> None:
+    message = f"module 'pytest_loaderperf' has no attribute '{name}'"
+    with pytest.raises(AttributeError, match=message):
+        getattr(pytest_loaderperf, name)
+    assert not hasattr(pytest_loaderperf, name)
+    with pytest.raises(ImportError, match=name):
+        exec(f"from pytest_loaderperf import {name}")
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    assert pytest_loaderperf.__version__ == metadata.version("pytest-loaderperf")
+
+
+def test_pytest_finds_the_plugin() -> None:
+    (entry,) = metadata.entry_points(group="pytest11", name="loaderperf")
+    assert entry.value == "pytest_loaderperf.plugin"
+
+
+def test_types_are_shipped() -> None:
+    assert Path(pytest_loaderperf.__file__).with_name("py.typed").exists()
+
+
+@pytest.mark.parametrize("name", ["pytest_loaderperf", "pytest_loaderperf.plugin"])
+def test_importing_the_plugin_imports_nothing_heavy(name: str) -> None:
+    modules = modules_after(f"import {name}")
+    assert name in modules
+    assert (HEAVY | FOR_RUNS_ONLY) & modules == set()
+
+
+def test_importing_the_package_does_not_import_pytest() -> None:
+    assert "pytest" not in modules_after("import pytest_loaderperf")
+
+
+def test_a_plain_run_imports_nothing_heavy(tmp_path: Path) -> None:
+    # Not even of a file with checks, which may import a framework.
+    (tmp_path / "test_check.py").write_text(
+        "import numpy\ndef test_a(loaderperf): pass\nclass TestB:\n"
+        "    def test_c(self, loaderperf): pass\n"
+    )
+    (tmp_path / "test_other.py").write_text("def test_b(): pass\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    options = ["-q", "-p", "no:cacheprovider", "-p", "no:benchmark", "-p", "no:hypothesispytest"]
+    modules = modules_after(
+        f"import os, pytest\nos.chdir({str(tmp_path)!r})\nassert pytest.main({options!r}) == 0"
+    )
+    assert "pytest_loaderperf.plugin" in modules
+    assert (HEAVY | FOR_RUNS_ONLY) & modules == set()
+
+
+@pytest.mark.parametrize("module", ["coordinator", "session", "arms"])
+def test_the_coordinator_imports_no_framework(module: str) -> None:
+    modules = modules_after(f"import pytest_loaderperf.{module}")
+    assert {"torch", "tensorflow", "keras", "jax"} & modules == set()

@@ -1,0 +1,285 @@
+"""Trees of processes: real ones, that count as long as they run."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGKILL, SIGSTOP
+
+import pytest
+
+from pytest_loaderperf import process
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs process groups")
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's own doing")
+
+LONG = 10.0  # seconds: what has not happened by then does not happen
+
+# Three generations; each writes its process id and a counter into its slots of a shared file.
+GENERATIONS = """
+import mmap, os, struct, sys, time
+with open(sys.argv[1], "r+b") as file:
+    slots = mmap.mmap(file.fileno(), 48)
+for index in range(3):
+    if index == 2 or os.fork():
+        break
+count = 0
+while True:
+    count += 1
+    struct.pack_into("qq", slots, 16 * index, os.getpid(), count)
+    time.sleep(0.001)
+"""
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + LONG
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+@contextmanager
+def python(code: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that leads a group of its own; nothing is left of the group afterwards."""
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as running:
+        try:
+            yield running
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, SIGKILL)
+
+
+@dataclass(frozen=True)
+class Tree:
+    slots: mmap.mmap
+
+    def _read(self) -> list[tuple[int, int]]:
+        return list(struct.iter_unpack("qq", self.slots[:]))
+
+    @property
+    def pids(self) -> list[int]:
+        return [pid for pid, _ in self._read()]
+
+    def counts(self) -> list[int]:
+        return [count for _, count in self._read()]
+
+    def all_go_on(self) -> bool:
+        before = self.counts()
+        return eventually(lambda: all(map(int.__gt__, self.counts(), before)))
+
+    def all_stand_still(self) -> bool:
+        def still() -> bool:
+            before = self.counts()
+            time.sleep(0.05)
+            return self.counts() == before
+
+        return eventually(still)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Iterator[Tree]:
+    """A process, its child and its grandchild."""
+    path = tmp_path / "slots"
+    path.write_bytes(bytes(48))
+    with (
+        path.open("r+b") as file,
+        mmap.mmap(file.fileno(), 48) as slots,
+        python(GENERATIONS, str(path)) as parent,
+    ):
+        tree = Tree(slots)
+        assert eventually(lambda: all(tree.counts()))
+        assert tree.pids[0] == parent.pid
+        yield tree
+
+
+# --- freezing and ending ------------------------------------------------------------------------
+
+
+def test_a_frozen_tree_stands_still_until_it_is_resumed(tree: Tree) -> None:
+    assert tree.all_go_on()
+    process.freeze(tree.pids[0])
+    assert tree.all_stand_still()
+    process.resume(tree.pids[0])
+    assert tree.all_go_on()
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_the_end_is_that_of_all(tree: Tree, frozen: bool) -> None:
+    assert all(map(process.alive, tree.pids))
+    if frozen:
+        process.freeze(tree.pids[0])
+    process.end(tree.pids[0])
+    assert eventually(lambda: not any(map(process.alive, tree.pids)))
+
+
+def test_other_groups_go_on(tree: Tree) -> None:
+    with python("input()") as other:
+        process.freeze(other.pid)
+        process.end(other.pid)
+        assert eventually(lambda: not process.alive(other.pid))
+        assert tree.all_go_on()
+
+
+@pytest.mark.parametrize("act", [process.freeze, process.resume, process.end])
+def test_a_group_that_is_gone_is_no_error(act: Callable[[int], None]) -> None:
+    with python("") as running:
+        running.wait(LONG)
+    act(running.pid)
+
+
+# --- alive --------------------------------------------------------------------------------------
+
+
+def test_a_process_is_alive_until_it_ends_even_if_it_is_frozen() -> None:
+    with python("input()") as running:
+        assert process.alive(running.pid)
+        process.freeze(running.pid)
+        assert process.alive(running.pid)
+        process.end(running.pid)
+        os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)  # a zombie stays
+        assert not process.alive(running.pid)
+    assert not process.alive(running.pid)
+
+
+# --- listing ------------------------------------------------------------------------------------
+
+
+def test_a_tree_lists_children_and_grandchildren(tree: Tree) -> None:
+    parent, child, grandchild = tree.pids
+    assert process.tree(parent)[0] == parent
+    assert sorted(process.tree(parent)) == sorted(tree.pids)
+    assert sorted(process.tree(child)) == sorted([child, grandchild])
+    assert process.tree(grandchild) == [grandchild]
+
+
+def test_a_tree_lists_what_a_thread_has_started() -> None:
+    code = """
+import subprocess, sys, threading
+def work():
+    child = subprocess.Popen([sys.executable, "-c", "input()"])
+    print(child.pid, flush=True)
+    child.wait()
+threading.Thread(target=work).start()
+"""
+    with python(code) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        assert process.tree(parent.pid) == [parent.pid, child]
+
+
+def test_a_tree_forgets_what_has_ended(tree: Tree) -> None:
+    parent, child, grandchild = tree.pids
+    os.kill(grandchild, SIGKILL)
+    assert eventually(lambda: not process.alive(grandchild))
+    os.kill(child, SIGKILL)
+    assert eventually(lambda: grandchild not in process.tree(parent))
+
+
+def test_a_process_that_is_gone_has_no_descendants_and_uses_no_time() -> None:
+    with python("") as running:
+        running.wait(LONG)
+    assert process.tree(running.pid) == [running.pid]
+    assert process.cpu_seconds(running.pid) == 0
+
+
+# --- CPU time -----------------------------------------------------------------------------------
+
+IDLE_PARENT = """
+import os, time
+if not os.fork():
+    while True:
+        {}
+print("ready", flush=True)
+while True:
+    time.sleep(60)
+"""
+
+
+@contextmanager
+def parent_of(work: str) -> Iterator[int]:
+    """An idle process whose child does this all the time."""
+    with python(IDLE_PARENT.format(work)) as parent:
+        assert parent.stdout is not None
+        parent.stdout.readline()
+        yield parent.pid
+
+
+def test_cpu_time_is_that_of_descendants_that_work() -> None:
+    with parent_of("pass") as busy, parent_of("time.sleep(60)") as idle:
+        assert eventually(lambda: process.cpu_seconds(idle) > 0)
+        before = process.cpu_seconds(busy), process.cpu_seconds(idle)
+        assert eventually(lambda: process.cpu_seconds(busy) > before[0] + 0.05)
+        used = process.cpu_seconds(busy) - before[0], process.cpu_seconds(idle) - before[1]
+        assert used[1] < used[0] / 2
+
+
+def test_a_frozen_tree_uses_no_cpu_time() -> None:
+    def idle(pid: int) -> bool:
+        before = process.cpu_seconds(pid)
+        time.sleep(0.03)
+        return process.cpu_seconds(pid) == before
+
+    with parent_of("pass") as busy:
+        process.freeze(busy)
+        assert eventually(lambda: idle(busy))
+
+
+def test_cpu_time_counts_the_process_itself() -> None:
+    before, started = process.cpu_seconds(os.getpid()), time.process_time()
+    while time.process_time() < started + 0.02:
+        pass
+    assert process.cpu_seconds(os.getpid()) - before >= 0.02
+
+
+@on_linux
+def test_cpu_time_is_finer_than_the_ticks_of_the_kernel() -> None:
+    times = set()
+    for _ in range(50):
+        times.add(process.cpu_seconds(os.getpid()))
+    assert len(times) > 10
+
+
+# --- dying with the parent ----------------------------------------------------------------------
+
+MORTAL = """
+import os, sys, time
+from pytest_loaderperf import process
+if not os.fork():
+    if sys.argv[1] == "mortal":
+        process.die_with_parent()
+    print(os.getpid(), flush=True)
+while True:
+    time.sleep(60)
+"""
+
+
+@on_linux
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_process_can_ask_to_die_with_its_parent(frozen: bool) -> None:
+    with python(MORTAL, "mortal") as parent, python(MORTAL, "immortal") as other:
+        assert parent.stdout is not None
+        assert other.stdout is not None
+        child, survivor = int(parent.stdout.readline()), int(other.stdout.readline())
+        if frozen:
+            os.kill(child, SIGSTOP)
+        for each in (other, parent):
+            each.kill()
+            each.wait(LONG)
+        assert eventually(lambda: not process.alive(child))
+        assert process.alive(survivor)
