@@ -19,7 +19,8 @@ import tempfile
 from pathlib import Path
 
 from pytest_loaderperf import data, measure
-from pytest_loaderperf.arms import Arms, Launch, Version
+from pytest_loaderperf.arms import Arms
+from pytest_loaderperf.launch import Launch, Version
 
 ROOT = Path(__file__).resolve().parents[1]
 LOADERS = (

@@ -8,14 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 from . import process
 from .errors import ArmError
-from .imports import moved
+from .launch import Launch, Version, foreign_imports
 from .messages import (
     Channel,
     ChannelClosed,
@@ -26,7 +25,6 @@ from .messages import (
     Handed,
     Message,
     Reap,
-    Setup,
     Started,
     StartTrial,
 )
@@ -35,72 +33,6 @@ from .output import new_file, tail
 M = TypeVar("M", bound=Message)
 _LOOK_EVERY = 0.5  # seconds between looks at whether a silent process is still alive
 _TEARDOWN_SECONDS = 30.0  # for a test's fixtures, when a trial is asked to end
-
-
-@dataclass(frozen=True)
-class Version:
-    """One version of the project: ``root`` is its root folder.
-
-    ``commit`` is empty for the working tree; ``toplevel`` and ``moved_to`` are the checkout and
-    the worktree that stands for it, both empty where nothing is moved.
-    """
-
-    root: Path
-    python: str = sys.executable
-    commit: str = ""
-    toplevel: str = ""
-    moved_to: str = ""
-
-    @property
-    def name(self) -> str:
-        """How the version is called in messages."""
-        return f"commit {self.commit[:12]}" if self.commit else "the working tree"
-
-    def place(self, path: str) -> str:
-        """A path of the working tree as this version has it."""
-        return moved(path, self.toplevel, self.moved_to) if self.moved_to else path
-
-
-@dataclass(frozen=True)
-class Launch:
-    """How the coordinator's own pytest was started: arms are configured alike."""
-
-    root: Path
-    invocation_dir: Path
-    ini_file: Path | None
-    options: Mapping[str, object]
-    sys_path: list[str]
-    data_root: Path
-    scratch: Path  # the folder for temporary files, which the run removes
-    fresh: bool | None  # a fresh process for each trial; None: where a fork is not safe
-
-    def setup(self, version: Version, module: str, *, fresh: bool) -> Setup:
-        """The message that configures the arm of a version for one module."""
-        args = [str(version.root / module), "--rootdir", str(version.root)]
-        if self.ini_file is not None:
-            args += ["-c", version.place(str(self.ini_file))]
-        path = {each: version.place(each) for each in self.sys_path}
-        another = version.python != sys.executable  # it has its own installed packages
-        sources = [place for each, place in path.items() if place != each]
-        return Setup(
-            args=args,
-            options={name: _placed(value, version) for name, value in self.options.items()},
-            sys_path=sources if another else list(path.values()),
-            keeps_path=another,
-            tree=str(version.root),
-            data_root=str(self.data_root),
-            foreign_root=version.toplevel,
-            fresh=fresh,
-        )
-
-
-def foreign_imports(version: Version, modules: list[str]) -> ArmError:
-    """The error of a version that is not measured on its own sources."""
-    return ArmError(
-        f"{version.name} imported {', '.join(modules[:3])} from the working tree: it would measure "
-        "the wrong version. Remove what puts the working tree on its path (an absolute path in "
-        "conftest.py, PYTHONPATH or a .pth file)"
-    )
 
 
 class TrialOver(Exception):  # noqa: N818  (it is no error by itself)
@@ -154,7 +86,7 @@ class Trial:
         limit = None if timeout is None else time.monotonic() + timeout
         while True:
             try:
-                message = self._channel.next(every)
+                message = _next(self._channel, every, lambda: process.alive(self.pid))
             except ChannelClosed:
                 raise self._died() from None
             if isinstance(message, Handed) and message.foreign:
@@ -166,9 +98,6 @@ class Trial:
                 raise TrialOver(message, self._arm.version)
             if message is not None:
                 raise ArmError(f"expected {expected.__name__}, got {message}")
-            # A worker may hold the channel open after the trial itself has died.
-            if not process.alive(self.pid):
-                raise self._died()
             if limit is not None and time.monotonic() > limit:
                 raise ArmError(f"no answer within {timeout:.0f} s")
             if meanwhile is not None:
@@ -375,9 +304,9 @@ class Arm:
 
     def _receive(self, expected: type[M]) -> M:
         try:
-            while (message := self._channel.next(_LOOK_EVERY)) is None:
-                if not self.alive:
-                    raise self.died()
+            message = None
+            while message is None:
+                message = _next(self._channel, _LOOK_EVERY, lambda: self.alive)
         except ChannelClosed:
             raise self.died() from None
         if not isinstance(message, expected):
@@ -421,12 +350,15 @@ class Arms:
             self._arms.popitem()[1].close()
 
 
-def _placed(value: object, version: Version) -> object:
-    if isinstance(value, str):
-        return version.place(value)
-    if isinstance(value, list):
-        return [_placed(item, version) for item in value]
-    return value
+def _next(channel: Channel, seconds: float, alive: Callable[[], bool]) -> Message | None:
+    """The next message, None if none has come yet; ChannelClosed where none will."""
+    message = channel.next(seconds)
+    if message is None and not alive():
+        # Dead, and a worker holds the channel open; or its last words came after the wait.
+        message = channel.next(0)
+        if message is None:
+            raise ChannelClosed("the other process has ended")
+    return message
 
 
 def _ending(status: int) -> str:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 from . import measure, paired, peaks, unpaired
 from .acceptance import accepted_entry, refusal
-from .arms import Arm, Arms, TrialOver, Version, foreign_imports
+from .arms import Arm, Arms, TrialOver
 from .decision import Rule
 from .errors import ArmError, LoaderPerfError
 from .findings import Bench, Findings, Spec
+from .launch import Version, foreign_imports
 from .messages import Begin, Finished
 from .model import CheckResult, Verdict
 from .reference import Reference, References

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .arms import Arm, Arms, Version
+from .arms import Arm, Arms
 from .decision import Rule
+from .launch import Version
 from .measure import Survey, Timing
 from .model import CheckResult, Comparison, Verdict, worst
 from .settings import CheckSettings

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from . import measure
-from .arms import Version
 from .findings import Bench, Findings
 from .judgement import compare, settled
+from .launch import Version
 from .measure import TIMED, Timing
 from .model import METRICS, Comparison, Verdict
 

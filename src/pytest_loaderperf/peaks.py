@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from . import measure
-from .arms import Version
 from .baselines import Record
 from .findings import Bench, Findings
 from .judgement import compare, compare_stored, glance
+from .launch import Version
 from .model import METRICS, Comparison, Verdict
 
 _METRIC = METRICS["peak_memory"]

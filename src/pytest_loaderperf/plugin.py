@@ -82,9 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not asked or config.pluginmanager.has_plugin(ARM):
         return
     if update not in (None, *UPDATES):
-        raise pytest.UsageError(
-            f"--loaderperf-update={update}: give new, changed or all"
-        )
+        raise pytest.UsageError(f"--loaderperf-update={update}: give new, changed or all")
     if config.getoption("numprocesses", None) or config.getoption("tx", None):
         raise pytest.UsageError(
             "--loaderperf cannot run under xdist (-n): checks that run at once measure each other"

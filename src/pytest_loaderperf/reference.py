@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import baselines
-from .arms import Version
 from .baselines import Entry, Record
 from .checkout import Repository
 from .errors import CheckoutError, SettingsError
+from .launch import Version
 from .machine import machine_class
 from .settings import RunSettings
 

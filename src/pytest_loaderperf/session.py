@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from . import __version__, data, report
-from .arms import Arms, Launch, Version
+from .arms import Arms
 from .coordinator import Coordinator, Outcome
 from .decision import Rule
 from .errors import InconclusiveWarning, SettingsError
 from .findings import Spec
+from .launch import Launch, Version
 from .lock import machine_lock
 from .machine import machine
 from .messages import Collected
@@ -46,18 +49,23 @@ class Session:
         )
         self._root = config.rootpath.resolve()
         self._candidate = Version(self._root)
-        # One folder for all that is temporary: worktrees, logs, and what loaders leave behind.
-        self._cleanup = contextlib.ExitStack()
-        folder = tempfile.TemporaryDirectory(prefix="loaderperf-", ignore_cleanup_errors=True)
-        scratch = Path(self._cleanup.enter_context(folder)).resolve()
-        self._arms = Arms(_launch(config, self._root, self._settings, scratch))
-        self._cleanup.callback(self._arms.close)
-        self._references = References(self._root, self._settings, scratch)
-        self._cleanup.callback(self._references.close)
+        with contextlib.ExitStack() as cleanup:
+            # One folder for all that is temporary: worktrees, logs, what loaders leave behind.
+            folder = tempfile.TemporaryDirectory(prefix="loaderperf-", ignore_cleanup_errors=True)
+            scratch = Path(cleanup.enter_context(folder)).resolve()
+            self._arms = Arms(_launch(config, self._root, self._settings, scratch))
+            cleanup.callback(self._arms.close)
+            self._references = References(self._root, self._settings, scratch)
+            cleanup.callback(self._references.close)
+            self._cleanup = cleanup.pop_all()
         self._coordinator: Coordinator | None = None
         self._results: list[CheckResult] = []
         self._usage_error = ""
         self._live: LiveLine | None = None
+
+    def pytest_sessionstart(self) -> None:
+        """Clean up after SIGTERM as after Ctrl-C: it is how CI cancels a run."""
+        self._cleanup.enter_context(_interrupted_by(signal.SIGTERM))
 
     # --- collection
 
@@ -196,6 +204,24 @@ class Session:
         terminal = self._config.pluginmanager.get_plugin("terminalreporter")
         if terminal is not None:
             terminal.write_line(f"loaderperf: {text}")
+
+
+@contextlib.contextmanager
+def _interrupted_by(number: signal.Signals) -> Iterator[None]:
+    """Have a signal raise KeyboardInterrupt, unless somebody handles it already."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt(number.name)
+
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or signal.getsignal(number) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _ini(config: pytest.Config, key: str) -> object:

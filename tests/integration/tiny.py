@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
+
+import psutil
 
 from integration.project import Project, Run
 from pytest_loaderperf import baselines
@@ -32,31 +36,65 @@ class Paced:
     def __iter__(self):
         return paced(self.batches)
 '''
-CHECK = '''\
+CHECK = """\
 import paced
 
 def test_paced(loaderperf):
     loaderperf.check(paced.Paced())
-'''
+"""
 KEY = "test_paced"
 NODE = f"test_it.py::{KEY}"
 ONE_PAIR = "--loaderperf-budget=1"  # measures no more than that, which is inconclusive
 
 
-def create(root: Path, *, git: bool = True, ini: str = "", **modules: str) -> Project:
+@dataclass(frozen=True)
+class Tiny(Project):
+    """A project whose runs share neither temporary folder nor machine lock with others."""
+
+    def pytest(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Run:
+        """Run pytest; it must leave no process, and nothing in its temporary folder."""
+        with tempfile.TemporaryDirectory(prefix="lp-") as temporary:
+            run = super().pytest(
+                *arguments, environment={"TMPDIR": temporary, **(environment or {})}
+            )
+            assert not processes(temporary)
+            assert not leftovers(temporary)
+        return run
+
+    def clone(self, root: Path, *options: str) -> Tiny:
+        """A clone of it, history included."""
+        return Tiny(super().clone(root, *options).root)
+
+
+def processes(temporary: str) -> list[psutil.Process]:
+    """The processes of a run, told by their temporary folder."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("TMPDIR", "").startswith(temporary):
+                found.append(process)
+    return found
+
+
+def leftovers(temporary: str) -> list[str]:
+    """What a run has left in its temporary folder, beside the lock."""
+    return [path.name for path in Path(temporary).iterdir() if path.suffix != ".lock"]
+
+
+def create(root: Path, *, git: bool = True, ini: str = "", **modules: str) -> Tiny:
     """A project with one module of checks, or with the modules that are given; not committed."""
     root.mkdir(parents=True)
-    project = Project(root)
+    project = Tiny(root)
     if git:
         project.git("init", "-q", "-b", "main")
     (root / ".gitignore").write_text("__pycache__/\n.pytest_cache/\n.loaderperf/\n")
     (root / "pytest.ini").write_text(f"[pytest]\n{ini}")
-    project.write(paced=PACED, **(modules or {"test_it": CHECK}))
+    project.write(**{"paced": PACED, **(modules or {"test_it": CHECK})})
     return project
 
 
 def accept(
-    project: Project,
+    project: Tiny,
     *checks: str,
     throughput: float = 950.0,
     machine: str = "",
@@ -95,7 +133,7 @@ class Report:
         return {check["nodeid"].rpartition("::")[2]: check for check in self.run.results["checks"]}
 
 
-def report(project: Project, *arguments: str, **options: Any) -> Report:
+def report(project: Tiny, *arguments: str, **options: Any) -> Report:
     """Run pytest, and read its report file."""
     file = project.root.parent / f"{project.root.name}-junit.xml"
     run = project.pytest(*arguments, f"--junitxml={file}", **options)

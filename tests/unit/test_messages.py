@@ -175,8 +175,9 @@ def test_silence_is_none_after_the_timeout(ends: Ends, timeout: float) -> None:
 def test_another_type_than_expected_is_an_error_that_names_both(ends: Ends) -> None:
     ours, theirs = ends
     theirs.send(Reap(7))
-    with pytest.raises(ArmError, match=r"expected Ended, got Reap\(pid=7\)"):
+    with pytest.raises(ArmError, match=r"expected Ended, got Reap\(pid=7\)") as caught:
         ours.receive(Ended, LONG)
+    assert caught.type is not ChannelClosed
 
 
 def test_what_is_no_message_is_an_error_and_the_next_one_is_read(

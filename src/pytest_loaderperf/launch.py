@@ -1,0 +1,86 @@
+"""What an arm is an arm of: a version of the project, and the configuration of the run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import ArmError
+from .imports import moved
+from .messages import Setup
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of the project: ``root`` is its root folder.
+
+    ``commit`` is empty for the working tree; ``toplevel`` and ``moved_to`` are the checkout and
+    the worktree that stands for it, both empty where nothing is moved.
+    """
+
+    root: Path
+    python: str = sys.executable
+    commit: str = ""
+    toplevel: str = ""
+    moved_to: str = ""
+
+    @property
+    def name(self) -> str:
+        """How the version is called in messages."""
+        return f"commit {self.commit[:12]}" if self.commit else "the working tree"
+
+    def place(self, path: str) -> str:
+        """A path of the working tree as this version has it."""
+        return moved(path, self.toplevel, self.moved_to) if self.moved_to else path
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How the coordinator's own pytest was started: arms are configured alike."""
+
+    root: Path
+    invocation_dir: Path
+    ini_file: Path | None
+    options: Mapping[str, object]
+    sys_path: list[str]
+    data_root: Path
+    scratch: Path  # the folder for temporary files, which the run removes
+    fresh: bool | None  # a fresh process for each trial; None: where a fork is not safe
+
+    def setup(self, version: Version, module: str, *, fresh: bool) -> Setup:
+        """The message that configures the arm of a version for one module."""
+        args = [str(version.root / module), "--rootdir", str(version.root)]
+        if self.ini_file is not None:
+            args += ["-c", version.place(str(self.ini_file))]
+        path = {each: version.place(each) for each in self.sys_path}
+        another = version.python != sys.executable  # it has its own installed packages
+        sources = [place for each, place in path.items() if place != each]
+        return Setup(
+            args=args,
+            options={name: _placed(value, version) for name, value in self.options.items()},
+            sys_path=sources if another else list(path.values()),
+            keeps_path=another,
+            tree=str(version.root),
+            data_root=str(self.data_root),
+            foreign_root=version.toplevel,
+            fresh=fresh,
+        )
+
+
+def foreign_imports(version: Version, modules: list[str]) -> ArmError:
+    """The error of a version that is not measured on its own sources."""
+    return ArmError(
+        f"{version.name} imported {', '.join(modules[:3])} from the working tree: it would measure "
+        "the wrong version. Remove what puts the working tree on its path (an absolute path in "
+        "conftest.py, PYTHONPATH or a .pth file)"
+    )
+
+
+def _placed(value: object, version: Version) -> object:
+    if isinstance(value, str):
+        return version.place(value)
+    if isinstance(value, list):
+        return [_placed(item, version) for item in value]
+    return value

@@ -1,0 +1,145 @@
+"""A run that is ended while it measures leaves nothing behind, and no file half-written."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from integration import tiny
+from integration.project import clean_environment
+from integration.tiny import Tiny
+from pytest_loaderperf import baselines
+
+# Each trial leaves a file with its process id once its loader has been started.
+TELLING = tiny.PACED.replace(
+    "    for ", "    open(f'{os.environ[\"SIGNS\"]}/{os.getpid()}', 'w').close()\n    for "
+)
+SECONDS = 10.0  # for all to end
+
+
+@dataclass(frozen=True)
+class Running:
+    """A run that is measuring, with its private temporary folder."""
+
+    process: subprocess.Popen[str]
+    temporary: Path
+    signs: Path
+    results: Path
+
+    def wait_for_trials(self, count: int) -> None:
+        """Wait until so many trials have been started."""
+        wait_until(lambda: len(list(self.signs.iterdir())) >= count, 60)
+
+    def wait_for_processes_to_end(self) -> None:
+        wait_until(lambda: not tiny.processes(str(self.temporary)), SECONDS)
+
+    def ended(self) -> str:
+        """The output, when the run has ended."""
+        return self.process.communicate(timeout=SECONDS)[0]
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> None:
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="lp-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Tiny:
+    """A project that compares with a commit: both arms are measured side by side."""
+    project = tiny.create(tmp_path / "project", paced="import os\n" + TELLING, test_it=tiny.CHECK)
+    tiny.accept(project)
+    return project
+
+
+@contextlib.contextmanager
+def started(project: Tiny, temporary: Path, *arguments: str) -> Iterator[Running]:
+    signs = project.root.parent / "signs"
+    signs.mkdir()
+    results = project.root.parent / "results.json"
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", f"--loaderperf-json={results}", *arguments],
+        cwd=project.root,
+        env={**clean_environment(), "TMPDIR": str(temporary), "SIGNS": str(signs)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,  # as a job of a shell: its group gets what Ctrl-C sends
+    ) as process:
+        try:
+            yield Running(process, temporary, signs, results)
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("trials", [1, 3, 4], ids=["memory", "a pair", "the next pair"])
+def test_ctrl_c_ends_everything(project: Tiny, temporary: Path, trials: int) -> None:
+    with started(project, temporary, "--loaderperf") as running:
+        running.wait_for_trials(trials)
+        os.killpg(running.process.pid, signal.SIGINT)
+        output = running.ended()
+    assert running.process.returncode == 2, output
+    assert "KeyboardInterrupt" in output
+    running.wait_for_processes_to_end()
+    assert_nothing_is_left(project, running)
+    assert json.loads(running.results.read_text())["checks"] == []
+
+
+def test_sigterm_ends_everything(project: Tiny, temporary: Path) -> None:
+    with started(project, temporary, "--loaderperf") as running:
+        running.wait_for_trials(3)
+        running.process.terminate()
+        output = running.ended()
+    assert running.process.returncode == 2, output
+    assert "KeyboardInterrupt: SIGTERM" in output
+    running.wait_for_processes_to_end()
+    assert_nothing_is_left(project, running)
+
+
+@pytest.mark.parametrize("trials", ["fork", "fresh"])
+def test_sigkill_leaves_no_process(project: Tiny, temporary: Path, trials: str) -> None:
+    with started(project, temporary, "--loaderperf", f"--loaderperf-trials={trials}") as running:
+        running.wait_for_trials(3)
+        assert len(tiny.processes(str(temporary))) > 2
+        running.process.kill()
+        running.ended()
+        running.wait_for_processes_to_end()
+
+
+def test_interrupted_update_keeps_the_old_baselines(project: Tiny, temporary: Path) -> None:
+    store = baselines.store_path(project.root, "test_it.py")
+    before = store.read_bytes()
+    update = ("--loaderperf-update=all", "--loaderperf-against=stored")
+    with started(project, temporary, *update) as running:
+        running.wait_for_trials(7)  # of memory, and of those that make the new numbers
+        os.killpg(running.process.pid, signal.SIGINT)
+        running.ended()
+    assert running.process.returncode == 2
+    running.wait_for_processes_to_end()
+    assert store.read_bytes() == before
+    assert list(store.parent.iterdir()) == [store]
+    assert_nothing_is_left(project, running)
+
+
+def assert_nothing_is_left(project: Tiny, running: Running) -> None:
+    assert not tiny.leftovers(str(running.temporary))
+    assert len(project.git("worktree", "list").splitlines()) == 1
+    assert project.git("status", "--porcelain") == ""
