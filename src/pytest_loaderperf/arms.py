@@ -263,6 +263,9 @@ class Arm:
         self._channel.close()
         process.end(self._process.pid)
         self._process.wait()
+        if self._guard is not None:
+            self._guard.kill()
+            self._guard.communicate()
         self._log.unlink(missing_ok=True)
 
     def _start(self) -> None:
@@ -288,6 +291,7 @@ class Arm:
                 start_new_session=True,  # Ctrl-C reaches the coordinator alone, which ends arms
             )
         os.close(log)
+        self._guard = _guard(self._process.pid) if self._fresh else None
         self._send(self._launch.setup(self.version, self.module, fresh=self._fresh))
 
     def _restart(self) -> None:
@@ -348,6 +352,22 @@ class Arms:
         """End all arms."""
         while self._arms:
             self._arms.popitem()[1].close()
+
+
+def _guard(group: int) -> subprocess.Popen[bytes]:
+    """Start a process that kills a group when this process has ended, however that happens.
+
+    Workers that are frozen at that moment could not notice it, and would stay for ever. An arm
+    that forks is never frozen, and ends its trials itself.
+    """
+    kill_at_end_of_file = 'read _; kill -s KILL -- "-$0"'
+    return subprocess.Popen(
+        ["/bin/sh", "-c", kill_at_end_of_file, str(group)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def _next(channel: Channel, seconds: float, alive: Callable[[], bool]) -> Message | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import inspect
 import os
@@ -52,9 +53,11 @@ def folder(root: Path, name: str, build: Build) -> tuple[Path, bool]:
 
 
 def _digest(build: Build) -> str:
+    while isinstance(build, functools.partial):
+        build = build.func
     try:
         text = inspect.getsource(build)
-    except (OSError, TypeError):  # a partial, or a function without a file: its name must do
+    except (OSError, TypeError):  # a function without a file: its name must do
         text = getattr(build, "__qualname__", "")
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 

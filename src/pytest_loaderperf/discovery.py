@@ -7,6 +7,7 @@ coordinating process nor a plain `pytest` imports a file to learn that it holds 
 from __future__ import annotations
 
 import ast
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,9 +30,14 @@ def read(path: Path) -> Mention:
     """Look at a test file; one that cannot be parsed is left to pytest's own error message."""
     try:
         text = path.read_bytes()
-        return parse(text) if _NAME.encode() in text else Mention(mentions=False)
-    except (OSError, SyntaxError, ValueError):
+    except OSError:
         return Mention(mentions=False)
+    if _NAME.encode() not in text:
+        return Mention(mentions=False)
+    try:
+        return parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return Mention(mentions=True)  # a guard that skipped it would pass without its checks
 
 
 def conftest_mentions(path: Path, root: Path) -> bool:
@@ -42,7 +48,9 @@ def conftest_mentions(path: Path, root: Path) -> bool:
 
 def parse(text: bytes) -> Mention:
     """What the text of a module says."""
-    module = ast.parse(text)
+    with warnings.catch_warnings():  # they are shown, or raised, when the file is imported
+        warnings.simplefilter("ignore")
+        module = ast.parse(text)
     if not any(_is_mention(node) for node in ast.walk(module)):
         return Mention(mentions=False)
     names = _checks(module.body, "", marked=_marked_as_a_whole(module.body))
@@ -59,43 +67,58 @@ def _checks(body: list[ast.stmt], prefix: str, *, marked: bool) -> tuple[str, ..
             if not (marked or _is_check(node)):
                 return ()
             found.append(prefix + node.name)
-        elif isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
-            inherits = node.bases or node.keywords
-            inside = marked or any(map(_mentions, node.decorator_list))
+        elif isinstance(node, ast.ClassDef) and not (node.bases or node.keywords):
+            if not node.name.startswith("Test"):
+                continue
+            inside = marked or any(map(_asks, node.decorator_list))
             names = _checks(node.body, f"{prefix}{node.name}::", marked=inside)
-            if inherits or not names:
+            if not names:
                 return ()
             found += names
-        elif isinstance(node, ast.If | ast.Try | ast.With | ast.For):
-            if any(_defines_test(inner) for inner in ast.walk(node)):
-                return ()
-        elif isinstance(node, ast.ImportFrom) and any(a.name == "*" for a in node.names):
+        elif any(map(_may_add_tests, ast.walk(node))):
             return ()
     return tuple(found)
 
 
 def _is_check(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    arguments = [arg.arg for arg in (*node.args.args, *node.args.kwonlyargs)]
-    return _NAME in arguments or any(map(_mentions, node.decorator_list))
+    arguments = node.args.args[: len(node.args.args) - len(node.args.defaults)]
+    keywords = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+    names = [arg.arg for arg in (*arguments, *(arg for arg, value in keywords if not value))]
+    return _NAME in names or any(map(_asks, node.decorator_list))
+
+
+def _asks(node: ast.expr) -> bool:
+    """Whether a mark is the marker, or asks for the fixture."""
+    call = node if isinstance(node, ast.Call) else None
+    mark = call.func if call else node
+    if not isinstance(mark, ast.Attribute):
+        return False
+    asked = call.args if call and mark.attr == "usefixtures" else []
+    return mark.attr == _NAME or any(map(_is_mention, asked))
 
 
 def _marked_as_a_whole(body: list[ast.stmt]) -> bool:
     return any(
         isinstance(node, ast.Assign)
         and any(isinstance(t, ast.Name) and t.id == "pytestmark" for t in node.targets)
-        and _mentions(node.value)
+        and any(map(_asks, node.value.elts if isinstance(node.value, ast.List) else [node.value]))
         for node in body
     )
 
 
-def _defines_test(node: ast.AST) -> bool:
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return False
-    return node.name.lower().startswith("test")
-
-
-def _mentions(node: ast.AST) -> bool:
-    return any(_is_mention(inner) for inner in ast.walk(node))
+def _may_add_tests(node: ast.AST) -> bool:
+    """Whether a part of a statement may bring tests that the text does not show, or not surely."""
+    names: list[str] = []
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        names = [node.name]
+    elif isinstance(node, ast.ClassDef):  # pytest collects a unittest.TestCase of any name
+        names = [node.name, *(ast.unparse(base).rpartition(".")[2] for base in node.bases)]
+        names = [name.removesuffix("Case") for name in names]
+    elif isinstance(node, ast.ImportFrom):
+        names = [alias.asname or alias.name for alias in node.names]
+    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        names = [node.id]
+    return any(name == "*" or name.lower().startswith("test") for name in names)
 
 
 def _is_mention(node: ast.AST) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-_OURSELVES = str(Path(__file__).parent)  # the guard itself is the same for both versions
+_OURSELVES = str(Path(__file__).parent) + os.sep  # the guard itself is the same for both versions
 
 
 def moved(path: str, old: str, new: str) -> str:
@@ -48,9 +49,7 @@ def shadowed(root: str) -> list[str]:
         for folder in (Path(root), Path(root, "src"))
         for init in folder.glob("*/__init__.py")
     }
-    return sorted(
-        name for name, path in _imported() if name in own and not Path(path).is_relative_to(root)
-    )
+    return sorted(name for name, path in _imported() if name in own and not _is_source(path, root))
 
 
 def _imported() -> Iterator[tuple[str, str]]:

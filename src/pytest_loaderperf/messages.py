@@ -204,7 +204,7 @@ def decode(line: bytes) -> Message:
     try:
         content = json.loads(line)
         return _TYPES[content.pop("type")](**content)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ArmError(f"not a message: {line[:200]!r} ({error})") from error
 
 
@@ -249,14 +249,15 @@ class Channel:
         while not self._lines:
             if timeout is not None and not select.select([self._socket], [], [], timeout)[0]:
                 return None
-            self._fill(*self._read())
+            self._fill(self._read()[0])
         return decode(self._lines.pop(0))
 
     def receive_with_descriptor(self) -> tuple[Message, int]:
         """The next message and the file descriptor that came with it (-1 if none)."""
         descriptors: list[int] = []
         while not self._lines:
-            data, descriptors, *_ = socket.recv_fds(self._socket, 65536, 1)
+            data, received = self._read(descriptors=1)
+            descriptors += received  # a long message comes in parts, its descriptor with the first
             self._fill(data)
         return decode(self._lines.pop(0)), descriptors[0] if descriptors else -1
 
@@ -268,11 +269,11 @@ class Channel:
         """Close this end; the other one reads an end of file."""
         self._socket.close()
 
-    def _read(self) -> tuple[bytes]:
+    def _read(self, descriptors: int = 0) -> tuple[bytes, list[int]]:
         try:
-            return (self._socket.recv(65536),)
+            return socket.recv_fds(self._socket, 65536, descriptors)[:2]
         except ConnectionError:
-            return (b"",)
+            return b"", []
 
     def _fill(self, data: bytes) -> None:
         if not data:

@@ -113,20 +113,19 @@ class SkippedCheck(pytest.Item):
 def _nodes(
     parent: pytest.Collector, checks: Sequence[Mapping[str, Any]], depth: int
 ) -> Iterator[pytest.Item | pytest.Collector]:
-    groups: dict[str, list[Mapping[str, Any]]] = {}
+    named: dict[str, list[Mapping[str, Any]]] = {}  # in the order in which the arm has them
     for check in checks:
-        names = check["names"]
-        if len(names) == depth + 1:
-            yield _check(parent, names[depth], check)
-        elif names[depth] not in groups:
-            groups[names[depth]] = [check]
-        else:
-            groups[names[depth]].append(check)
-    for name, members in groups.items():
-        group: CheckGroup = CheckGroup.from_parent(parent, name=name)
-        group.checks = members
-        group.depth = depth + 1
-        yield group
+        named.setdefault(check["names"][depth], []).append(check)
+    for name, members in named.items():
+        inside = [check for check in members if len(check["names"]) > depth + 1]
+        for check in members:
+            if check not in inside:
+                yield _check(parent, name, check)
+        if inside:
+            group: CheckGroup = CheckGroup.from_parent(parent, name=name)
+            group.checks = inside
+            group.depth = depth + 1
+            yield group
 
 
 def _check(parent: pytest.Collector, name: str, fields: Mapping[str, Any]) -> Check:

@@ -108,23 +108,32 @@ def pytest_collect_file(
     if session is not None:
         holds = _holds_checks(collectors, file_path, parent)
         return [session.check_file(file_path, parent)] if holds else []
-    mention = discovery.read(file_path) if collectors else None
-    if mention is not None and mention.checks is not None:
-        unimported: UnimportedFile = UnimportedFile.from_parent(parent, path=file_path)
-        unimported.checks = mention.checks
-        return [unimported]
-    return collectors
+    others = [each for each in _list(collectors) if not isinstance(each, pytest.Module)]
+    if len(others) == len(_list(collectors)) or not _has_usual_names(parent.config):
+        return collectors
+    checks = discovery.read(file_path).checks
+    if checks is None:
+        return collectors
+    unimported: UnimportedFile = UnimportedFile.from_parent(parent, path=file_path)
+    unimported.checks = checks
+    return [unimported, *others]
 
 
 def _holds_checks(collectors: object, path: Path, parent: pytest.Collector) -> bool:
-    is_module = any(isinstance(c, pytest.Module) for c in _flat(collectors))
+    is_module = any(isinstance(each, pytest.Module) for each in _list(collectors))
     return is_module and (
         discovery.read(path).mentions or discovery.conftest_mentions(path, parent.config.rootpath)
     )
 
 
-def _flat(collectors: object) -> list[object]:
-    return [c for c in collectors if c is not None] if isinstance(collectors, list) else []
+def _has_usual_names(config: pytest.Config) -> bool:
+    """Whether tests are named as the reader of test files knows it."""
+    names = config.getini("python_functions"), config.getini("python_classes")
+    return names == (["test"], ["Test"])
+
+
+def _list(collectors: object) -> list[object]:
+    return collectors if isinstance(collectors, list) else []
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -52,8 +52,18 @@ def tree(pid: int) -> list[int]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time of a process and its living descendants, user and system, all threads."""
-    return sum(map(_cpu_seconds, tree(pid)))
+    """CPU time of a process and its living descendants, user and system, all threads.
+
+    Of this process itself it is also that of the children that it has waited for: workers may
+    come and go with their epoch.
+    """
+    ended = 0.0
+    if pid == os.getpid():
+        import resource  # noqa: PLC0415  (not on every system)
+
+        waited_for = resource.getrusage(resource.RUSAGE_CHILDREN)
+        ended = waited_for.ru_utime + waited_for.ru_stime
+    return ended + sum(map(_cpu_seconds, tree(pid)))
 
 
 def die_with_parent() -> None:

@@ -108,7 +108,7 @@ class Stream:
             timed += count
         if not samples:
             raise _no_samples(timed)
-        return Slice(seconds, int(samples), timed, cpu, self._epoch_batches)
+        return Slice(seconds, samples, timed, cpu, self._epoch_batches)
 
     def run_epochs(self, epochs: int) -> Slice:
         """Time whole epochs, start and end of each included."""
@@ -120,7 +120,7 @@ class Stream:
         started = time.perf_counter()
         for _ in range(epochs):
             for batch in self._loader.start():
-                samples += self._count(batch)
+                samples += int(self._count(batch))
                 taken += 1
         seconds = time.perf_counter() - started
         if not taken:
@@ -128,7 +128,7 @@ class Stream:
         if not samples:
             raise _no_samples(taken)
         cpu = cpu_seconds(os.getpid()) - used
-        return Slice(seconds, int(samples), taken, cpu, self._epoch_batches)
+        return Slice(seconds, samples, taken, cpu, self._epoch_batches)
 
     def _stretch(self, count: int) -> tuple[float, int] | None:
         """Seconds and samples of the next batches, or None if the epoch ended among them."""
@@ -139,7 +139,7 @@ class Stream:
         started = time.perf_counter()
         try:
             for _ in range(count):
-                samples += counted(take(iterator))
+                samples += int(counted(take(iterator)))
                 self._position += 1
         except StopIteration:
             self._epoch_ended()

@@ -33,7 +33,7 @@ class Loader:
                 batch.append(total)
             yield batch
 '''
-CHECKS = '''\
+CHECKS = """\
 import pytest
 import loaders
 
@@ -50,12 +50,12 @@ def test_train(train_loader, loaderperf):
 @pytest.mark.loaderperf
 def test_other(loaderperf):
     loaderperf.check(loaders.Loader(8, work=2000, megabytes=20))
-'''
-NEW_CHECK = '''
+"""
+NEW_CHECK = """
 @pytest.mark.loaderperf
 def test_new(loaderperf):
     loaderperf.check(loaders.Loader(4, work=500, megabytes=1))
-'''
+"""
 TRAIN = "test_perf.py::test_train[8]"
 OTHER = "test_perf.py::test_other"
 

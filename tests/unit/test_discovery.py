@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pytest_loaderperf.discovery import Mention, conftest_mentions, parse, read
 
-no_deadline = settings(deadline=None)
+some_examples = settings(deadline=None, max_examples=50)
 CHECK = "def test_check(loaderperf): pass\n"
 
 
@@ -185,7 +185,7 @@ sources = st.lists(statements, max_size=6).map("\n".join)
 
 
 @given(sources | st.text())
-@no_deadline
+@some_examples
 def test_any_source_that_parses_has_an_answer(source: str) -> None:
     try:
         ast.parse(source.encode())
@@ -197,7 +197,7 @@ def test_any_source_that_parses_has_an_answer(source: str) -> None:
 
 
 @given(sources)
-@no_deadline
+@some_examples
 def test_an_ordinary_test_makes_the_answer_unsure(source: str) -> None:
     try:
         mention = parse(f"{source}\ndef test_of_another_kind(): pass\n".encode())

@@ -285,16 +285,11 @@ def test_a_batch_may_be_none() -> None:
 # --- loaders that are used up -------------------------------------------------------------------
 
 
-def test_an_empty_loader_is_refused() -> None:
-    with pytest.raises(LoaderError, match="gave no batch"):
-        Stream(describe([]), None).open(2, 0, None)
-
-
-def test_a_spent_iterator_is_refused() -> None:
-    iterator = iter([[1]])
-    list(iterator)
-    with pytest.raises(LoaderError, match="one-shot iterator pass a callable"):
-        Stream(describe(iterator), None).open(2, 0, None)
+def test_an_empty_loader_or_a_spent_iterator_is_refused() -> None:
+    loaders: tuple[object, ...] = [], iter(())
+    for loader in loaders:
+        with pytest.raises(LoaderError, match=r"gave no batch.* one-shot iterator pass a callable"):
+            Stream(describe(loader), None).open(2, 0, None)
 
 
 @pytest.mark.parametrize("work", [lambda s: s.run(50), lambda s: (s.run(6), s.run(1), s.run(50))])
