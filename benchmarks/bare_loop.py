@@ -53,8 +53,9 @@ def bare_throughput(loader: Any, warmup: int, drain: int, batches: int, epoch: i
                 timed += 1
                 samples += len(batch[0])
                 if timed == batches or index == epoch - drain:
+                    # Before the loop ends: then the loader ends its workers.
+                    seconds += time.perf_counter() - started
                     break
-        seconds += time.perf_counter() - started
     return samples / seconds
 
 
