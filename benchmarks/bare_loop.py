@@ -1,6 +1,8 @@
 """A reference loader in a plain ``for batch in loader`` loop: what the guard is compared with.
 
-Run by ``overhead.py``; reads one request a line on standard input, forks, and prints samples/s.
+Started by ``overhead.py``. Reads a request from standard input, forks a process that runs the
+loop, which stops after every stretch until it reads the next line, and answers with seconds and
+samples of each stretch.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ from perf.corpus import collect_sentences, cut_photos, read_photos, read_sentenc
 from pytest_loaderperf.data import folder
 
 Make = Callable[[int], Any]
+
+# Unbuffered: the process and its children take turns in reading lines.
+REQUESTS = os.fdopen(0, "rb", buffering=0)
 
 
 def maker(module: str, fixture: str, data: Path) -> Make:
@@ -40,36 +45,40 @@ def maker(module: str, fixture: str, data: Path) -> Make:
     return build
 
 
-def bare_throughput(loader: Any, warmup: int, drain: int, batches: int, epoch: int) -> float:
-    """Samples/s of the loop over the stretch that the guard times."""
-    seconds = 0.0
-    timed = samples = 0
-    while timed < batches:
-        started = 0.0
+def loop(loader: Any, warmup: int, drain: int, batches: int, epoch: int) -> None:
+    """Go through the loader for ever; time the stretches that the guard times."""
+    seconds, samples, left, started = 0.0, 0, 0, 0.0
+    while True:
         for index, batch in enumerate(loader, 1):
-            if index == 1 + warmup:
-                started = time.perf_counter()
-            elif index > 1 + warmup:
-                timed += 1
+            if index > 1 + warmup:
                 samples += len(batch[0])
-                if timed == batches or index == epoch - drain:
-                    # Before the loop ends: then the loader ends its workers.
-                    seconds += time.perf_counter() - started
-                    break
-    return samples / seconds
+                left -= 1
+            if index > 1 + warmup and (left == 0 or index == epoch - drain):
+                seconds += time.perf_counter() - started
+            if index >= 1 + warmup and left == 0:
+                print(json.dumps([seconds, samples]), flush=True)
+                if REQUESTS.readline() != b"go\n":
+                    os._exit(0)
+                seconds, samples, left = 0.0, 0, batches
+                started = time.perf_counter()
+            elif index <= 1 + warmup:
+                started = time.perf_counter()
+            if index == epoch - drain:
+                break
 
 
 def main() -> None:
-    """Answer requests, each in a forked process of its own."""
+    """Answer requests, each in a forked process that leads a group of its own."""
     module, fixture, data = sys.argv[1:]
     make = maker(module, fixture, Path(data))
-    for line in sys.stdin:
+    while line := REQUESTS.readline():
         request = json.loads(line)
-        if os.fork() == 0:
-            value = bare_throughput(make(request.pop("batch_size")), **request)
-            print(value, flush=True)
-            os._exit(0)
-        os.wait()
+        child = os.fork()
+        if child == 0:
+            os.setsid()
+            print(os.getpid(), flush=True)
+            loop(make(request.pop("batch_size")), **request)
+        os.waitpid(child, 0)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Does the guard slow down what it measures? Its throughput against a bare loop, alternating.
+"""Does the guard slow down what it measures? Its throughput against a bare loop.
 
     python benchmarks/overhead.py [--rounds 10] [--batch-size 64]
 
-One round is a pair of the guard's own trials (frozen slices, as in a check) and then a bare
-``for batch in loader`` loop over the same stretch in a forked process. Bar: the median ratio of
-each reference loader lies within 3 % of 1.
+One round is one of the guard's own timing trials and a bare ``for batch in loader`` loop in a
+process of its own, over the same stretch of the loader, in alternating slices with the other one
+frozen. Bar: the median ratio of each reference loader lies within 3 % of 1.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pytest_loaderperf import data, measure
-from pytest_loaderperf.arms import Arms
+from pytest_loaderperf import data, measure, process
+from pytest_loaderperf.arms import Arm, Arms
 from pytest_loaderperf.launch import Launch, Version
+from pytest_loaderperf.pacing import Plan
 
 ROOT = Path(__file__).resolve().parents[1]
 LOADERS = (
@@ -31,24 +32,11 @@ LOADERS = (
 )
 
 
-def compare(module: str, test: str, fixture: str, batch_size: int, rounds: int) -> list[float]:
-    """The ratio guard / bare loop of each round."""
-    with tempfile.TemporaryDirectory() as scratch:
-        launch = Launch(
-            root=ROOT,
-            invocation_dir=ROOT,
-            ini_file=ROOT / "pyproject.toml",
-            options={"capture": "no"},
-            sys_path=[*filter(None, sys.path), str(ROOT / "tests")],
-            data_root=data.root(ROOT),
-            scratch=Path(scratch),
-            fresh=None,
-        )
-        arms = Arms(launch)
-        path, nodeid = f"tests/perf/{module}.py", f"tests/perf/{module}.py::{test}[{batch_size}]"
-        first = arms.get(Version(ROOT), path)
-        second = arms.get(Version(ROOT, commit="again"), path)
-        bare = subprocess.Popen(
+class BareLoop:
+    """The process of ``bare_loop.py``, and the loop that it has forked."""
+
+    def __init__(self, module: str, fixture: str, scratch: str) -> None:
+        self._process = subprocess.Popen(
             [sys.executable, "benchmarks/bare_loop.py", module, fixture, str(data.root(ROOT))],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT / "tests"), "TMPDIR": scratch},
@@ -57,31 +45,104 @@ def compare(module: str, test: str, fixture: str, batch_size: int, rounds: int) 
             stderr=subprocess.DEVNULL,
             text=True,
         )
+        self.pid = 0
+
+    def open(self, plan: Plan, batch_size: int) -> None:
+        """Start a loop and let it warm up."""
+        self._say(
+            json.dumps(
+                {
+                    "batch_size": batch_size,
+                    "warmup": plan.warmup,
+                    "drain": plan.drain,
+                    "batches": plan.batches,
+                    "epoch": plan.epoch_batches or 0,
+                }
+            )
+        )
+        self.pid = int(self._hear())
+        self._hear()
+
+    def stretch(self) -> tuple[float, int]:
+        """Seconds and samples of one stretch."""
+        self._say("go")
+        seconds, samples = json.loads(self._hear())
+        return seconds, samples
+
+    def end(self) -> None:
+        """End the loop."""
+        process.resume(self.pid)
+        self._say("stop")
+
+    def close(self) -> None:
+        """End the process."""
+        if self.pid:
+            process.end(self.pid)
+        self._process.kill()
+        self._process.wait()
+
+    def _say(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+    def _hear(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+
+def compare(module: str, test: str, fixture: str, batch_size: int, rounds: int) -> list[float]:
+    """The ratio guard / bare loop of each round."""
+    path, nodeid = f"tests/perf/{module}.py", f"tests/perf/{module}.py::{test}[{batch_size}]"
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        arms = Arms(launch(Path(scratch)))
+        bare = BareLoop(module, fixture, scratch)
         try:
-            plan = measure.survey(first, nodeid).plan
-            request = {
-                "batch_size": batch_size,
-                "warmup": plan.warmup,
-                "drain": plan.drain,
-                "batches": plan.batches * plan.slices,
-                "epoch": plan.epoch_batches or 0,
-            }
-            ratios = []
-            for index in range(rounds):
-                pair = measure.time_pair(
-                    first, second, nodeid, plan, candidate_first=index % 2 == 0
-                )
-                guard = statistics.fmean(timing.values["throughput"] for timing in pair)
-                assert bare.stdin is not None
-                assert bare.stdout is not None
-                bare.stdin.write(json.dumps(request) + "\n")
-                bare.stdin.flush()
-                ratios.append(guard / float(bare.stdout.readline()))
+            arm = arms.get(Version(ROOT), path)
+            survey = measure.survey(arm, nodeid)
+            timing = measure.time_alone(arm, nodeid, survey.plan)
+            plan = measure.paced(survey.loader, survey.plan.epoch_batches, timing)
+            return [one_round(arm, bare, nodeid, plan, batch_size) for _ in range(rounds)]
         finally:
             arms.close()
-            bare.kill()
-            bare.wait()
-    return ratios
+            bare.close()
+
+
+def one_round(arm: Arm, bare: BareLoop, nodeid: str, plan: Plan, batch_size: int) -> float:
+    """The ratio of the throughputs of a trial and a bare loop that take turns."""
+    with arm.trials():
+        trial = measure.TimedTrial(arm, nodeid, plan)
+        trial.freeze()
+        bare.open(plan, batch_size)
+        process.freeze(bare.pid)
+        stretches = []
+        for turn in "gbbg" * (plan.slices // 2):
+            if turn == "g":
+                trial.resume()
+                trial.slice()
+                trial.freeze()
+            else:
+                process.resume(bare.pid)
+                stretches.append(bare.stretch())
+                process.freeze(bare.pid)
+        bare.end()
+        trial.end()
+    samples = sum(samples for _, samples in stretches)
+    return trial.result().values["throughput"] / (samples / sum(s for s, _ in stretches))
+
+
+def launch(scratch: Path) -> Launch:
+    """The configuration of this project's own run."""
+    return Launch(
+        root=ROOT,
+        invocation_dir=ROOT,
+        ini_file=ROOT / "pyproject.toml",
+        options={"capture": "no"},
+        sys_path=[*filter(None, sys.path), str(ROOT / "tests")],
+        data_root=data.root(ROOT),
+        scratch=scratch,
+        fresh=None,
+    )
 
 
 def main() -> int:

@@ -70,7 +70,7 @@ def paced(loader: Handed, epoch_batches: int | None, timing: Timing) -> Plan:
 def time_alone(arm: Arm, nodeid: str, pace: Plan) -> Timing:
     """Time one trial."""
     with arm.trials():
-        timed = _TimedTrial(arm, nodeid, pace)
+        timed = TimedTrial(arm, nodeid, pace)
         for _ in range(pace.slices):
             timed.slice()
         timed.end()
@@ -89,7 +89,7 @@ def time_pair(
     with candidate.trials(), baseline.trials():
         trials = []
         for arm in arms:
-            trials.append(_TimedTrial(arm, nodeid, pace))
+            trials.append(TimedTrial(arm, nodeid, pace))
             trials[-1].freeze()
         first, second = random.sample(trials, 2)
         for block in range(pace.slices // 2):
@@ -111,7 +111,7 @@ def typical(timings: Sequence[Timing]) -> dict[str, float]:
     }
 
 
-class _TimedTrial:
+class TimedTrial:
     """A trial that has been opened, and the slices that it has run."""
 
     def __init__(self, arm: Arm, nodeid: str, pace: Plan) -> None:
@@ -122,12 +122,15 @@ class _TimedTrial:
         self._slices: list[Slice] = []
 
     def freeze(self) -> None:
+        """Stop it."""
         self._trial.freeze()
 
     def resume(self) -> None:
+        """Let it go on."""
         self._trial.resume()
 
     def slice(self) -> None:
+        """Time one slice."""
         measured = self._trial.ask(Run(self._pace.batches, self._pace.epochs), Slice)
         if not measured.batches:
             raise LoaderError(
@@ -137,9 +140,11 @@ class _TimedTrial:
         self._slices.append(measured)
 
     def end(self) -> None:
+        """End the trial."""
         self._trial.end()
 
     def result(self) -> Timing:
+        """What it has measured."""
         workload = Workload(**self._opened.workload)  # type: ignore[arg-type]
         taken = _sum(self._slices)
         values = _values(taken, self._opened.first_batch)

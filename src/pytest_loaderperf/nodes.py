@@ -129,7 +129,8 @@ def _nodes(
 
 
 def _check(parent: pytest.Collector, name: str, fields: Mapping[str, Any]) -> Check:
-    item: Check = Check.from_parent(parent, name=name)
+    # With its id as a text pytest tells the parameters from the name, as --lf needs it.
+    item: Check = Check.from_parent(parent, name=name, nodeid=f"{parent.nodeid}::{name}")
     item.batch_size = fields["batch_size"]
     item.settings = fields["settings"]
     path, line, domain = fields["location"]

@@ -111,6 +111,8 @@ def pytest_collect_file(
     others = [each for each in _list(collectors) if not isinstance(each, pytest.Module)]
     if len(others) == len(_list(collectors)) or not _has_usual_names(parent.config):
         return collectors
+    if any("::" in argument for argument in parent.config.args):
+        return collectors  # only an imported file knows its tests by their full names
     checks = discovery.read(file_path).checks
     if checks is None:
         return collectors

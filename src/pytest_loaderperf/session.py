@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Generator, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -139,19 +140,22 @@ class Session:
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
-    def _reports(self, item: Check, outcome: Outcome) -> Iterator[pytest.TestReport]:
-        if outcome.result is not None:
-            self._results.append(outcome.result)
-        for fields in outcome.reports:
-            yield _restored(self._config, fields)
-        if not outcome.reports and outcome.result is not None:
-            yield _failure(item, outcome.result.message, outcome.result.seconds)
-        elif outcome.result is not None and outcome.result.verdict is Verdict.INCONCLUSIVE:
-            text = report.warning(outcome.result)
+    def _reports(self, item: Check, outcome: Outcome) -> list[pytest.TestReport]:
+        result = outcome.result
+        reports = [_restored(self._config, fields) for fields in outcome.reports]
+        if result is not None and not reports:
+            reports = [_failure(item, result.message, result.seconds)]
+        elif result is not None and result.verdict is Verdict.INCONCLUSIVE:
+            text = report.warning(result)
             try:
                 item.warn(InconclusiveWarning(text))
             except InconclusiveWarning:  # the project turns warnings into errors
-                yield _failure(item, text, outcome.result.seconds)
+                result = replace(result, outcome="failed")
+                failure = _failure(item, text, result.seconds)
+                reports = [failure if each.when == "call" else each for each in reports]
+        if result is not None:
+            self._results.append(result)
+        return reports
 
     # --- reporting
 

@@ -1,0 +1,328 @@
+"""The ways to run: data and shared folders, settings, layouts of a project, two runs at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from integration import tiny
+from integration.project import clean_environment
+from integration.tiny import ONE_PAIR, Tiny
+
+# --- folders
+
+DATA = """\
+import os
+import pytest
+from pathlib import Path
+from paced import Paced
+
+def build(path):
+    with open(os.environ["BUILDS"], "a") as builds:
+        print(path, file=builds)
+    (path / "rows").write_text("1 2")
+
+def fail(path):
+    (path / "rows").write_text("1")
+    raise OSError("the disk is full")
+
+def test_paced(loaderperf, loaderperf_data):
+    assert (loaderperf_data("rows", build) / "rows").read_text() == "1 2"
+    loaderperf.check(Paced())
+
+def test_again(loaderperf, loaderperf_data):
+    raise LookupError((loaderperf_data("rows", build) / "rows").read_text())
+
+def test_build_fails(loaderperf, loaderperf_data):
+    loaderperf_data("columns", fail)
+"""
+
+
+def test_data_is_built_once_for_both_versions_and_later_runs(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", test_it=DATA)
+    tiny.accept(project)
+    builds = tmp_path / "builds"
+    environment = {"BUILDS": str(builds)}
+    run = project.pytest("--loaderperf", ONE_PAIR, "-k", "paced", environment=environment)
+    assert run.status == 0, run.output
+    run = project.pytest("--loaderperf", "-k", "again", environment=environment)
+    assert "LookupError: 1 2" in run.output
+    assert len(builds.read_text().splitlines()) == 1
+    assert project.git("status", "--porcelain") == ""
+
+
+def test_data_that_cannot_be_built_leaves_nothing(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", git=False, test_it=DATA)
+    report = tiny.report(project, "--loaderperf", "-k", "fails")
+    assert report.run.verdicts == {"test_it.py::test_build_fails": "error"}
+    text = report.texts["test_build_fails"]
+    assert 'loaderperf_data("columns", fail)' in text
+    assert "OSError: the disk is full" in text
+    left = {path.name for path in (project.root / ".loaderperf" / "data").iterdir()}
+    assert left == {".gitignore", "columns.lock"}
+
+
+READS = """\
+from pathlib import Path
+from paced import Paced
+
+def test_paced(loaderperf):
+    assert (Path(__file__).parent / "data" / "rows").read_text() == "1 2"
+    loaderperf.check(Paced())
+"""
+
+
+def test_shared_folder_is_linked_into_the_worktree(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", ini="loaderperf_share = data\n", test_it=READS)
+    (project.root / ".gitignore").write_text("/data/\n__pycache__/\n.pytest_cache/\n")
+    tiny.accept(project)
+    report = tiny.report(project, "--loaderperf", ONE_PAIR)
+    assert report.run.verdicts == {tiny.NODE: "error"}
+    assert "loaderperf_share names data, which does not exist" in report.texts[tiny.KEY]
+
+    (project.root / "data").mkdir()
+    (project.root / "data" / "rows").write_text("1 2")
+    run = project.pytest("--loaderperf", ONE_PAIR)
+    assert run.status == 0, run.output
+    assert (project.root / "data" / "rows").exists()  # the link was removed, not the folder
+
+
+# --- settings
+
+
+def test_inconclusive_check_passes_with_a_warning(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project")
+    tiny.accept(project)
+    run = project.pytest("--loaderperf", ONE_PAIR)
+    assert run.status == 0, run.output
+    assert run.verdicts == {tiny.NODE: "inconclusive"}
+    assert run.outcomes == {tiny.NODE: "passed"}
+    assert f"InconclusiveWarning: {tiny.NODE} is inconclusive; throughput: ratio" in run.output
+    assert "1 passed, 1 warning" in run.output
+
+
+def test_inconclusive_check_fails_a_strict_run(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", ini="loaderperf_budget = 1s\n")
+    tiny.accept(project)
+    run = project.pytest("--loaderperf", "--loaderperf-strict")
+    assert run.status == 1
+    assert run.verdicts == {tiny.NODE: "inconclusive"}
+    assert run.outcomes == {tiny.NODE: "failed"}
+    assert "1 failed" in run.output
+    assert "passed" not in run.output
+
+
+def test_inconclusive_check_fails_where_warnings_are_errors(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", ini="filterwarnings = error\n")
+    tiny.accept(project)
+    report = tiny.report(project, "--loaderperf", ONE_PAIR)
+    assert report.run.status == 1
+    assert report.run.outcomes == {tiny.NODE: "failed"}
+    assert f"{tiny.NODE} is inconclusive" in report.texts[tiny.KEY]
+    assert "1 failed" in report.run.output
+    assert "passed" not in report.run.output
+
+
+INI = """\
+loaderperf_budget = 1
+loaderperf_strict = true
+loaderperf_metrics = throughput first_batch
+loaderperf_throughput = 21%
+loaderperf_peak_memory = 22%
+loaderperf_first_batch = 23%
+loaderperf_cpu_time = 24%
+"""
+
+
+def test_ini_values_are_used(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", ini=INI)
+    tiny.accept(project)
+    run = project.pytest("--loaderperf")
+    assert run.status == 1, run.output  # strict
+    (check,) = run.results["checks"]
+    assert check["pairs"] == 1
+    tolerances = {name: metric["tolerance"] for name, metric in check["metrics"].items()}
+    assert tolerances == {"throughput": 0.21, "peak_memory": 0.22, "first_batch": 0.23,
+                          "cpu_time": 0.24}  # fmt: skip
+    judged = {name for name, metric in check["metrics"].items() if metric["verdict"]}
+    assert judged == {"throughput", "peak_memory", "first_batch"}  # the test asserts the second
+
+
+def test_command_line_wins_over_ini_and_the_marker_over_both(tmp_path: Path) -> None:
+    marked = "import pytest\n" + tiny.CHECK.replace(
+        "def ", "@pytest.mark.loaderperf(cpu_time='44%', metrics=['cpu_time'])\ndef "
+    )
+    ini = INI.replace("loaderperf_strict = true\n", "").replace("budget = 1\n", "budget = 60\n")
+    project = tiny.create(tmp_path / "project", ini=ini, test_it=marked)
+    tiny.accept(project)
+    run = project.pytest(
+        "--loaderperf",
+        ONE_PAIR,
+        "--loaderperf-metrics=first_batch",
+        "--loaderperf-throughput=31%",
+        "--loaderperf-peak-memory=32%",
+        "--loaderperf-cpu-time=34%",
+    )
+    (check,) = run.results["checks"]
+    assert check["pairs"] == 1
+    tolerances = {name: metric["tolerance"] for name, metric in check["metrics"].items()}
+    assert tolerances == {"throughput": 0.31, "peak_memory": 0.32, "first_batch": 0.23,
+                          "cpu_time": 0.44}  # fmt: skip
+    judged = {name for name, metric in check["metrics"].items() if metric["verdict"]}
+    assert judged == {"throughput", "peak_memory", "cpu_time"}
+
+
+def test_what_to_compare_with_is_an_ini_value_too(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", ini="loaderperf_against = HEAD\n")
+    project.commit("first")
+    assert ", against HEAD" in project.pytest("--loaderperf", "--collect-only").output
+    run = project.pytest("--loaderperf", "--collect-only", "--loaderperf-against=stored")
+    assert ", against stored" in run.output
+
+
+IMPORTED = """\
+open("imports", "a").write("imported\\n")
+
+class Broken:
+    def __iter__(self):
+        raise OSError
+
+def test_one(loaderperf):
+    loaderperf.check(Broken())
+
+def test_two(loaderperf):
+    loaderperf.check(Broken())
+"""
+
+
+@pytest.mark.parametrize(("arguments", "imports"), [((), 2), (("--loaderperf-trials=fork",), 1)])
+def test_fresh_trials_import_the_tests_anew(
+    tmp_path: Path, arguments: tuple[str, ...], imports: int
+) -> None:
+    ini = "loaderperf_trials = fresh\n"
+    project = tiny.create(tmp_path / "project", git=False, ini=ini, test_it=IMPORTED)
+    project.pytest("--loaderperf", *arguments)
+    assert len((project.root / "imports").read_text().splitlines()) == imports
+
+
+def test_baseline_has_an_interpreter_of_its_own(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project")
+    project.commit("no check")
+    project.write(test_it=tiny.CHECK.replace("test_paced", "test_new"))
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\necho "$PWD" >> {tmp_path}/used\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    arguments = ("--loaderperf", "--loaderperf-against=HEAD")
+    run = project.pytest(*arguments, f"--loaderperf-baseline-python={python}")
+    assert "it does not have this check" in run.output
+    commit = project.git("rev-parse", "HEAD")[:12]
+    (used,) = (tmp_path / "used").read_text().splitlines()
+    assert Path(used).name == commit
+
+
+# --- layouts
+
+# Each version says where its loader comes from.
+PACKAGE = "import os\n" + tiny.PACED.replace(
+    "    for ", "    print(__file__, file=open(os.environ['SOURCES'], 'a'))\n    for "
+)
+LAYOUT_CHECK = tiny.CHECK.replace("paced", "package").replace("test_package", "test_paced")
+
+
+@pytest.mark.parametrize(
+    ("source", "ini", "arguments"),
+    [
+        ("src", "pythonpath = src\n", ()),
+        ("src", "pythonpath = src\n", ("--import-mode=importlib",)),
+        ("src", "", ()),  # on PYTHONPATH, as the .pth file of an editable install has it
+        (".", "", ()),
+    ],
+    ids=["pythonpath", "importlib", "editable", "flat"],
+)
+def test_each_version_is_measured_on_its_own_sources(
+    tmp_path: Path, source: str, ini: str, arguments: tuple[str, ...]
+) -> None:
+    project = tiny.create(tmp_path / "repository", test_it="")
+    root = project.root / "inner"  # a project in a subfolder of its repository
+    (root / source / "package").mkdir(parents=True)
+    (root / source / "package" / "__init__.py").write_text(PACKAGE.replace("Paced:", "Paced:"))
+    (root / "tests").mkdir()
+    (root / "tests" / "test_it.py").write_text(LAYOUT_CHECK)
+    (root / "pytest.ini").write_text(f"[pytest]\n{ini}")
+    inner = Tiny(root)
+    tiny.accept(inner, "tests/test_it.py::test_paced")
+    sources = tmp_path / "sources"
+    environment = {"SOURCES": str(sources)}
+    if source == "src" and not ini:
+        environment["PYTHONPATH"] = str(root / source)
+    run = inner.pytest("--loaderperf", ONE_PAIR, *arguments, environment=environment)
+    assert run.status == 0, run.output
+    assert run.verdicts == {"tests/test_it.py::test_paced": "inconclusive"}
+    places = [Path(place).parents[1] for place in sources.read_text().splitlines()]
+    ours = (root / source).resolve()
+    (theirs,) = set(places) - {ours}
+    assert ours in places
+    commit = project.git("rev-parse", "HEAD")[:12]
+    assert theirs == theirs.parents[len(Path(source).parts) + 1] / commit / "inner" / source
+
+
+# --- two runs
+
+WAITING = """\
+import time
+from pathlib import Path
+
+class Waiting:
+    def __iter__(self):
+        Path("started").touch()
+        while not Path("go").exists():
+            time.sleep(0.01)
+        raise OSError("as planned")
+
+def test_waits(loaderperf):
+    loaderperf.check(Waiting())
+"""
+
+
+def test_two_runs_wait_for_each_other(tmp_path: Path) -> None:
+    first = tiny.create(tmp_path / "first", git=False, test_it=WAITING)
+    second = tiny.create(tmp_path / "second", git=False, test_it=WAITING)
+    (second.root / "go").touch()
+    with tempfile.TemporaryDirectory(prefix="lp-") as temporary:
+
+        def start(project: Tiny) -> subprocess.Popen[str]:
+            return subprocess.Popen(
+                [sys.executable, "-m", "pytest", "--loaderperf"],
+                cwd=project.root,
+                env={**clean_environment(), "TMPDIR": temporary},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+
+        with start(first) as running:
+            wait_for(first.root / "started")
+            with start(second) as waiting:
+                assert waiting.stdout is not None
+                lines = iter(waiting.stdout.readline, "")
+                assert any("waiting for another loaderperf run" in line for line in lines)
+                time.sleep(0.3)
+                assert not (second.root / "started").exists()
+                (first.root / "go").touch()
+                assert "as planned" in waiting.communicate(timeout=20)[0]
+            output = running.communicate(timeout=20)[0]
+        assert "as planned" in output
+        assert "waiting" not in output
+        assert (running.returncode, waiting.returncode) == (1, 1)
+
+
+def wait_for(path: Path) -> None:
+    limit = time.monotonic() + 20
+    while not path.exists():
+        assert time.monotonic() < limit
+        time.sleep(0.01)
