@@ -107,9 +107,9 @@ def test_inconclusive_check_passes_with_a_warning(tmp_path: Path) -> None:
 
 
 def test_inconclusive_check_fails_a_strict_run(tmp_path: Path) -> None:
-    project = tiny.create(tmp_path / "project", ini="loaderperf_budget = 1s\n")
+    project = tiny.create(tmp_path / "project", ini="loaderperf_strict = false\n")
     tiny.accept(project)
-    run = project.pytest("--loaderperf", "--loaderperf-strict")
+    run = project.pytest("--loaderperf", ONE_PAIR, "--loaderperf-strict")
     assert run.status == 1
     assert run.verdicts == {tiny.NODE: "inconclusive"}
     assert run.outcomes == {tiny.NODE: "failed"}

@@ -1,0 +1,41 @@
+"""What the coordinator hears of a process that ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from pytest_loaderperf.arms import _next
+from pytest_loaderperf.messages import Channel, ChannelClosed, Ended
+
+
+def test_the_last_words_of_a_process_are_heard_although_it_is_dead_by_then() -> None:
+    ours, end = Channel.pair()
+    theirs = Channel(end)
+
+    def speaks_and_dies() -> bool:
+        theirs.send(Ended(3))
+        theirs.close()
+        return False
+
+    assert _next(ours, 0, speaks_and_dies) == Ended(3)
+    with pytest.raises(ChannelClosed):
+        _next(ours, 0, lambda: False)
+    ours.close()
+
+
+@pytest.mark.parametrize(
+    ("alive", "raises"), [(lambda: True, False), (lambda: False, True)], ids=["alive", "dead"]
+)
+def test_a_silent_process_is_waited_for_while_it_lives(
+    alive: Callable[[], bool], raises: bool
+) -> None:
+    ours, end = Channel.pair()  # which a worker may hold open after its parent's death
+    with end:
+        if raises:
+            with pytest.raises(ChannelClosed):
+                _next(ours, 0, alive)
+        else:
+            assert _next(ours, 0, alive) is None
+    ours.close()
