@@ -208,6 +208,7 @@ class Session:
         terminal = self._config.pluginmanager.get_plugin("terminalreporter")
         if terminal is not None:
             terminal.write_line(f"loaderperf: {text}")
+            terminal.flush()  # it may be all there is to see for minutes
 
 
 @contextlib.contextmanager

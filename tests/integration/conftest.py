@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,20 +29,17 @@ def project(accepted: Project, tmp_path: Path) -> Project:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left() -> Iterator[None]:
-    """No process that a test started is left behind."""
-    before = {process.pid for process in psutil.process_iter()}
+def _nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No process that a test started is left behind: each inherits a mark of its own."""
+    mark = str(uuid.uuid4())
+    monkeypatch.setenv("INTEGRATION_TEST", mark)
     yield
-    left = [
-        process
-        for process in psutil.process_iter()
-        if process.pid not in before and _is_ours(process)
-    ]
+    left = [process for process in psutil.process_iter() if _has_mark(process, mark)]
     assert not left, [process.cmdline() for process in left]
 
 
-def _is_ours(process: psutil.Process) -> bool:
+def _has_mark(process: psutil.Process, mark: str) -> bool:
     try:
-        return "pytest_loaderperf.arm" in process.cmdline()
+        return process.environ().get("INTEGRATION_TEST") == mark
     except psutil.Error:
         return False
