@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -294,35 +296,44 @@ def test_two_runs_wait_for_each_other(tmp_path: Path) -> None:
     second = tiny.create(tmp_path / "second", git=False, test_it=WAITING)
     (second.root / "go").touch()
     with tempfile.TemporaryDirectory(prefix="lp-") as temporary:
-
-        def start(project: Tiny) -> subprocess.Popen[str]:
-            return subprocess.Popen(
-                [sys.executable, "-m", "pytest", "--loaderperf"],
-                cwd=project.root,
-                env={**clean_environment(), "TMPDIR": temporary},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-
-        with start(first) as running:
-            wait_for(first.root / "started")
-            with start(second) as waiting:
-                assert waiting.stdout is not None
-                lines = iter(waiting.stdout.readline, "")
-                assert any("waiting for another loaderperf run" in line for line in lines)
-                time.sleep(0.3)
+        with start(first, temporary) as running:
+            wait_until((first.root / "started").exists)
+            with start(second, temporary) as waiting:
+                wait_until(lambda: "waiting for another loaderperf run" in output(second))
+                assert waiting.poll() is None
                 assert not (second.root / "started").exists()
                 (first.root / "go").touch()
-                assert "as planned" in waiting.communicate(timeout=20)[0]
-            output = running.communicate(timeout=20)[0]
-        assert "as planned" in output
-        assert "waiting" not in output
         assert (running.returncode, waiting.returncode) == (1, 1)
+    assert "as planned" in output(first)
+    assert "waiting" not in output(first)
+    assert "as planned" in output(second)
 
 
-def wait_for(path: Path) -> None:
+@contextlib.contextmanager
+def start(project: Tiny, temporary: str) -> Iterator[subprocess.Popen[bytes]]:
+    with (
+        (project.root / "output").open("wb") as file,
+        subprocess.Popen(
+            [sys.executable, "-m", "pytest", "--loaderperf"],
+            cwd=project.root,
+            env={**clean_environment(), "TMPDIR": temporary},
+            stdout=file,
+            stderr=file,
+        ) as process,
+    ):
+        try:
+            yield process
+            process.wait(20)
+        finally:
+            process.kill()
+
+
+def output(project: Tiny) -> str:
+    return (project.root / "output").read_text()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
     limit = time.monotonic() + 20
-    while not path.exists():
+    while not condition():
         assert time.monotonic() < limit
         time.sleep(0.01)
