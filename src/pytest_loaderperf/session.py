@@ -187,7 +187,9 @@ class Session:
         unfinished = path.with_name(f"{path.name}.tmp")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+            text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+            # A message may quote what no UTF-8 can hold, such as the name of a file.
+            unfinished.write_text(text, "utf-8", errors="backslashreplace")
             unfinished.replace(path)
         except OSError as error:
             self._say(f"--loaderperf-json={path} could not be written: {error}")

@@ -418,16 +418,19 @@ def test_shallow_clone_says_how_to_deepen_it(tmp_path: Path) -> None:
 
 
 def test_baseline_that_cannot_be_collected(tmp_path: Path) -> None:
-    project = tiny.create(tmp_path / "project", test_it="import nowhere\n" + tiny.CHECK)
+    broken = "raise ImportError('nowhere \\udcff')\n" + tiny.CHECK  # no text of UTF-8
+    project = tiny.create(tmp_path / "project", test_it=broken)
     tiny.accept(project, machine="another machine")
     project.write(test_it=tiny.CHECK)
+    readable = {"PYTHONIOENCODING": "utf-8:backslashreplace"}
 
-    report = tiny.report(project, "--loaderperf")
+    report = tiny.report(project, "--loaderperf", environment=readable)
     assert report.run.verdicts == {tiny.NODE: "error"}
     assert "there are no stored numbers of this machine class" in report.texts[tiny.KEY]
-    assert "No module named 'nowhere'" in report.texts[tiny.KEY]
+    assert "ImportError: nowhere" in report.texts[tiny.KEY]
 
-    report = tiny.report(project, "--loaderperf", "--loaderperf-against=HEAD")
+    against_head = "--loaderperf-against=HEAD"
+    report = tiny.report(project, "--loaderperf", against_head, environment=readable)
     assert report.run.verdicts == {tiny.NODE: "error"}
     commit = project.git("rev-parse", "HEAD")[:12]
     assert f"commit {commit} cannot be measured" in report.texts[tiny.KEY]
