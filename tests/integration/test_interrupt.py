@@ -76,11 +76,6 @@ def project(tmp_path: Path) -> Tiny:
     return project
 
 
-def heed_interrupts() -> None:
-    """Undo what a shell does to a job in the background: it ignores Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @contextlib.contextmanager
 def started(project: Tiny, temporary: Path, *arguments: str) -> Iterator[Running]:
     signs = project.root.parent / "signs"
@@ -90,7 +85,6 @@ def started(project: Tiny, temporary: Path, *arguments: str) -> Iterator[Running
         [sys.executable, "-m", "pytest", f"--loaderperf-json={results}", *arguments],
         cwd=project.root,
         env={**clean_environment(), "TMPDIR": str(temporary), "SIGNS": str(signs)},
-        preexec_fn=heed_interrupts,  # noqa: PLW1509  (this process has one thread)
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
