@@ -239,12 +239,11 @@ LAYOUT_CHECK = tiny.CHECK.replace("paced", "package").replace("test_package", "t
 @pytest.mark.parametrize(
     ("source", "ini", "arguments"),
     [
-        ("src", "pythonpath = src\n", ()),
         ("src", "pythonpath = src\n", ("--import-mode=importlib",)),
         ("src", "", ()),  # on PYTHONPATH, as the .pth file of an editable install has it
         (".", "", ()),
     ],
-    ids=["pythonpath", "importlib", "editable", "flat"],
+    ids=["importlib", "editable", "flat"],
 )
 def test_each_version_is_measured_on_its_own_sources(
     tmp_path: Path, source: str, ini: str, arguments: tuple[str, ...]
@@ -252,7 +251,7 @@ def test_each_version_is_measured_on_its_own_sources(
     project = tiny.create(tmp_path / "repository", test_it="")
     root = project.root / "inner"  # a project in a subfolder of its repository
     (root / source / "package").mkdir(parents=True)
-    (root / source / "package" / "__init__.py").write_text(PACKAGE.replace("Paced:", "Paced:"))
+    (root / source / "package" / "__init__.py").write_text(PACKAGE)
     (root / "tests").mkdir()
     (root / "tests" / "test_it.py").write_text(LAYOUT_CHECK)
     (root / "pytest.ini").write_text(f"[pytest]\n{ini}")
