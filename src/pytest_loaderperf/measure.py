@@ -171,7 +171,7 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None) -> Survey:
         # Steps grow: the first batches may come out of a queue, and say little of the pace.
         batches = max(loader.workers, min(pace.batches, taken.batches), 1)
         left = batches if like is None else like.batches - taken.batches
-        taken = _sum([taken, ask(Run(min(batches, left), min(pace.epochs, 1)), Slice)])
+        taken = _sum([taken, ask(Run(min(batches, left), _epochs(pace, taken, like)), Slice)])
     trial.send(Probe())
     finished = trial.finished()
     return Survey(
@@ -183,6 +183,13 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None) -> Survey:
         pace_after(taken),
         tuple(finished.asserted) if finished else (),
     )
+
+
+def _epochs(pace: Plan, taken: Slice, like: Survey | None) -> int:
+    """Whole epochs for the next step of a survey: twice as many each time, up to a slice."""
+    length = pace.epoch_batches or 1
+    left = taken.batches if like is None else like.batches - taken.batches
+    return min(pace.epochs, max(1, min(taken.batches, left) // length))
 
 
 def _enough(taken: Slice, at_least: int, like: Survey | None) -> bool:

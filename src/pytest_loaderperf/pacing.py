@@ -11,6 +11,9 @@ import math
 from dataclasses import dataclass
 
 SLICE_SECONDS = 0.15
+# A stretch of steady state costs some 0.3 ms around it (a shuffled heap, two looks at CPU time):
+# an epoch whose steady state is no longer than this is timed as a whole.
+SHORTEST_STRETCH = 0.001
 PAIR_SECONDS = 0.8  # timed seconds of each arm in a pair
 
 
@@ -43,7 +46,7 @@ def plan(
     drain = workers * prefetch
     step = max(workers, 1)
     steady = math.inf if epoch_batches is None else epoch_batches - 1 - warmup - drain
-    if steady < step:
+    if steady < step or steady * batch_seconds < SHORTEST_STRETCH:
         assert epoch_batches is not None
         epochs = max(1, math.ceil(SLICE_SECONDS / (batch_seconds * epoch_batches)))
         seconds = epochs * epoch_batches * batch_seconds

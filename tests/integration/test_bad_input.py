@@ -166,6 +166,15 @@ def test_epochs_of_three(loaderperf):
     assert run.output.count("is too short for a steady state") == 1
 
 
+def test_loaders_without_work_end_soon(tmp_path: Path) -> None:
+    checks = "".join(
+        f"def test_{count}(loaderperf):\n    loaderperf.check([[1, 2]] * {count})\n"
+        for count in (3, 20)
+    )
+    run = tiny.create(tmp_path / "project", git=False, test_it=checks).pytest("--loaderperf")
+    assert [check["verdict"] for check in run.results["checks"]] == ["no_baseline"] * 2, run.output
+
+
 MISUSE = """\
 from paced import Paced
 
