@@ -4,7 +4,8 @@
 
 One round is one of the guard's own timing trials and a bare ``for batch in loader`` loop in a
 process of its own, over the same stretch of the loader, in alternating slices with the other one
-frozen. Bar: the median ratio of each reference loader lies within 3 % of 1.
+frozen. Every round starts both sides anew: a process, and all that it forks, keeps the luck of
+its memory layout for life. Bar: the median ratio of each reference loader lies within 3 % of 1.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import tempfile
 from pathlib import Path
 
 from pytest_loaderperf import data, measure, process
-from pytest_loaderperf.arms import Arm, Arms
+from pytest_loaderperf.arms import Arms
 from pytest_loaderperf.launch import Launch, Version
 from pytest_loaderperf.pacing import Plan
 
@@ -30,6 +31,7 @@ LOADERS = (
     ("test_keras_text", "test_tokenizer", "token_loader"),
     ("test_keras_text", "test_text_vectorization", "vector_loader"),
 )
+STRETCH_SECONDS = 5.0  # of each side in a round; a check's pair of 0.8 s would be too noisy
 
 
 class BareLoop:
@@ -91,8 +93,8 @@ class BareLoop:
         return self._process.stdout.readline()
 
 
-def compare(module: str, test: str, fixture: str, batch_size: int, rounds: int) -> list[float]:
-    """The ratio guard / bare loop of each round."""
+def one_round(module: str, test: str, fixture: str, batch_size: int, *, guard_first: bool) -> float:
+    """The ratio of the throughputs of a trial and a bare loop that take turns."""
     path, nodeid = f"tests/perf/{module}.py", f"tests/perf/{module}.py::{test}[{batch_size}]"
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         arms = Arms(launch(Path(scratch)))
@@ -102,33 +104,36 @@ def compare(module: str, test: str, fixture: str, batch_size: int, rounds: int) 
             survey = measure.survey(arm, nodeid)
             timing = measure.time_alone(arm, nodeid, survey.plan)
             plan = measure.paced(survey.loader, survey.plan.epoch_batches, timing)
-            return [one_round(arm, bare, nodeid, plan, batch_size) for _ in range(rounds)]
+            slices = round(STRETCH_SECONDS / timing.batch_seconds / plan.batches / 2) * 2
+            with arm.trials():
+                trial = measure.TimedTrial(arm, nodeid, plan)
+                trial.freeze()
+                bare.open(plan, batch_size)
+                process.freeze(bare.pid)
+                seconds, samples = take_turns(trial, bare, slices, guard_first=guard_first)
+                bare.end()
+                trial.end()
+            return trial.result().values["throughput"] / (samples / seconds)
         finally:
             arms.close()
             bare.close()
 
 
-def one_round(arm: Arm, bare: BareLoop, nodeid: str, plan: Plan, batch_size: int) -> float:
-    """The ratio of the throughputs of a trial and a bare loop that take turns."""
-    with arm.trials():
-        trial = measure.TimedTrial(arm, nodeid, plan)
-        trial.freeze()
-        bare.open(plan, batch_size)
-        process.freeze(bare.pid)
-        stretches = []
-        for turn in "gbbg" * (plan.slices // 2):
-            if turn == "g":
-                trial.resume()
-                trial.slice()
-                trial.freeze()
-            else:
-                process.resume(bare.pid)
-                stretches.append(bare.stretch())
-                process.freeze(bare.pid)
-        bare.end()
-        trial.end()
-    samples = sum(samples for _, samples in stretches)
-    return trial.result().values["throughput"] / (samples / sum(s for s, _ in stretches))
+def take_turns(
+    trial: measure.TimedTrial, bare: BareLoop, slices: int, *, guard_first: bool
+) -> tuple[float, int]:
+    """Seconds and samples of the bare loop in so many slices, the trial's in between."""
+    stretches = []
+    for turn in ("gbbg" if guard_first else "bggb") * (slices // 2):
+        if turn == "g":
+            trial.resume()
+            trial.slice()
+            trial.freeze()
+        else:
+            process.resume(bare.pid)
+            stretches.append(bare.stretch())
+            process.freeze(bare.pid)
+    return sum(seconds for seconds, _ in stretches), sum(samples for _, samples in stretches)
 
 
 def launch(scratch: Path) -> Launch:
@@ -153,7 +158,10 @@ def main() -> int:
     options = parser.parse_args()
     worst = 0.0
     for module, test, fixture in LOADERS:
-        ratios = compare(module, test, fixture, options.batch_size, options.rounds)
+        ratios = [
+            one_round(module, test, fixture, options.batch_size, guard_first=turn % 2 == 0)
+            for turn in range(options.rounds)
+        ]
         median = statistics.median(ratios)
         worst = max(worst, abs(median - 1))
         shown = " ".join(f"{ratio:.3f}" for ratio in sorted(ratios))
