@@ -38,10 +38,11 @@ class BareLoop:
     """The process of ``bare_loop.py``, and the loop that it has forked."""
 
     def __init__(self, module: str, fixture: str, scratch: str) -> None:
+        path = os.pathsep.join([str(ROOT / "tests"), *sys.path])
         self._process = subprocess.Popen(
             [sys.executable, "benchmarks/bare_loop.py", module, fixture, str(data.root(ROOT))],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "tests"), "TMPDIR": scratch},
+            env={**os.environ, "PYTHONPATH": path, "TMPDIR": scratch},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -22,6 +22,8 @@ def refusal(found: Findings, update: Update, *, failed: bool, stored: bool) -> s
     if found.verdict is Verdict.INCONCLUSIVE and not (stored and update == "all"):
         return "the measurement was inconclusive"
     new = found.verdict is Verdict.NO_BASELINE
+    if new and update == "new" and _moved(found):  # one metric is new, another one is not
+        return "a metric that has a baseline moved: use --loaderperf-update"
     if new or update == "all" or (update == "changed" and _moved(found)):
         return None
     return ""

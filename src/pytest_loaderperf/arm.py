@@ -101,9 +101,12 @@ class Arm:
             self._errors.append(str(report.longrepr))
 
     def pytest_exception_interact(self, call: pytest.CallInfo[object]) -> None:
-        """Tell a usage error from a broken module."""
-        if call.excinfo and isinstance(call.excinfo.value, pytest.UsageError):
-            self._usage_error = self._usage_error or str(call.excinfo.value)
+        """Tell a usage error from a broken module, and misuse of this package from other bugs."""
+        error = call.excinfo.value if call.excinfo else None
+        if isinstance(error, pytest.UsageError):
+            self._usage_error = self._usage_error or str(error)
+        if self._handle is not None:
+            self._handle.misused |= isinstance(error, LoaderPerfError)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -135,10 +138,16 @@ class Arm:
             error="",
             usage_error=False,
             versions=machine.versions(),
-            foreign=imports.imported_from(self._setup.foreign_root),
-            shadowed=imports.shadowed(self._setup.tree),
             fork_hazard=loaders.fork_hazard(),
+            **self._sources(),
         )
+
+    def _sources(self) -> dict[str, list[str]]:
+        """The modules that come from the wrong tree, so far."""
+        return {
+            "foreign": imports.imported_from(self._setup.foreign_root),
+            "shadowed": imports.shadowed(self._setup.tree),
+        }
 
     # --- trials
 
@@ -183,14 +192,16 @@ class Arm:
             _silence(item.config)
             channel = Channel(socket.socket(fileno=descriptor))
             begin = channel.receive(Begin)
-            self._handle = handle = LoaderPerf(channel, begin, self._setup.foreign_root)
+            self._handle = handle = LoaderPerf(channel, begin)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
             sys.stdout.flush()
             sys.stderr.flush()
             printed = tail(output)
             shipped = [_shipped(item, report, printed) for report in self._reports]
             failure = next((r.longreprtext for r in self._reports if not r.passed), "")
-            channel.send(Finished(shipped, failure, handle.asserted))
+            channel.send(
+                Finished(shipped, failure, handle.asserted, handle.misused, **self._sources())
+            )
             status = 0
         except ChannelClosed:
             pass

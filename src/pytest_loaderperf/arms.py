@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from . import process
 from .errors import ArmError
-from .launch import Launch, Version, foreign_imports
+from .launch import Launch, Version, check_sources
 from .messages import (
     Channel,
     ChannelClosed,
@@ -22,7 +22,6 @@ from .messages import (
     End,
     Ended,
     Finished,
-    Handed,
     Message,
     Reap,
     Started,
@@ -89,8 +88,6 @@ class Trial:
                 message = _next(self._channel, every, lambda: process.alive(self.pid))
             except ChannelClosed:
                 raise self._died() from None
-            if isinstance(message, Handed) and message.foreign:
-                raise foreign_imports(self._arm.version, message.foreign)
             if isinstance(message, expected):
                 return message
             if isinstance(message, Finished):
@@ -125,6 +122,8 @@ class Trial:
         with contextlib.suppress(ArmError):
             finished = self.answer(Finished, timeout=_TEARDOWN_SECONDS)
         self._reap()
+        if finished is not None:
+            check_sources(self._arm.version, finished.foreign, finished.shadowed)
         return finished
 
     def kill(self) -> None:

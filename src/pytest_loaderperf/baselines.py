@@ -123,7 +123,10 @@ def load(path: Path) -> Entries:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise StoreError(f"{path}: the baselines cannot be read: {error.strerror}") from error
+        raise StoreError(
+            f"{path}: the baselines cannot be read: {error.strerror}; "
+            "let it be a readable file, or restore it from git"
+        ) from error
     return parse(content, str(path))
 
 

@@ -16,6 +16,8 @@ from typing import Any
 from .errors import LoaderError
 from .model import Workload
 
+__tracebackhide__ = True  # pytest shows a failure from the test on, and in the loader itself
+
 SampleCounter = Callable[[Any], int]
 _SCALARS = (str, bytes, bool, Number)  # numpy registers its scalars as numbers
 

@@ -12,7 +12,7 @@ from .arms import Arm, Arms, TrialOver
 from .decision import Rule
 from .errors import ArmError, LoaderPerfError
 from .findings import Bench, Findings, Spec
-from .launch import Version, foreign_imports
+from .launch import Version, check_sources
 from .messages import Begin, Finished
 from .model import CheckResult, Verdict
 from .reference import Reference, References
@@ -78,16 +78,15 @@ class Coordinator:
         survey = measure.survey(bench.arm(), spec.nodeid)
         judged = frozenset((*spec.settings.metrics, *survey.asserted))
         found = Findings(survey, judged, peaks=[survey.peak_memory])
-        if survey.plan.epochs:
-            found.notes.append(
-                f"an epoch of {survey.plan.epoch_batches} batches is too short for a steady state: "
-                "whole epochs are timed, start included"
-            )
         if reference.version is not None:
             reference = self._usable(bench, reference)
         found.notes += [reference.note] if reference.note else []
         self._judge(bench, reference, found)
-
+        if found.plan.epochs:
+            found.notes.append(
+                f"an epoch of {found.plan.epoch_batches} batches is too short for a steady state: "
+                "whole epochs are timed, start included"
+            )
         result = found.result(spec)
         finished = self._last_trial(bench, result)
         failed = any(report["outcome"] == "failed" for report in finished.reports)
@@ -97,6 +96,9 @@ class Coordinator:
         return Outcome(result, finished.reports)
 
     def _judge(self, bench: Bench, reference: Reference, found: Findings) -> None:
+        # The store describes the accepted commit, not another one that was asked for.
+        if reference.version is not None and self._references.mode != "accepted":
+            reference = replace(reference, entry=None)
         record = reference.record(bench.versions)
         if record is not None and record.versions != bench.versions:
             found.notes.append(_version_change(record.versions, bench.versions))
@@ -109,9 +111,7 @@ class Coordinator:
             message = f"the workload changed, so the numbers cannot be compared: {changed}"
             self._show(bench, found, Verdict.INCOMPARABLE, message)
         elif reference.version is not None:
-            # Stored numbers belong to the accepted commit, not to another that was asked for.
-            ours = record if self._references.mode == "accepted" else None
-            peaks.judge(bench, reference.version, ours, found)
+            peaks.judge(bench, reference.version, record, found)
         elif record is not None:
             unpaired.judge(bench, record, self._settings.drift, found)
             peaks.judge(bench, None, record, found)
@@ -192,16 +192,7 @@ def _problem(baseline: Arm, nodeid: str) -> str:
 
 
 def _check_imports(arm: Arm) -> None:
-    """Both versions must be measured on their own sources, or a comparison means nothing."""
-    foreign, shadowed = arm.collected.foreign, arm.collected.shadowed
-    if foreign:
-        raise foreign_imports(arm.version, foreign)
-    if shadowed:
-        raise ArmError(
-            f"{', '.join(shadowed)} was imported from an installed copy, not from "
-            f"{arm.version.name}: every version would measure that copy. Install the project with "
-            "pip install -e ."
-        )
+    check_sources(arm.version, arm.collected.foreign, arm.collected.shadowed)
 
 
 def _error(spec: Spec, message: str) -> CheckResult:

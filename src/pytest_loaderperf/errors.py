@@ -25,5 +25,9 @@ class LoaderError(LoaderPerfError):
     """The loader cannot be measured: not iterable, empty, spent, samples not countable."""
 
 
+class ComparisonError(LoaderPerfError, TypeError):
+    """A comparison of a metric that cannot mean anything."""
+
+
 class InconclusiveWarning(UserWarning):
     """A check passed without proof: the machine was too noisy for the pairs there was time for."""

@@ -10,6 +10,7 @@ from .decision import Rule
 from .launch import Version
 from .measure import Survey, Timing
 from .model import CheckResult, Comparison, Verdict, worst
+from .pacing import Plan
 from .settings import CheckSettings
 
 
@@ -53,9 +54,15 @@ class Findings:
     comparisons: dict[str, Comparison] = field(default_factory=dict)
     timings: list[Timing] = field(default_factory=list)  # of the candidate
     peaks: list[float] = field(default_factory=list)  # of the candidate, bytes
+    repaced: Plan | None = None  # what timing showed to fit better than the survey's plan
     pairs: int = 0
     message: str = ""
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def plan(self) -> Plan:
+        """What each timing trial does."""
+        return self.repaced or self.survey.plan
 
     @property
     def verdict(self) -> Verdict:

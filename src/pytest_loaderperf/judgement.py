@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from .baselines import Stored
 from .decision import Rule, decide, log_cost, ratio_of
-from .model import Comparison, Metric, Tolerance, Verdict
+from .model import STORED, Comparison, Metric, Tolerance, Verdict
 
 # Peaks below this are noise of the allocator; their logarithms would differ wildly.
 _SMALLEST = {"bytes": float(2**20)}
@@ -70,7 +70,7 @@ def compare_stored(
         tolerance,
         rule,
         judged=judged,
-        source="stored numbers",
+        source=STORED,
         extra_variance=stored.spread**2 + drift**2,
     )
 
@@ -92,7 +92,7 @@ def glance(
     verdict = Verdict.IMPROVED if loss < -allowed else Verdict.UNCHANGED
     return Comparison(
         metric.name, value, judged=judged, verdict=verdict, baseline=stored.value, ratio=ratio,
-        interval=None, tolerance=allowed, source="stored numbers",
+        interval=None, tolerance=allowed, source=STORED,
     )  # fmt: skip
 
 

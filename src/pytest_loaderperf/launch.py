@@ -69,13 +69,23 @@ class Launch:
         )
 
 
-def foreign_imports(version: Version, modules: list[str]) -> ArmError:
-    """The error of a version that is not measured on its own sources."""
-    return ArmError(
-        f"{version.name} imported {', '.join(modules[:3])} from the working tree: it would measure "
-        "the wrong version. Remove what puts the working tree on its path (an absolute path in "
-        "conftest.py, PYTHONPATH or a .pth file)"
-    )
+def check_sources(version: Version, foreign: list[str], shadowed: list[str]) -> None:
+    """Every version must be measured on its own sources, or a comparison means nothing.
+
+    Takes the modules that it imported from the working tree, and those from an installed copy;
+    ArmError if there are any.
+    """
+    if foreign:
+        raise ArmError(
+            f"{version.name} imported {', '.join(foreign[:3])} from the working tree: it would "
+            "measure the wrong version. Remove what puts the working tree on its path (an absolute "
+            "path in conftest.py, PYTHONPATH or a .pth file)"
+        )
+    if shadowed:
+        raise ArmError(
+            f"{', '.join(shadowed)} was imported from an installed copy, not from {version.name}: "
+            "every version would measure that copy. Install the project with pip install -e ."
+        )
 
 
 def _placed(value: object, version: Version) -> object:

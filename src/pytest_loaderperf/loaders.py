@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -45,7 +45,7 @@ def describe(loader: Any) -> Loader:
         length = _length(loader)
         return Loader("sequence", lambda: islice(iter(loader), length), epoch_batches=length)
     if callable(loader):
-        return Loader("factory", lambda: iter(_made_by(loader)))
+        return _factory(loader)
     raise LoaderError(
         f"loaderperf() got a {type(loader).__name__}, which cannot be iterated. Pass a loader, "
         "or a callable without arguments that makes one"
@@ -92,6 +92,19 @@ _KINDS: tuple[tuple[str, str, Callable[[Any], Loader]], ...] = (
     ("torch.utils.data", "DataLoader", _torch),
     ("tensorflow.python.data.ops.dataset_ops", "DatasetV2", _tf_data),
 )
+
+
+def _factory(make: Callable[[], Any]) -> Loader:
+    """What the callable makes, of which each start makes a new one.
+
+    One is made only to look at: how many workers it has must be known before it starts.
+    """
+
+    def start() -> Iterator[Any]:
+        return describe(_made_by(make)).start()
+
+    made = describe(_made_by(make))
+    return replace(made, kind=f"factory of {made.kind}", start=start)
 
 
 def _length(sized: Any) -> int | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from .arms import Arm, Trial
+from .arms import Arm, Trial, TrialOver
 from .errors import LoaderError
 from .memory import PeakMemory
 from .messages import Begin, Handed, Open, Opened, Probe, Run, Slice
@@ -174,6 +174,8 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None) -> Survey:
         taken = _sum([taken, ask(Run(min(batches, left), _epochs(pace, taken, like)), Slice)])
     trial.send(Probe())
     finished = trial.finished()
+    if finished and finished.misused:
+        raise TrialOver(finished, arm.version)
     return Survey(
         loader,
         Workload(**opened.workload),  # type: ignore[arg-type]

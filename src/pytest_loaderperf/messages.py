@@ -147,7 +147,6 @@ class Handed:
     epoch_batches: int | None
     samples_per_epoch: int | None
     built_data: bool  # a data folder was built in this trial: its memory says nothing
-    foreign: list[str]
 
 
 @dataclass(frozen=True)
@@ -177,6 +176,9 @@ class Finished:
     reports: list[dict[str, object]]
     text: str  # of the first report that did not pass
     asserted: list[str]  # metrics that the test compared with a baseline
+    misused: bool  # what failed is the test's use of this package, not its loader
+    foreign: list[str]  # as in Collected: a trial may have imported more
+    shadowed: list[str]
 
 
 Message = (

@@ -17,6 +17,9 @@ Better = Literal["higher", "lower"]
 Shipped = dict[str, object]  # a value as it crosses to another process: JSON types only
 
 
+STORED = "stored numbers"  # the source of a baseline that is not measured side by side
+
+
 class Verdict(str, Enum):
     """What is known of one metric, or of one check, after measuring.
 
@@ -190,7 +193,7 @@ class Comparison:
     tolerance: float | None = None
     detectable: float | None = None
     pairs: int = 0
-    source: str = ""  # what the baseline is: "commit 1a2b3c4d5e6f" or "stored numbers"
+    source: str = ""  # what the baseline is: "commit 1a2b3c4d5e6f" or STORED
 
 
 @dataclass(frozen=True)

@@ -52,17 +52,19 @@ def _measure(
 ) -> list[Pair]:
     """Measure pairs until all judged metrics are decided, or time or pairs run out."""
     candidate, baseline = bench.arm(), bench.arm(version)
-    pace = found.survey.plan
     pairs: list[Pair] = []
     while len(pairs) < bench.rule.pairs_at_most:
         first = len(pairs) % 2 == 0
         pairs.append(
-            measure.time_pair(candidate, baseline, bench.spec.nodeid, pace, candidate_first=first)
+            measure.time_pair(
+                candidate, baseline, bench.spec.nodeid, found.plan, candidate_first=first
+            )
         )
         if _difference(pairs[0]):
             break
-        if len(pairs) == 1:
-            pace = measure.paced(found.survey.loader, pace.epoch_batches, pairs[0][0])
+        if found.repaced is None:
+            epoch_batches = found.plan.epoch_batches
+            found.repaced = measure.paced(found.survey.loader, epoch_batches, pairs[0][0])
         comparisons = _compare(bench, version, pairs, judged)
         left = deadline - time.monotonic()
         bench.progress(f"{label}{_news(comparisons['throughput'], left)}")

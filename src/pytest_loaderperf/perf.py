@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from .errors import LoaderError, SettingsError
+from .errors import ComparisonError, LoaderError, SettingsError
 from .model import METRICS, CheckResult, Comparison, Metric, Verdict
 from .report import explain, explain_budget
 from .units import format_value, parse_duration, parse_size
@@ -50,6 +50,14 @@ class Measured:
     def __lt__(self, other: object) -> bool:
         return self._compare("<", other, lambda limit: self.value < limit)
 
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, BaselineValue):
+            self._check_baseline("==", other)
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return id(self)
+
     def explain(self, operator: str, other: object) -> list[str]:
         """Why a comparison was false, as lines for pytest's assertion report."""
         if isinstance(other, BaselineValue):
@@ -60,15 +68,18 @@ class Measured:
         if isinstance(other, BaselineValue):
             self._check_baseline(operator, other)
             return self._perf.holds(self.metric)
-        return self._perf.probing or within(self._limit(other))
+        limit = self._limit(other)  # also while probing: a misuse shows before the measurement
+        return self._perf.probing or within(limit)
 
     def _check_baseline(self, operator: str, other: BaselineValue) -> None:
         if other.metric is not self.metric:
-            raise TypeError(f"{self.metric.name} is compared with the baseline's own, not with "
-                            f"{other.metric.name}")  # fmt: skip
+            raise ComparisonError(
+                f"{self.metric.name} is compared with the baseline's own, not with "
+                f"{other.metric.name}"
+            )
         right = ">=" if self.metric.better == "higher" else "<="
         if operator != right:
-            raise TypeError(
+            raise ComparisonError(
                 f"{self.metric.name} is better when {self.metric.better}: write "
                 f"perf.{self.metric.name} {right} perf.baseline.{self.metric.name}"
             )

@@ -7,7 +7,7 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from .model import METRICS, CheckResult, Comparison, Metric, Verdict
+from .model import METRICS, STORED, CheckResult, Comparison, Metric, Verdict
 from .units import format_percent, format_value, round_significant
 
 SCHEMA = 1
@@ -117,9 +117,15 @@ def describe(comparison: Comparison) -> list[str]:
         tolerance = format_percent(comparison.tolerance or 0)
         lines.append(
             f"  ratio {comparison.ratio:.3f}, 95 % interval {low:.3f} to {high:.3f}, "
-            f"tolerance {tolerance}, {comparison.pairs} pairs"
+            f"tolerance {tolerance}, {_count(comparison)}"
         )
     return lines
+
+
+def _count(comparison: Comparison) -> str:
+    """How many measurements there were: ``"8 pairs"``; ``"4 trials"`` against stored numbers."""
+    noun = "trial" if comparison.source == STORED else "pair"
+    return f"{comparison.pairs} {noun}{'' if comparison.pairs == 1 else 's'}"
 
 
 def explain_budget(metric: Metric, value: float, operator: str, limit: float) -> list[str]:
@@ -144,7 +150,7 @@ def _could_see(comparison: Comparison) -> str:
     ratio = f"ratio {comparison.ratio:.3f}" if comparison.ratio is not None else "no ratio"
     if comparison.detectable is None:
         return ratio
-    return f"{ratio} after {comparison.pairs} pairs, in which a loss of less than " + (
+    return f"{ratio} after {_count(comparison)}, in which a loss of less than " + (
         f"{format_percent(comparison.detectable)} could not have been detected"
     )
 

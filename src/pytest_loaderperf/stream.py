@@ -7,6 +7,7 @@ import os
 import random
 import time
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from . import batches
@@ -134,17 +135,19 @@ class Stream:
         """Seconds and samples of the next batches, or None if the epoch ended among them."""
         assert self._iterator is not None
         assert self._count is not None
-        take, iterator, counted = next, self._iterator, self._count
-        samples = 0
+        counted = self._count
+        taken = samples = 0
         started = time.perf_counter()
-        try:
-            for _ in range(count):
-                samples += int(counted(take(iterator)))
-                self._position += 1
-        except StopIteration:
+        # The loop that users write: a batch lives until the next one is there.
+        for batch in islice(self._iterator, count):
+            samples += counted(batch)
+            taken += 1
+        seconds = time.perf_counter() - started
+        self._position += taken
+        if taken < count:
             self._epoch_ended()
             return None
-        return time.perf_counter() - started, samples
+        return seconds, int(samples)
 
     def _next(self) -> tuple[Any] | None:
         """The next batch (in a tuple: it may be None itself), or None at the end of the epoch."""

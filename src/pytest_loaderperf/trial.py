@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 from .errors import LoaderError
-from .imports import imported_from
 from .loaders import Loader, describe
 from .messages import Begin, Channel, End, Handed, Open, Probe, Run
 from .model import METRICS, CheckResult
@@ -34,14 +33,14 @@ class LoaderPerf:
     be told from its arrays.
     """
 
-    def __init__(self, channel: Channel, begin: Begin, foreign_root: str) -> None:
+    def __init__(self, channel: Channel, begin: Begin) -> None:
         self._channel = channel
         self._begin = begin
-        self._foreign_root = foreign_root
         self._perf: Perf | None = None
         self.called = False
         self.unwound = False
         self.built_data = False
+        self.misused = False
 
     def __call__(self, loader: object, *, samples: SampleCount | None = None) -> Perf:
         """Measure a loader.
@@ -95,7 +94,6 @@ class LoaderPerf:
                 loader.epoch_batches,
                 loader.samples_per_epoch,
                 self.built_data,
-                imported_from(self._foreign_root),
             )
         )
 

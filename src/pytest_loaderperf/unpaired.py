@@ -42,5 +42,5 @@ def show(bench: Bench, found: Findings, verdict: Verdict, message: str, *, stori
 def _measure(bench: Bench, found: Findings, trials: int) -> None:
     while len(found.timings) < trials:
         bench.progress(f"trial {len(found.timings) + 1} of {trials}")
-        timing = measure.time_alone(bench.arm(), bench.spec.nodeid, found.survey.plan)
+        timing = measure.time_alone(bench.arm(), bench.spec.nodeid, found.plan)
         found.timings.append(timing)

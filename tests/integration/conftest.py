@@ -9,7 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from integration import tiny
 from integration.project import Project
+from integration.tiny import Tiny
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +28,14 @@ def accepted(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def project(accepted: Project, tmp_path: Path) -> Project:
     """A fresh clone of the accepted project."""
     return accepted.clone(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def measuring(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    """A project without git that leaves a file where anything is measured."""
+    root = tmp_path_factory.mktemp("measuring") / "project"
+    telling = tiny.PACED.replace("    for ", "    open('measured', 'w').close()\n    for ")
+    return tiny.create(root, git=False, paced=telling, test_it=tiny.CHECK)
 
 
 @pytest.fixture(autouse=True)

@@ -145,3 +145,15 @@ def report(project: Tiny, *arguments: str, **options: Any) -> Report:
         outcomes[name] = results[0].tag if results else "passed"
         texts[name] = "\n".join(f"{part.get('message')}\n{part.text}" for part in results)
     return Report(run, outcomes, texts)
+
+
+def assert_usage_error(project: Tiny, *arguments: str, says: list[str]) -> None:
+    (project.root / "measured").unlink(missing_ok=True)
+    run = project.pytest("--loaderperf", *arguments)
+    assert run.status == 4, run.output
+    error = run.output[run.output.index("ERROR: ") :]
+    for part in says:
+        assert part in error
+    assert "Traceback" not in run.output
+    assert "plugin.py" not in error
+    assert not (project.root / "measured").exists()

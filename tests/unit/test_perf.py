@@ -84,6 +84,8 @@ def test_a_comparison_can_be_written_the_other_way_round() -> None:
         ("throughput", operator.le),
         ("throughput", operator.lt),
         ("throughput", operator.gt),
+        ("throughput", operator.eq),
+        ("throughput", operator.ne),
         ("peak_memory", operator.ge),
         ("peak_memory", operator.lt),
         ("cpu_time", operator.gt),
@@ -188,6 +190,11 @@ def test_in_a_probe_everything_holds_and_is_noted() -> None:
     assert probe.throughput >= 1e12
     assert probe.first_batch <= "1 us"
     assert not probe.verdict.fails
+
+
+def test_in_a_probe_misuse_shows() -> None:
+    with pytest.raises(SettingsError, match="a lot"):
+        _ = Perf.probe().peak_memory <= "a lot"
 
 
 # --- values and texts ---------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_loaderperf import report
-from pytest_loaderperf.model import METRICS, CheckResult, Comparison, Verdict, Workload
+from pytest_loaderperf.model import METRICS, STORED, CheckResult, Comparison, Verdict, Workload
 
 no_deadline = settings(deadline=None)
 
@@ -129,6 +129,15 @@ def test_a_ratio_without_an_interval_is_shown_alone() -> None:
 
 
 # --- failures -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pairs", "source", "shown"),
+    [(1, "commit 1a2b", "1 pair"), (8, "commit 1a2b", "8 pairs"), (4, STORED, "4 trials")],
+)
+def test_measurements_are_counted_by_what_they_are(pairs: int, source: str, shown: str) -> None:
+    comparison = replace(THROUGHPUT, pairs=pairs, source=source)
+    assert report.describe(comparison)[-1].endswith(f", {shown}")
 
 
 def test_a_regression_is_explained_in_full() -> None:

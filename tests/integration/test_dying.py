@@ -1,0 +1,132 @@
+"""Processes that die: each takes only its own check along, and says how it ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from integration import tiny
+
+DYING = """\
+import itertools
+import os
+import signal
+import sys
+import time
+from paced import Paced
+
+class Dying:
+    def __init__(self, end):
+        self.end = end
+
+    def __iter__(self):
+        for index in itertools.count():
+            time.sleep(0.002)
+            if index == 100:
+                self.end()
+            yield [1, 2]
+
+def test_killed(loaderperf):
+    print("last words", flush=True)
+    loaderperf.check(Dying(lambda: os.kill(os.getpid(), signal.SIGKILL)))
+
+def test_crashed(loaderperf):
+    loaderperf.check(Dying(lambda: os.kill(os.getpid(), signal.SIGSEGV)))
+
+def test_exited(loaderperf):
+    loaderperf.check(Dying(lambda: os._exit(0)))
+
+def test_killed_its_parent(loaderperf):
+    loaderperf.check(Dying(lambda: os.kill(os.getppid(), signal.SIGKILL)))
+
+def test_loud(loaderperf):
+    def shout():
+        os.write(1, b"x" * 2**20)
+        sys.stderr.write("noise".center(11, "-"))
+        raise OSError("out of breath")
+    loaderperf.check(Dying(shout))
+
+def test_sound(loaderperf):
+    loaderperf.check(Paced())
+"""
+LAST_WORDS = {
+    "test_killed": ["a trial of the working tree was killed by SIGKILL", "last words"],
+    "test_crashed": ["was killed by SIGSEGV", "Fatal Python error", "in <lambda>"],
+    "test_exited": ["a trial of the working tree ended with exit status 0"],
+    "test_killed_its_parent": ["the process that measures test_it.py", "was killed by SIGKILL"],
+    "test_loud": ["OSError: out of breath"],
+}
+
+
+def test_process_that_dies_takes_only_its_own_check_along(tmp_path: Path) -> None:
+    project = tiny.create(
+        tmp_path / "project",
+        git=False,
+        test_broken="raise RuntimeError('not today')\n" + tiny.CHECK,
+        test_crash="import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n" + tiny.CHECK,
+        test_exit="import os\nprint('bye', flush=True)\nos._exit(3)\n" + tiny.CHECK,
+        test_it=DYING,
+    )
+    run = project.pytest("--loaderperf")
+    assert run.status == 2  # interrupted, as pytest does after errors of collection
+    assert run.results["checks"] == []
+    for part in (
+        "the process that measures test_crash.py in the working tree was killed by SIGSEGV",
+        "the process that measures test_exit.py in the working tree ended with exit status 3",
+        "bye",
+        "RuntimeError: not today",
+    ):
+        assert part in run.output
+
+    report = tiny.report(project, "--loaderperf", "--continue-on-collection-errors")
+    assert report.run.status == 1
+    for check, parts in LAST_WORDS.items():
+        assert report.checks[check]["verdict"] == "error"
+        for part in parts:
+            assert part in report.texts[check]
+    assert "---noise---" in report.run.output
+    assert "x" * 9_000 in report.run.output
+    assert len(report.run.output) < 50_000  # not the whole megabyte
+    assert report.checks["test_sound"]["verdict"] == "no_baseline"
+
+
+TORCH = """\
+import os
+import signal
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+class Rows(Dataset):
+    def __init__(self, bad=None):
+        self.bad = bad
+
+    def __len__(self):
+        return 2000
+
+    def __getitem__(self, index):
+        if index == 1200 and self.bad:
+            self.bad()
+        return index
+
+def decode():
+    print("x" * 2**20)
+    raise ValueError("row 1200 cannot be decoded")
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def test_fails(loaderperf):
+    loaderperf.check(DataLoader(Rows(decode), batch_size=4, num_workers=2))
+
+def test_dies(loaderperf):
+    loaderperf.check(DataLoader(Rows(die), batch_size=4, num_workers=2))
+"""
+
+
+def test_worker_of_torch_that_fails_shows_its_traceback(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", git=False, test_it=TORCH)
+    report = tiny.report(project, "--loaderperf")
+    assert {check["verdict"] for check in report.run.results["checks"]} == {"error"}
+    for part in ("Caught ValueError in DataLoader worker process", "in decode",
+                 "ValueError: row 1200 cannot be decoded"):  # fmt: skip
+        assert part in report.texts["test_fails"]
+    assert "is killed by signal: Killed" in report.texts["test_dies"]
