@@ -190,7 +190,6 @@ def test_twice(loaderperf):
     loaderperf(Paced())
     loaderperf(Paced())
 
-@pytest.mark.loaderperf
 def test_wrong_direction(loaderperf):
     perf = loaderperf(Paced())
     assert perf.throughput <= perf.baseline.throughput
@@ -202,6 +201,7 @@ def test_equal(loaderperf):
 def test_no_size(loaderperf):
     assert loaderperf(Paced()).peak_memory <= "a lot"
 
+@pytest.mark.loaderperf
 def test_never():
     pass
 
