@@ -123,7 +123,7 @@ class Trial:
             finished = self.answer(Finished, timeout=_TEARDOWN_SECONDS)
         self._reap()
         if finished is not None:
-            check_sources(self._arm.version, finished.foreign, finished.shadowed)
+            check_sources(self._arm.version, finished)
         return finished
 
     def kill(self) -> None:

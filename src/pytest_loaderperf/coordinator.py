@@ -73,7 +73,7 @@ class Coordinator:
         reference = self._references.find(spec.module, spec.key)
         if reference.version is not None:
             bench.arm(reference.version)  # started now: it imports while the candidate works
-        _check_imports(bench.arm())
+        check_sources(self._candidate, bench.arm().collected)
         bench.progress("memory")
         survey = measure.survey(bench.arm(), spec.nodeid)
         judged = frozenset((*spec.settings.metrics, *survey.asserted))
@@ -131,7 +131,7 @@ class Coordinator:
         assert reference.version is not None
         problem = _problem(bench.arm(reference.version), bench.spec.nodeid)
         if not problem:
-            _check_imports(bench.arm(reference.version))
+            check_sources(reference.version, bench.arm(reference.version).collected)
             return reference
         name = reference.version.name
         if self._references.mode != "accepted":
@@ -189,10 +189,6 @@ def _problem(baseline: Arm, nodeid: str) -> str:
         return "" if baseline.has(nodeid) else "it does not have this check"
     except ArmError as error:
         return str(error)
-
-
-def _check_imports(arm: Arm) -> None:
-    check_sources(arm.version, arm.collected.foreign, arm.collected.shadowed)
 
 
 def _error(spec: Spec, message: str) -> CheckResult:

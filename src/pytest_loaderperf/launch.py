@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .errors import ArmError
 from .imports import moved
-from .messages import Setup
+from .messages import Collected, Finished, Setup
 
 
 @dataclass(frozen=True)
@@ -69,22 +69,22 @@ class Launch:
         )
 
 
-def check_sources(version: Version, foreign: list[str], shadowed: list[str]) -> None:
+def check_sources(version: Version, seen: Collected | Finished) -> None:
     """Every version must be measured on its own sources, or a comparison means nothing.
 
-    Takes the modules that it imported from the working tree, and those from an installed copy;
-    ArmError if there are any.
+    ArmError if what was seen of it names modules from the working tree or an installed copy.
     """
-    if foreign:
+    if seen.foreign:
         raise ArmError(
-            f"{version.name} imported {', '.join(foreign[:3])} from the working tree: it would "
-            "measure the wrong version. Remove what puts the working tree on its path (an absolute "
-            "path in conftest.py, PYTHONPATH or a .pth file)"
+            f"{version.name} imported {', '.join(seen.foreign[:3])} from the working tree: it "
+            "would measure the wrong version. Remove what puts the working tree on its path (an "
+            "absolute path in conftest.py, PYTHONPATH or a .pth file)"
         )
-    if shadowed:
+    if seen.shadowed:
         raise ArmError(
-            f"{', '.join(shadowed)} was imported from an installed copy, not from {version.name}: "
-            "every version would measure that copy. Install the project with pip install -e ."
+            f"{', '.join(seen.shadowed)} was imported from an installed copy, not from "
+            f"{version.name}: every version would measure that copy. Install the project with "
+            "pip install -e ."
         )
 
 

@@ -119,9 +119,7 @@ def test_baseline_that_imports_from_the_working_tree_is_an_error(
     project = tiny.create(
         root,
         conftest=f"import sys\nsys.path.insert(0, {str(root / 'lib')!r})\n",
-        test_it=tiny.CHECK.replace("    ", f"{place}import helper\n    ", 1)
-        if place
-        else "import helper\n" + tiny.CHECK,
+        test_it=_importing("helper", place),
     )
     (root / "lib").mkdir()
     (root / "lib/helper.py").touch()
@@ -136,10 +134,7 @@ def test_baseline_that_imports_from_the_working_tree_is_an_error(
 
 @pytest.mark.parametrize("place", ["", "    "], ids=["at import", "in the test"])
 def test_project_that_is_installed_as_a_copy_is_an_error(tmp_path: Path, place: str) -> None:
-    check = "import package\n" + tiny.CHECK
-    if place:
-        check = tiny.CHECK.replace("    ", f"{place}import package\n    ", 1)
-    project = tiny.create(tmp_path / "project", test_it=check)
+    project = tiny.create(tmp_path / "project", test_it=_importing("package", place))
     for folder in (project.root / "src" / "package", tmp_path / "installed" / "package"):
         folder.mkdir(parents=True)
         (folder / "__init__.py").touch()
@@ -149,3 +144,10 @@ def test_project_that_is_installed_as_a_copy_is_an_error(tmp_path: Path, place: 
     assert report.run.verdicts == {tiny.NODE: "error"}
     assert "package was imported from an installed copy" in report.texts[tiny.KEY]
     assert "pip install -e ." in report.texts[tiny.KEY]
+
+
+def _importing(module: str, place: str) -> str:
+    """The check, in a file that imports a module at its top or, indented, in the test."""
+    if place:
+        return tiny.CHECK.replace("    ", f"{place}import {module}\n    ", 1)
+    return f"import {module}\n{tiny.CHECK}"

@@ -7,8 +7,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -148,10 +149,9 @@ def test_ini_values_are_used(tmp_path: Path) -> None:
     assert run.status == 1, run.output  # strict
     (check,) = run.results["checks"]
     assert check["pairs"] == 1
-    tolerances = {name: metric["tolerance"] for name, metric in check["metrics"].items()}
+    tolerances, judged = _judging(check)
     assert tolerances == {"throughput": 0.21, "peak_memory": 0.22, "first_batch": 0.23,
                           "cpu_time": 0.24}  # fmt: skip
-    judged = {name for name, metric in check["metrics"].items() if metric["verdict"]}
     assert judged == {"throughput", "peak_memory", "first_batch"}  # the test asserts the second
 
 
@@ -172,10 +172,9 @@ def test_command_line_wins_over_ini_and_the_marker_over_both(tmp_path: Path) -> 
     )
     (check,) = run.results["checks"]
     assert check["pairs"] == 1
-    tolerances = {name: metric["tolerance"] for name, metric in check["metrics"].items()}
+    tolerances, judged = _judging(check)
     assert tolerances == {"throughput": 0.31, "peak_memory": 0.32, "first_batch": 0.23,
                           "cpu_time": 0.44}  # fmt: skip
-    judged = {name for name, metric in check["metrics"].items() if metric["verdict"]}
     assert judged == {"throughput", "peak_memory", "cpu_time"}
 
 
@@ -336,3 +335,10 @@ def wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < limit
         time.sleep(0.01)
+
+
+def _judging(check: Mapping[str, Any]) -> tuple[dict[str, float], set[str]]:
+    """The tolerance of each metric, and the metrics that were judged."""
+    metrics = check["metrics"]
+    tolerances = {name: metric["tolerance"] for name, metric in metrics.items()}
+    return tolerances, {name for name, metric in metrics.items() if metric["verdict"]}
