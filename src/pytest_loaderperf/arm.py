@@ -21,7 +21,7 @@ from typing import NoReturn
 
 import pytest
 
-from . import data, imports, loaders, machine, process
+from . import allocator, data, imports, loaders, machine, process
 from .errors import ArmError, LoaderPerfError, SettingsError
 from .messages import (
     Begin,
@@ -192,6 +192,8 @@ class Arm:
             _silence(item.config)
             channel = Channel(socket.socket(fileno=descriptor))
             begin = channel.receive(Begin)
+            if begin.timed:
+                allocator.keep_memory()
             self._handle = handle = LoaderPerf(channel, begin)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
             sys.stdout.flush()

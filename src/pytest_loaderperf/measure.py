@@ -117,7 +117,7 @@ class TimedTrial:
     def __init__(self, arm: Arm, nodeid: str, pace: Plan) -> None:
         self._trial = arm.trial(nodeid)
         self._pace = pace
-        self._trial.ask(Begin(), Handed)
+        self._trial.ask(Begin(timed=True), Handed)
         self._opened = self._trial.ask(Open(pace.warmup, pace.drain, pace.epoch_batches), Opened)
         self._slices: list[Slice] = []
 
