@@ -1,0 +1,85 @@
+"""How much do pairs of identical code scatter? The noise that every verdict has to live with.
+
+    python benchmarks/pairs.py 'tests/perf/test_torch_photos.py::test_photos[128]' [--pairs 8]
+
+Two arms of the same tree are paired as a check pairs them. Each pair is appended to ``--out`` as
+a line of JSON; the summary is over all lines of this check there, so that a study can be resumed.
+With ``MALLOC_CONF=`` in the environment trials leave the allocator as they find it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from overhead import ROOT, launch
+
+from pytest_loaderperf import measure
+from pytest_loaderperf.arms import Arms
+from pytest_loaderperf.launch import Version
+
+
+def study(nodeid: str, pairs: int, out: Path) -> None:
+    """Append so many pairs to a file."""
+    module = nodeid.partition("::")[0]
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        # Arms are kept by version, and both are of the same one here.
+        sides = [Arms(launch(Path(scratch))) for _ in range(2)]
+        try:
+            candidate, baseline = (side.get(Version(ROOT), module) for side in sides)
+            survey = measure.survey(candidate, nodeid)
+            timing = measure.time_alone(candidate, nodeid, survey.plan)
+            plan = measure.paced(survey.loader, survey.plan.epoch_batches, timing)
+            for number in range(pairs):
+                started = time.monotonic()
+                timings = measure.time_pair(
+                    candidate, baseline, nodeid, plan, candidate_first=number % 2 == 0
+                )
+                line = {
+                    "check": nodeid,
+                    "values": [timing.values for timing in timings],
+                    "plan": vars(plan),
+                    "seconds": time.monotonic() - started,
+                }
+                with out.open("a") as file:
+                    file.write(json.dumps(line) + "\n")
+        finally:
+            for side in sides:
+                side.close()
+
+
+def summary(nodeid: str, out: Path) -> str:
+    """Mean and spread of log(candidate / baseline) over the pairs of a check in a file."""
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    lines = [line for line in lines if line["check"] == nodeid]
+    ratios = [
+        math.log(candidate["throughput"] / baseline["throughput"])
+        for candidate, baseline in (line["values"] for line in lines)
+    ]
+    seconds = statistics.median(line["seconds"] for line in lines)
+    return (
+        f"{nodeid}: {len(ratios)} pairs, mean {statistics.fmean(ratios):+.1%}, "
+        f"sd {statistics.stdev(ratios):.1%}, median {seconds:.1f} s a pair"
+    )
+
+
+def main() -> int:
+    """Measure, then print a line."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("check")
+    parser.add_argument("--pairs", type=int, default=8)
+    parser.add_argument("--out", type=Path, default=Path("pairs.jsonl"))
+    options = parser.parse_args()
+    study(options.check, options.pairs, options.out)
+    print(summary(options.check, options.out))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
