@@ -15,9 +15,9 @@ SLICE_SECONDS = 0.15
 # an epoch whose steady state is no longer than this is timed as a whole.
 SHORTEST_STRETCH = 0.001
 PAIR_SECONDS = 0.8  # timed seconds of each arm in a pair
-# With workers a slice may begin and end with more or fewer batches under way, which counts the
-# less the longer a pair is: photos in batches of 32 through two workers scattered by 13 % between
-# pairs of 0.8 s, by 4 % between pairs of 2.4 s.
+# With workers a pair may begin and end with more or fewer batches under way, which counts the less
+# the longer it is: photos in batches of 32 through two workers scattered by 8.3 % between 16 pairs
+# of 0.8 s, by 1.7 % between 10 pairs of 2.4 s (benchmarks/pairs.py).
 WORKERS_PAIR_SECONDS = 2.4
 
 
