@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import platform
 import subprocess
 import sys
 import tempfile
@@ -342,3 +343,31 @@ def _judging(check: Mapping[str, Any]) -> tuple[dict[str, float], set[str]]:
     metrics = check["metrics"]
     tolerances = {name: metric["tolerance"] for name, metric in metrics.items()}
     return tolerances, {name for name, metric in metrics.items() if metric["verdict"]}
+
+
+# --- the allocator
+
+ALLOCATOR = """\
+import os
+from paced import Paced
+
+def test_paced(loaderperf):
+    with open(os.environ["SEEN"], "a") as seen:
+        print(os.environ.get("MALLOC_TRIM_THRESHOLD_", "default"), file=seen)
+    loaderperf.check(Paced())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's allocator")
+@pytest.mark.parametrize("trials", ["fork", "fresh"])
+def test_trials_keep_memory_while_they_are_timed_and_only_then(tmp_path: Path, trials: str) -> None:
+    project = tiny.create(tmp_path / "project", test_it=ALLOCATOR)
+    tiny.accept(project)
+    seen = tmp_path / "seen"
+    option = f"--loaderperf-trials={trials}"
+    run = project.pytest("--loaderperf", ONE_PAIR, option, environment={"SEEN": str(seen)})
+    assert run.status == 0, run.output
+    memory, *pair, last = seen.read_text().split()
+    assert memory == last == "default"
+    assert len(pair) == 2
+    assert "default" not in pair
