@@ -90,7 +90,7 @@ def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
         failing.insert(0, asked)
     regressed = [c for c in failing if c.verdict is Verdict.REGRESSED]
     lines = [line for comparison in regressed for line in describe(comparison)]
-    if result.message:
+    if result.message.strip():
         lines += result.message.splitlines()
     if result.verdict is Verdict.INCONCLUSIVE:
         lines.append(warning(result))

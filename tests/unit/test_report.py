@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pytest_loaderperf import report
@@ -338,6 +338,7 @@ def test_any_result_has_a_row_in_the_table(found: list[CheckResult]) -> None:
 
 
 @given(results)
+@example(CheckResult("test_it.py::test", Verdict.ERROR, None, message=" "))
 @no_deadline
 def test_any_result_can_be_explained(result: CheckResult) -> None:
     assert any(line.strip() for line in report.explain(result))
