@@ -1,6 +1,6 @@
 """How much do pairs of identical code scatter? The noise that every verdict has to live with.
 
-    python benchmarks/pairs.py 'tests/perf/test_torch_photos.py::test_photos[128]' [--pairs 8]
+    python benchmarks/pairs.py 'tests/perf/test_torch_photos.py::test_photos[128]' [--arms 1]
 
 Two arms of the same tree are paired as a check pairs them. Each pair is appended to ``--out`` as
 a line of JSON; the summary is over all lines of this check there, so that a study can be resumed.
@@ -22,11 +22,12 @@ from overhead import ROOT, launch
 
 from pytest_loaderperf import measure
 from pytest_loaderperf.arms import Arms
+from pytest_loaderperf.judgement import scatter
 from pytest_loaderperf.launch import Version
 
 
 def study(nodeid: str, pairs: int, out: Path) -> None:
-    """Append so many pairs to a file."""
+    """Append so many pairs of two fresh arms to a file."""
     module = nodeid.partition("::")[0]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         # Arms are kept by version, and both are of the same one here.
@@ -43,7 +44,9 @@ def study(nodeid: str, pairs: int, out: Path) -> None:
                 )
                 line = {
                     "check": nodeid,
+                    "arms": f"{candidate.memory_root}:{baseline.memory_root}",
                     "values": [timing.values for timing in timings],
+                    "parts": [timing.parts for timing in timings],
                     "plan": vars(plan),
                     "seconds": time.monotonic() - started,
                 }
@@ -62,10 +65,17 @@ def summary(nodeid: str, out: Path) -> str:
         math.log(candidate["throughput"] / baseline["throughput"])
         for candidate, baseline in (line["values"] for line in lines)
     ]
+    spread = f"{statistics.stdev(ratios):.1%}" if len(ratios) > 1 else "unknown"
+    parts = [
+        [(c["throughput"], b["throughput"]) for c, b in zip(*line["parts"], strict=True)]
+        for line in lines
+    ]
+    within = scatter(parts)
+    foretold = math.sqrt(within.variance) if within else math.nan
     seconds = statistics.median(line["seconds"] for line in lines)
     return (
         f"{nodeid}: {len(ratios)} pairs, mean {statistics.fmean(ratios):+.1%}, "
-        f"sd {statistics.stdev(ratios):.1%}, median {seconds:.1f} s a pair"
+        f"sd {spread}, foretold by their slices {foretold:.1%}, median {seconds:.1f} s a pair"
     )
 
 
@@ -73,10 +83,12 @@ def main() -> int:
     """Measure, then print a line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("check")
-    parser.add_argument("--pairs", type=int, default=8)
+    parser.add_argument("--arms", type=int, default=1, help="how often to start fresh arms")
+    parser.add_argument("--pairs", type=int, default=8, help="of each two arms")
     parser.add_argument("--out", type=Path, default=Path("pairs.jsonl"))
     options = parser.parse_args()
-    study(options.check, options.pairs, options.out)
+    for _ in range(options.arms):
+        study(options.check, options.pairs, options.out)
     print(summary(options.check, options.out))
     return 0
 

@@ -2,7 +2,8 @@
 
 Every pair of trials gives one number, ``d = log(cost of the candidate / cost of the baseline)``,
 where cost is what should be low (seconds per sample, bytes): d > 0 is a loss. Slices inside a
-pair share the luck of their two processes, so the pair is the unit, never the slice. After each
+pair share the luck of their two processes, so the pair is the unit, never the slice; but how much
+they scatter foretells how much pairs will, long before there are pairs enough to tell. After each
 of a few looks a one-sided t test asks two questions:
 
 - regressed: is "the loss is at most a fifth of the tolerance" refuted, at ``alpha / looks``, and
@@ -28,12 +29,16 @@ from .model import Better, Verdict
 class Rule:
     """The numbers of the test."""
 
-    looks: tuple[int, ...] = (4, 6, 8, 10, 12, 16, 20, 24)
+    looks: tuple[int, ...] = (2, 4, 6, 8, 12, 16, 24)
     alpha: float = 0.001  # chance of calling a loss of a fifth of the tolerance a regression
     beta: float = 0.01  # chance of calling a loss of the whole tolerance unchanged
-    # The standard deviation of a pair is taken to be at least this: four pairs that agree by
-    # luck prove nothing.
+    # The standard deviation of a pair is taken to be at least this: pairs that agree by luck
+    # prove nothing.
     floor: float = 0.005
+    # What slices foretell is worth at most so many degrees of freedom. They do not see the luck
+    # of a pair's two processes, which is taken to scatter by so much.
+    foretold: int = 5
+    luck: float = 0.02
 
     @property
     def pairs_at_most(self) -> int:
@@ -51,12 +56,23 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Within:
+    """What the slices of the pairs so far say of the variance of a pair's d.
+
+    ``freedom`` counts the degrees of freedom behind it, over all pairs.
+    """
+
+    variance: float
+    freedom: int
+
+
+@dataclass(frozen=True)
 class Decision:
     """What some pairs say; ``verdict`` is None while more pairs are needed.
 
     ``loss`` is the estimate of d, ``low`` and ``high`` bound it with 95 % confidence, and
     ``detectable`` is the smallest d that would have been called a regression in 99 of 100 runs
-    with as much noise as this one.
+    with as much noise as this one (infinite where nothing is known of the noise).
     """
 
     verdict: Verdict | None
@@ -89,12 +105,15 @@ def decide(
     better: Better,
     rule: Rule,
     *,
+    within: Within | None = None,
     extra_variance: float = 0.0,
 ) -> Decision:
     """Judge the d of all pairs so far against a tolerance (a fraction).
 
-    ``extra_variance`` is added to the variance of the mean: what a comparison with stored numbers
-    does not know about the day and the machine. With fewer than two pairs nothing is known.
+    With ``within`` the variance of a pair is estimated from its slices as well: a moderated t
+    test (Smyth 2004, doi:10.2202/1544-6115.1027). ``extra_variance`` is added to the variance of
+    the mean: what a comparison with stored numbers does not know about the day and the machine.
+    With fewer than two pairs nothing is known.
     """
     pairs = len(losses)
     if pairs < 2:
@@ -102,13 +121,16 @@ def decide(
         return Decision(None, loss, -math.inf, math.inf, math.inf)
 
     mean = statistics.fmean(losses)
-    sampling = max(statistics.stdev(losses), rule.floor) ** 2 / pairs
+    variance, freedom = _of_a_pair(losses, rule, within)
+    sampling = variance / pairs
     error = math.sqrt(sampling + extra_variance)
     # Welch and Satterthwaite: a variance that is given, not estimated, has all freedom.
-    freedom = (pairs - 1) * ((sampling + extra_variance) / sampling) ** 2
+    freedom *= ((sampling + extra_variance) / sampling) ** 2
     prove_loss = _quantile(1 - rule.alpha / len(rule.looks), freedom) * error
     prove_none = _quantile(1 - rule.beta / len(rule.looks), freedom) * error
     half_width = _quantile(0.975, freedom) * error
+    if freedom <= 1:  # two pairs of which nothing else is known
+        return Decision(None, mean, mean - half_width, mean + half_width, math.inf)
 
     slight, half, whole = (log_loss(tolerance * share, better) for share in (0.2, 0.5, 1.0))
     verdict = None
@@ -124,6 +146,18 @@ def decide(
     shift = _noncentrality(0.99, freedom, prove_loss / error) * error
     detectable = max(slight + shift, half + _quantile(0.99, freedom) * error)
     return Decision(verdict, mean, mean - half_width, mean + half_width, detectable)
+
+
+def _of_a_pair(losses: Sequence[float], rule: Rule, within: Within | None) -> tuple[float, float]:
+    """The variance of a pair's d, and the degrees of freedom of that estimate."""
+    freedom = len(losses) - 1
+    variance = statistics.variance(losses)
+    if within is not None:
+        trust = min(within.freedom, rule.foretold)
+        foretold = within.variance + rule.luck**2
+        variance = (trust * foretold + freedom * variance) / (trust + freedom)
+        freedom += trust
+    return max(variance, rule.floor**2), freedom
 
 
 def _quantile(probability: float, freedom: float) -> float:

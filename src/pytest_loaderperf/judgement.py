@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from .baselines import Stored
-from .decision import Rule, decide, log_cost, ratio_of
+from .decision import Rule, Within, decide, log_cost, ratio_of
 from .model import STORED, Comparison, Metric, Tolerance, Verdict
 
 # Peaks below this are noise of the allocator; their logarithms would differ wildly.
@@ -23,6 +23,7 @@ def compare(
     *,
     judged: bool,
     source: str,
+    within: Within | None = None,
     extra_variance: float = 0.0,
 ) -> Comparison:
     """Judge pairs of values; the verdict is ``inconclusive`` while they do not decide."""
@@ -33,7 +34,9 @@ def compare(
     ]
     base = typical(baseline)
     allowed = tolerance.relative_to(max(base, smallest))
-    decision = decide(losses, allowed, metric.better, rule, extra_variance=extra_variance)
+    decision = decide(
+        losses, allowed, metric.better, rule, within=within, extra_variance=extra_variance
+    )
     bounds = sorted(ratio_of(loss, metric.better) for loss in (decision.low, decision.high))
     return Comparison(
         metric.name,
@@ -99,6 +102,21 @@ def glance(
 def uncompared(name: str, value: float, verdict: Verdict, *, judged: bool) -> Comparison:
     """A value that was compared with nothing."""
     return Comparison(name, value, judged, verdict)
+
+
+def scatter(pairs: Sequence[Sequence[tuple[float, float]]]) -> Within | None:
+    """What the parts of some pairs say of the variance of a pair.
+
+    A part is the values of both sides (above 0) in a part of the pair's time, all parts of one
+    length. None where no pair has two of them.
+    """
+    variances, freedom = [], 0
+    for parts in pairs:
+        if len(parts) > 1:
+            losses = [log_cost(candidate, baseline, "lower") for candidate, baseline in parts]
+            variances.append(statistics.variance(losses) / len(losses))
+            freedom += len(losses) - 1
+    return Within(statistics.fmean(variances), freedom) if variances else None
 
 
 def settled(comparisons: Mapping[str, Comparison]) -> bool:

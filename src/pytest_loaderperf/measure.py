@@ -17,7 +17,8 @@ from .pacing import Plan, plan, warmup_batches
 
 _A = TypeVar("_A", Handed, Opened, Slice)
 
-TIMED = ("throughput", "first_batch", "cpu_time")  # the metrics that a timing trial gives
+RATES = ("throughput", "cpu_time")  # the metrics that every slice gives
+TIMED = (*RATES, "first_batch")  # those that a timing trial gives
 
 _SAMPLE_SECONDS = 0.03  # between looks at memory; a look takes 20-30 ms when there are workers
 _SURVEY_SECONDS = 1.0
@@ -41,11 +42,15 @@ class Survey:
 
 @dataclass(frozen=True)
 class Timing:
-    """What a timing trial measured: a value for each timed metric."""
+    """What a timing trial measured: a value for each timed metric.
+
+    ``parts`` holds the rates of every two slices: this side's half of an ABBA block.
+    """
 
     values: dict[str, float]
     workload: Workload
     batch_seconds: float
+    parts: tuple[dict[str, float], ...] = ()
 
 
 def survey(arm: Arm, nodeid: str, like: Survey | None = None) -> Survey:
@@ -147,8 +152,10 @@ class TimedTrial:
         """What it has measured."""
         workload = Workload(**self._opened.workload)  # type: ignore[arg-type]
         taken = _sum(self._slices)
-        values = _values(taken, self._opened.first_batch)
-        return Timing(values, workload, taken.seconds / taken.batches)
+        values = {**_rates(taken), "first_batch": self._opened.first_batch}
+        halves = zip(self._slices[::2], self._slices[1::2], strict=False)
+        parts = tuple(_rates(_sum(half)) for half in halves)
+        return Timing(values, workload, taken.seconds / taken.batches, parts)
 
 
 def _survey(arm: Arm, nodeid: str, like: Survey | None) -> Survey:
@@ -180,7 +187,7 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None) -> Survey:
         loader,
         Workload(**opened.workload),  # type: ignore[arg-type]
         float(memory.peak),
-        _values(taken, opened.first_batch),
+        {**_rates(taken), "first_batch": opened.first_batch},
         taken.batches,
         pace_after(taken),
         tuple(finished.asserted) if finished else (),
@@ -223,8 +230,7 @@ def _sum(slices: Sequence[Slice]) -> Slice:
     )
 
 
-def _values(taken: Slice, first_batch: float) -> dict[str, float]:
+def _rates(taken: Slice) -> dict[str, float]:
     # A loader may take less CPU time than the clock can tell: a nanosecond stands for nothing.
     cpu_time = max(taken.cpu_seconds, 1e-9) / taken.samples
-    throughput = taken.samples / taken.seconds
-    return {"throughput": throughput, "first_batch": first_batch, "cpu_time": cpu_time}
+    return {"throughput": taken.samples / taken.seconds, "cpu_time": cpu_time}

@@ -14,11 +14,15 @@ SLICE_SECONDS = 0.15
 # A stretch of steady state costs some 0.3 ms around it (a shuffled heap, two looks at CPU time):
 # an epoch whose steady state is no longer than this is timed as a whole.
 SHORTEST_STRETCH = 0.001
-PAIR_SECONDS = 0.8  # timed seconds of each arm in a pair
-# With workers a pair may begin and end with more or fewer batches under way, which counts the less
-# the longer it is: photos in batches of 32 through two workers scattered by 8.3 % between 16 pairs
-# of 0.8 s, by 1.7 % between 10 pairs of 2.4 s (benchmarks/pairs.py).
-WORKERS_PAIR_SECONDS = 2.4
+# Timed seconds of each arm in a pair, for which two trials must be set up and ended. With workers
+# a pair may also begin and end with more or fewer batches under way, which counts the less the
+# longer it is: photos in batches of 32 through two workers scattered by 8.3 % between 16 pairs of
+# 0.8 s, by 1.7 % between 10 pairs of 2.4 s (benchmarks/pairs.py).
+PAIR_SECONDS = 2.4
+# Slices of each arm in a pair. How far its ABBA blocks lie apart foretells the noise of pairs: one
+# block says nothing, and three are worth the start of another epoch.
+SLICES_AT_LEAST = 4
+SLICES_WANTED = 6
 
 
 @dataclass(frozen=True)
@@ -49,20 +53,22 @@ def plan(
     warmup = warmup_batches(workers, prefetch)
     drain = workers * prefetch
     step = max(workers, 1)
-    pair_seconds = WORKERS_PAIR_SECONDS if workers else PAIR_SECONDS
     steady = math.inf if epoch_batches is None else epoch_batches - 1 - warmup - drain
     if steady < step or steady * batch_seconds < SHORTEST_STRETCH:
         assert epoch_batches is not None
         epochs = max(1, math.ceil(SLICE_SECONDS / (batch_seconds * epoch_batches)))
         seconds = epochs * epoch_batches * batch_seconds
-        return Plan(0, 0, 0, _slices(seconds, pair_seconds), epochs, epoch_batches)
+        return Plan(0, 0, 0, _slices(seconds), epochs, epoch_batches)
     batches = step * math.ceil(SLICE_SECONDS / batch_seconds / step)
-    slices = _slices(batches * batch_seconds, pair_seconds)
+    slices = _slices(batches * batch_seconds)
     # A new epoch costs its start and its warm-up: rather time a little less than begin one.
     fitting = 2 * int(min(steady, 2 * slices * batches) // (2 * batches))
-    return Plan(warmup, drain, batches, min(slices, fitting) or slices, 0, epoch_batches)
+    slices = min(slices, max(fitting, SLICES_WANTED))
+    if epoch_batches is not None:
+        drain += int(steady % step)  # a part of a burst would be fast or slow, as it happens
+    return Plan(warmup, drain, batches, slices, 0, epoch_batches)
 
 
-def _slices(seconds: float, pair_seconds: float) -> int:
+def _slices(seconds: float) -> int:
     """Slices of each arm in a pair: even, so that every ABBA block is whole."""
-    return 2 * max(1, round(pair_seconds / seconds / 2))
+    return max(SLICES_AT_LEAST, 2 * round(PAIR_SECONDS / seconds / 2))

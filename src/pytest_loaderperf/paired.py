@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from . import measure
+from .decision import Within
 from .findings import Bench, Findings
-from .judgement import compare, settled
+from .judgement import compare, scatter, settled
 from .launch import Version
-from .measure import TIMED, Timing
+from .measure import RATES, TIMED, Timing
 from .model import METRICS, Comparison, Verdict
 
 Pair = tuple[Timing, Timing]  # candidate, baseline
@@ -118,9 +119,22 @@ def _compare(
             bench.rule,
             judged=name in judged,
             source=version.name,
+            within=_within(name, pairs),
         )
         for name in TIMED
     }
+
+
+def _within(name: str, pairs: Sequence[Pair]) -> Within | None:
+    """How much the ABBA blocks inside the pairs scatter; None where they have no such value."""
+    if name not in RATES:
+        return None
+    return scatter(
+        [
+            [(c[name], b[name]) for c, b in zip(candidate.parts, baseline.parts, strict=True)]
+            for candidate, baseline in pairs
+        ]
+    )
 
 
 def _difference(pair: Pair) -> str:

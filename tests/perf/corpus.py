@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-PHOTOS = 2_048
 SENTENCES = 40_960  # whole batches of 128; a fresh environment holds about 56,000
 
 # In the order in which they are read: the later ones only make up for what the earlier ones lack.
@@ -31,8 +30,9 @@ class Photos:
     labels: list[int]
 
 
-def cut_photos(folder: Path) -> None:
+def cut_photos(folder: Path, count: int = 4_096) -> None:
     """Fill `folder` with JPEGs of 500x375, cut from the two photographs of scikit-learn."""
+    # The default is part of this text, and so of the folder's name: another one, another folder.
     from PIL import Image, ImageEnhance, ImageOps
 
     draw = random.Random(0)
@@ -40,7 +40,7 @@ def cut_photos(folder: Path) -> None:
     for name in ("china", "flower"):
         (folder / name).mkdir()
         with Image.open(images / f"{name}.jpg") as source:
-            for number in range(PHOTOS // 2):
+            for number in range(count // 2):
                 width = source.width * draw.uniform(0.4, 0.85)
                 height = width * 3 / 4
                 left = draw.uniform(0, source.width - width)

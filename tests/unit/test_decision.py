@@ -6,6 +6,7 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import betaincinv
 
-from pytest_loaderperf.decision import Decision, Rule, decide, log_cost, log_loss, ratio_of
+from pytest_loaderperf.decision import (
+    Decision,
+    Rule,
+    Within,
+    decide,
+    log_cost,
+    log_loss,
+    ratio_of,
+)
 from pytest_loaderperf.model import METRICS, Better, Verdict
 
 RULE = Rule()
@@ -28,8 +37,13 @@ def of_loss(fraction: float) -> float:
     return log_loss(fraction, "higher")
 
 
-def judge(losses: Sequence[float], tolerance: float = TOLERANCE, rule: Rule = RULE) -> Decision:
-    return decide(losses, tolerance, "higher", rule)
+def judge(
+    losses: Sequence[float],
+    tolerance: float = TOLERANCE,
+    rule: Rule = RULE,
+    within: Within | None = None,
+) -> Decision:
+    return decide(losses, tolerance, "higher", rule, within=within)
 
 
 # --- d and ratios -------------------------------------------------------------------------------
@@ -78,9 +92,9 @@ def test_a_bound_too_large_for_a_float_is_no_error() -> None:
 # --- the rule -----------------------------------------------------------------------------------
 
 
-def test_looks_begin_with_four_pairs_and_end_with_the_last_one() -> None:
+def test_looks_come_after_even_numbers_of_pairs_and_end_with_the_last_one() -> None:
     assert [pairs for pairs in range(100) if RULE.is_look(pairs)] == [*RULE.looks]
-    assert RULE.looks[0] >= 4
+    assert not any(pairs % 2 for pairs in RULE.looks)  # each side went first equally often
     assert RULE.pairs_at_most == RULE.looks[-1]
 
 
@@ -93,9 +107,14 @@ def test_a_run_of_many_metrics_raises_one_false_alarm_in_a_hundred(judged: int) 
 
 
 @pytest.mark.parametrize("loss", [0.0, 0.05, 1.0, -1.0])
-@pytest.mark.parametrize("pairs", [0, 1, 2, 3])
+@pytest.mark.parametrize("pairs", [0, 1])
 def test_fewer_pairs_than_the_first_look_prove_nothing(pairs: int, loss: float) -> None:
-    assert judge([loss] * pairs).verdict is None
+    assert judge([loss] * pairs, within=Within(1e-6, 100)).verdict is None
+
+
+@pytest.mark.parametrize("loss", [0.0, of_loss(0.15), of_loss(0.99)])
+def test_two_pairs_alone_prove_nothing(loss: float) -> None:
+    assert judge([loss] * 2).verdict is None
 
 
 @pytest.mark.parametrize("pairs", [0, 1])
@@ -175,6 +194,53 @@ def test_four_equal_pairs_prove_what_is_clearly_apart() -> None:
 def test_the_floor_does_not_blur_what_is_noisier() -> None:
     losses = [0.05, -0.02, 0.03, 0.0]
     assert judge(losses) == judge(losses, rule=Rule(floor=0.0))
+
+
+# --- what the slices of the pairs foretell ------------------------------------------------------
+
+QUIET_SLICES, NOISY_SLICES = Within(0.01**2, 20), Within(0.3**2, 20)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "expected"),
+    [(0.0, Verdict.UNCHANGED), (0.25, Verdict.REGRESSED), (-0.3, Verdict.IMPROVED), (0.08, None)],
+)
+def test_two_pairs_of_quiet_slices_decide_what_is_clear(
+    fraction: float, expected: Verdict | None
+) -> None:
+    pairs = [of_loss(fraction) - 0.01, of_loss(fraction) + 0.01]
+    assert judge(pairs, within=QUIET_SLICES).verdict is expected
+
+
+def test_noisy_slices_make_pairs_that_agree_by_luck_prove_nothing() -> None:
+    assert judge([0.001, -0.001, 0.002, 0.0]).verdict is Verdict.UNCHANGED
+    assert judge([0.001, -0.001, 0.002, 0.0], within=NOISY_SLICES).verdict is None
+
+
+def test_quiet_slices_do_not_hide_that_pairs_disagree() -> None:
+    assert judge([0.2, -0.2], within=QUIET_SLICES).verdict is None
+    assert judge([0.2, -0.15, 0.18, -0.2], within=QUIET_SLICES).verdict is None
+
+
+def test_slices_count_no_more_than_there_are_of_them() -> None:
+    losses = [0.01, -0.01, 0.0, 0.02]
+    agreeing, without_luck = statistics.variance(losses), Rule(luck=0.0)
+    highs = [
+        judge(losses, rule=without_luck, within=Within(agreeing, freedom)).high
+        for freedom in (1, 2, 5, 50, 500)
+    ]
+    assert highs[0] > highs[1] > highs[2] == highs[3] == highs[4]
+    assert judge(losses, within=Within(0.005**2, 0)).high == pytest.approx(judge(losses).high)
+
+
+@given(st.lists(st.floats(-1, 1), min_size=2, max_size=24), st.floats(0, 1), st.integers(0, 100))
+@no_deadline
+def test_slices_change_the_bounds_and_never_the_estimate(
+    losses: list[float], deviation: float, freedom: int
+) -> None:
+    decision = judge(losses, within=Within(deviation**2, freedom))
+    assert decision.loss == judge(losses).loss
+    assert decision.low < decision.loss < decision.high
 
 
 # --- stored numbers: what is not known of the day and the machine -------------------------------
@@ -294,6 +360,87 @@ def test_a_gain_of_twice_the_tolerance_is_found_in_99_of_100_checks(noise: Noise
 def test_identical_code_is_improved_at_most_at_rate_beta(noise: Noise) -> None:
     found = outcomes(noise, 0.0, ALL, 500)
     assert limit(found[Verdict.IMPROVED], found.total()) <= RULE.beta
+
+
+# --- the same, where slices foretell the noise ---------------------------------------------------
+#
+# A pair is the luck of its two processes plus the mean of its ABBA blocks.
+
+
+@dataclass(frozen=True)
+class Machine:
+    """How its noise is made: standard deviations of a pair's luck and of a block."""
+
+    luck: float
+    block: float
+    blocks: int
+    correlation: float = 0.0  # of a block with the one before it
+    noise: Noise = normal
+
+    def checks(self, fraction: float, checks: int) -> Draws:
+        """Blocks of so many checks: shape (checks, pairs, blocks)."""
+        rng = np.random.default_rng(2)
+        pairs = (checks, RULE.pairs_at_most)
+        shape = (checks * RULE.pairs_at_most, self.blocks)
+        blocks = self.noise(rng, shape).reshape(*pairs, self.blocks)
+        for i in range(1, self.blocks):
+            fresh = math.sqrt(1 - self.correlation**2) * blocks[:, :, i]
+            blocks[:, :, i] = self.correlation * blocks[:, :, i - 1] + fresh
+        luck = self.luck * self.noise(rng, pairs)[:, :, None]
+        return np.asarray(of_loss(fraction) + luck + self.block * blocks)
+
+    def outcomes(self, fraction: float, checks: int) -> Counter[Verdict]:
+        """How so many checks end."""
+        return Counter(ending_with_slices(check) for check in self.checks(fraction, checks))
+
+
+def ending_with_slices(check: Draws) -> Verdict:
+    losses, blocks = check.mean(axis=1).tolist(), check.shape[1]
+    variances = check.var(axis=1, ddof=1) / blocks
+    for pairs in RULE.looks:
+        within = Within(float(variances[:pairs].mean()), pairs * (blocks - 1))
+        verdict = judge(losses[:pairs], within=within).verdict
+        if verdict is not None:
+            return verdict
+    return Verdict.INCONCLUSIVE
+
+
+MACHINES = {
+    "no luck": Machine(0.0, 0.07, 6),
+    "little luck": Machine(0.01, 0.07, 6),
+    "as much luck as foreseen": Machine(0.02, 0.07, 6),
+    "mostly luck": Machine(0.02, 0.02, 8),
+    "few blocks": Machine(0.01, 0.05, 2),
+    "heavy tails": Machine(0.01, 0.07, 6, noise=student),
+    "bursts": Machine(0.01, 0.05, 6, noise=contaminated),
+    "drifting": Machine(0.01, 0.05, 6, correlation=0.5),
+}
+machines = pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
+
+
+@machines
+def test_slices_keep_false_alarms_at_most_at_rate_alpha(machine: Machine) -> None:
+    found = machine.outcomes(0.0, 4000)
+    assert limit(found[Verdict.REGRESSED], found.total()) <= RULE.alpha
+    assert found[Verdict.INCONCLUSIVE] <= 0.01 * found.total()
+
+
+@machines
+def test_slices_keep_misses_at_most_at_rate_beta(machine: Machine) -> None:
+    found = machine.outcomes(TOLERANCE, 2000)
+    passed = found[Verdict.UNCHANGED] + found[Verdict.IMPROVED]
+    assert limit(passed, found.total()) <= RULE.beta
+    assert found[Verdict.REGRESSED] >= 0.99 * found.total()
+
+
+def test_slices_save_pairs() -> None:
+    checks = MACHINES["little luck"].checks(0.0, 500)
+    known = Counter(
+        judge(row[:4], within=Within(0.07**2 / 6, 20)).verdict
+        for row in checks.mean(axis=2).tolist()
+    )
+    unknown = Counter(judge(row[:4]).verdict for row in checks.mean(axis=2).tolist())
+    assert known[Verdict.UNCHANGED] > 2 * unknown[Verdict.UNCHANGED]
 
 
 @pytest.mark.parametrize("pairs", [8, 24])

@@ -16,6 +16,7 @@ from pytest_loaderperf.judgement import (
     compare,
     compare_stored,
     glance,
+    scatter,
     settled,
     spread,
     typical,
@@ -97,7 +98,7 @@ def test_any_values_can_be_compared(metric: Metric, pairs: list[tuple[float, flo
     assert comparison.interval is not None
     low, high = comparison.interval
     assert low <= comparison.ratio <= high
-    if len(pairs) < 4:
+    if len(pairs) < 3:
         assert comparison.verdict is Verdict.INCONCLUSIVE
 
 
@@ -115,6 +116,38 @@ def test_two_pairs_that_disagree_widely_are_no_error() -> None:
 
 def test_one_pair_bounds_nothing() -> None:
     assert judge([90.0], [100.0]).interval == (0, math.inf)
+
+
+# --- the parts of a pair ------------------------------------------------------------------------
+
+
+def test_parts_that_keep_one_ratio_foretell_pairs_that_do() -> None:
+    found = scatter([[(90, 100), (45, 50), (180, 200)], [(8, 10), (4, 5), (12, 15)]])
+    assert found is not None
+    assert found.variance == pytest.approx(0)
+    assert found.freedom == 4
+
+
+def test_a_pair_is_as_uncertain_as_the_mean_of_its_parts() -> None:
+    one, other = math.exp(0.1), math.exp(-0.1)  # a variance of 0.02, of the mean 0.01
+    found = scatter([[(one, 1), (other, 1)], [(1, 1), (1, 1)]])
+    assert found is not None
+    assert found.variance == pytest.approx(0.01 / 2)
+    assert found.freedom == 2
+
+
+@pytest.mark.parametrize("pairs", [[], [[]], [[(1.0, 2.0)], [(1.0, 2.0)]]])
+def test_single_parts_foretell_nothing(pairs: list[list[tuple[float, float]]]) -> None:
+    assert scatter(pairs) is None
+
+
+@given(st.lists(st.lists(st.tuples(values, values), max_size=8), max_size=8))
+@no_deadline
+def test_any_parts_can_be_compared(pairs: list[list[tuple[float, float]]]) -> None:
+    found = scatter(pairs)
+    if found is not None:
+        assert found.variance >= 0
+        assert found.freedom == sum(len(parts) - 1 for parts in pairs if parts)
 
 
 # --- small amounts of memory --------------------------------------------------------------------

@@ -10,6 +10,8 @@ from pytest_loaderperf.pacing import (
     PAIR_SECONDS,
     SHORTEST_STRETCH,
     SLICE_SECONDS,
+    SLICES_AT_LEAST,
+    SLICES_WANTED,
     plan,
     warmup_batches,
 )
@@ -37,7 +39,7 @@ def test_slices_come_in_whole_abba_blocks(
     seconds: float, workers: int, prefetch: int, epoch: int | None
 ) -> None:
     made = plan(seconds, workers, prefetch, epoch)
-    assert made.slices in range(2, 18 if workers else 8, 2)
+    assert made.slices in range(SLICES_AT_LEAST, 18, 2)
 
 
 @given(batch_seconds, worker_counts, prefetches, st.none() | epoch_lengths)
@@ -61,9 +63,23 @@ def test_the_full_queue_at_the_start_and_the_draining_one_are_left_out(
     made = plan(seconds, workers, prefetch, epoch)
     assume(not made.epochs)
     assert made.warmup == warmup_batches(workers, prefetch)
-    assert made.drain == workers * prefetch
-    if epoch is not None:
+    assert made.drain >= workers * prefetch
+    if epoch is None:
+        assert made.drain == workers * prefetch
+    else:
         assert 1 + made.warmup + made.drain + max(workers, 1) <= epoch
+
+
+@given(batch_seconds, worker_counts, prefetches, epoch_lengths)
+@no_deadline
+def test_what_an_epoch_leaves_of_a_burst_is_not_timed(
+    seconds: float, workers: int, prefetch: int, epoch: int
+) -> None:
+    made = plan(seconds, workers, prefetch, epoch)
+    assume(not made.epochs)
+    burst = max(workers, 1)
+    assert (epoch - 1 - made.warmup - made.drain) % burst == 0
+    assert made.drain - workers * prefetch < burst
 
 
 @given(batch_seconds, worker_counts, prefetches, epoch_lengths)
@@ -111,15 +127,15 @@ def test_a_pair_takes_about_as_long_as_planned_where_a_batch_is_short(seconds: f
 def test_a_slow_loader_is_timed_batch_by_batch(seconds: float) -> None:
     made = plan(seconds, 0, 0)
     assert made.batches == 1
-    assert made.slices <= max(2, math.ceil(PAIR_SECONDS / seconds) + 1)
+    assert made.slices <= max(SLICES_AT_LEAST, math.ceil(PAIR_SECONDS / seconds) + 1)
 
 
 @given(batch_seconds, worker_counts, prefetches, epoch_lengths)
 @no_deadline
-def test_a_pair_fits_into_one_epoch_if_an_abba_block_does(
+def test_a_pair_fits_into_one_epoch_if_the_wanted_slices_do(
     seconds: float, workers: int, prefetch: int, epoch: int
 ) -> None:
     made = plan(seconds, workers, prefetch, epoch)
     steady = epoch - 1 - made.warmup - made.drain
-    if not made.epochs and 2 * made.batches <= steady:
+    if not made.epochs and SLICES_WANTED * made.batches <= steady:
         assert made.slices * made.batches <= steady
