@@ -104,7 +104,7 @@ def one_round(module: str, test: str, fixture: str, batch_size: int, *, guard_fi
             arm = arms.get(Version(ROOT), path)
             survey = measure.survey(arm, nodeid)
             timing = measure.time_alone(arm, nodeid, survey.plan)
-            plan = measure.paced(survey.loader, survey.plan.epoch_batches, timing)
+            plan = measure.paced(survey, timing)
             slices = round(STRETCH_SECONDS / timing.batch_seconds / plan.batches / 2) * 2
             with arm.trials():
                 trial = measure.TimedTrial(arm, nodeid, plan)

@@ -36,7 +36,7 @@ def study(nodeid: str, pairs: int, out: Path) -> None:
             candidate, baseline = (side.get(Version(ROOT), module) for side in sides)
             survey = measure.survey(candidate, nodeid)
             timing = measure.time_alone(candidate, nodeid, survey.plan)
-            plan = measure.paced(survey.loader, survey.plan.epoch_batches, timing)
+            plan = measure.paced(survey, timing)
             for number in range(pairs):
                 started = time.monotonic()
                 timings = measure.time_pair(

@@ -13,7 +13,7 @@ from .errors import LoaderError
 from .memory import PeakMemory
 from .messages import Begin, Handed, Open, Opened, Probe, Run, Slice
 from .model import Workload
-from .pacing import Plan, plan, warmup_batches
+from .pacing import PAIR_SECONDS, Plan, plan, warmup_batches
 
 _A = TypeVar("_A", Handed, Opened, Slice)
 
@@ -53,23 +53,26 @@ class Timing:
     parts: tuple[dict[str, float], ...] = ()
 
 
-def survey(arm: Arm, nodeid: str, like: Survey | None = None) -> Survey:
+def survey(
+    arm: Arm, nodeid: str, like: Survey | None = None, pair_seconds: float = PAIR_SECONDS
+) -> Survey:
     """Measure peak memory in a trial of its own; learn from it how to time this loader.
 
     With ``like`` the trial takes as many batches as that one did, so that the two compare.
     """
     with arm.trials():
-        result = _survey(arm, nodeid, like)
+        result = _survey(arm, nodeid, like, pair_seconds)
     if result.loader.built_data:
         # A trial that has built test data has spent memory on that: its peak says nothing.
         with arm.trials():
-            result = _survey(arm, nodeid, like)
+            result = _survey(arm, nodeid, like, pair_seconds)
     return result
 
 
-def paced(loader: Handed, epoch_batches: int | None, timing: Timing) -> Plan:
+def paced(survey: Survey, timing: Timing, pair_seconds: float = PAIR_SECONDS) -> Plan:
     """The plan for a loader that has been timed: a survey's looks at memory slow it down."""
-    return plan(timing.batch_seconds, loader.workers, loader.prefetch, epoch_batches)
+    loader, epoch_batches = survey.loader, survey.plan.epoch_batches
+    return plan(timing.batch_seconds, loader.workers, loader.prefetch, epoch_batches, pair_seconds)
 
 
 def time_alone(arm: Arm, nodeid: str, pace: Plan) -> Timing:
@@ -158,7 +161,7 @@ class TimedTrial:
         return Timing(values, workload, taken.seconds / taken.batches, parts)
 
 
-def _survey(arm: Arm, nodeid: str, like: Survey | None) -> Survey:
+def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> Survey:
     trial = arm.trial(nodeid)
     memory = PeakMemory(arm.memory_root)
     ask = _Sampled(trial, memory.sample)
@@ -170,7 +173,7 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None) -> Survey:
 
     def pace_after(taken: Slice) -> Plan:
         pace = taken.seconds / taken.batches if taken.batches else 1.0
-        return plan(pace, loader.workers, loader.prefetch, taken.epoch_batches)
+        return plan(pace, loader.workers, loader.prefetch, taken.epoch_batches, pair_seconds)
 
     taken = Slice(0.0, 0, 0, 0.0, opened.epoch_batches)
     while not _enough(taken, warmup + drain, like):

@@ -19,6 +19,8 @@ SHORTEST_STRETCH = 0.001
 # longer it is: photos in batches of 32 through two workers scattered by 8.3 % between 16 pairs of
 # 0.8 s, by 1.7 % between 10 pairs of 2.4 s (benchmarks/pairs.py).
 PAIR_SECONDS = 2.4
+# A small budget holds as many pairs as this: fewer could not decide.
+PAIRS_IN_A_BUDGET = 12
 # Slices of each arm in a pair. How far its ABBA blocks lie apart foretells the noise of pairs: one
 # block says nothing, and three are worth the start of another epoch.
 SLICES_AT_LEAST = 4
@@ -46,8 +48,17 @@ def warmup_batches(workers: int, prefetch: int) -> int:
     return max(2, workers * prefetch if workers else prefetch)
 
 
+def pair_seconds(budget: float) -> float:
+    """How long to time each arm in a pair, so that a budget (seconds) holds pairs enough."""
+    return min(PAIR_SECONDS, budget / PAIRS_IN_A_BUDGET / 2)
+
+
 def plan(
-    batch_seconds: float, workers: int, prefetch: int, epoch_batches: int | None = None
+    batch_seconds: float,
+    workers: int,
+    prefetch: int,
+    epoch_batches: int | None = None,
+    pair_seconds: float = PAIR_SECONDS,
 ) -> Plan:
     """Plan the trials of a loader that takes so long for a batch in its steady state."""
     warmup = warmup_batches(workers, prefetch)
@@ -58,9 +69,9 @@ def plan(
         assert epoch_batches is not None
         epochs = max(1, math.ceil(SLICE_SECONDS / (batch_seconds * epoch_batches)))
         seconds = epochs * epoch_batches * batch_seconds
-        return Plan(0, 0, 0, _slices(seconds), epochs, epoch_batches)
+        return Plan(0, 0, 0, _slices(seconds, pair_seconds), epochs, epoch_batches)
     batches = step * math.ceil(SLICE_SECONDS / batch_seconds / step)
-    slices = _slices(batches * batch_seconds)
+    slices = _slices(batches * batch_seconds, pair_seconds)
     # A new epoch costs its start and its warm-up: rather time a little less than begin one.
     fitting = 2 * int(min(steady, 2 * slices * batches) // (2 * batches))
     slices = min(slices, max(fitting, SLICES_WANTED))
@@ -69,6 +80,6 @@ def plan(
     return Plan(warmup, drain, batches, slices, 0, epoch_batches)
 
 
-def _slices(seconds: float) -> int:
+def _slices(seconds: float, pair_seconds: float) -> int:
     """Slices of each arm in a pair: even, so that every ABBA block is whole."""
-    return max(SLICES_AT_LEAST, 2 * round(PAIR_SECONDS / seconds / 2))
+    return max(SLICES_AT_LEAST, 2 * round(pair_seconds / seconds / 2))

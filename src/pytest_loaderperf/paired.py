@@ -13,6 +13,7 @@ from .judgement import compare, scatter, settled
 from .launch import Version
 from .measure import RATES, TIMED, Timing
 from .model import METRICS, Comparison, Verdict
+from .pacing import pair_seconds
 
 Pair = tuple[Timing, Timing]  # candidate, baseline
 
@@ -64,8 +65,8 @@ def _measure(
         if _difference(pairs[0]):
             break
         if found.repaced is None:
-            epoch_batches = found.plan.epoch_batches
-            found.repaced = measure.paced(found.survey.loader, epoch_batches, pairs[0][0])
+            length = pair_seconds(bench.spec.settings.budget)
+            found.repaced = measure.paced(found.survey, pairs[0][0], length)
         comparisons = _compare(bench, version, pairs, judged)
         left = deadline - time.monotonic()
         bench.progress(f"{label}{_news(comparisons['throughput'], left)}")

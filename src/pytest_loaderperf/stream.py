@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import operator
 import os
-import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -22,35 +21,23 @@ __tracebackhide__ = True  # pytest shows a failure from the test on, and in the 
 _EXAMPLES = 3  # batches to look at for the signature: where they differ, a dimension varies
 
 
-class Heap:
-    """Moves what is allocated next to other places.
-
-    The layout of its memory makes one process some per cent faster than its twin, all its life
-    long. Throw-away allocations of random size before each stretch turn that bias into noise,
-    which averages out (docs/verdicts.md).
-    """
-
-    def __init__(self) -> None:
-        # A generator of its own: the test's random numbers stay as the test has seeded them.
-        self._random = random.Random()  # noqa: S311  (no secret)
-        self._ballast: list[bytearray] = []
-
-    def shuffle(self) -> None:
-        """Allocate anew, then let the old ones go."""
-        self._ballast = [bytearray(self._random.randint(16, 8192)) for _ in range(50)]
-
-
 class Stream:
     """Iterates a loader epoch after epoch, and times stretches of it.
 
     Raises LoaderError where the loader is empty, cannot be started again, or its samples cannot
-    be counted; what the loader itself raises passes through.
+    be counted; what the loader itself raises passes through. ``prepare`` is called before every
+    stretch that is timed.
     """
 
-    def __init__(self, loader: Loader, samples: batches.SampleCounter | None) -> None:
+    def __init__(
+        self,
+        loader: Loader,
+        samples: batches.SampleCounter | None,
+        prepare: Callable[[], None] = lambda: None,
+    ) -> None:
         self._loader = loader
         self._count = samples
-        self._heap = Heap()
+        self._prepare = prepare
         self._iterator: Iterator[Any] | None = None
         self._position = 0  # batches taken from this epoch
         self._warmup = self._drain = 0
@@ -60,7 +47,7 @@ class Stream:
         """Start, take the first batch, discard the warm-up; look at the first batches."""
         self._warmup, self._drain = warmup, drain
         self._epoch_batches = epoch_batches if epoch_batches is not None else self._epoch_batches
-        self._heap.shuffle()
+        self._prepare()
         started = time.perf_counter()
         self._iterator = self._loader.start()
         batch = self._next()
@@ -98,7 +85,7 @@ class Stream:
                 if self._steady_left() < 1:
                     return Slice(0.0, 0, 0, 0.0, self._epoch_batches)
                 continue
-            self._heap.shuffle()
+            self._prepare()
             used = cpu_seconds(os.getpid())
             stretch = self._stretch(count)
             if stretch is None:  # the epoch ended in it: now its length is known
@@ -115,7 +102,7 @@ class Stream:
         """Time whole epochs, start and end of each included."""
         assert self._count is not None
         self._iterator = None
-        self._heap.shuffle()
+        self._prepare()
         taken = samples = 0
         used = cpu_seconds(os.getpid())
         started = time.perf_counter()

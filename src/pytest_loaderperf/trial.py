@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .errors import LoaderError
+from .heap import Heap
 from .loaders import Loader, describe
 from .messages import Begin, Channel, End, Handed, Open, Probe, Run
 from .model import METRICS, CheckResult
@@ -61,7 +62,7 @@ class LoaderPerf:
         if samples is not None and not callable(samples):
             raise LoaderError(f"samples={samples!r}: give a callable that counts a batch's samples")
         self._hand(known)
-        self._serve(Stream(known, samples))
+        self._serve(Stream(known, samples, self._prepare()))
         self._perf = Perf.probe()
         return self._perf
 
@@ -96,6 +97,14 @@ class LoaderPerf:
                 self.built_data,
             )
         )
+
+    def _prepare(self) -> Callable[[], None]:
+        """What to do before every timed stretch. Memory trials leave the heap as it is."""
+        if not self._begin.timed:
+            return lambda: None
+        heap = Heap()
+        heap.shuffle_workers()
+        return heap.shuffle
 
     def _serve(self, stream: Stream) -> None:
         """Do as the coordinator says, until it lets the test go on or ends it."""
