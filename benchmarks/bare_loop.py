@@ -20,6 +20,7 @@ from typing import Any
 from perf.corpus import collect_sentences, cut_photos, read_photos, read_sentences
 from pytest_loaderperf import allocator
 from pytest_loaderperf.data import folder
+from pytest_loaderperf.heap import Heap
 
 Make = Callable[[int], Any]
 
@@ -46,7 +47,7 @@ def maker(module: str, fixture: str, data: Path) -> Make:
     return build
 
 
-def loop(loader: Any, warmup: int, drain: int, batches: int, epoch: int) -> None:
+def loop(loader: Any, heap: Heap, warmup: int, drain: int, batches: int, epoch: int) -> None:
     """Go through the loader for ever; time the stretches that the guard times."""
     seconds, samples, left, started = 0.0, 0, 0, 0.0
     while True:
@@ -60,6 +61,7 @@ def loop(loader: Any, warmup: int, drain: int, batches: int, epoch: int) -> None
                 print(json.dumps([seconds, samples]), flush=True)
                 if REQUESTS.readline() != b"go\n":
                     os._exit(0)
+                heap.shuffle()
                 seconds, samples, left = 0.0, 0, batches
                 started = time.perf_counter()
             elif index <= 1 + warmup:
@@ -77,10 +79,12 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             os.setsid()
-            # As in the guard's trial: what this would differ by is luck (the module says why).
+            # As in the guard's trial: what this would differ by is luck (the modules say why).
             allocator.keep_memory()
+            heap = Heap()
+            heap.shuffle_workers()
             print(os.getpid(), flush=True)
-            loop(make(request.pop("batch_size")), **request)
+            loop(make(request.pop("batch_size")), heap, **request)
         os.waitpid(child, 0)
 
 

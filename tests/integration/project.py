@@ -137,7 +137,8 @@ class Project:
         project = cls(root)
         project.git("init", "-q", "-b", "main")
         (root / ".gitignore").write_text("__pycache__/\n.pytest_cache/\n.loaderperf/\n")
-        (root / "pytest.ini").write_text("[pytest]\n")
+        # Pairs of a second are long enough for loaders without workers.
+        (root / "pytest.ini").write_text("[pytest]\nloaderperf_budget = 24\n")
         project.set_loader()
         project.write(test_perf=CHECKS)
         project.commit("loaders and their checks")

@@ -13,43 +13,75 @@ from pytest_loaderperf.heap import Heap
 
 glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's allocator")
 
-# Where in a page the buffers of an image lie, in so many processes that are forked one by one.
+# Where in a page the buffer of an image lies, in so many processes that are forked one by one; each
+# is then stopped and resumed as often as that.
 PLACES = """
-import ctypes, os, sys
+import ctypes, os, signal, sys, time
 from pytest_loaderperf.allocator import keep_memory
 from pytest_loaderperf.heap import Heap
 keep_memory()
-heap = Heap()
-if "shuffle" in sys.argv:
-    heap.shuffle_workers()
-def place():
+if sys.argv[1] == "shuffle":
+    Heap().shuffle_workers()
+def show():
     buffer = bytearray(562_500)
-    return ctypes.addressof(ctypes.c_char.from_buffer(buffer)) % 4096
-place()
-sys.stdout.flush()
-for _ in range(12):
-    if os.fork() == 0:
-        print(place(), flush=True)
-        os._exit(0)
-    os.wait()
+    print(ctypes.addressof(ctypes.c_char.from_buffer(buffer)) % 4096, flush=True)
+def worker(resumed):
+    show()
+    for _ in range(resumed):
+        os.kill(os.getpid(), signal.SIGSTOP)
+        show()
+    os._exit(0)
+for _ in range(int(sys.argv[2])):
+    pid = os.fork()
+    if pid == 0:
+        worker(int(sys.argv[3]))
+    while os.WIFSTOPPED(os.waitpid(pid, os.WUNTRACED)[1]):
+        os.kill(pid, signal.SIGCONT)
 """
 
 
-def places(*arguments: str) -> set[str]:
+def places(mode: str, *, workers: int, resumed: int) -> set[str]:
     done = subprocess.run(
-        [sys.executable, "-c", PLACES, *arguments], check=True, capture_output=True, text=True
+        [sys.executable, "-c", PLACES, mode, str(workers), str(resumed)],
+        check=True,
+        capture_output=True,
+        text=True,
     )
-    return set(done.stdout.split())
+    shown = done.stdout.split()
+    assert len(shown) == workers * (1 + resumed)
+    return set(shown)
 
 
 @glibc
-def test_workers_of_one_process_would_all_have_its_luck() -> None:
-    assert len(places()) == 1
+def test_workers_of_one_process_would_have_its_luck_for_life() -> None:
+    assert len(places("leave", workers=6, resumed=2)) == 1
 
 
 @glibc
 def test_workers_have_a_luck_of_their_own() -> None:
-    assert len(places("shuffle")) > 6
+    assert len(places("shuffle", workers=12, resumed=0)) > 6
+
+
+@glibc
+def test_a_worker_that_is_resumed_tries_its_luck_again() -> None:
+    assert len(places("shuffle", workers=1, resumed=24)) > 6
+
+
+HANDLES = """
+import os, signal
+from pytest_loaderperf.heap import Heap
+signal.signal(signal.SIGCONT, lambda *_: print("mine", flush=True))
+Heap().shuffle_workers()
+if os.fork() == 0:
+    os.kill(os.getpid(), signal.SIGCONT)
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_a_loader_that_handles_the_signal_itself_is_left_alone() -> None:
+    done = subprocess.run([sys.executable, "-c", HANDLES], check=True, capture_output=True)
+    assert done.stdout == b"mine\n"
 
 
 @glibc
@@ -62,7 +94,7 @@ def test_blocks_that_were_thrown_away_are_used_again() -> None:
     before = psutil.Process().memory_info().rss
     for _ in range(2000):
         shuffled.shuffle()
-    assert psutil.Process().memory_info().rss - before < 2**22
+    assert psutil.Process().memory_info().rss - before < 2**25
 
 
 def test_a_system_without_such_an_allocator_is_shuffled_by_python() -> None:
