@@ -72,9 +72,11 @@ def plan(
         return Plan(0, 0, 0, _slices(seconds, pair_seconds), epochs, epoch_batches)
     batches = step * math.ceil(SLICE_SECONDS / batch_seconds / step)
     slices = _slices(batches * batch_seconds, pair_seconds)
-    # A new epoch costs its start and its warm-up: rather time a little less than begin one.
+    # A new epoch costs its start and its warm-up: rather time a little less than begin one. Where
+    # not even one ABBA block fits in, there is no choice.
     fitting = 2 * int(min(steady, 2 * slices * batches) // (2 * batches))
-    slices = min(slices, max(fitting, SLICES_WANTED))
+    if fitting:
+        slices = min(slices, max(fitting, SLICES_WANTED))
     if epoch_batches is not None:
         drain += int(steady % step)  # a part of a burst would be fast or slow, as it happens
     return Plan(warmup, drain, batches, slices, 0, epoch_batches)
