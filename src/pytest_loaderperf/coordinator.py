@@ -79,7 +79,8 @@ class Coordinator:
         length = pair_seconds(spec.settings.budget)
         survey = measure.survey(bench.arm(), spec.nodeid, pair_seconds=length)
         judged = frozenset((*spec.settings.metrics, *survey.asserted))
-        found = Findings(survey, judged, peaks=[survey.peak_memory])
+        deadline = time.monotonic() + spec.settings.budget
+        found = Findings(survey, judged, peaks=[survey.peak_memory], deadline=deadline)
         if reference.version is not None:
             reference = self._usable(bench, reference)
         found.notes += [reference.note] if reference.note else []

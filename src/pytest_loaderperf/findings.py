@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -56,6 +57,7 @@ class Findings:
     peaks: list[float] = field(default_factory=list)  # of the candidate, bytes
     repaced: Plan | None = None  # what timing showed to fit better than the survey's plan
     pairs: int = 0
+    deadline: float = math.inf  # of judging, on the monotonic clock
     message: str = ""
     notes: list[str] = field(default_factory=list)
 

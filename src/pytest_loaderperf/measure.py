@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import statistics
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -22,6 +23,7 @@ TIMED = (*RATES, "first_batch")  # those that a timing trial gives
 
 _SAMPLE_SECONDS = 0.03  # between looks at memory; a look takes 20-30 ms when there are workers
 _SURVEY_SECONDS = 1.0
+_QUIET_SECONDS = (0.25, 3.0)  # at least and at most, until a queue that does not grow is full
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,8 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> 
         batches = max(loader.workers, min(pace.batches, taken.batches), 1)
         left = batches if like is None else like.batches - taken.batches
         taken = _sum([taken, ask(Run(min(batches, left), _epochs(pace, taken, like)), Slice)])
+    a_batch = max(loader.workers, 1) * taken.seconds / taken.batches  # of one worker
+    _let_queues_fill(memory, 2 * a_batch)
     trial.send(Probe())
     finished = trial.finished()
     if finished and finished.misused:
@@ -195,6 +199,22 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> 
         pace_after(taken),
         tuple(finished.asserted) if finished else (),
     )
+
+
+def _let_queues_fill(memory: PeakMemory, quiet: float) -> None:
+    """Wait while a loader works ahead, as it does during a training step: then its peak comes.
+
+    How full its queues are at other times is chance. They are full when the peak has not grown for
+    a while.
+    """
+    shortest, longest = _QUIET_SECONDS
+    started = grown = time.monotonic()
+    while time.monotonic() < min(grown + max(quiet, shortest), started + longest):
+        before = memory.peak
+        time.sleep(_SAMPLE_SECONDS)
+        memory.sample()
+        if memory.peak > before:
+            grown = time.monotonic()
 
 
 def _epochs(pace: Plan, taken: Slice, like: Survey | None) -> int:

@@ -17,8 +17,8 @@ from .pacing import pair_seconds
 
 Pair = tuple[Timing, Timing]  # candidate, baseline
 
-# The part of a budget that the first run may use: a regression is confirmed within the rest.
-_FIRST_RUN = 2 / 3
+# The part of a budget that the first run leaves: a regression is confirmed within the rest.
+_FOR_CONFIRMING = 1 / 3
 
 
 def judge(bench: Bench, version: Version, found: Findings) -> str:
@@ -26,8 +26,7 @@ def judge(bench: Bench, version: Version, found: Findings) -> str:
 
     Returns how the workloads differ where the two cannot be compared, else an empty string.
     """
-    budget = bench.spec.settings.budget
-    deadline = time.monotonic() + budget * _FIRST_RUN
+    deadline = found.deadline - bench.spec.settings.budget * _FOR_CONFIRMING
     pairs = _measure(bench, version, found, found.judged, deadline)
     if changed := _difference(pairs[0]):
         return changed
@@ -38,7 +37,7 @@ def judge(bench: Bench, version: Version, found: Findings) -> str:
         if comparison.judged and comparison.verdict is Verdict.REGRESSED
     )
     if regressed:
-        pairs += _confirm(bench, version, found, regressed, pairs, budget * (1 - _FIRST_RUN))
+        pairs += _confirm(bench, version, found, regressed, pairs)
     found.timings += [candidate for candidate, _ in pairs]
     found.pairs = len(pairs)
     return ""
@@ -81,7 +80,6 @@ def _confirm(
     found: Findings,
     regressed: frozenset[str],
     pairs: Sequence[Pair],
-    budget: float,
 ) -> list[Pair]:
     """Repeat a regression with fresh processes, the other one started first.
 
@@ -92,8 +90,7 @@ def _confirm(
         bench.arms.drop(each, bench.spec.module)
     for each in (version, bench.candidate):
         _ = bench.arm(each).collected
-    deadline = time.monotonic() + budget
-    again = _measure(bench, version, found, regressed, deadline, "confirming, ")
+    again = _measure(bench, version, found, regressed, found.deadline, "confirming, ")
     repeated = _compare(bench, version, again, regressed)
     pooled = _compare(bench, version, [*pairs, *again], found.judged)
     for name in TIMED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from . import measure
@@ -64,7 +65,8 @@ def _side_by_side(bench: Bench, version: Version, found: Findings) -> Comparison
             source=version.name,
         )
         decided = comparison.verdict is not Verdict.INCONCLUSIVE
-        if len(baseline) >= (_TRIALS if decided else _TRIALS_AT_MOST):
+        late = time.monotonic() > found.deadline
+        if len(baseline) >= (_TRIALS if decided or late else _TRIALS_AT_MOST):
             return comparison
 
 

@@ -39,6 +39,7 @@ class Stream:
         self._count = samples
         self._prepare = prepare
         self._iterator: Iterator[Any] | None = None
+        self._batch: Any = None  # the last one: like a user's, it lives until the next is there
         self._position = 0  # batches taken from this epoch
         self._warmup = self._drain = 0
         self._epoch_batches = loader.epoch_batches
@@ -124,12 +125,13 @@ class Stream:
         assert self._count is not None
         counted = self._count
         taken = samples = 0
+        batch, self._batch = self._batch, None
         started = time.perf_counter()
-        # The loop that users write: a batch lives until the next one is there.
-        for batch in islice(self._iterator, count):
+        for batch in islice(self._iterator, count):  # the loop that users write
             samples += counted(batch)
             taken += 1
         seconds = time.perf_counter() - started
+        self._batch = batch
         self._position += taken
         if taken < count:
             self._epoch_ended()
@@ -145,11 +147,12 @@ class Stream:
             self._epoch_ended()
             return None
         self._position += 1
+        self._batch = batch
         return (batch,)
 
     def _epoch_ended(self) -> None:
         self._epoch_batches = self._position or self._epoch_batches
-        self._iterator = None
+        self._iterator = self._batch = None
 
     def _steady_left(self) -> int:
         """Batches left in this epoch before its queue drains."""

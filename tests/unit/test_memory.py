@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_loaderperf.errors import LoaderError
-from pytest_loaderperf.memory import PeakMemory, parse_rollup, used_by_tree
+from pytest_loaderperf.memory import PeakMemory, parse_mapped, parse_rollup, used_by_tree
 
 MIB = 2**20
 no_deadline = settings(deadline=None)
@@ -126,6 +126,38 @@ def test_shared_memory_counts() -> None:
         block.write(b"x" * (64 * MIB))
         memory.sample()
     assert memory.peak > 60 * MIB
+
+
+QUEUED = """
+import mmap, os
+batch = os.memfd_create('batch')
+os.truncate(batch, 64 << 20)
+with mmap.mmap(batch, 64 << 20) as block:
+    block.write(b'x' * (64 << 20))
+os.fork() or input()  # both hold it open
+"""
+MAPPED = QUEUED + "block = mmap.mmap(batch, 64 << 20)\nassert sum(block[::4096])"
+
+
+@on_linux
+@pytest.mark.parametrize("code", [QUEUED, MAPPED], ids=["queued", "mapped"])
+def test_shared_memory_counts_once_whether_it_is_mapped_or_only_open(code: str) -> None:
+    with python("import mmap") as alone:
+        empty = used_by_tree(alone)
+    with python(code) as parent:
+        used = used_by_tree(parent)
+    assert 60 * MIB < used - empty < 64 * MIB + SLACK
+
+
+def test_maps_name_the_files_of_shared_memory() -> None:
+    text = """\
+7f0000000000-7f0000001000 rw-s 00000000 00:1a 42 /dev/shm/torch_1_2 (deleted)
+7f0000001000-7f0000002000 rw-s 00000000 103:02 7 /memfd:batch (deleted)
+7f0000002000-7f0000003000 r-xp 00000000 fe:00 99 /usr/lib/libc.so.6
+7f0000003000-7f0000004000 rw-p 00000000 00:00 0
+7f0000004000-7f0000005000 rw-p 00000000 00:00 0 [heap]
+"""
+    assert parse_mapped(text) == {(os.makedev(0, 0x1A), 42), (os.makedev(0x103, 2), 7)}
 
 
 @on_linux
