@@ -1,0 +1,199 @@
+"""How often is the guard wrong? Whole checks of three loaders, on identical code and with losses.
+
+    python benchmarks/study.py run FOLDER --condition same [--condition ...] --rounds 100
+    python benchmarks/study.py show FOLDER
+
+FOLDER keeps a small git project whose baselines are accepted once, and `results.jsonl`, to which
+every check of a round is appended: a study that was interrupted goes on. A round runs ``pytest
+--loaderperf`` once for each condition. `show` prints counts with their bounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import math
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scipy.special import betaincinv
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ROOT / "benchmarks" / "study_project"
+MODULES = ("test_numpy.py", "test_torch.py", "test_tf.py")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What is different about the candidate, or the machine."""
+
+    parts: int = 0  # of 1,000 samples, how many are worked on twice
+    tolerance: str = "10%"
+    layout: bool = False
+    bursts: bool = False
+
+
+# So many parts in 1,000 cost 5, 10 and 20 % of throughput: 1 / (1 + parts / 1000).
+CONDITIONS = {
+    "same": Condition(),
+    "layout": Condition(layout=True),
+    "bursts": Condition(bursts=True),
+    "loss 5 %, tolerance 5 %": Condition(53, "5%"),
+    "loss 10 %": Condition(111),
+    "loss 20 %": Condition(250),
+}
+
+
+def git(project: Path, *arguments: str) -> None:
+    """Run git in the project."""
+    who = {f"GIT_{r}_{w}": "study" for r in ("AUTHOR", "COMMITTER") for w in ("NAME", "EMAIL")}
+    subprocess.run(["git", *arguments], cwd=project, env={**os.environ, **who}, check=True)
+
+
+def pytest(project: Path, *arguments: str) -> list[dict[str, Any]]:
+    """Run the guard; what the results file says of each check."""
+    results = project.parent / "round.json"
+    results.unlink(missing_ok=True)
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *arguments, f"--loaderperf-json={results}"],
+        cwd=project,
+        stdout=subprocess.DEVNULL,
+        check=False,  # a regression is an ordinary outcome here
+    )
+    checks: list[dict[str, Any]] = json.loads(results.read_text())["checks"]
+    return checks
+
+
+def project_in(folder: Path) -> Path:
+    """The project, made and accepted if it is not there."""
+    project = folder / "project"
+    if not (project / "baselines").is_dir():
+        shutil.rmtree(project, ignore_errors=True)
+        shutil.copytree(SOURCES, project)
+        shutil.copy(ROOT / "tests" / "perf" / "corpus.py", project)
+        (project / "layout.py").write_text("")
+        (project / "pytest.ini").write_text("[pytest]\nloaderperf_metrics = throughput\n")
+        (project / ".gitignore").write_text("__pycache__/\n.loaderperf\n.pytest_cache/\n")
+        (project / ".loaderperf").symlink_to(ROOT / ".loaderperf")
+        git(project, "init", "-q")
+        pytest(project, "--loaderperf-update", *MODULES)
+        git(project, "add", "-A")
+        git(project, "commit", "-q", "-m", "accept")
+    return project
+
+
+def change(project: Path, condition: Condition) -> None:
+    """Make the working tree what the condition asks for."""
+    text = (SOURCES / "loss.py").read_text()
+    text = text.replace("PARTS = 0", f"PARTS = {condition.parts}")
+    (project / "loss.py").write_text(text)
+    layout = ""
+    if condition.layout:
+        name, value = "L" * random.randint(1, 40), "x" * random.randint(1, 4000)
+        module = random.choice(["xml.dom.minidom", "email.mime.text", "sqlite3", "csv", "ast"])
+        kept = random.randint(0, 200_000)
+        layout = (
+            f"import os\nimport {module}\nos.environ['{name}'] = '{value}'\n"
+            f"KEPT = [bytes(n % 3000) for n in range({kept // 100})]\n"
+        )
+    (project / "layout.py").write_text(layout)
+
+
+@contextlib.contextmanager
+def bursts(wanted: bool) -> Iterator[None]:
+    """Another process that takes one core for seconds, now and then."""
+    if not wanted:
+        yield
+        return
+    code = (
+        "import random, time\n"
+        "while True:\n"
+        "    end = time.monotonic() + random.uniform(0.5, 5)\n"
+        "    while time.monotonic() < end: pass\n"
+        "    time.sleep(random.uniform(0.5, 5))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code]) as burner:
+        try:
+            yield
+        finally:
+            burner.kill()
+
+
+def one_round(folder: Path, name: str, modules: list[str]) -> None:
+    """Run the checks once under a condition, and append what came out."""
+    project, condition = project_in(folder), CONDITIONS[name]
+    change(project, condition)
+    with bursts(condition.bursts):
+        checks = pytest(
+            project, "--loaderperf", f"-oloaderperf_throughput={condition.tolerance}", *modules
+        )
+    with (folder / "results.jsonl").open("a") as file:
+        for check in checks:
+            metric = check["metrics"].get("throughput", {})
+            kept = {key: check[key] for key in ("nodeid", "verdict", "pairs", "seconds", "message")}
+            kept |= {key: metric.get(key) for key in ("ratio", "interval", "detectable")}
+            line = {"condition": name, "when": round(time.time()), **kept}
+            file.write(json.dumps(line) + "\n")
+
+
+def bound(count: int, total: int) -> float:
+    """The highest rate of which a count is plausible (Clopper and Pearson, one-sided, 95 %)."""
+    return 1.0 if count == total else float(betaincinv(count + 1, total - count, 0.95))
+
+
+def show(folder: Path) -> None:
+    """Print a line for each condition and check."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for text in (folder / "results.jsonl").read_text().splitlines():
+        line = json.loads(text)
+        found[line["condition"], line["nodeid"]].append(line)
+        found[line["condition"], "all"].append(line)
+    for (condition, nodeid), lines in sorted(found.items()):
+        verdicts = Counter(line["verdict"] for line in lines)
+        total = len(lines)
+        counts = ", ".join(
+            f"{verdict} {count} (at most {bound(count, total):.1%})"
+            for verdict, count in sorted(verdicts.items())
+        )
+        ratios = [math.log(line["ratio"]) for line in lines if line["ratio"]]
+        mean = math.exp(statistics.fmean(ratios)) if ratios else math.nan
+        spread = statistics.stdev(ratios) if len(ratios) > 1 else math.nan
+        seconds = statistics.median(line["seconds"] for line in lines)
+        pairs = statistics.median(line["pairs"] for line in lines)
+        print(
+            f"{condition}; {nodeid}: {total} checks: {counts}; ratio {mean:.3f}, sd {spread:.1%}; "
+            f"median {pairs:g} pairs, {seconds:.0f} s"
+        )
+
+
+def main() -> int:
+    """Run or show."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("action", choices=["run", "show"])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--condition", action="append", choices=CONDITIONS)
+    parser.add_argument("--module", action="append", choices=MODULES)
+    parser.add_argument("--rounds", type=int, default=1)
+    options = parser.parse_args()
+    folder = options.folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    for _ in range(options.rounds if options.action == "run" else 0):
+        for name in options.condition or CONDITIONS:
+            one_round(folder, name, options.module or list(MODULES))
+    show(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""A loader without workers: rows of a table, scaled, noised and sorted with numpy."""
+
+import loss
+import numpy as np
+import pytest
+
+
+class Rows:
+    def __init__(self, batch_size):
+        self.batch_size = batch_size
+        self.table = np.random.default_rng(0).standard_normal((4096, 2048)).astype("float32")
+
+    def row(self, index):
+        row = self.table[index]
+        return np.sort((row - row.mean()) / row.std() + np.tanh(row))
+
+    def worked(self, index):
+        if loss.extra(index):
+            self.row(index)
+        return self.row(index)
+
+    def __iter__(self):
+        for start in range(0, len(self.table), self.batch_size):
+            yield np.stack([self.worked(i) for i in range(start, start + self.batch_size)])
+
+
+@pytest.mark.loaderperf
+def test_rows(loaderperf):
+    perf = loaderperf(Rows(64))
+    assert perf.throughput >= perf.baseline.throughput

@@ -1,0 +1,32 @@
+"""Photographs through two worker processes."""
+
+import loss
+import pytest
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import Compose, Normalize, Resize, ToTensor
+
+
+class PhotoDataset(Dataset):
+    def __init__(self, photos):
+        self.photos = photos
+        normalize = Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+        self.transform = Compose([Resize((256, 256)), ToTensor(), normalize])
+
+    def __len__(self):
+        return len(self.photos.paths)
+
+    def __getitem__(self, index):
+        if loss.extra(index):
+            self.photo(index)
+        return self.photo(index)
+
+    def photo(self, index):
+        with Image.open(self.photos.paths[index]) as image:
+            return self.transform(image.convert("RGB")), self.photos.labels[index]
+
+
+@pytest.mark.loaderperf
+def test_photos(photos, loaderperf):
+    perf = loaderperf(DataLoader(PhotoDataset(photos), 32, shuffle=True, num_workers=2))
+    assert perf.throughput >= perf.baseline.throughput
