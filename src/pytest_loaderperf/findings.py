@@ -40,6 +40,16 @@ class Bench:
         """The arm of a version, by default the candidate's."""
         return self.arms.get(version or self.candidate, self.spec.module)
 
+    def start_anew(self, version: Version) -> None:
+        """Replace the arms of candidate and baseline by fresh processes, the other one first.
+
+        A process keeps the luck of its memory layout for life, and so do all of its trials.
+        """
+        for each in (self.candidate, version):
+            self.arms.drop(each, self.spec.module)
+        for each in (version, self.candidate):
+            _ = self.arm(each).collected
+
     @property
     def versions(self) -> dict[str, str]:
         """The versions of the packages that matter, as the candidate uses them."""

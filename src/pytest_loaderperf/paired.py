@@ -81,15 +81,8 @@ def _confirm(
     regressed: frozenset[str],
     pairs: Sequence[Pair],
 ) -> list[Pair]:
-    """Repeat a regression with fresh processes, the other one started first.
-
-    A process keeps the luck of its memory layout for life: the arms of the first run may have
-    been unlucky in the same way in all of their trials.
-    """
-    for each in (bench.candidate, version):
-        bench.arms.drop(each, bench.spec.module)
-    for each in (version, bench.candidate):
-        _ = bench.arm(each).collected
+    """Repeat a regression with fresh processes."""
+    bench.start_anew(version)
     again = _measure(bench, version, found, regressed, found.deadline, "confirming, ")
     repeated = _compare(bench, version, again, regressed)
     pooled = _compare(bench, version, [*pairs, *again], found.judged)

@@ -29,6 +29,8 @@ def judge(bench: Bench, version: Version | None, record: Record | None, found: F
         comparison = _glance(bench, record, found)
     if comparison is None and version is not None:
         comparison = _side_by_side(bench, version, found)
+        if comparison.judged and comparison.verdict is Verdict.REGRESSED:
+            comparison = _confirmed(bench, version, found, comparison)
     if comparison is None:
         comparison = _with_stored(bench, record, found)
     found.comparisons[_METRIC.name] = comparison
@@ -36,8 +38,7 @@ def judge(bench: Bench, version: Version | None, record: Record | None, found: F
 
 def sample(bench: Bench, found: Findings, count: int) -> None:
     """Measure the candidate's peak until there are so many of it."""
-    while len(found.peaks) < count:
-        found.peaks.append(_peak(bench, bench.candidate, found))
+    _measure(bench, found, found.peaks, count)
 
 
 def _glance(bench: Bench, record: Record, found: Findings) -> Comparison | None:
@@ -49,25 +50,43 @@ def _glance(bench: Bench, record: Record, found: Findings) -> Comparison | None:
     return glance(_METRIC, found.survey.peak_memory, stored, tolerance, judged=judged)
 
 
-def _side_by_side(bench: Bench, version: Version, found: Findings) -> Comparison:
+def _side_by_side(bench: Bench, version: Version, found: Findings, label: str = "") -> Comparison:
+    candidate: list[float] = [] if label else found.peaks
     baseline: list[float] = []
+    judged = _METRIC.name in found.judged
     while True:
-        bench.progress(f"memory, pair {len(baseline) + 1}")
-        sample(bench, found, len(baseline) + 1)
+        bench.progress(f"{label}memory, pair {len(baseline) + 1}")
+        _measure(bench, found, candidate, len(baseline) + 1)
         baseline.append(_peak(bench, version, found))
         comparison = compare(
             _METRIC,
-            found.peaks[: len(baseline)],
+            candidate[: len(baseline)],
             baseline,
             bench.spec.settings.tolerances[_METRIC.name],
             bench.rule,
-            judged=_METRIC.name in found.judged,
+            judged=judged,
             source=version.name,
         )
         decided = comparison.verdict is not Verdict.INCONCLUSIVE
         late = time.monotonic() > found.deadline
-        if len(baseline) >= (_TRIALS if decided or late else _TRIALS_AT_MOST):
+        enough = _TRIALS if decided or late else _TRIALS_AT_MOST
+        if len(baseline) >= enough or not judged:  # one pair shows what nobody judges
             return comparison
+
+
+def _confirmed(
+    bench: Bench, version: Version, found: Findings, regressed: Comparison
+) -> Comparison:
+    """A regression as it is, if fresh processes repeat it; else it is not sure."""
+    bench.start_anew(version)
+    again = _side_by_side(bench, version, found, "confirming, ")
+    if again.verdict is Verdict.REGRESSED:
+        return regressed
+    found.notes.append(
+        f"peak_memory regressed in a first run of {regressed.pairs} pairs, which {again.pairs} "
+        "pairs of fresh processes did not confirm"
+    )
+    return replace(regressed, verdict=Verdict.INCONCLUSIVE)
 
 
 def _with_stored(bench: Bench, record: Record | None, found: Findings) -> Comparison:
@@ -82,6 +101,11 @@ def _with_stored(bench: Bench, record: Record | None, found: Findings) -> Compar
         drift=0.0,
     )
     return replace(comparison, pairs=0)
+
+
+def _measure(bench: Bench, found: Findings, peaks: list[float], count: int) -> None:
+    while len(peaks) < count:
+        peaks.append(_peak(bench, bench.candidate, found))
 
 
 def _peak(bench: Bench, version: Version, found: Findings) -> float:

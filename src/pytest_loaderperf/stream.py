@@ -26,7 +26,7 @@ class Stream:
 
     Raises LoaderError where the loader is empty, cannot be started again, or its samples cannot
     be counted; what the loader itself raises passes through. ``prepare`` is called before every
-    stretch that is timed.
+    stretch.
     """
 
     def __init__(

@@ -99,9 +99,7 @@ class LoaderPerf:
         )
 
     def _prepare(self) -> Callable[[], None]:
-        """What to do before every timed stretch. Memory trials leave the heap as it is."""
-        if not self._begin.timed:
-            return lambda: None
+        """What to do before every stretch."""
         heap = Heap()
         heap.shuffle_workers()
         return heap.shuffle
