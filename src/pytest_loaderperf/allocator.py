@@ -4,7 +4,8 @@ glibc returns the top of a heap to the system once enough of it is free, and tak
 by page, with the next batch: unless some small thing happens to lie above it. Which of the two
 happens is settled by the layout of a process and stays for its whole life. Photographs in batches
 of 128 cost a worker 190 page faults a sample in one process and 430 in its twin, 25 % of its
-speed (docs/verdicts.md). A trial that is timed keeps its memory, so that neither happens by luck.
+speed (docs/verdicts.md). A trial that is measured keeps its memory, so that neither happens by
+luck; its peak then holds the highest use of every process, whenever that was.
 """
 
 from __future__ import annotations

@@ -192,7 +192,7 @@ class Arm:
             _silence(item.config)
             channel = Channel(socket.socket(fileno=descriptor))
             begin = channel.receive(Begin)
-            if begin.timed:
+            if begin.result is None:
                 allocator.keep_memory()
             self._handle = handle = LoaderPerf(channel, begin)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)

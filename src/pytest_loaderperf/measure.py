@@ -23,7 +23,7 @@ TIMED = (*RATES, "first_batch")  # those that a timing trial gives
 
 _SAMPLE_SECONDS = 0.03  # between looks at memory; a look takes 20-30 ms when there are workers
 _SURVEY_SECONDS = 1.0
-_QUIET_SECONDS = (0.25, 3.0)  # at least and at most, until a queue that does not grow is full
+_FILL_SECONDS = (0.25, 3.0)  # at least and at most, for queues to fill up
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class TimedTrial:
     def __init__(self, arm: Arm, nodeid: str, pace: Plan) -> None:
         self._trial = arm.trial(nodeid)
         self._pace = pace
-        self._trial.ask(Begin(timed=True), Handed)
+        self._trial.ask(Begin(), Handed)
         self._opened = self._trial.ask(Open(pace.warmup, pace.drain, pace.epoch_batches), Opened)
         self._slices: list[Slice] = []
 
@@ -184,8 +184,7 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> 
         batches = max(loader.workers, min(pace.batches, taken.batches), 1)
         left = batches if like is None else like.batches - taken.batches
         taken = _sum([taken, ask(Run(min(batches, left), _epochs(pace, taken, like)), Slice)])
-    a_batch = max(loader.workers, 1) * taken.seconds / taken.batches  # of one worker
-    _let_queues_fill(memory, 2 * a_batch)
+    _let_queues_fill(memory, 2 * warmup * taken.seconds / taken.batches)
     trial.send(Probe())
     finished = trial.finished()
     if finished and finished.misused:
@@ -201,20 +200,16 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> 
     )
 
 
-def _let_queues_fill(memory: PeakMemory, quiet: float) -> None:
+def _let_queues_fill(memory: PeakMemory, seconds: float) -> None:
     """Wait while a loader works ahead, as it does during a training step: then its peak comes.
 
-    How full its queues are at other times is chance. They are full when the peak has not grown for
-    a while.
+    How full its queues are at other times is chance.
     """
-    shortest, longest = _QUIET_SECONDS
-    started = grown = time.monotonic()
-    while time.monotonic() < min(grown + max(quiet, shortest), started + longest):
-        before = memory.peak
+    shortest, longest = _FILL_SECONDS
+    end = time.monotonic() + min(max(seconds, shortest), longest)
+    while time.monotonic() < end:
         time.sleep(_SAMPLE_SECONDS)
         memory.sample()
-        if memory.peak > before:
-            grown = time.monotonic()
 
 
 def _epochs(pace: Plan, taken: Slice, like: Survey | None) -> int:

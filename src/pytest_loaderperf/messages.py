@@ -100,13 +100,11 @@ class Begin:
     With a ``result`` the trial is the last one: the test's own assertions run on it.
     ``accepting``: comparisons with the baseline pass, since the result becomes the baseline.
     ``fails``: the verdict fails the test, even if no assertion of its own does.
-    ``timed``: the trial is there to be timed, not for its memory.
     """
 
     result: dict[str, object] | None = None
     accepting: bool = False
     fails: bool = False
-    timed: bool = False
 
 
 @dataclass(frozen=True)
