@@ -5,8 +5,9 @@ all that share it counts it once. That holds only if the sum runs over *all* of 
 trial shares pages with the arm it came from, so the arm belongs to the tree. Pages of mapped
 library files are left out: they say nothing about a loader.
 
-A batch on its way from a worker may be mapped by nobody: torch passes it as an open file in
-``/dev/shm``, of which only the descriptor is left while it waits in the queue.
+A batch on its way from a worker may be resident nowhere: torch passes it as an open file in
+``/dev/shm``, of which only the descriptor is left while it waits in the queue, and which its
+receiver maps without touching it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import LoaderError
@@ -38,51 +40,87 @@ def parse_rollup(text: str) -> int:
 # Where the kernel shows shared memory as files.
 _SHARED = ("/dev/shm/", "/memfd:")  # noqa: S108  (looked for, never made)
 _BLOCK = 512  # bytes, whatever the file system says (stat(2))
+# A line of the mapping of such a file, and the lines that describe it in ``smaps``.
+_MAPPING = re.compile(
+    r"^([0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ \d+ +(?:/dev/shm/|/memfd:).*)$\n((?:[A-Z]\w*:.*\n?)*)",
+    re.MULTILINE,
+)
 
 File = tuple[int, int]  # device and inode
 
 
-def parse_mapped(text: str) -> set[File]:
-    """The files of shared memory in the text of a ``maps`` file."""
-    found = set()
-    for line in text.splitlines():
-        # Address, permissions, offset, device, inode, path.
-        fields = line.split(maxsplit=5)
-        if len(fields) == 6 and fields[5].startswith(_SHARED):
-            major, _, minor = fields[3].partition(":")
-            found.add((os.makedev(int(major, 16), int(minor, 16)), int(fields[4])))
+@dataclass(frozen=True)
+class Mapped:
+    """A file of shared memory as one process has mapped it; sizes in bytes."""
+
+    file: File
+    length: int
+    resident: int
+
+
+def parse_mapped(text: str) -> list[Mapped]:
+    """The files of shared memory in the text of a ``smaps`` file, or of a ``maps`` file.
+
+    The latter does not tell what is resident: it counts as nothing.
+    """
+    found = []
+    for head, body in _MAPPING.findall(text):
+        address, _, _, device, inode, _ = head.split(maxsplit=5)
+        start, end = (int(bound, 16) for bound in address.split("-"))
+        major, minor = (int(number, 16) for number in device.split(":"))
+        resident = re.search(r"^Rss:\s+(\d+) kB$", body, re.MULTILINE)
+        size = int(resident[1]) * 1024 if resident else 0
+        found.append(Mapped((os.makedev(major, minor), int(inode)), end - start, size))
     return found
 
 
 def used_by_tree(pid: int) -> int:
     """Bytes of anonymous and shared memory of a process and its descendants."""
     pids = tree(pid)
-    return sum(map(_used_by, pids)) + (_unmapped(pids) if sys.platform == "linux" else 0)
+    return sum(map(_used_by, pids)) + (_unseen(pids) if sys.platform == "linux" else 0)
 
 
 class PeakMemory:
-    """Follows the memory of a tree; ``peak`` is what it added over the moment of creation."""
+    """Follows the memory of a tree; ``peak`` is what it added over the moment of creation.
+
+    It is the highest that two looks in a row have seen: what is there for a shorter time, such as
+    two batches while one replaces the other, is met by chance.
+    """
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
         self._before = used_by_tree(pid)
+        self._last = 0
         self.peak = 0
 
     def sample(self) -> None:
         """Look once. A look takes milliseconds and slows the tree: never while timing."""
-        self.peak = max(self.peak, used_by_tree(self._pid) - self._before)
+        added = used_by_tree(self._pid) - self._before
+        self.peak = max(self.peak, min(self._last, added))
+        self._last = added
 
 
-def _unmapped(pids: Iterable[int]) -> int:
-    """Bytes of shared memory that some processes hold open, and none of them has mapped."""
+def _unseen(pids: Iterable[int]) -> int:
+    """Bytes of shared memory that is resident in none of the processes which hold it.
+
+    They have it open, or have mapped it and not touched it yet: then its length counts.
+    """
     sizes = {file: size for pid in pids for file, size in _open_files(pid)}
-    if not sizes:
-        return 0
+    seen: dict[File, int] = {}
     for pid in pids:
-        with contextlib.suppress(OSError):  # it has ended
-            for file in parse_mapped(Path(f"/proc/{pid}/maps").read_text()):
-                sizes.pop(file, None)
-    return sum(sizes.values())
+        for mapped in _mapped(pid):
+            sizes.setdefault(mapped.file, mapped.length)
+            seen[mapped.file] = max(seen.get(mapped.file, 0), mapped.resident)
+    return sum(max(0, size - seen.get(file, 0)) for file, size in sizes.items())
+
+
+def _mapped(pid: int) -> list[Mapped]:
+    """The shared memory that a process has mapped."""
+    with contextlib.suppress(OSError):  # it has ended
+        # The cheaper look first: most processes have none.
+        if parse_mapped(Path(f"/proc/{pid}/maps").read_text()):
+            return parse_mapped(Path(f"/proc/{pid}/smaps").read_text())
+    return []
 
 
 def _open_files(pid: int) -> Iterator[tuple[File, int]]:
