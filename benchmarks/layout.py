@@ -14,7 +14,6 @@ import gc
 import os
 import statistics
 import time
-from collections.abc import Callable
 
 import torch
 from overhead import ROOT
@@ -37,16 +36,17 @@ def milliseconds(dataset: PhotoDataset) -> float:
     return (time.process_time() - started) / len(PHOTOS) * 1e3
 
 
-def in_process(dataset: PhotoDataset, before: Callable[[], None], each: Callable[[], None]) -> str:
-    """The mean over some rounds in a process of its own."""
+def in_process(dataset: PhotoDataset, shuffles: int) -> float:
+    """The mean over some rounds in a process of its own, whose heap is shuffled so often."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
-        before()
+        heap = Heap()
         milliseconds(dataset)  # warms up
         taken = []
-        for _ in range(ROUNDS):
-            each()
+        for number in range(ROUNDS):
+            if number < shuffles:
+                heap.shuffle()
             taken.append(milliseconds(dataset))
         os.write(writing, f"{statistics.fmean(taken):.3f}".encode())
         os._exit(0)
@@ -54,7 +54,7 @@ def in_process(dataset: PhotoDataset, before: Callable[[], None], each: Callable
     with os.fdopen(reading) as answer:
         text = answer.read()
     os.waitpid(pid, 0)
-    return text
+    return float(text)
 
 
 def main() -> None:
@@ -65,22 +65,12 @@ def main() -> None:
     torch.set_num_threads(1)
     dataset = PhotoDataset(read_photos(data.folder(data.root(ROOT), "photos", cut_photos)[0]))
     keep_memory()
-    heap = Heap()
     gc.freeze()
-
-    def seeded() -> None:
-        heap._random.seed()
-        heap.shuffle()
-
-    ways: dict[str, tuple[Callable[[], None], Callable[[], None]]] = {
-        "inherited": (lambda: None, lambda: None),
-        "shuffled once": (seeded, lambda: None),
-        "shuffled each round": (seeded, heap.shuffle),
-    }
+    ways = {"inherited": 0, "shuffled once": 1, "shuffled each round": ROUNDS}
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(processes):  # in turns: the machine drifts
-        for name, way in ways.items():
-            taken[name].append(float(in_process(dataset, *way)))
+        for name, shuffles in ways.items():
+            taken[name].append(in_process(dataset, shuffles))
     for name, values in taken.items():
         spread = statistics.stdev(values) / statistics.fmean(values)
         shown = " ".join(f"{value:.2f}" for value in sorted(values))

@@ -15,7 +15,6 @@ from .findings import Bench, Findings, Spec
 from .launch import Version, check_sources
 from .messages import Begin, Finished
 from .model import CheckResult, Verdict
-from .pacing import pair_seconds
 from .reference import Reference, References
 from .settings import RunSettings
 
@@ -76,8 +75,7 @@ class Coordinator:
             bench.arm(reference.version)  # started now: it imports while the candidate works
         check_sources(self._candidate, bench.arm().collected)
         bench.progress("memory")
-        length = pair_seconds(spec.settings.budget)
-        survey = measure.survey(bench.arm(), spec.nodeid, pair_seconds=length)
+        survey = measure.survey(bench.arm(), spec.nodeid, pair_seconds=bench.pair_seconds)
         judged = frozenset((*spec.settings.metrics, *survey.asserted))
         deadline = time.monotonic() + spec.settings.budget
         found = Findings(survey, judged, peaks=[survey.peak_memory], deadline=deadline)

@@ -134,9 +134,7 @@ def decide(
 
     slight, half, whole = (log_loss(tolerance * share, better) for share in (0.2, 0.5, 1.0))
     verdict = None
-    if pairs < rule.looks[0]:  # the time was up before the first look
-        pass
-    elif mean - prove_loss > slight and mean >= half:
+    if mean - prove_loss > slight and mean >= half:
         verdict = Verdict.REGRESSED
     elif mean + prove_none < whole:
         # Both pass, so that the look which settles this may tell them apart less strictly.

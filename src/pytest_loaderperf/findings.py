@@ -11,7 +11,7 @@ from .decision import Rule
 from .launch import Version
 from .measure import Survey, Timing
 from .model import CheckResult, Comparison, Verdict, worst
-from .pacing import Plan
+from .pacing import Plan, pair_seconds
 from .settings import CheckSettings
 
 
@@ -51,6 +51,11 @@ class Bench:
             _ = self.arm(each).collected
 
     @property
+    def pair_seconds(self) -> float:
+        """How long to time each arm in a pair of this check."""
+        return pair_seconds(self.spec.settings.budget)
+
+    @property
     def versions(self) -> dict[str, str]:
         """The versions of the packages that matter, as the candidate uses them."""
         return self.arm().collected.versions
@@ -80,6 +85,13 @@ class Findings:
     def verdict(self) -> Verdict:
         """The verdict of the check."""
         return worst([c.verdict for c in self.comparisons.values() if c.judged])
+
+    def doubt(self, name: str, first: int, again: int) -> None:
+        """Note that fresh processes did not confirm a regression; after how many pairs each."""
+        self.notes.append(
+            f"{name} regressed in a first run of {first} pairs, which {again} pairs of fresh "
+            "processes did not confirm"
+        )
 
     def result(self, spec: Spec) -> CheckResult:
         """The check's result, so far without outcome and duration."""

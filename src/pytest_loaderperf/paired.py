@@ -13,7 +13,6 @@ from .judgement import compare, scatter, settled
 from .launch import Version
 from .measure import RATES, TIMED, Timing
 from .model import METRICS, Comparison, Verdict
-from .pacing import pair_seconds
 
 Pair = tuple[Timing, Timing]  # candidate, baseline
 
@@ -64,8 +63,7 @@ def _measure(
         if _difference(pairs[0]):
             break
         if found.repaced is None:
-            length = pair_seconds(bench.spec.settings.budget)
-            found.repaced = measure.paced(found.survey, pairs[0][0], length)
+            found.repaced = measure.paced(found.survey, pairs[0][0], bench.pair_seconds)
         comparisons = _compare(bench, version, pairs, judged)
         left = deadline - time.monotonic()
         bench.progress(f"{label}{_news(comparisons['throughput'], left)}")
@@ -90,10 +88,7 @@ def _confirm(
         verdict = found.comparisons[name].verdict
         if name in regressed and repeated[name].verdict is not Verdict.REGRESSED:
             verdict = Verdict.INCONCLUSIVE
-            found.notes.append(
-                f"{name} regressed in a first run of {len(pairs)} pairs, which {len(again)} pairs "
-                "of fresh processes did not confirm"
-            )
+            found.doubt(name, len(pairs), len(again))
         found.comparisons[name] = replace(pooled[name], verdict=verdict)
     return again
 

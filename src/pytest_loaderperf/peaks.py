@@ -28,7 +28,7 @@ def judge(bench: Bench, version: Version | None, record: Record | None, found: F
     if record is not None and version is not None:
         comparison = _glance(bench, record, found)
     if comparison is None and version is not None:
-        comparison = _side_by_side(bench, version, found)
+        comparison = _side_by_side(bench, version, found, found.peaks)
         if comparison.judged and comparison.verdict is Verdict.REGRESSED:
             comparison = _confirmed(bench, version, found, comparison)
     if comparison is None:
@@ -38,7 +38,8 @@ def judge(bench: Bench, version: Version | None, record: Record | None, found: F
 
 def sample(bench: Bench, found: Findings, count: int) -> None:
     """Measure the candidate's peak until there are so many of it."""
-    _measure(bench, found, found.peaks, count)
+    while len(found.peaks) < count:
+        found.peaks.append(_peak(bench, bench.candidate, found))
 
 
 def _glance(bench: Bench, record: Record, found: Findings) -> Comparison | None:
@@ -50,13 +51,16 @@ def _glance(bench: Bench, record: Record, found: Findings) -> Comparison | None:
     return glance(_METRIC, found.survey.peak_memory, stored, tolerance, judged=judged)
 
 
-def _side_by_side(bench: Bench, version: Version, found: Findings, label: str = "") -> Comparison:
-    candidate: list[float] = [] if label else found.peaks
+def _side_by_side(
+    bench: Bench, version: Version, found: Findings, candidate: list[float], label: str = ""
+) -> Comparison:
+    """Compare pairs of peaks, beginning with those of the candidate that there are."""
     baseline: list[float] = []
     judged = _METRIC.name in found.judged
     while True:
         bench.progress(f"{label}memory, pair {len(baseline) + 1}")
-        _measure(bench, found, candidate, len(baseline) + 1)
+        if len(candidate) == len(baseline):
+            candidate.append(_peak(bench, bench.candidate, found))
         baseline.append(_peak(bench, version, found))
         comparison = compare(
             _METRIC,
@@ -79,13 +83,10 @@ def _confirmed(
 ) -> Comparison:
     """A regression as it is, if fresh processes repeat it; else it is not sure."""
     bench.start_anew(version)
-    again = _side_by_side(bench, version, found, "confirming, ")
+    again = _side_by_side(bench, version, found, [], "confirming, ")
     if again.verdict is Verdict.REGRESSED:
         return regressed
-    found.notes.append(
-        f"peak_memory regressed in a first run of {regressed.pairs} pairs, which {again.pairs} "
-        "pairs of fresh processes did not confirm"
-    )
+    found.doubt(_METRIC.name, regressed.pairs, again.pairs)
     return replace(regressed, verdict=Verdict.INCONCLUSIVE)
 
 
@@ -101,11 +102,6 @@ def _with_stored(bench: Bench, record: Record | None, found: Findings) -> Compar
         drift=0.0,
     )
     return replace(comparison, pairs=0)
-
-
-def _measure(bench: Bench, found: Findings, peaks: list[float], count: int) -> None:
-    while len(peaks) < count:
-        peaks.append(_peak(bench, bench.candidate, found))
 
 
 def _peak(bench: Bench, version: Version, found: Findings) -> float:
