@@ -21,6 +21,10 @@ from .stream import Stream
 
 SampleCount = Callable[[Any], int]
 
+# TensorFlow looks up the line numbers of the 30 innermost frames whenever it makes a tensor, which
+# takes the longer the longer their functions are: those of pytest cost 5 us a batch.
+_SMALL_FRAMES = 30
+
 
 class TrialDone(BaseException):
     """Ends the test of a trial that has measured enough; no ``except Exception`` stops it."""
@@ -62,7 +66,8 @@ class LoaderPerf:
         if samples is not None and not callable(samples):
             raise LoaderError(f"samples={samples!r}: give a callable that counts a batch's samples")
         self._hand(known)
-        self._serve(Stream(known, samples, self._prepare()))
+        stream = Stream(known, samples, self._prepare())
+        _above_small_frames(lambda: self._serve(stream), _SMALL_FRAMES)
         self._perf = Perf.probe()
         return self._perf
 
@@ -122,3 +127,12 @@ class LoaderPerf:
                 assert isinstance(message, End), message
                 self.unwound = True
                 raise TrialDone
+
+
+def _above_small_frames(call: Callable[[], None], frames: int) -> None:
+    """Call it with so many frames of a short function between it and what lies below."""
+    __tracebackhide__ = True
+    if frames:
+        _above_small_frames(call, frames - 1)
+    else:
+        call()
