@@ -80,7 +80,7 @@ def main() -> None:
         if child == 0:
             os.setsid()
             # As in the guard's trial: what this would differ by is luck (the modules say why).
-            allocator.keep_memory()
+            allocator.settle(keep=True)
             heap = Heap()
             heap.shuffle_workers()
             print(os.getpid(), flush=True)

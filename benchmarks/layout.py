@@ -21,7 +21,7 @@ from overhead import ROOT
 from perf.corpus import cut_photos, read_photos
 from perf.test_torch_photos import PhotoDataset
 from pytest_loaderperf import data
-from pytest_loaderperf.allocator import keep_memory
+from pytest_loaderperf.allocator import settle
 from pytest_loaderperf.heap import Heap
 
 ROUNDS = 12
@@ -64,7 +64,7 @@ def main() -> None:
     processes = parser.parse_args().processes
     torch.set_num_threads(1)
     dataset = PhotoDataset(read_photos(data.folder(data.root(ROOT), "photos", cut_photos)[0]))
-    keep_memory()
+    settle(keep=True)
     gc.freeze()
     ways = {"inherited": 0, "shuffled once": 1, "shuffled each round": ROUNDS}
     taken: dict[str, list[float]] = {name: [] for name in ways}

@@ -193,7 +193,7 @@ class Arm:
             channel = Channel(socket.socket(fileno=descriptor))
             begin = channel.receive(Begin)
             if begin.result is None:
-                allocator.keep_memory()
+                allocator.settle(keep=begin.timed)
             self._handle = handle = LoaderPerf(channel, begin)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
             sys.stdout.flush()

@@ -127,7 +127,7 @@ class TimedTrial:
     def __init__(self, arm: Arm, nodeid: str, pace: Plan) -> None:
         self._trial = arm.trial(nodeid)
         self._pace = pace
-        self._trial.ask(Begin(), Handed)
+        self._trial.ask(Begin(timed=True), Handed)
         self._opened = self._trial.ask(Open(pace.warmup, pace.drain, pace.epoch_batches), Opened)
         self._slices: list[Slice] = []
 
@@ -167,7 +167,7 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> 
     trial = arm.trial(nodeid)
     memory = PeakMemory(arm.memory_root)
     ask = _Sampled(trial, memory.sample)
-    loader = ask(Begin(), Handed)
+    loader = ask(Begin(timed=False), Handed)
     warmup = warmup_batches(loader.workers, loader.prefetch)
     drain = loader.workers * loader.prefetch
     epoch_batches = like.plan.epoch_batches if like else loader.epoch_batches

@@ -17,24 +17,38 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .errors import LoaderError
 from .process import tree
 
-# SwapPss: a page does not stop being used when it is swapped out.
-_COUNTED = re.compile(r"^(?:Pss_Anon|Pss_Shmem|SwapPss):\s+(\d+) kB$", re.MULTILINE)
+
+@dataclass(frozen=True)
+class Used:
+    """What a process uses, in bytes; ``whole`` counts a page in full that others share."""
+
+    anonymous: int = 0
+    shared: int = 0
+    whole: int = 0  # of anonymous memory
 
 
-def parse_rollup(text: str) -> int:
-    """Bytes of anonymous and shared memory in the text of a ``smaps_rollup`` file.
+# Of ``smaps_rollup``. SwapPss: a page does not stop being used when it is swapped out.
+_COUNTED = {
+    "anonymous": re.compile(r"^(?:Pss_Anon|SwapPss):\s+(\d+) kB$", re.MULTILINE),
+    "shared": re.compile(r"^Pss_Shmem:\s+(\d+) kB$", re.MULTILINE),
+    "whole": re.compile(r"^(?:Anonymous|Swap):\s+(\d+) kB$", re.MULTILINE),
+}
 
-    LoaderError where the kernel is too old to tell them apart from mapped files.
+
+def parse_rollup(text: str) -> Used:
+    """What the text of a ``smaps_rollup`` file says.
+
+    LoaderError where the kernel is too old to tell it apart from mapped files.
     """
     if text and "Pss_Anon" not in text:
         raise LoaderError("peak memory cannot be measured: it needs Linux 5.4 or newer")
-    return 1024 * sum(map(int, _COUNTED.findall(text)))
+    return Used(**{n: 1024 * sum(map(int, p.findall(text))) for n, p in _COUNTED.items()})
 
 
 # Where the kernel shows shared memory as files.
@@ -74,30 +88,53 @@ def parse_mapped(text: str) -> list[Mapped]:
     return found
 
 
-def used_by_tree(pid: int) -> int:
-    """Bytes of anonymous and shared memory of a process and its descendants."""
-    pids = tree(pid)
-    return sum(map(_used_by, pids)) + (_unseen(pids) if sys.platform == "linux" else 0)
+def used_by_tree(pid: int) -> dict[int, Used]:
+    """What a process and each of its descendants use.
+
+    What is resident nowhere counts with the first of them.
+    """
+    used = {each: _used_by(each) for each in tree(pid)}
+    if sys.platform == "linux":
+        first = used[pid]
+        used[pid] = replace(first, shared=first.shared + _unseen(used))
+    return used
 
 
 class PeakMemory:
     """Follows the memory of a tree; ``peak`` is what it added over the moment of creation.
 
-    It is the highest that two looks in a row have seen: what is there for a shorter time, such as
-    two batches while one replaces the other, is met by chance.
+    Every process of the tree counts with its own highest use of anonymous memory, as if all that
+    live at a time reached it together: that they do so while somebody looks is chance, that they
+    can is certain. Shared memory counts as the highest that two looks in a row have seen: two
+    batches while one replaces the other are met by chance as well.
     """
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        self._before = used_by_tree(pid)
-        self._last = 0
-        self.peak = 0
+        used = used_by_tree(pid).values()
+        self._before = sum(each.anonymous + each.shared for each in used)
+        self._highest: dict[int, int] = {}
+        self._anonymous = self._shared = self._last = 0
+
+    @property
+    def peak(self) -> int:
+        """Bytes; nothing before the first two looks."""
+        return max(0, self._anonymous + self._shared - self._before)
 
     def sample(self) -> None:
         """Look once. A look takes milliseconds and slows the tree: never while timing."""
-        added = used_by_tree(self._pid) - self._before
-        self.peak = max(self.peak, min(self._last, added))
-        self._last = added
+        used = used_by_tree(self._pid)
+        self._highest = {
+            pid: max(each.whole, self._highest.get(pid, 0)) for pid, each in used.items()
+        }
+        # What a process had at its highest and has not now; of pages that it shares, it counts
+        # its part, whatever that is at the moment.
+        gone = sum(self._highest[pid] - each.whole for pid, each in used.items())
+        anonymous = sum(each.anonymous for each in used.values()) + gone
+        self._anonymous = max(self._anonymous, anonymous)
+        shared = sum(each.shared for each in used.values())
+        self._shared = max(self._shared, min(self._last, shared))
+        self._last = shared
 
 
 def _unseen(pids: Iterable[int]) -> int:
@@ -133,15 +170,16 @@ def _open_files(pid: int) -> Iterator[tuple[File, int]]:
                     yield (status.st_dev, status.st_ino), status.st_blocks * _BLOCK
 
 
-def _used_by(pid: int) -> int:
+def _used_by(pid: int) -> Used:
     if sys.platform == "linux":
         try:
             return parse_rollup(Path(f"/proc/{pid}/smaps_rollup").read_text())
         except OSError:  # it has ended
-            return 0
+            return Used()
     import psutil  # noqa: PLC0415
 
     try:
-        return int(psutil.Process(pid).memory_full_info().uss)
+        private = int(psutil.Process(pid).memory_full_info().uss)
     except psutil.Error:
-        return 0
+        return Used()
+    return Used(anonymous=private, whole=private)

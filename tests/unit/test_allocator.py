@@ -14,9 +14,9 @@ glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glib
 # Frees 64 MiB in blocks of 1 MiB and takes it again, ten times: faults of the last nine times.
 FAULTS = """
 import resource, subprocess, sys
-from pytest_loaderperf.allocator import keep_memory
-if sys.argv[1] == "keep":
-    print(keep_memory())
+from pytest_loaderperf.allocator import settle
+if sys.argv[1] != "leave":
+    print(settle(keep=sys.argv[1] == "keep"))
 rounds = '''
 import resource
 faults = []
@@ -57,6 +57,32 @@ def test_freed_memory_is_taken_again_without_page_faults() -> None:
 def test_without_it_the_same_loop_faults_every_page_in_again() -> None:
     here, started = map(int, run("leave"))
     assert min(here, started) > 5 * PAGES
+
+
+# Blocks of 1 MiB, freed while a small one above them stays: what is resident then, in MiB.
+RESIDENT = """
+import sys
+from pathlib import Path
+from pytest_loaderperf.allocator import settle
+if sys.argv[1] != "leave":
+    settle(keep=sys.argv[1] == "keep")
+bytearray(2**24)  # once that is freed, glibc takes smaller blocks from the heap
+blocks = [bytearray(b"x") * 2**20 for _ in range(64)]
+above = [bytes(10_000) for _ in range(100)]
+del blocks
+pages = int(Path("/proc/self/statm").read_text().split()[1])
+print(pages * 4 // 1024)
+"""
+
+
+@glibc
+def test_memory_is_given_back_whatever_lies_above_it() -> None:
+    sizes = {}
+    for mode in ("leave", "return"):
+        code = [sys.executable, "-c", RESIDENT, mode]
+        done = subprocess.run(code, check=True, capture_output=True, text=True)
+        sizes[mode] = int(done.stdout)
+    assert sizes["leave"] - sizes["return"] > 60
 
 
 @pytest.mark.parametrize("variable", ["MALLOC_ARENA_MAX", "GLIBC_TUNABLES", "MALLOC_CONF"])

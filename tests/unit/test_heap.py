@@ -17,9 +17,9 @@ glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glib
 # is then stopped and resumed as often as that.
 PLACES = """
 import ctypes, os, signal, sys, time
-from pytest_loaderperf.allocator import keep_memory
+from pytest_loaderperf.allocator import settle
 from pytest_loaderperf.heap import Heap
-keep_memory()
+settle(keep=True)
 if sys.argv[1] == "shuffle":
     Heap().shuffle_workers()
 def show():

@@ -14,7 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_loaderperf.errors import LoaderError
-from pytest_loaderperf.memory import Mapped, PeakMemory, parse_mapped, parse_rollup, used_by_tree
+from pytest_loaderperf.memory import (
+    Mapped,
+    PeakMemory,
+    Used,
+    parse_mapped,
+    parse_rollup,
+    used_by_tree,
+)
 
 MIB = 2**20
 no_deadline = settings(deadline=None)
@@ -40,7 +47,8 @@ Locked:                0 kB
 
 
 def test_anonymous_shared_and_swapped_memory_count() -> None:
-    assert parse_rollup(ROLLUP) == (301000 + 1000 + 24) * 1024
+    kilobytes = Used(anonymous=301000 + 24, shared=1000, whole=310000 + 4096)
+    assert parse_rollup(ROLLUP) == Used(*(1024 * size for size in vars(kilobytes).values()))
 
 
 def test_pages_of_files_do_not_count() -> None:
@@ -49,7 +57,7 @@ def test_pages_of_files_do_not_count() -> None:
 
 @pytest.mark.parametrize("text", ["", "Pss_Anon:", "Pss_Anon: many kB", "xPss_Anon: 5 kB"])
 def test_what_is_not_there_counts_nothing(text: str) -> None:
-    assert parse_rollup(text) == 0
+    assert parse_rollup(text) == Used()
 
 
 kilobytes = st.integers(0, 2**40)
@@ -58,21 +66,25 @@ kilobytes = st.integers(0, 2**40)
 @given(st.fixed_dictionaries(dict.fromkeys(("Pss_Anon", "Pss_Shmem", "SwapPss"), kilobytes)))
 @no_deadline
 def test_a_rollup_reads_back(parts: dict[str, int]) -> None:
-    others = {"Rss": 7, "Pss": 7, "Pss_File": 7, "Anonymous": 7, "Swap": 7}
+    others = {"Rss": 7, "Pss": 7, "Pss_File": 7, "Anonymous": 3, "Swap": 4}
     text = "".join(f"{key}:{value:>16} kB\n" for key, value in {**others, **parts}.items())
-    assert parse_rollup(text) == 1024 * sum(parts.values())
+    assert parse_rollup(text) == Used(
+        anonymous=1024 * (parts["Pss_Anon"] + parts["SwapPss"]),
+        shared=1024 * parts["Pss_Shmem"],
+        whole=1024 * 7,
+    )
 
 
 @given(st.text())
 @no_deadline
 def test_any_text_has_a_size(text: str) -> None:
-    assert parse_rollup(f"Pss_Anon: 4 kB\n{text}") >= 0
+    assert parse_rollup(f"Pss_Anon: 4 kB\n{text}").anonymous >= 0
 
 
 def test_an_older_kernel_is_an_error_and_not_zero() -> None:
     with pytest.raises(LoaderError, match="Linux"):
         parse_rollup("Rss: 100 kB\nPss: 50 kB\n")
-    assert parse_rollup("") == 0  # the process has ended
+    assert parse_rollup("") == Used()  # the process has ended
 
 
 # --- real processes -----------------------------------------------------------------------------
@@ -98,11 +110,15 @@ def python(code: str) -> Iterator[int]:
             process.kill()
 
 
+def bytes_of(pid: int) -> int:
+    """What a tree uses."""
+    return sum(used.anonymous + used.shared for used in used_by_tree(pid).values())
+
+
 @on_linux
-def test_a_peak_is_kept_after_the_memory_is_gone() -> None:
+def test_a_peak_that_one_look_has_seen_is_kept_after_the_memory_is_gone() -> None:
     memory = PeakMemory(os.getpid())
     block = bytearray(b"x") * (64 * MIB)
-    memory.sample()
     memory.sample()
     del block
     memory.sample()
@@ -110,12 +126,51 @@ def test_a_peak_is_kept_after_the_memory_is_gone() -> None:
 
 
 @on_linux
-def test_what_only_one_look_sees_is_chance() -> None:
+def test_every_process_that_lives_counts_with_its_own_peak() -> None:
+    # Both together, although one has gone down before the other goes up.
     memory = PeakMemory(os.getpid())
-    memory.sample()
     block = bytearray(b"x") * (64 * MIB)
     memory.sample()
     del block
+    with python("block = bytearray(b'x') * (64 << 20)"):
+        memory.sample()
+    assert 124 * MIB < memory.peak < 128 * MIB + 2 * SLACK
+
+
+@on_linux
+def test_processes_that_follow_each_other_do_not_add_up() -> None:
+    memory = PeakMemory(os.getpid())
+    for _ in range(3):
+        with python("block = bytearray(b'x') * (64 << 20)"):
+            memory.sample()
+    assert 60 * MIB < memory.peak < 64 * MIB + 2 * SLACK
+
+
+@on_linux
+def test_a_fork_adds_nothing_to_a_peak() -> None:
+    memory = PeakMemory(os.getpid())
+    block = bytearray(b"x") * (64 * MIB)
+    memory.sample()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.read(reader, 1)
+        os._exit(len(block) % 2)
+    memory.sample()
+    os.write(writer, b"x")
+    os.waitpid(child, 0)
+    os.close(reader)
+    os.close(writer)
+    assert 60 * MIB < memory.peak < 64 * MIB + SLACK
+
+
+@on_linux
+def test_shared_memory_that_only_one_look_sees_is_chance() -> None:
+    memory = PeakMemory(os.getpid())
+    memory.sample()
+    with mmap.mmap(-1, 64 * MIB) as block:
+        block.write(b"x" * (64 * MIB))
+        memory.sample()
     memory.sample()
     assert memory.peak < SLACK
 
@@ -162,9 +217,9 @@ READ = MAPPED + "assert sum(block[::4096])"
 )
 def test_shared_memory_counts_once_whoever_has_it(code: str) -> None:
     with python("import mmap") as alone:
-        empty = used_by_tree(alone)
+        empty = bytes_of(alone)
     with python(code) as parent:
-        used = used_by_tree(parent)
+        used = bytes_of(parent)
     assert 60 * MIB < used - empty < 64 * MIB + SLACK
 
 
@@ -198,15 +253,15 @@ def test_memory_of_descendants_counts() -> None:
 @on_linux
 def test_pages_that_processes_share_count_once() -> None:
     with python("pass") as alone:
-        empty = used_by_tree(alone)
+        empty = bytes_of(alone)
     fork = "import os\nblock = bytearray(b'x') * (64 << 20)\nif not os.fork(): input()"
     with python(fork) as parent:
-        used = used_by_tree(parent)
+        used = bytes_of(parent)
     assert 60 * MIB < used - empty < 64 * MIB + SLACK
 
 
 @on_linux
 def test_a_process_that_has_ended_uses_nothing() -> None:
     with python("pass") as pid:
-        assert used_by_tree(pid) > 0
-    assert used_by_tree(pid) == 0
+        assert bytes_of(pid) > 0
+    assert bytes_of(pid) == 0

@@ -131,7 +131,7 @@ def raw() -> Iterator[tuple[Channel, socket.socket]]:
 
 def test_messages_arrive_in_order(ends: Ends) -> None:
     ours, theirs = ends
-    sent: list[Message] = [Begin(), Run(3), Run(4, epochs=1), Probe(), End()]
+    sent: list[Message] = [Begin(timed=True), Run(3), Run(4, epochs=1), Probe(), End()]
     for message in sent:
         ours.send(message)
     assert [theirs.next(LONG) for _ in sent] == sent
