@@ -17,7 +17,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import LoaderError
@@ -88,16 +88,29 @@ def parse_mapped(text: str) -> list[Mapped]:
     return found
 
 
-def used_by_tree(pid: int) -> dict[int, Used]:
-    """What a process and each of its descendants use.
+@dataclass(frozen=True)
+class Tree:
+    """What the living processes of a tree use, in bytes; ``unseen`` is resident in none of them."""
 
-    What is resident nowhere counts with the first of them.
-    """
-    used = {each: _used_by(each) for each in tree(pid)}
-    if sys.platform == "linux":
-        first = used[pid]
-        used[pid] = replace(first, shared=first.shared + _unseen(used))
-    return used
+    processes: dict[int, Used]
+    unseen: int
+
+    @property
+    def anonymous(self) -> int:
+        """Anonymous memory, every page once."""
+        return sum(used.anonymous for used in self.processes.values())
+
+    @property
+    def shared(self) -> int:
+        """Shared memory, every page once."""
+        return self.unseen + sum(used.shared for used in self.processes.values())
+
+
+def used_by_tree(pid: int) -> Tree:
+    """What a process and its descendants use."""
+    looks = {each: _used_by(each) for each in tree(pid)}
+    processes = {each: used for each, used in looks.items() if used is not None}
+    return Tree(processes, _unseen(processes) if sys.platform == "linux" else 0)
 
 
 class PeakMemory:
@@ -111,8 +124,8 @@ class PeakMemory:
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        used = used_by_tree(pid).values()
-        self._before = sum(each.anonymous + each.shared for each in used)
+        used = used_by_tree(pid)
+        self._before = used.anonymous + used.shared
         self._highest: dict[int, int] = {}
         self._anonymous = self._shared = self._last = 0
 
@@ -125,16 +138,14 @@ class PeakMemory:
         """Look once. A look takes milliseconds and slows the tree: never while timing."""
         used = used_by_tree(self._pid)
         self._highest = {
-            pid: max(each.whole, self._highest.get(pid, 0)) for pid, each in used.items()
+            pid: max(each.whole, self._highest.get(pid, 0)) for pid, each in used.processes.items()
         }
         # What a process had at its highest and has not now; of pages that it shares, it counts
         # its part, whatever that is at the moment.
-        gone = sum(self._highest[pid] - each.whole for pid, each in used.items())
-        anonymous = sum(each.anonymous for each in used.values()) + gone
-        self._anonymous = max(self._anonymous, anonymous)
-        shared = sum(each.shared for each in used.values())
-        self._shared = max(self._shared, min(self._last, shared))
-        self._last = shared
+        gone = sum(self._highest[pid] - each.whole for pid, each in used.processes.items())
+        self._anonymous = max(self._anonymous, used.anonymous + gone)
+        self._shared = max(self._shared, min(self._last, used.shared))
+        self._last = used.shared
 
 
 def _unseen(pids: Iterable[int]) -> int:
@@ -170,16 +181,18 @@ def _open_files(pid: int) -> Iterator[tuple[File, int]]:
                     yield (status.st_dev, status.st_ino), status.st_blocks * _BLOCK
 
 
-def _used_by(pid: int) -> Used:
+def _used_by(pid: int) -> Used | None:
+    """What a process uses; None if it has ended, also while nobody has waited for it."""
     if sys.platform == "linux":
         try:
-            return parse_rollup(Path(f"/proc/{pid}/smaps_rollup").read_text())
-        except OSError:  # it has ended
-            return Used()
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        except OSError:
+            return None
+        return parse_rollup(text) if text else None
     import psutil  # noqa: PLC0415
 
     try:
         private = int(psutil.Process(pid).memory_full_info().uss)
     except psutil.Error:
-        return Used()
+        return None
     return Used(anonymous=private, whole=private)

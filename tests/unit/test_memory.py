@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -112,7 +113,8 @@ def python(code: str) -> Iterator[int]:
 
 def bytes_of(pid: int) -> int:
     """What a tree uses."""
-    return sum(used.anonymous + used.shared for used in used_by_tree(pid).values())
+    used = used_by_tree(pid)
+    return used.anonymous + used.shared
 
 
 @on_linux
@@ -141,6 +143,18 @@ def test_every_process_that_lives_counts_with_its_own_peak() -> None:
 def test_processes_that_follow_each_other_do_not_add_up() -> None:
     memory = PeakMemory(os.getpid())
     for _ in range(3):
+        with python("block = bytearray(b'x') * (64 << 20)"):
+            memory.sample()
+    assert 60 * MIB < memory.peak < 64 * MIB + 2 * SLACK
+
+
+@on_linux
+def test_a_process_that_nobody_has_waited_for_counts_no_more() -> None:
+    memory = PeakMemory(os.getpid())
+    with python("block = bytearray(b'x') * (64 << 20)") as pid:
+        memory.sample()
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         with python("block = bytearray(b'x') * (64 << 20)"):
             memory.sample()
     assert 60 * MIB < memory.peak < 64 * MIB + 2 * SLACK
