@@ -152,7 +152,7 @@ class Coordinator:
         fails = not accepting and (result.verdict.fails or strict)
         with bench.arm().trials():
             trial = bench.arm().trial(bench.spec.nodeid)
-            return trial.ask(Begin(False, result.dump(), accepting, fails), Finished)
+            return trial.ask(Begin(result.dump(), accepting, fails), Finished)
 
     def _store(self, bench: Bench, reference: Reference, found: Findings, *, failed: bool) -> str:
         """Write the check's entry where the update mode says so; returns a note on it."""

@@ -167,7 +167,7 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> 
     trial = arm.trial(nodeid)
     memory = PeakMemory(arm.memory_root)
     ask = _Sampled(trial, memory.sample)
-    loader = ask(Begin(timed=False), Handed)
+    loader = ask(Begin(), Handed)
     warmup = warmup_batches(loader.workers, loader.prefetch)
     drain = loader.workers * loader.prefetch
     epoch_batches = like.plan.epoch_batches if like else loader.epoch_batches

@@ -97,16 +97,16 @@ class Ended:
 class Begin:
     """Set up the fixtures and run the test until it hands over its loader.
 
-    ``timed``: the trial measures time; else it measures memory.
     With a ``result`` the trial is the last one: the test's own assertions run on it.
     ``accepting``: comparisons with the baseline pass, since the result becomes the baseline.
     ``fails``: the verdict fails the test, even if no assertion of its own does.
+    ``timed``: a trial without a result measures time; else memory.
     """
 
-    timed: bool
     result: dict[str, object] | None = None
     accepting: bool = False
     fails: bool = False
+    timed: bool = False
 
 
 @dataclass(frozen=True)

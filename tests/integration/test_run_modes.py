@@ -360,9 +360,7 @@ def test_paced(loaderperf):
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's allocator")
 @pytest.mark.parametrize("trials", ["fork", "fresh"])
-def test_trials_keep_memory_while_they_are_measured_and_only_then(
-    tmp_path: Path, trials: str
-) -> None:
+def test_timed_trials_keep_memory_and_others_do_not(tmp_path: Path, trials: str) -> None:
     project = tiny.create(tmp_path / "project", test_it=ALLOCATOR)
     tiny.accept(project)
     seen = tmp_path / "seen"
@@ -373,3 +371,34 @@ def test_trials_keep_memory_while_they_are_measured_and_only_then(
     assert last == "default"
     assert len(measured) == 3  # for memory, and a pair
     assert "default" not in measured
+    assert measured == [str(128 * 2**10), *2 * [str(2**31 - 1)]]
+
+
+# --- the stack
+
+FRAMES = """\
+import sys
+from paced import Paced
+
+def frames():
+    frame = sys._getframe()
+    while frame:
+        yield frame.f_code.co_filename
+        frame = frame.f_back
+
+class Looking(Paced):
+    def __iter__(self):
+        innermost = list(frames())[:30]
+        assert not [name for name in innermost if "/pluggy/" in name or "/_pytest/" in name]
+        yield from super().__iter__()
+
+def test_paced(loaderperf):
+    loaderperf.check(Looking())
+"""
+
+
+def test_the_frames_of_pytest_are_not_among_the_innermost(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", test_it=FRAMES)
+    tiny.accept(project)
+    run = project.pytest("--loaderperf", ONE_PAIR)
+    assert run.status == 0, run.output

@@ -15,8 +15,8 @@ glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glib
 FAULTS = """
 import resource, subprocess, sys
 from pytest_loaderperf.allocator import settle
-if sys.argv[1] != "leave":
-    print(settle(keep=sys.argv[1] == "keep"))
+if sys.argv[1] == "keep":
+    print(settle(keep=True))
 rounds = '''
 import resource
 faults = []
@@ -61,17 +61,17 @@ def test_without_it_the_same_loop_faults_every_page_in_again() -> None:
 
 # Blocks of 1 MiB, freed while a small one above them stays: what is resident then, in MiB.
 RESIDENT = """
-import sys
+import os, sys
 from pathlib import Path
 from pytest_loaderperf.allocator import settle
-if sys.argv[1] != "leave":
-    settle(keep=sys.argv[1] == "keep")
+if sys.argv[1] == "return":
+    settle(keep=False)
 bytearray(2**24)  # once that is freed, glibc takes smaller blocks from the heap
 blocks = [bytearray(b"x") * 2**20 for _ in range(64)]
 above = [bytes(10_000) for _ in range(100)]
 del blocks
 pages = int(Path("/proc/self/statm").read_text().split()[1])
-print(pages * 4 // 1024)
+print(pages * os.sysconf("SC_PAGE_SIZE") // 2**20)
 """
 
 
