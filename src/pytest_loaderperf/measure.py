@@ -16,7 +16,7 @@ from .messages import Begin, Handed, Open, Opened, Probe, Run, Slice
 from .model import Workload
 from .pacing import PAIR_SECONDS, Plan, plan, warmup_batches
 
-_A = TypeVar("_A", Handed, Opened, Slice)
+_A = TypeVar("_A", Opened, Slice)
 
 RATES = ("throughput", "cpu_time")  # the metrics that every slice gives
 TIMED = (*RATES, "first_batch")  # those that a timing trial gives
@@ -167,7 +167,7 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> 
     trial = arm.trial(nodeid)
     memory = PeakMemory(arm.memory_root)
     ask = _Sampled(trial, memory.sample)
-    loader = ask(Begin(), Handed)
+    loader = trial.ask(Begin(), Handed)  # unsampled: what setting up has freed is not the loader's
     warmup = warmup_batches(loader.workers, loader.prefetch)
     drain = loader.workers * loader.prefetch
     epoch_batches = like.plan.epoch_batches if like else loader.epoch_batches
@@ -232,7 +232,7 @@ class _Sampled:
         self._trial = trial
         self._look = look
 
-    def __call__(self, message: Begin | Open | Run, expected: type[_A]) -> _A:
+    def __call__(self, message: Open | Run, expected: type[_A]) -> _A:
         answer = self._trial.ask(message, expected, meanwhile=self._look, every=_SAMPLE_SECONDS)
         self._look()
         return answer

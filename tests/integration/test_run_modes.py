@@ -402,3 +402,30 @@ def test_the_frames_of_pytest_are_not_among_the_innermost(tmp_path: Path) -> Non
     tiny.accept(project)
     run = project.pytest("--loaderperf", ONE_PAIR)
     assert run.status == 0, run.output
+
+
+# --- what a peak is a peak of
+
+SETTING_UP = """\
+import time
+import pytest
+from paced import Paced
+
+@pytest.fixture
+def loader():
+    block = bytearray(b"x") * (200 << 20)
+    time.sleep(0.5)
+    del block
+    return Paced()
+
+def test_paced(loader, loaderperf):
+    assert loaderperf(loader).peak_memory <= "100 MiB"
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs the memory of a tree")
+def test_memory_that_is_freed_before_the_loader_starts_does_not_count(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", test_it=SETTING_UP)
+    tiny.accept(project)
+    run = project.pytest("--loaderperf", "--loaderperf-metrics=peak_memory", ONE_PAIR)
+    assert run.status == 0, run.output
