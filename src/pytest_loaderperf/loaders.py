@@ -52,6 +52,13 @@ def describe(loader: Any) -> Loader:
     )
 
 
+def workers_of(iterator: Iterator[Any]) -> list[int]:
+    """The processes that make an iterator's batches in turn; none if that is not how it works."""
+    if not getattr(iterator, "_in_order", True):
+        return []
+    return [worker.pid for worker in getattr(iterator, "_workers", ())]
+
+
 def fork_hazard() -> str:
     """Why this process, which has imported its tests, cannot be forked safely; "" if it can.
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from . import process
+from .ahead import batches_made
 from .arms import Arm, Trial, TrialOver
 from .errors import LoaderError
 from .memory import PeakMemory
@@ -21,9 +23,12 @@ _A = TypeVar("_A", Opened, Slice)
 RATES = ("throughput", "cpu_time")  # the metrics that every slice gives
 TIMED = (*RATES, "first_batch")  # those that a timing trial gives
 
-_SAMPLE_SECONDS = 0.03  # between looks at memory; a look takes 20-30 ms when there are workers
+_LOOK_SECONDS = 0.02  # between looks at memory
 _SURVEY_SECONDS = 1.0
-_FILL_SECONDS = (0.25, 3.0)  # at least and at most, for queues to fill up
+# Queues are full when a loader has done next to nothing (as a part of a CPU) for so long.
+_IDLE_SECONDS = 0.25
+_IDLE = 0.05
+_LONGEST_FILL = 15.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -127,8 +132,10 @@ class TimedTrial:
     def __init__(self, arm: Arm, nodeid: str, pace: Plan) -> None:
         self._trial = arm.trial(nodeid)
         self._pace = pace
-        self._trial.ask(Begin(timed=True), Handed)
-        self._opened = self._trial.ask(Open(pace.warmup, pace.drain, pace.epoch_batches), Opened)
+        loader = self._trial.ask(Begin(timed=True), Handed)
+        self._ahead = loader.workers * loader.prefetch
+        opening = Open(pace.warmup, pace.drain, pace.epoch_batches, follow=pace.follow)
+        self._opened = self._trial.ask(opening, Opened)
         self._slices: list[Slice] = []
 
     def freeze(self) -> None:
@@ -157,16 +164,19 @@ class TimedTrial:
         """What it has measured."""
         workload = Workload(**self._opened.workload)  # type: ignore[arg-type]
         taken = _sum(self._slices)
-        values = {**_rates(taken), "first_batch": self._opened.first_batch}
+        values = {**self._rates(taken), "first_batch": self._opened.first_batch}
         halves = zip(self._slices[::2], self._slices[1::2], strict=False)
-        parts = tuple(_rates(_sum(half)) for half in halves)
+        parts = tuple(self._rates(_sum(half)) for half in halves)
         return Timing(values, workload, taken.seconds / taken.batches, parts)
+
+    def _rates(self, taken: Slice) -> dict[str, float]:
+        return _rates(taken, batches_made(taken, self._slices[-1], self._ahead))
 
 
 def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> Survey:
     trial = arm.trial(nodeid)
     memory = PeakMemory(arm.memory_root)
-    ask = _Sampled(trial, memory.sample)
+    ask = _Followed(trial, memory.follow)
     loader = trial.ask(Begin(), Handed)  # unsampled: what setting up has freed is not the loader's
     warmup = warmup_batches(loader.workers, loader.prefetch)
     drain = loader.workers * loader.prefetch
@@ -178,13 +188,13 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> 
         return plan(pace, loader.workers, loader.prefetch, taken.epoch_batches, pair_seconds)
 
     taken = Slice(0.0, 0, 0, 0.0, opened.epoch_batches)
-    while not _enough(taken, warmup + drain, like):
+    while not _enough(taken, warmup, like):
         pace = pace_after(taken)
         # Steps grow: the first batches may come out of a queue, and say little of the pace.
         batches = max(loader.workers, min(pace.batches, taken.batches), 1)
         left = batches if like is None else like.batches - taken.batches
         taken = _sum([taken, ask(Run(min(batches, left), _epochs(pace, taken, like)), Slice)])
-    _let_queues_fill(memory, 2 * warmup * taken.seconds / taken.batches)
+    _let_queues_fill(trial.pid, memory, 2 * warmup * taken.seconds / taken.batches)
     trial.send(Probe())
     finished = trial.finished()
     if finished and finished.misused:
@@ -193,22 +203,28 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> 
         loader,
         Workload(**opened.workload),  # type: ignore[arg-type]
         float(memory.peak),
-        {**_rates(taken), "first_batch": opened.first_batch},
+        {**_rates(taken, taken.batches), "first_batch": opened.first_batch},
         taken.batches,
         pace_after(taken),
         tuple(finished.asserted) if finished else (),
     )
 
 
-def _let_queues_fill(memory: PeakMemory, seconds: float) -> None:
+def _let_queues_fill(pid: int, memory: PeakMemory, longest: float) -> None:
     """Wait while a loader works ahead, as it does during a training step: then its peak comes.
 
     How full its queues are at other times is chance.
     """
-    shortest, longest = _FILL_SECONDS
-    end = time.monotonic() + min(max(seconds, shortest), longest)
-    while time.monotonic() < end:
-        time.sleep(_SAMPLE_SECONDS)
+    end = time.monotonic() + min(max(longest, _IDLE_SECONDS), _LONGEST_FILL)
+    idle_since, used = time.monotonic(), process.cpu_seconds(pid)
+    while (now := time.monotonic()) < end and now - idle_since < _IDLE_SECONDS:
+        time.sleep(_LOOK_SECONDS)
+        memory.follow()
+        used_now = process.cpu_seconds(pid)
+        if used_now - used > _IDLE * (time.monotonic() - now):
+            idle_since = time.monotonic()
+        used = used_now
+    for _ in range(2):
         memory.sample()
 
 
@@ -225,7 +241,7 @@ def _enough(taken: Slice, at_least: int, like: Survey | None) -> bool:
     return taken.batches >= at_least and taken.seconds >= _SURVEY_SECONDS
 
 
-class _Sampled:
+class _Followed:
     """Asks a trial, looking at its memory while it works on the answer."""
 
     def __init__(self, trial: Trial, look: Callable[[], None]) -> None:
@@ -233,7 +249,7 @@ class _Sampled:
         self._look = look
 
     def __call__(self, message: Open | Run, expected: type[_A]) -> _A:
-        answer = self._trial.ask(message, expected, meanwhile=self._look, every=_SAMPLE_SECONDS)
+        answer = self._trial.ask(message, expected, meanwhile=self._look, every=_LOOK_SECONDS)
         self._look()
         return answer
 
@@ -245,10 +261,14 @@ def _sum(slices: Sequence[Slice]) -> Slice:
         sum(each.batches for each in slices),
         sum(each.cpu_seconds for each in slices),
         slices[-1].epoch_batches,
+        sum(each.worker_seconds for each in slices),
     )
 
 
-def _rates(taken: Slice) -> dict[str, float]:
+def _rates(taken: Slice, made: float) -> dict[str, float]:
+    """Rates of a slice in which so many batches were made, whatever was taken."""
+    scale = made / taken.batches
     # A loader may take less CPU time than the clock can tell: a nanosecond stands for nothing.
-    cpu_time = max(taken.cpu_seconds, 1e-9) / taken.samples
-    return {"throughput": taken.samples / taken.seconds, "cpu_time": cpu_time}
+    cpu_seconds = taken.cpu_seconds - taken.worker_seconds * (1 - 1 / scale)
+    cpu_time = max(cpu_seconds, 1e-9) / taken.samples
+    return {"throughput": scale * taken.samples / taken.seconds, "cpu_time": cpu_time}

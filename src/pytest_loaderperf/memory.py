@@ -16,6 +16,7 @@ import contextlib
 import os
 import re
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,11 @@ def parse_rollup(text: str) -> Used:
         raise LoaderError("peak memory cannot be measured: it needs Linux 5.4 or newer")
     return Used(**{n: 1024 * sum(map(int, p.findall(text))) for n, p in _COUNTED.items()})
 
+
+# Of ``status``: what ``whole`` is, from counters instead of from every page.
+_COUNTERS = re.compile(r"^(?:RssAnon|VmSwap):\s+(\d+) kB$", re.MULTILINE)
+# Looking at every page takes the tree's own time: its memory cannot grow meanwhile.
+_REST = 9  # times as long as that
 
 # Where the kernel shows shared memory as files.
 _SHARED = ("/dev/shm/", "/memfd:")  # noqa: S108  (looked for, never made)
@@ -128,11 +134,22 @@ class PeakMemory:
         self._before = used.anonymous + used.shared
         self._highest: dict[int, int] = {}
         self._anonymous = self._shared = self._last = 0
+        self._rested = 0.0  # when it is time for a full look again
 
     @property
     def peak(self) -> int:
         """Bytes; nothing before the first two looks."""
         return max(0, self._anonymous + self._shared - self._before)
+
+    def follow(self) -> None:
+        """Look at the counters of every process, and now and then at all of its pages."""
+        for pid in tree(self._pid):
+            self._highest[pid] = max(_counted(pid), self._highest.get(pid, 0))
+        started = time.monotonic()
+        if started > self._rested:
+            self.sample()
+            now = time.monotonic()
+            self._rested = now + _REST * (now - started)
 
     def sample(self) -> None:
         """Look once. A look takes milliseconds and slows the tree: never while timing."""
@@ -179,6 +196,14 @@ def _open_files(pid: int) -> Iterator[tuple[File, int]]:
                 if str(Path(descriptor).readlink()).startswith(_SHARED):
                     status = descriptor.stat()
                     yield (status.st_dev, status.st_ino), status.st_blocks * _BLOCK
+
+
+def _counted(pid: int) -> int:
+    """Bytes of anonymous memory that a process has, shared or not, by the kernel's counters."""
+    with contextlib.suppress(OSError):  # it has ended, or this is no Linux
+        status = Path(f"/proc/{pid}/status").read_text()
+        return 1024 * sum(map(int, _COUNTERS.findall(status)))
+    return 0
 
 
 def _used_by(pid: int) -> Used | None:

@@ -116,6 +116,7 @@ class Open:
     warmup: int
     drain: int
     epoch_batches: int | None  # as far as an earlier trial has learned it
+    follow: bool = False  # workers, for what they make ahead
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,9 @@ class Slice:
     batches: int
     cpu_seconds: float
     epoch_batches: int | None
+    worker_seconds: float = 0.0  # CPU time of workers that are followed
+    known_batches: int = 0  # since the start: those whose CPU time is known
+    known_seconds: float = 0.0  # of CPU time
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,24 @@ def cpu_seconds(pid: int) -> float:
 
         waited_for = resource.getrusage(resource.RUSAGE_CHILDREN)
         ended = waited_for.ru_utime + waited_for.ru_stime
-    return ended + sum(map(_cpu_seconds, tree(pid)))
+    return ended + sum(map(cpu_seconds_of, tree(pid)))
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """CPU time of a single process, user and system, all threads; 0 if there is none."""
+    if _LINUX:
+        # The clock id of another process's CPU time, as clock_getcpuclockid(3) makes it. It
+        # counts nanoseconds, where /proc/PID/stat counts ticks of 10 ms.
+        with contextlib.suppress(OSError):
+            return time.clock_gettime((~pid << 3) | 2)
+        return 0.0
+    import psutil  # noqa: PLC0415
+
+    try:
+        used = psutil.Process(pid).cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(used.user + used.system)
 
 
 def die_with_parent() -> None:
@@ -92,19 +109,3 @@ def _tasks(pid: int) -> list[Path]:
         return list(Path(f"/proc/{pid}/task").iterdir())
     except OSError:
         return []
-
-
-def _cpu_seconds(pid: int) -> float:
-    if _LINUX:
-        # The clock id of another process's CPU time, as clock_getcpuclockid(3) makes it. It
-        # counts nanoseconds, where /proc/PID/stat counts ticks of 10 ms.
-        with contextlib.suppress(OSError):
-            return time.clock_gettime((~pid << 3) | 2)
-        return 0.0
-    import psutil  # noqa: PLC0415
-
-    try:
-        used = psutil.Process(pid).cpu_times()
-    except psutil.Error:
-        return 0.0
-    return float(used.user + used.system)

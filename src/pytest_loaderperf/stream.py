@@ -6,18 +6,20 @@ import operator
 import os
 import time
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 from . import batches
+from .ahead import Workers
 from .errors import LoaderError
-from .loaders import Loader
+from .loaders import Loader, workers_of
 from .messages import Opened, Slice
 from .model import Workload
 from .process import cpu_seconds
 
 __tracebackhide__ = True  # pytest shows a failure from the test on, and in the loader itself
 
+_END = object()
 _EXAMPLES = 3  # batches to look at for the signature: where they differ, a dimension varies
 
 
@@ -42,15 +44,22 @@ class Stream:
         self._batch: Any = None  # the last one: like a user's, it lives until the next is there
         self._position = 0  # batches taken from this epoch
         self._warmup = self._drain = 0
+        self._workers: Workers | None = None
         self._epoch_batches = loader.epoch_batches
 
-    def open(self, warmup: int, drain: int, epoch_batches: int | None) -> Opened:
-        """Start, take the first batch, discard the warm-up; look at the first batches."""
+    def open(
+        self, warmup: int, drain: int, epoch_batches: int | None, *, follow: bool = False
+    ) -> Opened:
+        """Start, take the first batch, discard the warm-up; look at the first batches.
+
+        With ``follow`` slices say what workers have made ahead.
+        """
         self._warmup, self._drain = warmup, drain
         self._epoch_batches = epoch_batches if epoch_batches is not None else self._epoch_batches
         self._prepare()
         started = time.perf_counter()
-        self._iterator = self._loader.start()
+        self._workers = Workers() if follow else None
+        self._start()
         batch = self._next()
         first_batch = time.perf_counter() - started
         if batch is None:
@@ -78,7 +87,7 @@ class Stream:
         An epoch that is too short to have a steady state ends this, with nothing timed.
         """
         timed = samples = 0
-        seconds = cpu = 0.0
+        seconds = cpu = worker_seconds = 0.0
         while timed < wanted:
             count = min(wanted - timed, self._steady_left())
             if count < 1:
@@ -87,17 +96,19 @@ class Stream:
                     return Slice(0.0, 0, 0, 0.0, self._epoch_batches)
                 continue
             self._prepare()
-            used = cpu_seconds(os.getpid())
+            used, ahead = cpu_seconds(os.getpid()), self._worker_seconds()
             stretch = self._stretch(count)
             if stretch is None:  # the epoch ended in it: now its length is known
                 continue
             seconds += stretch[0]
             samples += stretch[1]
+            worker_seconds += self._worker_seconds() - ahead
             cpu += cpu_seconds(os.getpid()) - used
             timed += count
         if not samples:
             raise _no_samples(timed)
-        return Slice(seconds, samples, timed, cpu, self._epoch_batches)
+        known = self._workers.cost() if self._workers else (0, 0.0)
+        return Slice(seconds, samples, timed, cpu, self._epoch_batches, worker_seconds, *known)
 
     def run_epochs(self, epochs: int) -> Slice:
         """Time whole epochs, start and end of each included."""
@@ -127,7 +138,8 @@ class Stream:
         taken = samples = 0
         batch, self._batch = self._batch, None
         started = time.perf_counter()
-        for batch in islice(self._iterator, count):  # the loop that users write
+        stretch = islice(self._iterator, count)
+        for batch in self._followed(stretch) if self._workers else stretch:
             samples += counted(batch)
             taken += 1
         seconds = time.perf_counter() - started
@@ -138,14 +150,36 @@ class Stream:
             return None
         return seconds, int(samples)
 
+    def _start(self) -> None:
+        self._iterator = self._loader.start()
+        if self._workers is not None:
+            self._workers.start(workers_of(self._iterator))
+
+    def _worker_seconds(self) -> float:
+        return self._workers.cpu_seconds() if self._workers else 0.0
+
+    def _followed(self, stretch: Iterator[Any]) -> Iterator[Any]:
+        """Pass batches on, and note of each how long it was waited for."""
+        assert self._workers is not None
+        for position in count(self._position):
+            waiting = time.perf_counter()
+            batch = next(stretch, _END)
+            if batch is _END:
+                return
+            self._workers.took(position, time.perf_counter() - waiting)
+            yield batch
+
     def _next(self) -> tuple[Any] | None:
         """The next batch (in a tuple: it may be None itself), or None at the end of the epoch."""
         assert self._iterator is not None
+        waiting = time.perf_counter()
         try:
             batch = next(self._iterator)
         except StopIteration:
             self._epoch_ended()
             return None
+        if self._workers is not None:
+            self._workers.took(self._position, time.perf_counter() - waiting)
         self._position += 1
         self._batch = batch
         return (batch,)
@@ -165,7 +199,7 @@ class Stream:
     def _restart(self) -> None:
         self._iterator = None  # the old one ends its workers before the new one starts its own
         self._position = 0
-        self._iterator = self._loader.start()
+        self._start()
         for taken in range(1 + self._warmup):
             if self._next() is None:
                 if not taken:

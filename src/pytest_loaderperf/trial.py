@@ -115,7 +115,9 @@ class LoaderPerf:
         while True:
             message = self._channel.next()
             if isinstance(message, Open):
-                opened = stream.open(message.warmup, message.drain, message.epoch_batches)
+                opened = stream.open(
+                    message.warmup, message.drain, message.epoch_batches, follow=message.follow
+                )
                 self._channel.send(opened)
             elif isinstance(message, Run) and message.epochs:
                 self._channel.send(stream.run_epochs(message.epochs))

@@ -327,6 +327,40 @@ def test_the_real_torch_loader() -> None:
     }
 
 
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
+def test_workers_of_torch_make_batches_in_turn() -> None:
+    answers = in_subprocess("""
+        import os
+        import torch
+        from torch.utils.data import DataLoader, Dataset
+        from pytest_loaderperf.loaders import workers_of
+
+        class Makers(Dataset):
+            def __len__(self):
+                return 12
+
+            def __getitem__(self, index):
+                return os.getpid()
+
+        def makers(**options):
+            iterator = iter(DataLoader(Makers(), batch_size=2, **options))
+            return workers_of(iterator), [int(batch[0]) for batch in iterator]
+
+        pids, made = makers(num_workers=3)
+        kept = DataLoader(Makers(), batch_size=2, num_workers=3, persistent_workers=True)
+        epochs = [(workers_of(it := iter(kept)), [int(batch[0]) for batch in it]) for _ in range(2)]
+        print(json.dumps({
+            "in turn": made == 2 * pids and len(set(pids)) == 3,
+            "persistent": [made == 2 * pids for pids, made in epochs],
+            "none": makers(num_workers=0)[0],
+            "out of order": makers(num_workers=2, in_order=False)[0],
+        }))
+    """)
+    assert answers == {
+        "in turn": True, "persistent": [True, True], "none": [], "out of order": [],
+    }  # fmt: skip
+
+
 @pytest.mark.skipif(
     importlib.util.find_spec("tensorflow") is None, reason="tensorflow is not installed"
 )

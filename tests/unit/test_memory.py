@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -125,6 +127,36 @@ def test_a_peak_that_one_look_has_seen_is_kept_after_the_memory_is_gone() -> Non
     del block
     memory.sample()
     assert 60 * MIB < memory.peak < 64 * MIB + SLACK
+
+
+@on_linux
+def test_a_peak_between_looks_at_all_pages_shows_in_the_counters() -> None:
+    memory = PeakMemory(os.getpid())
+    memory._rested = float("inf")  # as while the last such look was a moment ago
+    block = bytearray(b"x") * (64 * MIB)
+    memory.follow()
+    assert memory.peak == 0  # until pages are looked at
+    del block
+    memory._rested = 0.0
+    memory.follow()
+    assert 60 * MIB < memory.peak < 64 * MIB + SLACK
+
+
+@on_linux
+def test_following_a_tree_mostly_leaves_it_alone() -> None:
+    memory = PeakMemory(os.getpid())
+    looks = 0
+
+    def sample() -> None:
+        nonlocal looks
+        looks += 1
+        time.sleep(0.01)
+
+    with mock.patch.object(memory, "sample", sample):
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            memory.follow()
+    assert 1 < looks < 10
 
 
 @on_linux

@@ -139,3 +139,9 @@ def test_a_pair_fits_into_one_epoch_if_the_wanted_slices_do(
     steady = epoch - 1 - made.warmup - made.drain
     if not made.epochs and SLICES_WANTED * made.batches <= steady:
         assert made.slices * made.batches <= steady
+
+
+def test_workers_are_followed_while_a_few_batches_count() -> None:
+    assert plan(0.2, 2, 2, 100).follow
+    assert not plan(0.002, 2, 2, 100_000).follow
+    assert not plan(0.2, 2, 2, 6).follow  # whole epochs begin and end with nothing made ahead

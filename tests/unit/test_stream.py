@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -398,3 +400,42 @@ def test_the_cpu_time_of_whole_epochs_includes_workers_that_ended_with_theirs() 
     spent.clear()
     used = stream.run_epochs(2).cpu_seconds
     assert used > 0.9 * sum(spent)
+
+
+class Burning:
+    """An iterator over an epoch, made by one worker: this process, with 5 ms for each batch."""
+
+    def __init__(self) -> None:
+        self._workers = [SimpleNamespace(pid=os.getpid())]
+        self.left = 12
+
+    def __iter__(self) -> Burning:
+        return self
+
+    def __next__(self) -> list[int]:
+        if not self.left:
+            raise StopIteration
+        self.left -= 1
+        end = time.process_time() + 0.005
+        while time.process_time() < end:
+            pass
+        return [0] * SIZE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the clock of another process")
+def test_workers_are_followed_over_epochs() -> None:
+    stream = Stream(Loader("burning", Burning, workers=1, prefetch=2, epoch_batches=12), None)
+    stream.open(2, 1, 12, follow=True)
+    stream.run(4)
+    taken = stream.run(8)  # 4 more of this epoch, 4 of the next one
+    assert taken.batches == 8
+    assert taken.worker_seconds >= 8 * 0.005
+    assert taken.known_batches == 10 + 6  # all but the first of each epoch
+    assert taken.known_seconds >= taken.known_batches * 0.005
+
+
+def test_workers_are_followed_on_demand_only() -> None:
+    stream = Stream(Loader("burning", Burning, workers=1, prefetch=2, epoch_batches=12), None)
+    stream.open(2, 1, 12)
+    taken = stream.run(4)
+    assert (taken.worker_seconds, taken.known_batches, taken.known_seconds) == (0.0, 0, 0.0)

@@ -1,0 +1,90 @@
+"""What workers have made that nobody has taken yet, which no count of batches taken can see.
+
+A stretch of time begins and ends with batches half made, or made and waiting. Over a few large
+batches that scatters a rate far more than the machine does; but what is missing from the count
+shows in the CPU time of the workers, as soon as it is known how much of it a batch costs. That is
+known exactly between two batches that were awaited from one worker: when such a batch comes, its
+worker has just finished it (docs/verdicts.md).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .messages import Slice
+from .process import cpu_seconds_of
+
+_AWAITED = 0.05  # of the mean time between batches
+# Below so many busy CPUs workers wait for something else than the loop, such as a disk: what they
+# have made does not show in their CPU time.
+_BUSY = 0.5
+_KNOWN = 4  # batches whose CPU time is known: the mean of fewer is chance
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A batch of an epoch: how long it was waited for, and its worker's CPU time by then."""
+
+    position: int  # in its epoch, from 0
+    waited: float  # seconds
+    cpu_seconds: float
+
+
+class Workers:
+    """The workers of one epoch after another, which make its batches in turn."""
+
+    def __init__(self) -> None:
+        self._pids: Sequence[int] = ()
+        self._taken: list[Taken] = []
+        self._known: list[tuple[int, float]] = []  # batches and CPU seconds of earlier epochs
+
+    def start(self, pids: Sequence[int]) -> None:
+        """Turn to the workers of a new epoch."""
+        self._known += known(self._taken, len(self._pids))
+        self._pids, self._taken = pids, []
+
+    def took(self, position: int, waited: float) -> None:
+        """Note that a batch has come after so many seconds of waiting."""
+        if self._pids:
+            pid = self._pids[position % len(self._pids)]
+            self._taken.append(Taken(position, waited, cpu_seconds_of(pid)))
+
+    def cpu_seconds(self) -> float:
+        """CPU time of all workers."""
+        return sum(map(cpu_seconds_of, self._pids))
+
+    def cost(self) -> tuple[int, float]:
+        """For how many batches it is known exactly how much CPU time they took, and how much."""
+        each = [*self._known, *known(self._taken, len(self._pids))]
+        return sum(batches for batches, _ in each), sum(seconds for _, seconds in each)
+
+
+def batches_made(taken: Slice, known: Slice, at_most: int) -> float:
+    """Batches that workers made while a slice was timed: those taken, and what they made ahead.
+
+    ``known`` is the last slice of the trial, which knows most of what a batch costs; no more than
+    ``at_most`` batches can be ahead.
+    """
+    waiting = taken.worker_seconds < _BUSY * taken.seconds
+    if waiting or known.known_batches < _KNOWN or not known.known_seconds:
+        return taken.batches
+    made = taken.worker_seconds * known.known_batches / known.known_seconds
+    return min(max(made, taken.batches - at_most), taken.batches + at_most)
+
+
+def known(taken: Sequence[Taken], workers: int) -> list[tuple[int, float]]:
+    """Batches that each worker made between two that were awaited, and its CPU time for them."""
+    if not taken:
+        return []
+    awaited = _AWAITED * sum(each.waited for each in taken) / len(taken)
+    of_worker: dict[int, list[Taken]] = defaultdict(list)
+    for each in taken:
+        if each.waited > awaited:
+            of_worker[each.position % workers].append(each)
+    return [_between(batches[0], batches[-1], workers) for batches in of_worker.values()]
+
+
+def _between(first: Taken, last: Taken, workers: int) -> tuple[int, float]:
+    return (last.position - first.position) // workers, last.cpu_seconds - first.cpu_seconds
