@@ -2,7 +2,8 @@
 
     python benchmarks/pairs.py 'tests/perf/test_torch_photos.py::test_photos[128]' [--arms 1]
 
-Two arms of the same tree are paired as a check pairs them. Each pair is appended to ``--out`` as
+Two arms of the same tree are paired as a check pairs them; how much pairs would scatter if only
+batches were counted that are taken, not those that workers make ahead, is told as well. Each pair is appended to ``--out`` as
 a line of JSON; the summary is over all lines of this check there, so that a study can be resumed.
 With ``MALLOC_CONF=`` in the environment trials leave the allocator as they find it.
 """
@@ -47,6 +48,7 @@ def study(nodeid: str, pairs: int, out: Path) -> None:
                     "arms": f"{candidate.memory_root}:{baseline.memory_root}",
                     "values": [timing.values for timing in timings],
                     "parts": [timing.parts for timing in timings],
+                    "made": [timing.made for timing in timings],
                     "plan": vars(plan),
                     "seconds": time.monotonic() - started,
                 }
@@ -65,7 +67,10 @@ def summary(nodeid: str, out: Path) -> str:
         math.log(candidate["throughput"] / baseline["throughput"])
         for candidate, baseline in (line["values"] for line in lines)
     ]
-    spread = f"{statistics.stdev(ratios):.1%}" if len(ratios) > 1 else "unknown"
+    taken = [
+        ratio - math.log(line["made"][0] / line["made"][1])
+        for ratio, line in zip(ratios, lines, strict=True)
+    ]
     parts = [
         [(c["throughput"], b["throughput"]) for c, b in zip(*line["parts"], strict=True)]
         for line in lines
@@ -75,8 +80,13 @@ def summary(nodeid: str, out: Path) -> str:
     seconds = statistics.median(line["seconds"] for line in lines)
     return (
         f"{nodeid}: {len(ratios)} pairs, mean {statistics.fmean(ratios):+.1%}, "
-        f"sd {spread}, foretold by their slices {foretold:.1%}, median {seconds:.1f} s a pair"
+        f"sd {_spread(ratios)}, of batches taken {_spread(taken)}, foretold by their slices "
+        f"{foretold:.1%}, median {seconds:.1f} s a pair"
     )
+
+
+def _spread(ratios: list[float]) -> str:
+    return f"{statistics.stdev(ratios):.1%}" if len(ratios) > 1 else "unknown"
 
 
 def main() -> int:

@@ -51,13 +51,15 @@ class Survey:
 class Timing:
     """What a timing trial measured: a value for each timed metric.
 
-    ``parts`` holds the rates of every two slices: this side's half of an ABBA block.
+    ``parts`` holds the rates of every two slices: this side's half of an ABBA block. ``made`` says
+    how many batches workers made for each that was taken; the rates are those of making.
     """
 
     values: dict[str, float]
     workload: Workload
     batch_seconds: float
     parts: tuple[dict[str, float], ...] = ()
+    made: float = 1.0
 
 
 def survey(
@@ -167,10 +169,14 @@ class TimedTrial:
         values = {**self._rates(taken), "first_batch": self._opened.first_batch}
         halves = zip(self._slices[::2], self._slices[1::2], strict=False)
         parts = tuple(self._rates(_sum(half)) for half in halves)
-        return Timing(values, workload, taken.seconds / taken.batches, parts)
+        made = self._made(taken) / taken.batches
+        return Timing(values, workload, taken.seconds / taken.batches, parts, made)
+
+    def _made(self, taken: Slice) -> float:
+        return batches_made(taken, self._slices[-1], self._ahead)
 
     def _rates(self, taken: Slice) -> dict[str, float]:
-        return _rates(taken, batches_made(taken, self._slices[-1], self._ahead))
+        return _rates(taken, self._made(taken))
 
 
 def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> Survey:
