@@ -2,10 +2,11 @@
 
     python benchmarks/pairs.py 'tests/perf/test_torch_photos.py::test_photos[128]' [--arms 1]
 
-Two arms of the same tree are paired as a check pairs them; how much pairs would scatter if only
-batches were counted that are taken, not those that workers make ahead, is told as well. Each pair is appended to ``--out`` as
+Two arms of the same tree are paired as a check pairs them. Each pair is appended to ``--out`` as
 a line of JSON; the summary is over all lines of this check there, so that a study can be resumed.
-With ``MALLOC_CONF=`` in the environment trials leave the allocator as they find it.
+It also tells how much pairs scatter if only the batches count that are taken, without those that
+workers make ahead. With ``MALLOC_CONF=`` in the environment trials leave the allocator as they
+find it.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ def study(nodeid: str, pairs: int, out: Path) -> None:
                     "arms": f"{candidate.memory_root}:{baseline.memory_root}",
                     "values": [timing.values for timing in timings],
                     "parts": [timing.parts for timing in timings],
-                    "made": [timing.made for timing in timings],
+                    "made": [timing.made.batches / timing.taken.batches for timing in timings],
+                    "guessed": sum(timing.made.variance for timing in timings),
                     "plan": vars(plan),
                     "seconds": time.monotonic() - started,
                 }
@@ -76,7 +78,8 @@ def summary(nodeid: str, out: Path) -> str:
         for line in lines
     ]
     within = scatter(parts)
-    foretold = math.sqrt(within.variance) if within else math.nan
+    guessed = statistics.fmean(line["guessed"] for line in lines)
+    foretold = math.sqrt(within.variance + guessed) if within else math.nan
     seconds = statistics.median(line["seconds"] for line in lines)
     return (
         f"{nodeid}: {len(ratios)} pairs, mean {statistics.fmean(ratios):+.1%}, "

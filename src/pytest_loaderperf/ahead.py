@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .messages import Slice
 from .process import cpu_seconds_of
@@ -32,13 +33,21 @@ class Taken:
     cpu_seconds: float
 
 
+@dataclass(frozen=True)
+class Spell:
+    """Whole batches that one worker made, and its CPU time for them."""
+
+    batches: int
+    seconds: float
+
+
 class Workers:
     """The workers of one epoch after another, which make its batches in turn."""
 
     def __init__(self) -> None:
         self._pids: Sequence[int] = ()
         self._taken: list[Taken] = []
-        self._known: list[tuple[int, float]] = []  # batches and CPU seconds of earlier epochs
+        self._known: list[Spell] = []  # in earlier epochs
 
     def start(self, pids: Sequence[int]) -> None:
         """Turn to the workers of a new epoch."""
@@ -55,27 +64,54 @@ class Workers:
         """CPU time of all workers."""
         return sum(map(cpu_seconds_of, self._pids))
 
-    def cost(self) -> tuple[int, float]:
-        """For how many batches it is known exactly how much CPU time they took, and how much."""
-        each = [*self._known, *known(self._taken, len(self._pids))]
-        return sum(batches for batches, _ in each), sum(seconds for _, seconds in each)
+    def cost(self) -> Cost:
+        """What a batch costs, as far as it is known exactly."""
+        return cost([*self._known, *known(self._taken, len(self._pids))])
 
 
-def batches_made(taken: Slice, known: Slice, at_most: int) -> float:
+@dataclass(frozen=True)
+class Cost:
+    """CPU time of batches; ``variance`` is that of its mean, as a part of the mean's square."""
+
+    batches: int = 0
+    seconds: float = 0.0
+    variance: float = 0.0
+
+
+def cost(known: Sequence[Spell]) -> Cost:
+    """What batches cost that were made in some spells."""
+    batches = sum(each.batches for each in known)
+    seconds = sum(each.seconds for each in known)
+    if len(known) < 2 or not seconds:
+        return Cost()
+    squares = sum((each.seconds - each.batches * seconds / batches) ** 2 for each in known)
+    return Cost(batches, seconds, squares * len(known) / (len(known) - 1) / seconds**2)
+
+
+@dataclass(frozen=True)
+class Made:
+    """How many batches were made; ``variance`` is of its logarithm, as far as it is a guess."""
+
+    batches: float
+    variance: float = 0.0
+
+
+def batches_made(taken: Slice, known: Slice, at_most: int) -> Made:
     """Batches that workers made while a slice was timed: those taken, and what they made ahead.
 
     ``known`` is the last slice of the trial, which knows most of what a batch costs; no more than
     ``at_most`` batches can be ahead.
     """
     waiting = taken.worker_seconds < _BUSY * taken.seconds
-    if waiting or known.known_batches < _KNOWN or not known.known_seconds:
-        return taken.batches
+    if waiting or known.known_batches < _KNOWN:
+        return Made(taken.batches)
     made = taken.worker_seconds * known.known_batches / known.known_seconds
-    return min(max(made, taken.batches - at_most), taken.batches + at_most)
+    made = min(max(made, taken.batches - at_most), taken.batches + at_most)
+    return Made(made, known.known_variance)
 
 
-def known(taken: Sequence[Taken], workers: int) -> list[tuple[int, float]]:
-    """Batches that each worker made between two that were awaited, and its CPU time for them."""
+def known(taken: Sequence[Taken], workers: int) -> list[Spell]:
+    """What each worker made between two batches that were awaited from it, one after the other."""
     if not taken:
         return []
     awaited = _AWAITED * sum(each.waited for each in taken) / len(taken)
@@ -83,8 +119,8 @@ def known(taken: Sequence[Taken], workers: int) -> list[tuple[int, float]]:
     for each in taken:
         if each.waited > awaited:
             of_worker[each.position % workers].append(each)
-    return [_between(batches[0], batches[-1], workers) for batches in of_worker.values()]
-
-
-def _between(first: Taken, last: Taken, workers: int) -> tuple[int, float]:
-    return (last.position - first.position) // workers, last.cpu_seconds - first.cpu_seconds
+    return [
+        Spell((last.position - first.position) // workers, last.cpu_seconds - first.cpu_seconds)
+        for batches in of_worker.values()
+        for first, last in pairwise(batches)
+    ]

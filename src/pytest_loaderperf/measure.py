@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from . import process
-from .ahead import batches_made
+from .ahead import Made, batches_made
 from .arms import Arm, Trial, TrialOver
 from .errors import LoaderError
 from .memory import PeakMemory
@@ -51,15 +51,20 @@ class Survey:
 class Timing:
     """What a timing trial measured: a value for each timed metric.
 
-    ``parts`` holds the rates of every two slices: this side's half of an ABBA block. ``made`` says
-    how many batches workers made for each that was taken; the rates are those of making.
+    ``parts`` holds the rates of every two slices: this side's half of an ABBA block. Rates are of
+    the batches that were ``made``, not of those ``taken``.
     """
 
     values: dict[str, float]
     workload: Workload
-    batch_seconds: float
+    taken: Slice
+    made: Made
     parts: tuple[dict[str, float], ...] = ()
-    made: float = 1.0
+
+    @property
+    def batch_seconds(self) -> float:
+        """How long a batch takes in the steady state."""
+        return self.taken.seconds / self.taken.batches
 
 
 def survey(
@@ -169,14 +174,13 @@ class TimedTrial:
         values = {**self._rates(taken), "first_batch": self._opened.first_batch}
         halves = zip(self._slices[::2], self._slices[1::2], strict=False)
         parts = tuple(self._rates(_sum(half)) for half in halves)
-        made = self._made(taken) / taken.batches
-        return Timing(values, workload, taken.seconds / taken.batches, parts, made)
+        return Timing(values, workload, taken, self._made(taken), parts)
 
-    def _made(self, taken: Slice) -> float:
+    def _made(self, taken: Slice) -> Made:
         return batches_made(taken, self._slices[-1], self._ahead)
 
     def _rates(self, taken: Slice) -> dict[str, float]:
-        return _rates(taken, self._made(taken))
+        return _rates(taken, self._made(taken).batches)
 
 
 def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> Survey:

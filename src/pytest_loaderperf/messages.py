@@ -173,6 +173,7 @@ class Slice:
     worker_seconds: float = 0.0  # CPU time of workers that are followed
     known_batches: int = 0  # since the start: those whose CPU time is known
     known_seconds: float = 0.0  # of CPU time
+    known_variance: float = 0.0  # of the mean CPU time of a batch, as a part of its square
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from itertools import count, islice
 from typing import Any
 
 from . import batches
-from .ahead import Workers
+from .ahead import Cost, Workers
 from .errors import LoaderError
 from .loaders import Loader, workers_of
 from .messages import Opened, Slice
@@ -107,8 +107,11 @@ class Stream:
             timed += count
         if not samples:
             raise _no_samples(timed)
-        known = self._workers.cost() if self._workers else (0, 0.0)
-        return Slice(seconds, samples, timed, cpu, self._epoch_batches, worker_seconds, *known)
+        known = self._workers.cost() if self._workers else Cost()
+        return Slice(
+            seconds, samples, timed, cpu, self._epoch_batches,
+            worker_seconds, known.batches, known.seconds, known.variance,
+        )  # fmt: skip
 
     def run_epochs(self, epochs: int) -> Slice:
         """Time whole epochs, start and end of each included."""

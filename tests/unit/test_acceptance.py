@@ -10,11 +10,12 @@ from collections.abc import Mapping
 import pytest
 
 from pytest_loaderperf.acceptance import accepted_entry, refusal
+from pytest_loaderperf.ahead import Made
 from pytest_loaderperf.baselines import Entry, Record, Stored, parse, render
 from pytest_loaderperf.findings import Findings
 from pytest_loaderperf.machine import machine_class
 from pytest_loaderperf.measure import Survey, Timing
-from pytest_loaderperf.messages import Handed
+from pytest_loaderperf.messages import Handed, Slice
 from pytest_loaderperf.model import METRICS, Comparison, Verdict, Workload
 from pytest_loaderperf.options import UPDATES, Update
 from pytest_loaderperf.pacing import plan
@@ -44,7 +45,12 @@ def findings(
             for name, verdict in given.items()
         },
         [
-            Timing({name: value * factor for name, value in VALUES.items()}, WORKLOAD, 0.01)
+            Timing(
+                {name: value * factor for name, value in VALUES.items()},
+                WORKLOAD,
+                Slice(1.0, 100, 100, 1.0, None),
+                Made(100),
+            )
             for factor in timings
         ],
         list(peaks),

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_loaderperf.ahead import Taken, Workers, batches_made, known
+from pytest_loaderperf.ahead import Cost, Made, Spell, Taken, Workers, batches_made, cost, known
 from pytest_loaderperf.messages import Slice
 
 no_deadline = settings(deadline=None)
@@ -21,11 +21,11 @@ PREFETCH = 2
 
 
 def simulate(
-    workers: int, batches: int, cost: list[float], delay: float = 0.0
+    workers: int, batches: int, costs: list[float], delay: float = 0.0
 ) -> tuple[list[float], list[Taken], list[list[tuple[float, float]]]]:
     """A loop over a loader whose workers make batches in turn, each with so many under way.
 
-    ``cost`` is the CPU time of each batch, ``delay`` what the loop does with one. Returns when
+    ``costs`` are the CPU times of batches, ``delay`` what the loop does with one. Returns when
     each batch was taken, what is noted of it, and when each worker was busy.
     """
     free = [0.0] * workers
@@ -36,7 +36,7 @@ def simulate(
     def order(position: int, now: float) -> None:
         worker = position % workers
         started = max(free[worker], now)
-        free[worker] = started + cost[position]
+        free[worker] = started + costs[position]
         busy[worker].append((started, free[worker]))
         ready.append(free[worker])
 
@@ -68,10 +68,10 @@ def slice_of(
     """A slice from one batch on to the last one."""
     start, end = times[first], times[-1]
     used = sum(used_by(spans, end) - used_by(spans, start) for spans in busy)
-    parts = known(taken, workers)
+    known_cost = cost(known(taken, workers))
     return Slice(
         end - start, 0, len(times) - 1 - first, used, None, used,
-        sum(batches for batches, _ in parts), sum(seconds for _, seconds in parts),
+        known_cost.batches, known_cost.seconds, known_cost.variance,
     )  # fmt: skip
 
 
@@ -79,12 +79,12 @@ def slice_of(
 @given(st.integers(1, 4), st.integers(8, 30), st.integers(0, 7))
 def test_batches_of_one_cost_are_known_exactly(workers: int, batches: int, skew: int) -> None:
     # The first batch of each worker takes longer: from then on they are out of step.
-    cost = [1.0 + skew / 8 * i if i < workers else 1.0 for i in range(batches + 9)]
-    times, taken, busy = simulate(workers, workers * batches, cost + [1.0] * workers * batches)
+    costs = [1.0 + skew / 8 * i if i < workers else 1.0 for i in range(workers * (batches + 2))]
+    times, taken, busy = simulate(workers, workers * batches, costs)
     measured = slice_of(times, taken, busy, workers, 2 * workers)
     made = batches_made(measured, measured, workers * PREFETCH)
-    truth = measured.worker_seconds  # a batch costs one second
-    assert made == pytest.approx(truth, rel=0.02)
+    assert made.batches == pytest.approx(measured.worker_seconds)  # a batch costs one second
+    assert made.variance == pytest.approx(0.0)
 
 
 def test_the_rate_of_a_few_batches_scatters_far_less() -> None:
@@ -96,22 +96,25 @@ def test_the_rate_of_a_few_batches_scatters_far_less() -> None:
 
     many = simulate(2, 5000, costs(5002))[0]
     truth = len(many) / many[-1]
-    plain, accounted = [], []
+    plain, accounted, guessed = [], [], []
     for _ in range(300):
         times, taken, busy = simulate(2, 20, costs(30))
         measured = slice_of(times, taken, busy, 2, 4)
         made = batches_made(measured, measured, 4)
         plain.append(math.log(measured.batches / measured.seconds / truth))
-        accounted.append(math.log(made / measured.seconds / truth))
+        accounted.append(math.log(made.batches / measured.seconds / truth))
+        guessed.append(made.variance)
     assert statistics.stdev(plain) > 0.02
     assert statistics.stdev(accounted) < statistics.stdev(plain) / 2
     assert abs(statistics.fmean(accounted)) < 0.01
+    spread = math.sqrt(statistics.fmean(guessed))
+    assert spread / 1.5 < statistics.stdev(accounted) < spread * 1.5
 
 
 def test_nothing_is_ahead_of_a_loop_that_is_slower_than_its_workers() -> None:
     times, taken, busy = simulate(2, 20, [1.0] * 30, delay=5.0)
     measured = slice_of(times, taken, busy, 2, 4)
-    assert batches_made(measured, measured, 4) == measured.batches
+    assert batches_made(measured, measured, 4) == Made(measured.batches)
 
 
 def test_a_batch_that_was_waiting_says_nothing_of_its_worker() -> None:
@@ -121,8 +124,16 @@ def test_a_batch_that_was_waiting_says_nothing_of_its_worker() -> None:
             (0, 1.0, 1.0), (1, 0.0, 9.0), (2, 1.0, 2.0), (3, 0.0, 9.5), (4, 1.0, 4.0),
         ]
     ]  # fmt: skip
-    assert known(taken, 2) == [(2, 3.0)]
+    assert known(taken, 2) == [Spell(1, 1.0), Spell(1, 2.0)]
     assert known([], 2) == []
+
+
+def test_the_cost_of_a_batch_and_how_sure_it_is() -> None:
+    # Both spells differ by 2/3 s from what their batches cost on average.
+    found = cost([Spell(1, 1.0), Spell(2, 4.0)])
+    assert (found.batches, found.seconds) == (3, 5.0)
+    assert found.variance == pytest.approx(2 * 2 * (2 / 3) ** 2 / 5.0**2)
+    assert cost([Spell(5, 1.0)]) == cost([]) == cost([Spell(1, 0.0)] * 2) == Cost()
 
 
 BUSY = Slice(10.0, 80, 10, 15.0, None, 12.0, 10, 10.0)
@@ -135,13 +146,12 @@ BUSY = Slice(10.0, 80, 10, 15.0, None, 12.0, 10, 10.0)
         (BUSY, Slice(1.0, 8, 1, 1.0, None, 1.0, 10, 40.0), 6.0),  # at least what is taken less 4
         (BUSY, Slice(1.0, 8, 1, 1.0, None, 1.0, 10, 4.0), 14.0),
         (BUSY, Slice(1.0, 8, 1, 1.0, None, 1.0, 3, 3.0), 10),  # too few are known
-        (BUSY, Slice(1.0, 8, 1, 1.0, None, 1.0, 10, 0.0), 10),
         (BUSY, Slice(1.0, 8, 1, 1.0, None), 10),  # not followed
         (Slice(10.0, 80, 10, 15.0, None, 4.9), BUSY, 10),  # workers that wait for a disk
     ],
 )
 def test_batches_made(taken: Slice, last: Slice, expected: float) -> None:
-    assert batches_made(taken, last, 4) == pytest.approx(expected)
+    assert batches_made(taken, last, 4).batches == pytest.approx(expected)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the clock of another process")
@@ -161,16 +171,13 @@ def test_cpu_time_is_that_of_the_worker_whose_turn_it_is() -> None:
         workers.took(0, 1.0)  # nobody to follow yet
         workers.start([process.pid for process in started])
         workers.start([process.pid for process in started])
-        for position in range(4):
+        for position in range(6):
             workers.took(position, 1.0)
         assert workers.cpu_seconds() >= 0.3
-        batches, seconds = workers.cost()
-        assert batches == 2
-        assert seconds == pytest.approx(0.0, abs=0.1)
-        assert [each.cpu_seconds >= 0.3 for each in workers._taken] == [True, False, True, False]
+        assert [each.cpu_seconds >= 0.3 for each in workers._taken] == [True, False] * 3
         for _ in range(2):
             workers.start([os.getpid()])  # what is known of earlier epochs stays
-        assert workers.cost()[0] == 2
+        assert [each.batches for each in workers._known] == [1] * 4
     finally:
         for process in started:
             process.kill()
