@@ -7,14 +7,20 @@ from dataclasses import replace
 
 from . import measure
 from .baselines import Record
+from .decision import Within
 from .findings import Bench, Findings
 from .judgement import compare, compare_stored, glance
 from .launch import Version
 from .model import METRICS, Comparison, Verdict
 
 _METRIC = METRICS["peak_memory"]
-_TRIALS = 4  # the fewest that can be judged
+# The fewest: pipelines that tune themselves can peak at one of two heights, and it is no rare thing
+# that two pairs differ in the same way. They may show that nothing has grown, and confirm.
+_TRIALS = 4
+_FEW_TRIALS = 2
 _TRIALS_AT_MOST = 8  # memory repeats well: what eight pairs leave open, more would too
+# A pair is taken to scatter by the luck of its processes, until there are pairs enough to tell.
+_FORETOLD = Within(variance=0.0, freedom=5)
 
 
 def judge(bench: Bench, version: Version | None, record: Record | None, found: Findings) -> None:
@@ -52,9 +58,17 @@ def _glance(bench: Bench, record: Record, found: Findings) -> Comparison | None:
 
 
 def _side_by_side(
-    bench: Bench, version: Version, found: Findings, candidate: list[float], label: str = ""
+    bench: Bench,
+    version: Version,
+    found: Findings,
+    candidate: list[float],
+    label: str = "",
+    fewest: int = _TRIALS,
 ) -> Comparison:
-    """Compare pairs of peaks, beginning with those of the candidate that there are."""
+    """Compare pairs of peaks, beginning with those of the candidate that there are.
+
+    A regression takes the fewest pairs at least.
+    """
     baseline: list[float] = []
     judged = _METRIC.name in found.judged
     while True:
@@ -70,10 +84,15 @@ def _side_by_side(
             bench.rule,
             judged=judged,
             source=version.name,
+            within=_FORETOLD,
         )
-        decided = comparison.verdict is not Verdict.INCONCLUSIVE
         late = time.monotonic() > found.deadline
-        enough = _TRIALS if decided or late else _TRIALS_AT_MOST
+        if comparison.verdict is Verdict.REGRESSED:
+            enough = fewest
+        elif comparison.verdict is Verdict.INCONCLUSIVE:
+            enough = _TRIALS if late else _TRIALS_AT_MOST
+        else:
+            enough = _FEW_TRIALS
         if len(baseline) >= enough or not judged:  # one pair shows what nobody judges
             return comparison
 
@@ -83,7 +102,7 @@ def _confirmed(
 ) -> Comparison:
     """A regression as it is, if fresh processes repeat it; else it is not sure."""
     bench.start_anew(version)
-    again = _side_by_side(bench, version, found, [], "confirming, ")
+    again = _side_by_side(bench, version, found, [], "confirming, ", _FEW_TRIALS)
     if again.verdict is Verdict.REGRESSED:
         return regressed
     found.doubt(_METRIC.name, regressed.pairs, again.pairs)

@@ -1,0 +1,94 @@
+"""How many pairs of peaks a verdict takes: peaks are given, and nothing is measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from pytest_loaderperf import measure, peaks
+from pytest_loaderperf.decision import Rule
+from pytest_loaderperf.findings import Findings
+from pytest_loaderperf.measure import Survey
+from pytest_loaderperf.messages import Handed
+from pytest_loaderperf.model import Tolerance, Workload
+from pytest_loaderperf.pacing import plan
+
+MIB = 2.0**20
+CANDIDATE, BASELINE = SimpleNamespace(name="new"), SimpleNamespace(name="old")
+
+
+def survey(peak: float) -> Survey:
+    """A memory trial with this peak."""
+    loader = Handed("iterable", 0, 0, 100, 100, built_data=False)
+    return Survey(loader, Workload("int", 8.0), peak, {}, 10, plan(0.01, 0, 0), ())
+
+
+def judge(candidate: Iterator[float], baseline: Iterator[float], seconds: float = 60.0) -> Findings:
+    """What comes of peaks (MiB) that the two versions have, one trial after the other."""
+    starts = 0
+
+    def start_anew(_: object) -> None:
+        nonlocal starts
+        starts += 1
+
+    bench: Any = SimpleNamespace(
+        progress=lambda _: None,
+        candidate=CANDIDATE,
+        arm=lambda version: version,
+        start_anew=start_anew,
+        rule=Rule(),
+        versions={},
+        spec=SimpleNamespace(
+            nodeid="test", settings=SimpleNamespace(tolerances={"peak_memory": Tolerance(0.1)})
+        ),
+    )
+    first = survey(next(candidate) * MIB)
+    found = Findings(first, frozenset({"peak_memory"}), peaks=[first.peak_memory])
+    found.deadline = time.monotonic() + seconds
+    of = {"new": candidate, "old": baseline}
+    with mock.patch.object(measure, "survey", lambda arm, *_: survey(next(of[arm.name]) * MIB)):
+        peaks.judge(bench, BASELINE, None, found)  # type: ignore[arg-type]
+    return found
+
+
+def repeat(*values: float) -> Iterator[float]:
+    """These values again and again."""
+    while True:
+        yield from values
+
+
+@pytest.mark.parametrize(
+    ("candidate", "baseline", "verdict", "pairs"),
+    [
+        (repeat(100.0), repeat(100.0), "unchanged", 2),
+        (repeat(100.0), repeat(200.0), "improved", 2),
+        (repeat(130.0), repeat(100.0), "regressed", 4),
+        # Two heights, met the other way round by chance: two pairs do not make a regression.
+        (iter([130.0, 130.0, *[100.0] * 20]), iter([100.0, 100.0, *[130.0] * 20]), "", 0),
+        (repeat(100.0, 130.0), repeat(115.0), "inconclusive", 8),
+    ],
+)
+def test_pairs_of_peaks(
+    candidate: Iterator[float], baseline: Iterator[float], verdict: str, pairs: int
+) -> None:
+    comparison = judge(candidate, baseline).comparisons["peak_memory"]
+    if verdict:
+        assert (comparison.verdict.value, comparison.pairs) == (verdict, pairs)
+    assert comparison.verdict.value != "regressed" or verdict
+
+
+def test_a_regression_that_fresh_processes_do_not_repeat_is_none() -> None:
+    peaks_of_candidate = iter([*[130.0] * 4, *[100.0] * 20])
+    found = judge(peaks_of_candidate, repeat(100.0))
+    assert found.comparisons["peak_memory"].verdict.value == "inconclusive"
+    assert len(list(peaks_of_candidate)) == 18  # two pairs were enough to confirm
+
+
+def test_out_of_time_four_pairs_have_the_last_word() -> None:
+    found = judge(repeat(100.0, 130.0), repeat(115.0), seconds=0.0)
+    assert found.comparisons["peak_memory"].pairs == 4
