@@ -53,8 +53,10 @@ def describe(loader: Any) -> Loader:
 
 
 def workers_of(iterator: Iterator[Any]) -> list[int]:
-    """The processes that make an iterator's batches in turn; none if that is not how it works."""
-    if not getattr(iterator, "_in_order", True):
+    """The processes that make an iterator's batches in turn; none where that is not known."""
+    module = sys.modules.get("torch.utils.data.dataloader")
+    kind = getattr(module, "_MultiProcessingDataLoaderIter", None)
+    if kind is None or not isinstance(iterator, kind) or not getattr(iterator, "_in_order", True):
         return []
     return [worker.pid for worker in getattr(iterator, "_workers", ())]
 

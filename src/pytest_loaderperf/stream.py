@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 import os
 import time
 from collections.abc import Callable, Iterator
-from itertools import count, islice
+from itertools import islice
 from typing import Any
 
 from . import batches
@@ -164,7 +165,7 @@ class Stream:
     def _followed(self, stretch: Iterator[Any]) -> Iterator[Any]:
         """Pass batches on, and note of each how long it was waited for."""
         assert self._workers is not None
-        for position in count(self._position):
+        for position in itertools.count(self._position):
             waiting = time.perf_counter()
             batch = next(stretch, _END)
             if batch is _END:

@@ -353,12 +353,17 @@ def test_workers_of_torch_make_batches_in_turn() -> None:
             "in turn": made == 2 * pids and len(set(pids)) == 3,
             "persistent": [made == 2 * pids for pids, made in epochs],
             "none": makers(num_workers=0)[0],
+            "another iterator": workers_of(iter([])),
             "out of order": makers(num_workers=2, in_order=False)[0],
         }))
     """)
     assert answers == {
-        "in turn": True, "persistent": [True, True], "none": [], "out of order": [],
-    }  # fmt: skip
+        "in turn": True,
+        "persistent": [True, True],
+        "none": [],
+        "another iterator": [],
+        "out of order": [],
+    }
 
 
 @pytest.mark.skipif(

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -18,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import pytest_loaderperf.stream
 from pytest_loaderperf.errors import LoaderError
 from pytest_loaderperf.loaders import Loader, describe
 from pytest_loaderperf.messages import Slice, decode, encode
@@ -406,7 +406,6 @@ class Burning:
     """An iterator over an epoch, made by one worker: this process, with 5 ms for each batch."""
 
     def __init__(self) -> None:
-        self._workers = [SimpleNamespace(pid=os.getpid())]
         self.left = 12
 
     def __iter__(self) -> Burning:
@@ -425,9 +424,10 @@ class Burning:
 @pytest.mark.skipif(sys.platform != "linux", reason="the clock of another process")
 def test_workers_are_followed_over_epochs() -> None:
     stream = Stream(Loader("burning", Burning, workers=1, prefetch=2, epoch_batches=12), None)
-    stream.open(2, 1, 12, follow=True)
-    stream.run(4)
-    taken = stream.run(8)  # 4 more of this epoch, 4 of the next one
+    with mock.patch.object(pytest_loaderperf.stream, "workers_of", return_value=[os.getpid()]):
+        stream.open(2, 1, 12, follow=True)
+        stream.run(4)
+        taken = stream.run(8)  # 4 more of this epoch, 4 of the next one
     assert taken.batches == 8
     assert taken.worker_seconds >= 8 * 0.005
     assert taken.known_batches == 10 + 6  # all but the first of each epoch
