@@ -9,14 +9,19 @@ worker has just finished it (docs/verdicts.md).
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
+from typing import Any
 
 from .messages import Slice
 from .process import cpu_seconds_of
 
+__tracebackhide__ = True  # pytest shows a failure in the loader itself
+
+_END = object()
 _AWAITED = 0.05  # of the mean time between batches
 # Below so many busy CPUs workers wait for something else than the loop, such as a disk: what they
 # have made does not show in their CPU time.
@@ -49,16 +54,11 @@ class Workers:
         self._taken: list[Taken] = []
         self._known: list[Spell] = []  # in earlier epochs
 
-    def start(self, pids: Sequence[int]) -> None:
-        """Turn to the workers of a new epoch."""
-        self._known += known(self._taken, len(self._pids))
+    def follow(self, epoch: Iterator[Any], pids: Sequence[int]) -> Iterator[Any]:
+        """Turn to a new epoch and its workers: pass its batches on, and note how each has come."""
+        self._known += spells(self._taken, len(self._pids))
         self._pids, self._taken = pids, []
-
-    def took(self, position: int, waited: float) -> None:
-        """Note that a batch has come after so many seconds of waiting."""
-        if self._pids:
-            pid = self._pids[position % len(self._pids)]
-            self._taken.append(Taken(position, waited, cpu_seconds_of(pid)))
+        return self._passed_on(epoch) if pids else epoch
 
     def cpu_seconds(self) -> float:
         """CPU time of all workers."""
@@ -66,7 +66,18 @@ class Workers:
 
     def cost(self) -> Cost:
         """What a batch costs, as far as it is known exactly."""
-        return cost([*self._known, *known(self._taken, len(self._pids))])
+        return cost([*self._known, *spells(self._taken, len(self._pids))])
+
+    def _passed_on(self, epoch: Iterator[Any]) -> Iterator[Any]:
+        for position in count():
+            waiting = time.perf_counter()
+            batch = next(epoch, _END)
+            if batch is _END:
+                return
+            waited = time.perf_counter() - waiting
+            pid = self._pids[position % len(self._pids)]
+            self._taken.append(Taken(position, waited, cpu_seconds_of(pid)))
+            yield batch
 
 
 @dataclass(frozen=True)
@@ -78,14 +89,14 @@ class Cost:
     variance: float = 0.0
 
 
-def cost(known: Sequence[Spell]) -> Cost:
+def cost(made: Sequence[Spell]) -> Cost:
     """What batches cost that were made in some spells."""
-    batches = sum(each.batches for each in known)
-    seconds = sum(each.seconds for each in known)
-    if len(known) < 2 or not seconds:
+    batches = sum(each.batches for each in made)
+    seconds = sum(each.seconds for each in made)
+    if len(made) < 2 or not seconds:
         return Cost()
-    squares = sum((each.seconds - each.batches * seconds / batches) ** 2 for each in known)
-    return Cost(batches, seconds, squares * len(known) / (len(known) - 1) / seconds**2)
+    squares = sum((each.seconds - each.batches * seconds / batches) ** 2 for each in made)
+    return Cost(batches, seconds, squares * len(made) / (len(made) - 1) / seconds**2)
 
 
 @dataclass(frozen=True)
@@ -96,21 +107,21 @@ class Made:
     variance: float = 0.0
 
 
-def batches_made(taken: Slice, known: Slice, at_most: int) -> Made:
+def batches_made(taken: Slice, last: Slice, at_most: int) -> Made:
     """Batches that workers made while a slice was timed: those taken, and what they made ahead.
 
-    ``known`` is the last slice of the trial, which knows most of what a batch costs; no more than
+    ``last`` is the last slice of the trial, which knows most of what a batch costs; no more than
     ``at_most`` batches can be ahead.
     """
     waiting = taken.worker_seconds < _BUSY * taken.seconds
-    if waiting or known.known_batches < _KNOWN:
+    if waiting or last.known_batches < _KNOWN:
         return Made(taken.batches)
-    made = taken.worker_seconds * known.known_batches / known.known_seconds
+    made = taken.worker_seconds * last.known_batches / last.known_seconds
     made = min(max(made, taken.batches - at_most), taken.batches + at_most)
-    return Made(made, known.known_variance)
+    return Made(made, last.known_variance)
 
 
-def known(taken: Sequence[Taken], workers: int) -> list[Spell]:
+def spells(taken: Sequence[Taken], workers: int) -> list[Spell]:
     """What each worker made between two batches that were awaited from it, one after the other."""
     if not taken:
         return []

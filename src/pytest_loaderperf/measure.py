@@ -187,7 +187,7 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> 
     trial = arm.trial(nodeid)
     memory = PeakMemory(arm.memory_root)
     ask = _Followed(trial, memory.follow)
-    loader = trial.ask(Begin(), Handed)  # unsampled: what setting up has freed is not the loader's
+    loader = trial.ask(Begin(), Handed)  # what setting up has freed is not followed
     warmup = warmup_batches(loader.workers, loader.prefetch)
     drain = loader.workers * loader.prefetch
     epoch_batches = like.plan.epoch_batches if like else loader.epoch_batches

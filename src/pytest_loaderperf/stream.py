@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import operator
 import os
 import time
@@ -20,7 +19,6 @@ from .process import cpu_seconds
 
 __tracebackhide__ = True  # pytest shows a failure from the test on, and in the loader itself
 
-_END = object()
 _EXAMPLES = 3  # batches to look at for the signature: where they differ, a dimension varies
 
 
@@ -142,8 +140,7 @@ class Stream:
         taken = samples = 0
         batch, self._batch = self._batch, None
         started = time.perf_counter()
-        stretch = islice(self._iterator, count)
-        for batch in self._followed(stretch) if self._workers else stretch:
+        for batch in islice(self._iterator, count):  # the loop that users write
             samples += counted(batch)
             taken += 1
         seconds = time.perf_counter() - started
@@ -157,33 +154,19 @@ class Stream:
     def _start(self) -> None:
         self._iterator = self._loader.start()
         if self._workers is not None:
-            self._workers.start(workers_of(self._iterator))
+            self._iterator = self._workers.follow(self._iterator, workers_of(self._iterator))
 
     def _worker_seconds(self) -> float:
         return self._workers.cpu_seconds() if self._workers else 0.0
 
-    def _followed(self, stretch: Iterator[Any]) -> Iterator[Any]:
-        """Pass batches on, and note of each how long it was waited for."""
-        assert self._workers is not None
-        for position in itertools.count(self._position):
-            waiting = time.perf_counter()
-            batch = next(stretch, _END)
-            if batch is _END:
-                return
-            self._workers.took(position, time.perf_counter() - waiting)
-            yield batch
-
     def _next(self) -> tuple[Any] | None:
         """The next batch (in a tuple: it may be None itself), or None at the end of the epoch."""
         assert self._iterator is not None
-        waiting = time.perf_counter()
         try:
             batch = next(self._iterator)
         except StopIteration:
             self._epoch_ended()
             return None
-        if self._workers is not None:
-            self._workers.took(self._position, time.perf_counter() - waiting)
         self._position += 1
         self._batch = batch
         return (batch,)

@@ -6,15 +6,17 @@ import math
 import os
 import random
 import statistics
-import subprocess
 import sys
+import time
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_loaderperf.ahead import Cost, Made, Spell, Taken, Workers, batches_made, cost, known
+from pytest_loaderperf.ahead import Cost, Made, Spell, Taken, Workers, batches_made, cost, spells
 from pytest_loaderperf.messages import Slice
+from unit.running import python
 
 no_deadline = settings(deadline=None)
 PREFETCH = 2
@@ -68,7 +70,7 @@ def slice_of(
     """A slice from one batch on to the last one."""
     start, end = times[first], times[-1]
     used = sum(used_by(spans, end) - used_by(spans, start) for spans in busy)
-    known_cost = cost(known(taken, workers))
+    known_cost = cost(spells(taken, workers))
     return Slice(
         end - start, 0, len(times) - 1 - first, used, None, used,
         known_cost.batches, known_cost.seconds, known_cost.variance,
@@ -124,8 +126,8 @@ def test_a_batch_that_was_waiting_says_nothing_of_its_worker() -> None:
             (0, 1.0, 1.0), (1, 0.0, 9.0), (2, 1.0, 2.0), (3, 0.0, 9.5), (4, 1.0, 4.0),
         ]
     ]  # fmt: skip
-    assert known(taken, 2) == [Spell(1, 1.0), Spell(1, 2.0)]
-    assert known([], 2) == []
+    assert spells(taken, 2) == [Spell(1, 1.0), Spell(1, 2.0)]
+    assert spells([], 2) == []
 
 
 def test_the_cost_of_a_batch_and_how_sure_it_is() -> None:
@@ -156,29 +158,19 @@ def test_batches_made(taken: Slice, last: Slice, expected: float) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the clock of another process")
 def test_cpu_time_is_that_of_the_worker_whose_turn_it_is() -> None:
-    burn = "import time\nwhile time.process_time() < 0.3: pass\nprint(flush=True)\ninput()"
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        for code in (burn, "print(flush=True)\ninput()")
-    ]
-    try:
-        for process in started:
-            assert process.stdout is not None
-            process.stdout.readline()
+    def epoch() -> Iterator[int]:
+        for number in range(6):
+            time.sleep(0.002)
+            yield number
+
+    burn = "import time\nwhile time.process_time() < 0.3: pass"
+    with python(burn) as busy, python() as idle:
         workers = Workers()
-        workers.took(0, 1.0)  # nobody to follow yet
-        workers.start([process.pid for process in started])
-        workers.start([process.pid for process in started])
-        for position in range(6):
-            workers.took(position, 1.0)
+        assert list(workers.follow(epoch(), [])) == list(range(6))  # nobody to follow
+        for _ in range(2):
+            assert list(workers.follow(epoch(), [busy, idle])) == list(range(6))
         assert workers.cpu_seconds() >= 0.3
         assert [each.cpu_seconds >= 0.3 for each in workers._taken] == [True, False] * 3
         for _ in range(2):
-            workers.start([os.getpid()])  # what is known of earlier epochs stays
-        assert [each.batches for each in workers._known] == [1] * 4
-    finally:
-        for process in started:
-            process.kill()
-            process.communicate()
+            workers.follow(epoch(), [os.getpid()])  # what is known of earlier epochs stays
+        assert [each.batches for each in workers._known] == [1] * 8

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from pytest_loaderperf import measure
 from pytest_loaderperf.memory import PeakMemory
+from unit.running import python
 
 MIB = 2**20
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -29,25 +27,8 @@ block.write(b"x" * (64 << 20))
 NEVER_STOPS = "while True: pass"
 
 
-@contextmanager
-def python(code: str = "", before: str = "") -> Iterator[int]:
-    """A process that has run some code, and that waits for ever once it has run the other."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", f"{before}\nprint(flush=True)\n{code}\ninput()"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    try:
-        assert process.stdout is not None
-        process.stdout.readline()
-        yield process.pid
-    finally:
-        process.kill()
-        process.communicate()
-
-
 def test_a_peak_is_awaited_for_as_long_as_a_loader_works_ahead() -> None:
-    with python(WORKS) as pid:
+    with python(then=WORKS) as pid:
         memory = PeakMemory(pid)
         started = time.process_time()
         measure._let_queues_fill(pid, memory, longest=60.0)
@@ -56,7 +37,7 @@ def test_a_peak_is_awaited_for_as_long_as_a_loader_works_ahead() -> None:
 
 
 def test_a_loader_that_never_rests_is_not_awaited_for_ever() -> None:
-    with python(NEVER_STOPS) as pid:
+    with python(then=NEVER_STOPS) as pid:
         started = time.monotonic()
         measure._let_queues_fill(pid, PeakMemory(pid), longest=0.5)
         assert time.monotonic() - started >= 0.5
@@ -64,7 +45,7 @@ def test_a_loader_that_never_rests_is_not_awaited_for_ever() -> None:
 
 def test_a_loader_that_rests_is_looked_at_twice() -> None:
     # Shared memory counts where two looks in a row have seen it.
-    with python(before=SHARES) as pid:
+    with python(SHARES) as pid:
         memory = PeakMemory(pid)
         measure._let_queues_fill(pid, memory, longest=0.0)
         assert memory._shared > 60 * MIB

@@ -5,11 +5,8 @@ from __future__ import annotations
 import mmap
 import os
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from unittest import mock
 
 import pytest
@@ -25,6 +22,7 @@ from pytest_loaderperf.memory import (
     parse_rollup,
     used_by_tree,
 )
+from unit.running import python
 
 MIB = 2**20
 no_deadline = settings(deadline=None)
@@ -93,24 +91,6 @@ def test_an_older_kernel_is_an_error_and_not_zero() -> None:
 # --- real processes -----------------------------------------------------------------------------
 
 SLACK = 16 * MIB  # what an interpreter needs besides
-
-
-@contextmanager
-def python(code: str) -> Iterator[int]:
-    """A process that has run some code, and waits."""
-    code = f"{code}\nprint('ready', flush=True)\ninput()"
-    with subprocess.Popen(
-        [sys.executable, "-I", "-c", code],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"ready\n"
-            yield process.pid
-        finally:
-            process.kill()
 
 
 def bytes_of(pid: int) -> int:
