@@ -33,7 +33,7 @@ LOADERS = (
     ("test_keras_text", "test_tokenizer", "token_loader"),
     ("test_keras_text", "test_text_vectorization", "vector_loader"),
 )
-STRETCH_SECONDS = 6.0  # of each side in a round
+STRETCH_SECONDS = 12.0  # of each side in a round
 TURN_SECONDS = 1.5
 
 

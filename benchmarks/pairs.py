@@ -49,8 +49,7 @@ def study(nodeid: str, pairs: int, out: Path) -> None:
                     "arms": f"{candidate.memory_root}:{baseline.memory_root}",
                     "values": [timing.values for timing in timings],
                     "parts": [timing.parts for timing in timings],
-                    "made": [timing.made.batches / timing.taken.batches for timing in timings],
-                    "guessed": sum(timing.made.variance for timing in timings),
+                    "made": [timing.made / timing.taken.batches for timing in timings],
                     "plan": vars(plan),
                     "seconds": time.monotonic() - started,
                 }
@@ -78,8 +77,7 @@ def summary(nodeid: str, out: Path) -> str:
         for line in lines
     ]
     within = scatter(parts)
-    guessed = statistics.fmean(line["guessed"] for line in lines)
-    foretold = math.sqrt(within.variance + guessed) if within else math.nan
+    foretold = math.sqrt(within.variance) if within else math.nan
     seconds = statistics.median(line["seconds"] for line in lines)
     return (
         f"{nodeid}: {len(ratios)} pairs, mean {statistics.fmean(ratios):+.1%}, "

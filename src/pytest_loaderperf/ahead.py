@@ -1,137 +1,131 @@
 """What workers have made that nobody has taken yet, which no count of batches taken can see.
 
 A stretch of time begins and ends with batches half made, or made and waiting. Over a few large
-batches that scatters a rate far more than the machine does; but what is missing from the count
-shows in the CPU time of the workers, as soon as it is known how much of it a batch costs. That is
-known exactly between two batches that were awaited from one worker: when such a batch comes, its
-worker has just finished it (docs/verdicts.md).
+batches that scatters a rate far more than the machine does. So workers note their CPU time whenever
+they have made a batch: where a stretch begins or ends between two such marks of a worker, its CPU
+time says how far the batch between them had come (docs/verdicts.md).
 """
 
 from __future__ import annotations
 
+import os
+import struct
+import tempfile
 import time
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import count, pairwise
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from .messages import Slice
 from .process import cpu_seconds_of
 
-__tracebackhide__ = True  # pytest shows a failure in the loader itself
+Collate = Callable[[Any], Any]
+Mark = tuple[int, float]  # a worker, and its CPU time (s) when it had made a batch
+Span = tuple[int, float, float]  # a worker, and its CPU time (s) when a stretch began and ended
 
-_END = object()
-_AWAITED = 0.05  # of the mean time between batches
+_MARK = struct.Struct("=qd")
 # Below so many busy CPUs workers wait for something else than the loop, such as a disk: what they
 # have made does not show in their CPU time.
 _BUSY = 0.5
-_KNOWN = 4  # batches whose CPU time is known: the mean of fewer is chance
 
 
-@dataclass(frozen=True)
-class Taken:
-    """A batch of an epoch: how long it was waited for, and its worker's CPU time by then."""
+class Marking:
+    """A ``collate_fn`` that notes the CPU time of its process after every batch.
 
-    position: int  # in its epoch, from 0
-    waited: float  # seconds
-    cpu_seconds: float
+    The marks of all workers end up in one file: a write of a few bytes to its end is atomic.
+    """
 
+    def __init__(self, collate: Collate, path: str) -> None:
+        self._collate = collate
+        self._path = path
+        self._file = -1
 
-@dataclass(frozen=True)
-class Spell:
-    """Whole batches that one worker made, and its CPU time for them."""
+    def __call__(self, samples: Any) -> Any:
+        """Make a batch of samples."""
+        batch = self._collate(samples)
+        if self._file < 0:
+            self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+        os.write(self._file, _MARK.pack(os.getpid(), time.process_time()))
+        return batch
 
-    batches: int
-    seconds: float
+    def __reduce__(self) -> tuple[type[Marking], tuple[Collate, str]]:
+        """For workers that are not forked."""
+        return Marking, (self._collate, self._path)
 
 
 class Workers:
-    """The workers of one epoch after another, which make its batches in turn."""
+    """The workers that make a loader's batches, and what they have noted."""
 
     def __init__(self) -> None:
-        self._pids: Sequence[int] = ()
-        self._taken: list[Taken] = []
-        self._known: list[Spell] = []  # in earlier epochs
+        self._file = tempfile.NamedTemporaryFile(prefix="made-")  # noqa: SIM115  (its life)
+        self._alive: set[int] = set()
+        self._marks: list[Mark] = []
 
-    def follow(self, epoch: Iterator[Any], pids: Sequence[int]) -> Iterator[Any]:
-        """Turn to a new epoch and its workers: pass its batches on, and note how each has come."""
-        self._known += spells(self._taken, len(self._pids))
-        self._pids, self._taken = pids, []
-        return self._passed_on(epoch) if pids else epoch
+    def marking(self, collate: Collate) -> Collate:
+        """Have workers note the batches that they make with a ``collate_fn``."""
+        if isinstance(collate, Marking):  # of a loader that has been followed before
+            return collate
+        return Marking(collate, self._file.name)
 
-    def cpu_seconds(self) -> float:
-        """CPU time of all workers."""
-        return sum(map(cpu_seconds_of, self._pids))
+    def cpu_seconds(self) -> dict[int, float]:
+        """CPU time of every living worker that has made a batch."""
+        self._read()
+        used = {pid: cpu_seconds_of(pid) for pid in self._alive}
+        self._alive = {pid for pid, seconds in used.items() if seconds}
+        return {pid: used[pid] for pid in self._alive}
 
-    def cost(self) -> Cost:
-        """What a batch costs, as far as it is known exactly."""
-        return cost([*self._known, *spells(self._taken, len(self._pids))])
+    def new_marks(self) -> list[Mark]:
+        """The marks that have come since this was asked last."""
+        self._read()
+        new, self._marks = self._marks, []
+        return new
 
-    def _passed_on(self, epoch: Iterator[Any]) -> Iterator[Any]:
-        for position in count():
-            waiting = time.perf_counter()
-            batch = next(epoch, _END)
-            if batch is _END:
-                return
-            waited = time.perf_counter() - waiting
-            pid = self._pids[position % len(self._pids)]
-            self._taken.append(Taken(position, waited, cpu_seconds_of(pid)))
-            yield batch
-
-
-@dataclass(frozen=True)
-class Cost:
-    """CPU time of batches; ``variance`` is that of its mean, as a part of the mean's square."""
-
-    batches: int = 0
-    seconds: float = 0.0
-    variance: float = 0.0
+    def _read(self) -> None:
+        data = self._file.read()
+        # The loop may use the loader's collate_fn as well.
+        new = [(pid, used) for pid, used in _MARK.iter_unpack(data) if pid != os.getpid()]
+        self._marks += new
+        self._alive |= {pid for pid, _ in new}
 
 
-def cost(made: Sequence[Spell]) -> Cost:
-    """What batches cost that were made in some spells."""
-    batches = sum(each.batches for each in made)
-    seconds = sum(each.seconds for each in made)
-    if len(made) < 2 or not seconds:
-        return Cost()
-    squares = sum((each.seconds - each.batches * seconds / batches) ** 2 for each in made)
-    return Cost(batches, seconds, squares * len(made) / (len(made) - 1) / seconds**2)
+def spans(began: Mapping[int, float], ended: Mapping[int, float]) -> list[Span]:
+    """The spans of the workers that lived all through a stretch."""
+    return [(pid, used, ended[pid]) for pid, used in began.items() if pid in ended]
 
 
-@dataclass(frozen=True)
-class Made:
-    """How many batches were made; ``variance`` is of its logarithm, as far as it is a guess."""
-
-    batches: float
-    variance: float = 0.0
-
-
-def batches_made(taken: Slice, last: Slice, at_most: int) -> Made:
+def batches_made(taken: Slice, marks: Iterable[Mark], at_most: int) -> float:
     """Batches that workers made while a slice was timed: those taken, and what they made ahead.
 
-    ``last`` is the last slice of the trial, which knows most of what a batch costs; no more than
-    ``at_most`` batches can be ahead.
+    ``marks`` are all those of the trial; no more than ``at_most`` batches can be ahead.
     """
-    waiting = taken.worker_seconds < _BUSY * taken.seconds
-    if waiting or last.known_batches < _KNOWN:
-        return Made(taken.batches)
-    made = taken.worker_seconds * last.known_batches / last.known_seconds
-    made = min(max(made, taken.batches - at_most), taken.batches + at_most)
-    return Made(made, last.known_variance)
+    if taken.worker_seconds < _BUSY * taken.seconds:
+        return float(taken.batches)
+    made = made_in(taken.spans, marks)
+    return min(max(made, taken.batches - at_most), taken.batches + at_most)
 
 
-def spells(taken: Sequence[Taken], workers: int) -> list[Spell]:
-    """What each worker made between two batches that were awaited from it, one after the other."""
-    if not taken:
-        return []
-    awaited = _AWAITED * sum(each.waited for each in taken) / len(taken)
-    of_worker: dict[int, list[Taken]] = defaultdict(list)
-    for each in taken:
-        if each.waited > awaited:
-            of_worker[each.position % workers].append(each)
-    return [
-        Spell((last.position - first.position) // workers, last.cpu_seconds - first.cpu_seconds)
-        for batches in of_worker.values()
-        for first, last in pairwise(batches)
-    ]
+def made_in(stretches: Iterable[Span], marks: Iterable[Mark]) -> float:
+    """How many batches workers made in some stretches; ``marks`` are all those of the trial."""
+    by_worker: dict[int, list[float]] = defaultdict(list)
+    for worker, used in marks:
+        by_worker[worker].append(used)
+    costs = [b - a for used in by_worker.values() for a, b in pairwise(used)]
+    cost = sum(costs) / len(costs) if costs else 0.0
+    return sum(
+        _made_by(ended, by_worker[worker], cost) - _made_by(began, by_worker[worker], cost)
+        for worker, began, ended in stretches
+    )
+
+
+def _made_by(used: float, marks: Sequence[float], cost: float) -> float:
+    """Batches that a worker had made by some CPU time, from its first mark on.
+
+    Where a neighbouring mark is missing, the batch under way is taken to ``cost`` what all do.
+    """
+    made = bisect_right(marks, used)
+    if 0 < made < len(marks):
+        cost = marks[made] - marks[made - 1]
+    since = used - marks[made - 1] if made else used - marks[0] + cost if marks else 0.0
+    return made + (min(max(since / cost, 0.0), 1.0) if cost > 0 else 0.0)

@@ -16,6 +16,9 @@ from .errors import LoaderError
 
 __tracebackhide__ = True  # pytest shows a failure from the test on, and in the loader itself
 
+Collate = Callable[[Any], Any]
+Follow = Callable[[Collate], Collate]
+
 
 @dataclass(frozen=True)
 class Loader:
@@ -23,6 +26,7 @@ class Loader:
 
     ``prefetch`` is how many batches each worker (or, without workers, the loader) may have ready
     in advance; ``epoch_batches`` and ``samples_per_epoch`` are None where unknown or endless.
+    ``follow`` puts another function in the place of the one with which workers finish a batch.
     """
 
     kind: str
@@ -31,6 +35,7 @@ class Loader:
     prefetch: int = 0
     epoch_batches: int | None = None
     samples_per_epoch: int | None = None
+    follow: Callable[[Follow], None] = lambda _: None
 
 
 def describe(loader: Any) -> Loader:
@@ -50,15 +55,6 @@ def describe(loader: Any) -> Loader:
         f"loaderperf() got a {type(loader).__name__}, which cannot be iterated. Pass a loader, "
         "or a callable without arguments that makes one"
     )
-
-
-def workers_of(iterator: Iterator[Any]) -> list[int]:
-    """The processes that make an iterator's batches in turn; none where that is not known."""
-    module = sys.modules.get("torch.utils.data.dataloader")
-    kind = getattr(module, "_MultiProcessingDataLoaderIter", None)
-    if kind is None or not isinstance(iterator, kind) or not getattr(iterator, "_in_order", True):
-        return []
-    return [worker.pid for worker in getattr(iterator, "_workers", ())]
 
 
 def fork_hazard() -> str:
@@ -85,7 +81,14 @@ def _torch(loader: Any) -> Loader:
     if samples is not None and batches is not None and loader.drop_last:
         samples = batches * loader.batch_size
     prefetch = int(loader.prefetch_factor or 2) if workers else 0
-    return Loader("torch DataLoader", lambda: iter(loader), workers, prefetch, batches, samples)
+
+    def follow(by: Follow) -> None:
+        if workers:
+            loader.collate_fn = by(loader.collate_fn)
+
+    return Loader(
+        "torch DataLoader", lambda: iter(loader), workers, prefetch, batches, samples, follow
+    )
 
 
 def _tf_data(loader: Any) -> Loader:
@@ -108,12 +111,16 @@ def _factory(make: Callable[[], Any]) -> Loader:
 
     One is made only to look at: how many workers it has must be known before it starts.
     """
+    followers: list[Follow] = []
 
     def start() -> Iterator[Any]:
-        return describe(_made_by(make)).start()
+        loader = describe(_made_by(make))
+        for by in followers:
+            loader.follow(by)
+        return loader.start()
 
     made = describe(_made_by(make))
-    return replace(made, kind=f"factory of {made.kind}", start=start)
+    return replace(made, kind=f"factory of {made.kind}", start=start, follow=followers.append)
 
 
 def _length(sized: Any) -> int | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from . import process
-from .ahead import Made, batches_made
+from .ahead import batches_made
 from .arms import Arm, Trial, TrialOver
 from .errors import LoaderError
 from .memory import PeakMemory
@@ -52,13 +52,13 @@ class Timing:
     """What a timing trial measured: a value for each timed metric.
 
     ``parts`` holds the rates of every two slices: this side's half of an ABBA block. Rates are of
-    the batches that were ``made``, not of those ``taken``.
+    the batches that were ``made`` (which may be a part of one), not of those ``taken``.
     """
 
     values: dict[str, float]
     workload: Workload
     taken: Slice
-    made: Made
+    made: float
     parts: tuple[dict[str, float], ...] = ()
 
     @property
@@ -176,11 +176,12 @@ class TimedTrial:
         parts = tuple(self._rates(_sum(half)) for half in halves)
         return Timing(values, workload, taken, self._made(taken), parts)
 
-    def _made(self, taken: Slice) -> Made:
-        return batches_made(taken, self._slices[-1], self._ahead)
+    def _made(self, taken: Slice) -> float:
+        marks = [mark for each in self._slices for mark in each.marks]
+        return batches_made(taken, marks, self._ahead)
 
     def _rates(self, taken: Slice) -> dict[str, float]:
-        return _rates(taken, self._made(taken).batches)
+        return _rates(taken, self._made(taken))
 
 
 def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> Survey:
@@ -271,7 +272,8 @@ def _sum(slices: Sequence[Slice]) -> Slice:
         sum(each.batches for each in slices),
         sum(each.cpu_seconds for each in slices),
         slices[-1].epoch_batches,
-        sum(each.worker_seconds for each in slices),
+        [span for each in slices for span in each.spans],
+        [mark for each in slices for mark in each.marks],
     )
 
 

@@ -11,7 +11,7 @@ import dataclasses
 import json
 import select
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from .errors import ArmError
@@ -170,10 +170,14 @@ class Slice:
     batches: int
     cpu_seconds: float
     epoch_batches: int | None
-    worker_seconds: float = 0.0  # CPU time of workers that are followed
-    known_batches: int = 0  # since the start: those whose CPU time is known
-    known_seconds: float = 0.0  # of CPU time
-    known_variance: float = 0.0  # of the mean CPU time of a batch, as a part of its square
+    # Of workers that are followed, as `ahead` has them. Marks are all that are new.
+    spans: list[tuple[int, float, float]] = field(default_factory=list)
+    marks: list[tuple[int, float]] = field(default_factory=list)
+
+    @property
+    def worker_seconds(self) -> float:
+        """CPU time of the workers that are followed."""
+        return sum(ended - began for _, began, ended in self.spans)
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ SHORTEST_STRETCH = 0.001
 # longer it is: photos in batches of 32 through two workers scattered by 8.3 % between 16 pairs of
 # 0.8 s, by 1.7 % between 10 pairs of 2.4 s (benchmarks/pairs.py).
 PAIR_SECONDS = 2.4
-# Up to so many timed batches, workers are followed to see what they make ahead of the loop.
-FEW_BATCHES = 200
+# Up to so many timed batches, workers are followed to see what they make ahead of the loop: a mark
+# of a batch costs its worker some 5 us.
+FEW_BATCHES = 2000
 # A small budget holds as many pairs as this: fewer could not decide.
 PAIRS_IN_A_BUDGET = 12
 # Slices of each arm in a pair. How far its ABBA blocks lie apart foretells the noise of pairs: one

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -113,22 +112,15 @@ def _compare(
 
 
 def _within(name: str, pairs: Sequence[Pair]) -> Within | None:
-    """How much the ABBA blocks inside the pairs scatter; None where they have no such value.
-
-    They share what is not known of the batches made ahead.
-    """
+    """How much the ABBA blocks inside the pairs scatter; None where they have no such value."""
     if name not in RATES:
         return None
-    within = scatter(
+    return scatter(
         [
             [(c[name], b[name]) for c, b in zip(candidate.parts, baseline.parts, strict=True)]
             for candidate, baseline in pairs
         ]
     )
-    if within is None:
-        return None
-    guessed = statistics.fmean(c.made.variance + b.made.variance for c, b in pairs)
-    return replace(within, variance=within.variance + guessed)
 
 
 def _difference(pair: Pair) -> str:

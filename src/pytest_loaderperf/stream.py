@@ -10,9 +10,9 @@ from itertools import islice
 from typing import Any
 
 from . import batches
-from .ahead import Cost, Workers
+from .ahead import Span, Workers, spans
 from .errors import LoaderError
-from .loaders import Loader, workers_of
+from .loaders import Loader
 from .messages import Opened, Slice
 from .model import Workload
 from .process import cpu_seconds
@@ -55,10 +55,12 @@ class Stream:
         """
         self._warmup, self._drain = warmup, drain
         self._epoch_batches = epoch_batches if epoch_batches is not None else self._epoch_batches
+        if follow:
+            self._workers = Workers()
+            self._loader.follow(self._workers.marking)
         self._prepare()
         started = time.perf_counter()
-        self._workers = Workers() if follow else None
-        self._start()
+        self._iterator = self._loader.start()
         batch = self._next()
         first_batch = time.perf_counter() - started
         if batch is None:
@@ -86,7 +88,8 @@ class Stream:
         An epoch that is too short to have a steady state ends this, with nothing timed.
         """
         timed = samples = 0
-        seconds = cpu = worker_seconds = 0.0
+        seconds = cpu = 0.0
+        worked: list[Span] = []
         while timed < wanted:
             count = min(wanted - timed, self._steady_left())
             if count < 1:
@@ -95,22 +98,19 @@ class Stream:
                     return Slice(0.0, 0, 0, 0.0, self._epoch_batches)
                 continue
             self._prepare()
-            used, ahead = cpu_seconds(os.getpid()), self._worker_seconds()
+            used, began = cpu_seconds(os.getpid()), self._worker_seconds()
             stretch = self._stretch(count)
             if stretch is None:  # the epoch ended in it: now its length is known
                 continue
             seconds += stretch[0]
             samples += stretch[1]
-            worker_seconds += self._worker_seconds() - ahead
+            worked += spans(began, self._worker_seconds())
             cpu += cpu_seconds(os.getpid()) - used
             timed += count
         if not samples:
             raise _no_samples(timed)
-        known = self._workers.cost() if self._workers else Cost()
-        return Slice(
-            seconds, samples, timed, cpu, self._epoch_batches,
-            worker_seconds, known.batches, known.seconds, known.variance,
-        )  # fmt: skip
+        marks = self._workers.new_marks() if self._workers else []
+        return Slice(seconds, samples, timed, cpu, self._epoch_batches, worked, marks)
 
     def run_epochs(self, epochs: int) -> Slice:
         """Time whole epochs, start and end of each included."""
@@ -151,13 +151,8 @@ class Stream:
             return None
         return seconds, int(samples)
 
-    def _start(self) -> None:
-        self._iterator = self._loader.start()
-        if self._workers is not None:
-            self._iterator = self._workers.follow(self._iterator, workers_of(self._iterator))
-
-    def _worker_seconds(self) -> float:
-        return self._workers.cpu_seconds() if self._workers else 0.0
+    def _worker_seconds(self) -> dict[int, float]:
+        return self._workers.cpu_seconds() if self._workers else {}
 
     def _next(self) -> tuple[Any] | None:
         """The next batch (in a tuple: it may be None itself), or None at the end of the epoch."""
@@ -186,7 +181,7 @@ class Stream:
     def _restart(self) -> None:
         self._iterator = None  # the old one ends its workers before the new one starts its own
         self._position = 0
-        self._start()
+        self._iterator = self._loader.start()
         for taken in range(1 + self._warmup):
             if self._next() is None:
                 if not taken:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 import pytest
 
 from pytest_loaderperf.acceptance import accepted_entry, refusal
-from pytest_loaderperf.ahead import Made
 from pytest_loaderperf.baselines import Entry, Record, Stored, parse, render
 from pytest_loaderperf.findings import Findings
 from pytest_loaderperf.machine import machine_class
@@ -49,7 +48,7 @@ def findings(
                 {name: value * factor for name, value in VALUES.items()},
                 WORKLOAD,
                 Slice(1.0, 100, 100, 1.0, None),
-                Made(100),
+                100.0,
             )
             for factor in timings
         ],

@@ -19,9 +19,9 @@ from pytest_loaderperf.loaders import describe, fork_hazard
 
 
 def facts(loader: object) -> dict[str, object]:
-    """What a loader tells about itself, all but how to start it."""
+    """What a loader tells about itself, all but what it can do."""
     known = dict(vars(describe(loader)))
-    del known["start"]
+    del known["start"], known["follow"]
     return known
 
 
@@ -328,41 +328,44 @@ def test_the_real_torch_loader() -> None:
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
-def test_workers_of_torch_make_batches_in_turn() -> None:
-    answers = in_subprocess("""
+@pytest.mark.parametrize("method", ["fork", "forkserver"])
+def test_workers_of_torch_are_followed(method: str) -> None:
+    answers = in_subprocess(f"""
         import os
-        import torch
-        from torch.utils.data import DataLoader, Dataset
-        from pytest_loaderperf.loaders import workers_of
+        from torch.utils.data import DataLoader
+        from pytest_loaderperf.ahead import Workers
 
-        class Makers(Dataset):
-            def __len__(self):
-                return 12
+        def loader(**options):
+            if options.get("num_workers"):
+                options["multiprocessing_context"] = {method!r}
+            return DataLoader(range(12), batch_size=2, **options)
 
-            def __getitem__(self, index):
-                return os.getpid()
+        def marks(given, epochs=2):
+            workers, known = Workers(), describe(given)
+            known.follow(workers.marking)
+            batches = sum(len(list(known.start())) for _ in range(epochs))
+            found = workers.new_marks()
+            return [batches, len(found), len({{pid for pid, _ in found}})]
 
-        def makers(**options):
-            iterator = iter(DataLoader(Makers(), batch_size=2, **options))
-            return workers_of(iterator), [int(batch[0]) for batch in iterator]
-
-        pids, made = makers(num_workers=3)
-        kept = DataLoader(Makers(), batch_size=2, num_workers=3, persistent_workers=True)
-        epochs = [(workers_of(it := iter(kept)), [int(batch[0]) for batch in it]) for _ in range(2)]
-        print(json.dumps({
-            "in turn": made == 2 * pids and len(set(pids)) == 3,
-            "persistent": [made == 2 * pids for pids, made in epochs],
-            "none": makers(num_workers=0)[0],
-            "another iterator": workers_of(iter([])),
-            "out of order": makers(num_workers=2, in_order=False)[0],
-        }))
+        kept = loader(num_workers=3, persistent_workers=True)
+        print(json.dumps({{
+            "workers": marks(loader(num_workers=3), epochs=1),
+            "epochs": marks(loader(num_workers=2)),
+            "persistent": marks(kept),
+            "factory": marks(lambda: loader(num_workers=2)),
+            "same": marks(lambda: kept, epochs=1)[:1],
+            "out of order": marks(loader(num_workers=2, in_order=False)),
+            "none": marks(loader(num_workers=0)),
+        }}))
     """)
     assert answers == {
-        "in turn": True,
-        "persistent": [True, True],
-        "none": [],
-        "another iterator": [],
-        "out of order": [],
+        "workers": [6, 6, 3],
+        "epochs": [12, 12, 4],
+        "persistent": [12, 12, 3],
+        "factory": [12, 12, 4],
+        "same": [6],
+        "out of order": [12, 12, 4],
+        "none": [12, 0, 0],
     }
 
 

@@ -141,7 +141,8 @@ def test_a_pair_fits_into_one_epoch_if_the_wanted_slices_do(
         assert made.slices * made.batches <= steady
 
 
-def test_workers_are_followed_while_a_few_batches_count() -> None:
+def test_workers_are_followed_unless_marks_would_cost_them() -> None:
     assert plan(0.2, 2, 2, 100).follow
-    assert not plan(0.002, 2, 2, 100_000).follow
+    assert plan(0.002, 2, 2, 100_000).follow
+    assert not plan(0.0002, 2, 2, 100_000).follow
     assert not plan(0.2, 2, 2, 6).follow  # whole epochs begin and end with nothing made ahead

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import multiprocessing
 import random
 import subprocess
 import sys
@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import pytest_loaderperf.stream
+from pytest_loaderperf.ahead import made_in
 from pytest_loaderperf.errors import LoaderError
 from pytest_loaderperf.loaders import Loader, describe
 from pytest_loaderperf.messages import Slice, decode, encode
@@ -402,40 +402,55 @@ def test_the_cpu_time_of_whole_epochs_includes_workers_that_ended_with_theirs() 
     assert used > 0.9 * sum(spent)
 
 
-class Burning:
-    """An iterator over an epoch, made by one worker: this process, with 5 ms for each batch."""
+class Forked:
+    """A loader with one forked worker an epoch, which makes 12 batches of 5 ms CPU time each."""
 
     def __init__(self) -> None:
-        self.left = 12
+        self.collate: Callable[[Any], Any] = list
 
-    def __iter__(self) -> Burning:
-        return self
+    def describe(self) -> Loader:
+        """As `loaders` would."""
+        return Loader("forked", self.start, 1, 2, epoch_batches=12, follow=self.follow)
 
-    def __next__(self) -> list[int]:
-        if not self.left:
-            raise StopIteration
-        self.left -= 1
-        end = time.process_time() + 0.005
-        while time.process_time() < end:
-            pass
-        return [0] * SIZE
+    def follow(self, by: Callable[[Callable[[Any], Any]], Callable[[Any], Any]]) -> None:
+        """Put another function in the place of ``list``."""
+        self.collate = by(self.collate)
+
+    def start(self) -> Iterator[list[int]]:
+        """Fork a worker, and give what it makes."""
+        context = multiprocessing.get_context("fork")
+        queue = context.Queue(2)
+        worker = context.Process(target=self._work, args=(queue,), daemon=True)
+        worker.start()
+        for _ in range(12):
+            yield queue.get()
+        worker.join()
+
+    def _work(self, queue: Any) -> None:
+        for _ in range(12):
+            end = time.process_time() + 0.005
+            while time.process_time() < end:
+                pass
+            queue.put(self.collate([0] * SIZE))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the clock of another process")
 def test_workers_are_followed_over_epochs() -> None:
-    stream = Stream(Loader("burning", Burning, workers=1, prefetch=2, epoch_batches=12), None)
-    with mock.patch.object(pytest_loaderperf.stream, "workers_of", return_value=[os.getpid()]):
-        stream.open(2, 1, 12, follow=True)
-        stream.run(4)
-        taken = stream.run(8)  # 4 more of this epoch, 4 of the next one
+    stream = Stream(Forked().describe(), None)
+    stream.open(2, 1, 12, follow=True)
+    first = stream.run(4)
+    taken = stream.run(8)  # 4 more of this epoch, 4 of the next one
     assert taken.batches == 8
-    assert taken.worker_seconds >= 8 * 0.005
-    assert taken.known_batches == 10 + 6  # all but the first of each epoch
-    assert taken.known_seconds >= taken.known_batches * 0.005
+    assert len({worker for worker, _, _ in taken.spans}) == 2
+    assert taken.worker_seconds >= (8 - 2 * 3) * 0.005  # as many may have been ready before
+    marks = [*first.marks, *taken.marks]
+    assert 12 + 3 + 4 <= len(marks) <= 24
+    assert 4 - 3 <= made_in(first.spans, marks) <= 4 + 3
+    assert 8 - 2 * 3 <= made_in(taken.spans, marks) <= 8 + 2 * 3
 
 
 def test_workers_are_followed_on_demand_only() -> None:
-    stream = Stream(Loader("burning", Burning, workers=1, prefetch=2, epoch_batches=12), None)
+    stream = Stream(Forked().describe(), None)
     stream.open(2, 1, 12)
     taken = stream.run(4)
-    assert (taken.worker_seconds, taken.known_batches, taken.known_seconds) == (0.0, 0, 0.0)
+    assert (taken.spans, taken.marks, taken.worker_seconds) == ([], [], 0.0)
