@@ -14,14 +14,14 @@ import tempfile
 import time
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from .loaders import Collate
 from .messages import Slice
 from .process import cpu_seconds_of
 
-Collate = Callable[[Any], Any]
 Mark = tuple[int, float]  # a worker, and its CPU time (s) when it had made a batch
 Span = tuple[int, float, float]  # a worker, and its CPU time (s) when a stretch began and ended
 
@@ -124,8 +124,12 @@ def _made_by(used: float, marks: Sequence[float], cost: float) -> float:
 
     Where a neighbouring mark is missing, the batch under way is taken to ``cost`` what all do.
     """
+    if not marks:
+        return 0.0
     made = bisect_right(marks, used)
     if 0 < made < len(marks):
         cost = marks[made] - marks[made - 1]
-    since = used - marks[made - 1] if made else used - marks[0] + cost if marks else 0.0
-    return made + (min(max(since / cost, 0.0), 1.0) if cost > 0 else 0.0)
+    if cost <= 0:
+        return made
+    began = marks[made - 1] if made else marks[0] - cost
+    return made + min(max((used - began) / cost, 0.0), 1.0)

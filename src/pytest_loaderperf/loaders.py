@@ -17,7 +17,7 @@ from .errors import LoaderError
 __tracebackhide__ = True  # pytest shows a failure from the test on, and in the loader itself
 
 Collate = Callable[[Any], Any]
-Follow = Callable[[Collate], Collate]
+Wrap = Callable[[Collate], Collate]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Loader:
     prefetch: int = 0
     epoch_batches: int | None = None
     samples_per_epoch: int | None = None
-    follow: Callable[[Follow], None] = lambda _: None
+    follow: Callable[[Wrap], None] = lambda _: None
 
 
 def describe(loader: Any) -> Loader:
@@ -82,9 +82,9 @@ def _torch(loader: Any) -> Loader:
         samples = batches * loader.batch_size
     prefetch = int(loader.prefetch_factor or 2) if workers else 0
 
-    def follow(by: Follow) -> None:
+    def follow(wrap: Wrap) -> None:
         if workers:
-            loader.collate_fn = by(loader.collate_fn)
+            loader.collate_fn = wrap(loader.collate_fn)
 
     return Loader(
         "torch DataLoader", lambda: iter(loader), workers, prefetch, batches, samples, follow
@@ -111,16 +111,16 @@ def _factory(make: Callable[[], Any]) -> Loader:
 
     One is made only to look at: how many workers it has must be known before it starts.
     """
-    followers: list[Follow] = []
+    wraps: list[Wrap] = []
 
     def start() -> Iterator[Any]:
         loader = describe(_made_by(make))
-        for by in followers:
-            loader.follow(by)
+        for wrap in wraps:
+            loader.follow(wrap)
         return loader.start()
 
     made = describe(_made_by(make))
-    return replace(made, kind=f"factory of {made.kind}", start=start, follow=followers.append)
+    return replace(made, kind=f"factory of {made.kind}", start=start, follow=wraps.append)
 
 
 def _length(sized: Any) -> int | None:

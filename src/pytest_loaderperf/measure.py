@@ -171,17 +171,11 @@ class TimedTrial:
         """What it has measured."""
         workload = Workload(**self._opened.workload)  # type: ignore[arg-type]
         taken = _sum(self._slices)
-        values = {**self._rates(taken), "first_batch": self._opened.first_batch}
-        halves = zip(self._slices[::2], self._slices[1::2], strict=False)
-        parts = tuple(self._rates(_sum(half)) for half in halves)
-        return Timing(values, workload, taken, self._made(taken), parts)
-
-    def _made(self, taken: Slice) -> float:
-        marks = [mark for each in self._slices for mark in each.marks]
-        return batches_made(taken, marks, self._ahead)
-
-    def _rates(self, taken: Slice) -> dict[str, float]:
-        return _rates(taken, self._made(taken))
+        made = batches_made(taken, taken.marks, self._ahead)
+        values = {**_rates(taken, made), "first_batch": self._opened.first_batch}
+        halves = map(_sum, zip(self._slices[::2], self._slices[1::2], strict=False))
+        parts = tuple(_rates(half, batches_made(half, taken.marks, self._ahead)) for half in halves)
+        return Timing(values, workload, taken, made, parts)
 
 
 def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> Survey:

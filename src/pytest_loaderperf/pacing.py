@@ -20,7 +20,7 @@ SHORTEST_STRETCH = 0.001
 # 0.8 s, by 1.7 % between 10 pairs of 2.4 s (benchmarks/pairs.py).
 PAIR_SECONDS = 2.4
 # Up to so many timed batches, workers are followed to see what they make ahead of the loop: a mark
-# of a batch costs its worker some 5 us.
+# of a batch costs its worker some 3 us.
 FEW_BATCHES = 2000
 # A small budget holds as many pairs as this: fewer could not decide.
 PAIRS_IN_A_BUDGET = 12

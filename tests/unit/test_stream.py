@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import random
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from queue import Empty
 from typing import Any
 from unittest import mock
 
@@ -422,9 +424,14 @@ class Forked:
         queue = context.Queue(2)
         worker = context.Process(target=self._work, args=(queue,), daemon=True)
         worker.start()
-        for _ in range(12):
-            yield queue.get()
-        worker.join()
+        try:
+            for _ in range(12):
+                yield queue.get()
+        finally:  # like torch's, no worker outlives its epoch
+            while worker.is_alive():
+                with contextlib.suppress(Empty):
+                    queue.get(timeout=0.01)
+            worker.join()
 
     def _work(self, queue: Any) -> None:
         for _ in range(12):
