@@ -33,7 +33,11 @@ class Heap:
     def shuffle(self) -> None:
         """Allocate anew, then let the old blocks go."""
         sizes = [self._random.randint(low, top) for count, low, top in _SIZES for _ in range(count)]
-        old, self._blocks = self._blocks, [self._malloc(size) for size in sizes]
+        # A worker may be resumed while it is at this, and do it then as well: no block may be freed
+        # twice, or forgotten.
+        old, self._blocks = self._blocks, []
+        new = [self._malloc(size) for size in sizes]
+        self._blocks += new
         for block in old:
             self._free(block)
 

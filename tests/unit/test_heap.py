@@ -103,3 +103,22 @@ def test_a_system_without_such_an_allocator_is_shuffled_by_python() -> None:
     shuffled.shuffle()
     shuffled.shuffle()
     assert shuffled._malloc is bytearray
+
+
+def test_a_worker_that_is_resumed_while_it_shuffles_frees_every_block_once() -> None:
+    shuffled = Heap()
+    made = iter(range(10**6))
+    freed: list[object] = []
+    resumed_at = {30, 100, 101, 150}
+
+    def allocate(_: int) -> int:
+        block = next(made)
+        if block in resumed_at:
+            shuffled.shuffle()
+        return block
+
+    shuffled._malloc, shuffled._free = allocate, freed.append
+    for _ in range(3):
+        shuffled.shuffle()
+    assert len(freed) == len(set(freed))
+    assert len(freed) + len(shuffled._blocks) == next(made)
