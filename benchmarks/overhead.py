@@ -2,10 +2,10 @@
 
     python benchmarks/overhead.py [--rounds 10] [--batch-size 64]
 
-One round is one of the guard's own timing trials and a bare ``for batch in loader`` loop in a
-process of its own, over the same stretch of the loader, in turns with the other one frozen. In its
-turn the trial runs slices as in a check, while the loop runs through: workers go on in the
+One round is a pair of the guard's own timing trials, taking turns as in a check, and a bare ``for
+batch in loader`` loop in a process of its own, which runs through: workers go on in the
 milliseconds around a slice, so that counting the batches taken in short ones reads some 3 % fast.
+The pair and the loop alternate every few seconds, the other one frozen.
 Every round starts both sides anew: a process, and all that it forks, keeps the luck of its memory
 layout for life. Bar: the median ratio of each reference loader lies within 3 % of 1.
 """
@@ -19,12 +19,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from pytest_loaderperf import data, measure, process
+from pytest_loaderperf import data, measure, process, turns
 from pytest_loaderperf.arms import Arms
 from pytest_loaderperf.launch import Launch, Version
 from pytest_loaderperf.pacing import Plan
+from pytest_loaderperf.timing import TimedTrial, typical
 
 ROOT = Path(__file__).resolve().parents[1]
 LOADERS = (
@@ -98,43 +100,48 @@ class BareLoop:
 
 
 def one_round(module: str, test: str, fixture: str, batch_size: int, *, guard_first: bool) -> float:
-    """The ratio of the throughputs of a trial and a bare loop that take turns."""
+    """The ratio of the throughputs of two trials (their mean) and a bare loop."""
     path, nodeid = f"tests/perf/{module}.py", f"tests/perf/{module}.py::{test}[{batch_size}]"
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
-        arms = Arms(launch(Path(scratch)))
+        # Arms are kept by version, and both are of the same one here.
+        sides = [Arms(launch(Path(scratch))) for _ in range(2)]
         bare = BareLoop(module, fixture, scratch)
         try:
-            arm = arms.get(Version(ROOT), path)
-            survey = measure.survey(arm, nodeid)
-            timing = measure.time_alone(arm, nodeid, survey.plan)
-            plan = measure.paced(survey, timing)
-            slices = max(1, round(TURN_SECONDS / timing.batch_seconds / plan.batches))
-            turns = round(STRETCH_SECONDS / TURN_SECONDS)
-            with arm.trials():
-                trial = measure.TimedTrial(arm, nodeid, plan)
-                trial.freeze()
+            first, second = (side.get(Version(ROOT), path) for side in sides)
+            survey = measure.survey(first, nodeid)
+            timing = turns.time_alone(first, nodeid, survey.plan)
+            plan = measure.paced(survey, [timing])
+            slices = max(2, 2 * round(TURN_SECONDS / timing.batch_seconds / plan.batches / 2))
+            with first.trials(), second.trials():
+                trials = []
+                for arm in (first, second):
+                    trials.append(TimedTrial(arm, nodeid, plan))
+                    trials[-1].freeze()
                 bare.open(plan, slices * plan.batches, batch_size)
                 process.freeze(bare.pid)
-                seconds, samples = take_turns(trial, bare, turns, slices, guard_first=guard_first)
+                seconds, samples = alternate(trials, bare, plan, slices, guard_first=guard_first)
                 bare.end()
-                trial.end()
-            return trial.result().values["throughput"] / (samples / seconds)
+                for trial in trials:
+                    trial.end()
+            guard = typical([trial.result() for trial in trials])["throughput"]
+            return guard / (samples / seconds)
         finally:
-            arms.close()
+            for side in sides:
+                side.close()
             bare.close()
 
 
-def take_turns(
-    trial: measure.TimedTrial, bare: BareLoop, turns: int, slices: int, *, guard_first: bool
+def alternate(
+    trials: Sequence[TimedTrial], bare: BareLoop, plan: Plan, slices: int, *, guard_first: bool
 ) -> tuple[float, int]:
-    """Seconds and samples of the bare loop; in so many turns each runs once, or so many slices."""
+    """Seconds and samples of the bare loop; in a turn of the guard each trial runs slices."""
+    first, second = trials
+    guard = turns.take_short_turns if plan.short_turns else turns.take_slices
+    rounds = round(STRETCH_SECONDS / TURN_SECONDS)
     stretches = []
-    for turn in ("gbbg" if guard_first else "bggb") * (turns // 2):
+    for turn in ("gbbg" if guard_first else "bggb") * (rounds // 2):
         if turn == "g":
-            for _ in range(slices):
-                trial.resume()
-                trial.slice()
-                trial.freeze()
+            guard(first, second, slices)
         else:
             process.resume(bare.pid)
             stretches.append(bare.stretch())

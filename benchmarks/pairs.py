@@ -22,7 +22,7 @@ from pathlib import Path
 
 from overhead import ROOT, launch
 
-from pytest_loaderperf import measure
+from pytest_loaderperf import measure, turns
 from pytest_loaderperf.arms import Arms
 from pytest_loaderperf.judgement import scatter
 from pytest_loaderperf.launch import Version
@@ -37,11 +37,11 @@ def study(nodeid: str, pairs: int, out: Path) -> None:
         try:
             candidate, baseline = (side.get(Version(ROOT), module) for side in sides)
             survey = measure.survey(candidate, nodeid)
-            timing = measure.time_alone(candidate, nodeid, survey.plan)
-            plan = measure.paced(survey, timing)
+            timing = turns.time_alone(candidate, nodeid, survey.plan)
+            plan = measure.paced(survey, [timing])
             for number in range(pairs):
                 started = time.monotonic()
-                timings = measure.time_pair(
+                timings = turns.time_pair(
                     candidate, baseline, nodeid, plan, candidate_first=number % 2 == 0
                 )
                 line = {

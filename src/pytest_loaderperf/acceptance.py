@@ -6,9 +6,9 @@ from .baselines import Entry, Record, Stored
 from .findings import Findings
 from .judgement import spread, typical
 from .machine import machine_class
-from .measure import TIMED
 from .model import METRICS, Verdict
 from .options import Update
+from .timing import TIMED
 
 
 def refusal(found: Findings, update: Update, *, failed: bool, stored: bool) -> str | None:

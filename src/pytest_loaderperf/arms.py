@@ -83,22 +83,25 @@ class Trial:
     ) -> M:
         """Wait for a message."""
         limit = None if timeout is None else time.monotonic() + timeout
-        while True:
-            try:
-                message = _next(self._channel, every, lambda: process.alive(self.pid))
-            except ChannelClosed:
-                raise self._died() from None
-            if isinstance(message, expected):
-                return message
-            if isinstance(message, Finished):
-                self._reap()
-                raise TrialOver(message, self._arm.version)
-            if message is not None:
-                raise ArmError(f"expected {expected.__name__}, got {message}")
+        while (message := self.poll(expected, every)) is None:
             if limit is not None and time.monotonic() > limit:
                 raise ArmError(f"no answer within {timeout:.0f} s")
             if meanwhile is not None:
                 meanwhile()
+        return message
+
+    def poll(self, expected: type[M], seconds: float) -> M | None:
+        """A message, or None if none has come within so many seconds; raises as ``ask`` does."""
+        try:
+            message = _next(self._channel, seconds, lambda: process.alive(self.pid))
+        except ChannelClosed:
+            raise self._died() from None
+        if message is None or isinstance(message, expected):
+            return message
+        if isinstance(message, Finished):
+            self._reap()
+            raise TrialOver(message, self._arm.version)
+        raise ArmError(f"expected {expected.__name__}, got {message}")
 
     def freeze(self) -> None:
         """Stop the whole trial, workers included."""

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from .arms import Arm, Arms
 from .decision import Rule
 from .launch import Version
-from .measure import Survey, Timing
+from .measure import Survey
 from .model import CheckResult, Comparison, Verdict, worst
 from .pacing import Plan, pair_seconds
 from .settings import CheckSettings
+from .timing import Timing
 
 
 @dataclass(frozen=True)

@@ -58,13 +58,13 @@ def machine() -> dict[str, str | int]:
     return {
         "architecture": platform.machine(),
         "cpu": _cpu_model(),
-        "cores": _cores(),
+        "cores": cores(),
         "os": platform.system(),
         "python": ".".join(platform.python_version_tuple()[:2]),
     }
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores that this process may use, where the system tells."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -163,9 +163,13 @@ class Opened:
 
 @dataclass(frozen=True)
 class Slice:
-    """Timed batches; none, if an epoch turned out to be too short for a steady state."""
+    """Timed batches; none, if an epoch turned out to be too short for a steady state.
 
-    seconds: float
+    ``stretches`` say when each stretch of time that it took began and ended, by a clock that all
+    processes share.
+    """
+
+    stretches: list[tuple[float, float]]
     samples: int
     batches: int
     cpu_seconds: float
@@ -173,6 +177,11 @@ class Slice:
     # Of workers that are followed, as `ahead` has them. Marks are all that are new.
     spans: list[tuple[int, float, float]] = field(default_factory=list)
     marks: list[tuple[int, float]] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return sum(ended - began for began, ended in self.stretches)
 
     @property
     def worker_seconds(self) -> float:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from .messages import Slice
+
 SLICE_SECONDS = 0.15
 # A stretch of steady state costs some 0.3 ms around it (a shuffled heap, two looks at CPU time):
 # an epoch whose steady state is no longer than this is timed as a whole.
@@ -22,6 +24,9 @@ PAIR_SECONDS = 2.4
 # Up to so many timed batches, workers are followed to see what they make ahead of the loop: a mark
 # of a batch costs its worker some 3 us.
 FEW_BATCHES = 2000
+# A loader that uses less than this share of the CPUs that it could use waits for something else,
+# unless the machine gives it no more.
+BUSY = 0.8
 # A small budget holds as many pairs as this: fewer could not decide.
 PAIRS_IN_A_BUDGET = 12
 # Slices of each arm in a pair. How far its ABBA blocks lie apart foretells the noise of pairs: one
@@ -35,7 +40,7 @@ class Plan:
     """What each trial of a check does.
 
     ``epochs`` is 0 for a steady state; else an epoch is too short to have one, and so many whole
-    epochs, start and end included, make a slice.
+    epochs, start and end included, make a slice. With ``short_turns`` it may be frozen within one.
     """
 
     warmup: int
@@ -44,6 +49,7 @@ class Plan:
     slices: int
     epochs: int = 0
     epoch_batches: int | None = None
+    short_turns: bool = False
 
     @property
     def follow(self) -> bool:
@@ -61,12 +67,22 @@ def pair_seconds(budget: float) -> float:
     return min(PAIR_SECONDS, budget / PAIRS_IN_A_BUDGET / 2)
 
 
+def is_busy(taken: Slice, workers: int, cores: int, share: float = BUSY) -> bool:
+    """Whether a loader kept the CPUs busy that it could use, and so waited for nothing else.
+
+    Without workers that is one: how many threads it could use cannot be known.
+    """
+    return taken.cpu_seconds >= share * taken.seconds * min(max(workers, 1), cores)
+
+
 def plan(
     batch_seconds: float,
     workers: int,
     prefetch: int,
     epoch_batches: int | None = None,
     pair_seconds: float = PAIR_SECONDS,
+    *,
+    short_turns: bool = False,
 ) -> Plan:
     """Plan the trials of a loader that takes so long for a batch in its steady state."""
     warmup = warmup_batches(workers, prefetch)
@@ -77,7 +93,7 @@ def plan(
         assert epoch_batches is not None
         epochs = max(1, math.ceil(SLICE_SECONDS / (batch_seconds * epoch_batches)))
         seconds = epochs * epoch_batches * batch_seconds
-        return Plan(0, 0, 0, _slices(seconds, pair_seconds), epochs, epoch_batches)
+        return Plan(0, 0, 0, _slices(seconds, pair_seconds), epochs, epoch_batches, short_turns)
     batches = step * math.ceil(SLICE_SECONDS / batch_seconds / step)
     slices = _slices(batches * batch_seconds, pair_seconds)
     # A new epoch costs its start and its warm-up: rather time a little less than begin one. Where
@@ -87,7 +103,7 @@ def plan(
         slices = min(slices, max(fitting, SLICES_WANTED))
     if epoch_batches is not None:
         drain += int(steady % step)  # a part of a burst would be fast or slow, as it happens
-    return Plan(warmup, drain, batches, slices, 0, epoch_batches)
+    return Plan(warmup, drain, batches, slices, 0, epoch_batches, short_turns)
 
 
 def _slices(seconds: float, pair_seconds: float) -> int:

@@ -6,13 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from . import measure
+from . import measure, turns
 from .decision import Within
 from .findings import Bench, Findings
 from .judgement import compare, scatter, settled
 from .launch import Version
-from .measure import RATES, TIMED, Timing
 from .model import METRICS, Comparison, Verdict
+from .timing import RATES, TIMED, Timing
 
 Pair = tuple[Timing, Timing]  # candidate, baseline
 
@@ -56,14 +56,17 @@ def _measure(
     while len(pairs) < bench.rule.pairs_at_most:
         first = len(pairs) % 2 == 0
         pairs.append(
-            measure.time_pair(
+            turns.time_pair(
                 candidate, baseline, bench.spec.nodeid, found.plan, candidate_first=first
             )
         )
         if _difference(pairs[0]):
             break
         if found.repaced is None:
-            found.repaced = measure.paced(found.survey, pairs[0][0], bench.pair_seconds)
+            found.repaced = measure.paced(found.survey, pairs[0], bench.pair_seconds)
+            if found.repaced.short_turns != found.survey.plan.short_turns:
+                pairs.clear()  # it took turns in the wrong way
+                continue
         comparisons = _compare(bench, version, pairs, judged)
         left = deadline - time.monotonic()
         bench.progress(f"{label}{_news(comparisons['throughput'], left)}")

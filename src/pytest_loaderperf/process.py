@@ -51,6 +51,29 @@ def tree(pid: int) -> list[int]:
         return [pid]
 
 
+def has_one_thread(pid: int) -> bool:
+    """Whether a process with all descendants is one thread, and so uses one CPU at a time."""
+    if _LINUX:
+        return [len(_tasks(each)) for each in tree(pid)] == [1]
+    import psutil  # noqa: PLC0415
+
+    try:
+        return len(tree(pid)) == 1 and bool(psutil.Process(pid).num_threads() == 1)
+    except psutil.Error:
+        return False
+
+
+def usable_cpus() -> list[int]:
+    """The numbers of the CPUs that this process may use; none where the system does not tell."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def pin(pid: int, cpu: int) -> None:
+    """Have a thread use this CPU alone."""
+    with contextlib.suppress(OSError):
+        os.sched_setaffinity(pid, {cpu})
+
+
 def cpu_seconds(pid: int) -> float:
     """CPU time of a process and its living descendants, user and system, all threads.
 

@@ -19,6 +19,8 @@ from .process import cpu_seconds
 
 __tracebackhide__ = True  # pytest shows a failure from the test on, and in the loader itself
 
+Stretch = tuple[float, float]  # when it began and ended
+
 _EXAMPLES = 3  # batches to look at for the signature: where they differ, a dimension varies
 
 
@@ -88,29 +90,30 @@ class Stream:
         An epoch that is too short to have a steady state ends this, with nothing timed.
         """
         timed = samples = 0
-        seconds = cpu = 0.0
+        cpu = 0.0
+        stretches: list[Stretch] = []
         worked: list[Span] = []
         while timed < wanted:
             count = min(wanted - timed, self._steady_left())
             if count < 1:
                 self._restart()
                 if self._steady_left() < 1:
-                    return Slice(0.0, 0, 0, 0.0, self._epoch_batches)
+                    return Slice([], 0, 0, 0.0, self._epoch_batches)
                 continue
             self._prepare()
             used, began = cpu_seconds(os.getpid()), self._worker_seconds()
-            stretch = self._stretch(count)
+            stretch, counted = self._stretch(count)
             if stretch is None:  # the epoch ended in it: now its length is known
                 continue
-            seconds += stretch[0]
-            samples += stretch[1]
+            stretches.append(stretch)
+            samples += counted
             worked += spans(began, self._worker_seconds())
             cpu += cpu_seconds(os.getpid()) - used
             timed += count
         if not samples:
             raise _no_samples(timed)
         marks = self._workers.new_marks() if self._workers else []
-        return Slice(seconds, samples, timed, cpu, self._epoch_batches, worked, marks)
+        return Slice(stretches, samples, timed, cpu, self._epoch_batches, worked, marks)
 
     def run_epochs(self, epochs: int) -> Slice:
         """Time whole epochs, start and end of each included."""
@@ -124,16 +127,16 @@ class Stream:
             for batch in self._loader.start():
                 samples += int(self._count(batch))
                 taken += 1
-        seconds = time.perf_counter() - started
+        stretch = started, time.perf_counter()
         if not taken:
             raise self._spent()
         if not samples:
             raise _no_samples(taken)
         cpu = cpu_seconds(os.getpid()) - used
-        return Slice(seconds, samples, taken, cpu, self._epoch_batches)
+        return Slice([stretch], samples, taken, cpu, self._epoch_batches)
 
-    def _stretch(self, count: int) -> tuple[float, int] | None:
-        """Seconds and samples of the next batches, or None if the epoch ended among them."""
+    def _stretch(self, count: int) -> tuple[Stretch | None, int]:
+        """When the next batches came, and their samples; no stretch if the epoch ended there."""
         assert self._iterator is not None
         assert self._count is not None
         counted = self._count
@@ -143,13 +146,13 @@ class Stream:
         for batch in islice(self._iterator, count):  # the loop that users write
             samples += counted(batch)
             taken += 1
-        seconds = time.perf_counter() - started
+        stretch = started, time.perf_counter()
         self._batch = batch
         self._position += taken
         if taken < count:
             self._epoch_ended()
-            return None
-        return seconds, int(samples)
+            return None, 0
+        return stretch, int(samples)
 
     def _worker_seconds(self) -> dict[int, float]:
         return self._workers.cpu_seconds() if self._workers else {}

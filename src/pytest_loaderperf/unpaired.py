@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from . import measure
+from . import turns
 from .baselines import Record
 from .findings import Bench, Findings
 from .judgement import compare_stored, uncompared
-from .measure import TIMED
 from .model import METRICS, Verdict
+from .timing import TIMED, typical
 
 _TRIALS = 4  # the fewest that can be judged
 
@@ -30,7 +30,7 @@ def judge(bench: Bench, record: Record, drift: float, found: Findings) -> None:
 def show(bench: Bench, found: Findings, verdict: Verdict, message: str, *, storing: bool) -> None:
     """Measure without a comparison: once to show the numbers, more often to store them."""
     _measure(bench, found, _TRIALS if storing else 1)
-    values = measure.typical(found.timings)
+    values = typical(found.timings)
     values["peak_memory"] = found.survey.peak_memory
     found.message = message
     found.comparisons = {
@@ -42,5 +42,5 @@ def show(bench: Bench, found: Findings, verdict: Verdict, message: str, *, stori
 def _measure(bench: Bench, found: Findings, trials: int) -> None:
     while len(found.timings) < trials:
         bench.progress(f"trial {len(found.timings) + 1} of {trials}")
-        timing = measure.time_alone(bench.arm(), bench.spec.nodeid, found.plan)
+        timing = turns.time_alone(bench.arm(), bench.spec.nodeid, found.plan)
         found.timings.append(timing)

@@ -13,11 +13,12 @@ from pytest_loaderperf.acceptance import accepted_entry, refusal
 from pytest_loaderperf.baselines import Entry, Record, Stored, parse, render
 from pytest_loaderperf.findings import Findings
 from pytest_loaderperf.machine import machine_class
-from pytest_loaderperf.measure import Survey, Timing
+from pytest_loaderperf.measure import Survey
 from pytest_loaderperf.messages import Handed, Slice
 from pytest_loaderperf.model import METRICS, Comparison, Verdict, Workload
 from pytest_loaderperf.options import UPDATES, Update
 from pytest_loaderperf.pacing import plan
+from pytest_loaderperf.timing import Timing
 
 WORKLOAD = Workload("float32[*,3]", 12.0, 100)
 VERSIONS = {"torch": "2.14.1", "numpy": "2.4.6"}
@@ -47,7 +48,7 @@ def findings(
             Timing(
                 {name: value * factor for name, value in VALUES.items()},
                 WORKLOAD,
-                Slice(1.0, 100, 100, 1.0, None),
+                Slice([(0.0, 1.0)], 100, 100, 1.0, None),
                 100.0,
             )
             for factor in timings

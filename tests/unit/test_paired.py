@@ -8,9 +8,9 @@ import statistics
 import pytest
 
 from pytest_loaderperf import paired
-from pytest_loaderperf.measure import Timing
 from pytest_loaderperf.messages import Slice
 from pytest_loaderperf.model import Workload
+from pytest_loaderperf.timing import Timing
 
 WORKLOAD = Workload("list[int, ...]", 8.0)
 
@@ -19,7 +19,7 @@ def timing(*rates: float) -> Timing:
     """A trial with these rates in its parts."""
     parts = tuple({"throughput": rate, "cpu_time": 1 / rate} for rate in rates)
     values = {**parts[0], "first_batch": 0.1}
-    return Timing(values, WORKLOAD, Slice(1.0, 80, 10, 1.0, None), 11.0, parts)
+    return Timing(values, WORKLOAD, Slice([(0.0, 1.0)], 80, 10, 1.0, None), 11.0, parts)
 
 
 @pytest.mark.parametrize("metric", ["throughput", "cpu_time"])

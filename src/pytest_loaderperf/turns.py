@@ -1,0 +1,93 @@
+"""Two trials take turns; whoever has none is frozen, with all of its workers.
+
+A machine that others use is now faster, now slower, for tenths of a second at a time: the shorter
+the turns, the more alike it is to both. But a trial that is frozen while it waits for a disk or a
+network finds its data there when it goes on, and has waited for nothing. So a loader that waits is
+only frozen between slices; one that keeps its CPUs busy, whenever its turn is over.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from . import process
+from .arms import Arm
+from .pacing import Plan
+from .timing import TimedTrial, Timing
+
+# Identical code scattered between pairs by 4.7, 7.6 and 7.8 % with turns of a slice, and by 1.3,
+# 2.7 and 1.4 % with these (photos in batches of 32 and 128, a Tokenizer: benchmarks/pairs.py).
+_TURN_SECONDS = 0.025
+
+
+def time_alone(arm: Arm, nodeid: str, pace: Plan) -> Timing:
+    """Time one trial."""
+    with arm.trials():
+        timed = TimedTrial(arm, nodeid, pace)
+        for _ in range(pace.slices):
+            timed.slice()
+        timed.end()
+    return timed.result()
+
+
+def time_pair(
+    candidate: Arm, baseline: Arm, nodeid: str, pace: Plan, *, candidate_first: bool
+) -> tuple[Timing, Timing]:
+    """Time one trial of each arm, alive together and taking turns: a pair."""
+    arms = (candidate, baseline) if candidate_first else (baseline, candidate)
+    with candidate.trials(), baseline.trials():
+        trials = []
+        for arm in arms:
+            trials.append(TimedTrial(arm, nodeid, pace))
+            trials[-1].freeze()
+        share_cpu(trials)
+        first, second = random.sample(trials, 2)
+        if pace.short_turns:
+            take_short_turns(first, second, pace.slices)
+        else:
+            take_slices(first, second, pace.slices)
+        for trial in trials:
+            trial.end()
+    results = [trial.result() for trial in trials]
+    return (results[0], results[1]) if candidate_first else (results[1], results[0])
+
+
+def share_cpu(trials: Sequence[TimedTrial]) -> None:
+    """Have two trials that each use one CPU at a time use the same one.
+
+    A process stays where it is while it can, and one virtual CPU may get more than another.
+    """
+    cpus = process.usable_cpus()
+    if cpus and all(trial.has_one_thread for trial in trials):
+        cpu = random.choice(cpus)  # noqa: S311  (no secret)
+        for trial in trials:
+            trial.pin(cpu)
+
+
+def take_slices(first: TimedTrial, second: TimedTrial, slices: int) -> None:
+    """Let each run so many slices, in the order ABBA BAAB: a drift of the machine hits both."""
+    for block in range(slices // 2):
+        a, b = (first, second) if block % 2 == 0 else (second, first)
+        for trial in (a, b, b, a):
+            trial.resume()
+            trial.slice()
+            trial.freeze()
+
+
+def take_short_turns(first: TimedTrial, second: TimedTrial, slices: int) -> None:
+    """Let each run so many slices, a slice of each at the same time.
+
+    The order of every two turns is drawn: what comes and goes as regularly as they do, such as
+    the periods in which a container gets its share of the CPUs, must not hit one side alone.
+    """
+    for _ in range(slices):
+        running = [first, second]
+        for trial in running:
+            trial.begin_slice()
+        while running:
+            for trial in random.sample(running, len(running)):
+                trial.resume()
+                if trial.ends_slice(_TURN_SECONDS):
+                    running.remove(trial)
+                trial.freeze()
