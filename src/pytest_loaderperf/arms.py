@@ -103,6 +103,10 @@ class Trial:
             raise TrialOver(message, self._arm.version)
         raise ArmError(f"expected {expected.__name__}, got {message}")
 
+    def wait(self, seconds: float) -> None:
+        """Wait for a message, but no longer than that."""
+        self._channel.wait(seconds)
+
     def freeze(self) -> None:
         """Stop the whole trial, workers included."""
         process.freeze(self.pid)

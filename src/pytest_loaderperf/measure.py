@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,9 +25,6 @@ _SURVEY_SECONDS = 1.0
 _IDLE_SECONDS = 0.25
 _IDLE = 0.05
 _LONGEST_FILL = 15.0  # seconds
-# A loader that uses this share of the CPUs that it could use is first taken for one that does not
-# wait: a pair will tell.
-_BUSY = 0.5
 
 
 @dataclass(frozen=True)
@@ -88,10 +86,8 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> 
     epoch_batches = like.plan.epoch_batches if like else loader.epoch_batches
     opened = ask(Open(warmup, drain, epoch_batches), Opened)
 
-    def pace_after(taken: Slice) -> Plan:
+    def pace_after(taken: Slice, *, busy: bool = False) -> Plan:
         pace = taken.seconds / taken.batches if taken.batches else 1.0
-        # The looks at memory take CPU time themselves, so that the loader may get less.
-        busy = is_busy(taken, loader.workers, cores(), _BUSY)
         return plan(
             pace,
             loader.workers,
@@ -102,12 +98,16 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> 
         )
 
     taken = Slice([], 0, 0, 0.0, opened.epoch_batches)
+    began, used = time.monotonic(), process.cpu_seconds(os.getpid())
     while not _enough(taken, warmup, like):
         pace = pace_after(taken)
         # Steps grow: the first batches may come out of a queue, and say little of the pace.
         batches = max(loader.workers, min(pace.batches, taken.batches), 1)
         left = batches if like is None else like.batches - taken.batches
         taken = total([taken, ask(Run(min(batches, left), _epochs(pace, taken, like)), Slice)])
+    # Looks at memory take CPU time, and so does another arm that is just importing its tests.
+    others = process.cpu_seconds(os.getpid()) - used - taken.cpu_seconds
+    cpus = cores() - others / (time.monotonic() - began)
     _let_queues_fill(trial.pid, memory, 2 * warmup * taken.seconds / taken.batches)
     trial.send(Probe())
     finished = trial.finished()
@@ -119,7 +119,7 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> 
         float(memory.peak),
         {**rates(taken, taken.batches), "first_batch": opened.first_batch},
         taken.batches,
-        pace_after(taken),
+        pace_after(taken, busy=is_busy(taken, loader.workers, cpus)),
         tuple(finished.asserted) if finished else (),
     )
 

@@ -269,10 +269,14 @@ class Channel:
     def next(self, timeout: float | None = None) -> Message | None:
         """The next message of any type, or None if none has come after ``timeout`` seconds."""
         while not self._lines:
-            if timeout is not None and not select.select([self._socket], [], [], timeout)[0]:
+            if timeout is not None and not self.wait(timeout):
                 return None
             self._fill(self._read()[0])
         return decode(self._lines.pop(0))
+
+    def wait(self, seconds: float) -> bool:
+        """Whether there is something to read, or the end, within so many seconds."""
+        return bool(self._lines or select.select([self._socket], [], [], seconds)[0])
 
     def receive_with_descriptor(self) -> tuple[Message, int]:
         """The next message and the file descriptor that came with it (-1 if none)."""

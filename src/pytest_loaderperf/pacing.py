@@ -26,7 +26,7 @@ PAIR_SECONDS = 2.4
 FEW_BATCHES = 2000
 # A loader that uses less than this share of the CPUs that it could use waits for something else,
 # unless the machine gives it no more.
-BUSY = 0.8
+_BUSY = 0.8
 # A small budget holds as many pairs as this: fewer could not decide.
 PAIRS_IN_A_BUDGET = 12
 # Slices of each arm in a pair. How far its ABBA blocks lie apart foretells the noise of pairs: one
@@ -67,12 +67,12 @@ def pair_seconds(budget: float) -> float:
     return min(PAIR_SECONDS, budget / PAIRS_IN_A_BUDGET / 2)
 
 
-def is_busy(taken: Slice, workers: int, cores: int, share: float = BUSY) -> bool:
+def is_busy(taken: Slice, workers: int, cpus: float) -> bool:
     """Whether a loader kept the CPUs busy that it could use, and so waited for nothing else.
 
     Without workers that is one: how many threads it could use cannot be known.
     """
-    return taken.cpu_seconds >= share * taken.seconds * min(max(workers, 1), cores)
+    return taken.cpu_seconds >= _BUSY * taken.seconds * min(max(workers, 1), cpus)
 
 
 def plan(

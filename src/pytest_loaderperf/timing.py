@@ -84,9 +84,12 @@ class TimedTrial:
         """Have it time a slice from now on, or from when it is resumed."""
         self._trial.send(Run(self._pace.batches, self._pace.epochs))
 
-    def ends_slice(self, seconds: float) -> bool:
-        """Whether it ends its slice within so many seconds."""
-        measured = self._trial.poll(Slice, seconds)
+    def take_turn(self, seconds: float) -> bool:
+        """Let a frozen trial go on for so many seconds at most; whether it ended its slice."""
+        self.resume()
+        self._trial.wait(seconds)
+        self.freeze()
+        measured = self._trial.poll(Slice, 0.0)  # now, since that takes CPU time as well
         if measured is not None:
             self._ended(measured)
         return measured is not None

@@ -6,12 +6,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from pytest_loaderperf.messages import Slice
 from pytest_loaderperf.pacing import (
     PAIR_SECONDS,
     SHORTEST_STRETCH,
     SLICE_SECONDS,
     SLICES_AT_LEAST,
     SLICES_WANTED,
+    is_busy,
     plan,
     warmup_batches,
 )
@@ -146,3 +148,24 @@ def test_workers_are_followed_unless_marks_would_cost_them() -> None:
     assert plan(0.002, 2, 2, 100_000).follow
     assert not plan(0.0002, 2, 2, 100_000).follow
     assert not plan(0.2, 2, 2, 6).follow  # whole epochs begin and end with nothing made ahead
+
+
+@pytest.mark.parametrize(
+    ("cpu_seconds", "workers", "cpus", "busy"),
+    [
+        (1.9, 0, 2, True),  # a loop of one thread; two seconds were taken
+        (1.0, 0, 2, False),
+        (2.6, 0, 2, True),  # with threads
+        (3.9, 2, 2, True),
+        (3.9, 2, 8, True),
+        (2.0, 2, 8, False),  # its workers wait half of the time
+        (3.9, 8, 2, True),  # there are no more CPUs
+        (3.9, 8, 8, False),
+        (2.0, 2, 1.2, True),  # others take the rest
+    ],
+)
+def test_a_loader_is_busy_if_it_uses_the_cpus_that_it_could_use(
+    cpu_seconds: float, workers: int, cpus: float, *, busy: bool
+) -> None:
+    taken = Slice([(0.0, 1.0), (3.0, 4.0)], 80, 10, cpu_seconds, None)
+    assert is_busy(taken, workers, cpus) is busy

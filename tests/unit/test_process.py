@@ -283,3 +283,28 @@ def test_a_process_can_ask_to_die_with_its_parent(frozen: bool) -> None:
             each.wait(LONG)
         assert eventually(lambda: not process.alive(child))
         assert process.alive(survivor)
+
+
+@on_linux
+@pytest.mark.parametrize(
+    ("code", "one"),
+    [
+        ("", True),
+        ("import threading, time; threading.Thread(target=time.sleep, args=(60,)).start()", False),
+        ("import subprocess; subprocess.Popen(['sleep', '60'])", False),
+    ],
+)
+def test_one_thread_is_one_process_with_one_thread(code: str, one: bool) -> None:
+    with python(f"{code}\nprint(flush=True)\ninput()") as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        assert process.has_one_thread(running.pid) is one
+
+
+@on_linux
+def test_a_pinned_process_uses_that_cpu_alone() -> None:
+    with python("print(flush=True)\ninput()") as running:
+        for cpu in process.usable_cpus():
+            process.pin(running.pid, cpu)
+            assert os.sched_getaffinity(running.pid) == {cpu}
+    process.pin(running.pid, 0)  # one that has ended
