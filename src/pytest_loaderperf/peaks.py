@@ -31,7 +31,7 @@ def judge(bench: Bench, version: Version | None, record: Record | None, found: F
     not grow.
     """
     comparison = None
-    if record is not None and version is not None:
+    if record is not None:
         comparison = _glance(bench, record, found)
     if comparison is None and version is not None:
         comparison = _side_by_side(bench, version, found, found.peaks)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from integration import tiny
 from integration.project import NEW_CHECK, OTHER, TRAIN, Project
 
 CHECKS_PASS = {TRAIN: "passed", OTHER: "passed"}
@@ -103,3 +106,17 @@ def test_fresh_processes_give_the_same_verdict(project: Project) -> None:
     run = project.pytest("--loaderperf", "-k", "train", "--loaderperf-trials=fresh")
     assert run.verdicts == {TRAIN: "regressed"}, run.output
     assert 0.6 < run.results["checks"][0]["metrics"]["throughput"]["ratio"] < 0.75
+
+
+def test_a_loader_that_waits_is_judged_by_its_waits(tmp_path: Path) -> None:
+    # Frozen while it waits it would have waited for nothing.
+    project = tiny.create(tmp_path / "project", paced=_waits("0.03"), test_it=tiny.CHECK)
+    tiny.accept(project)
+    project.write(paced=_waits("0.04"))
+    run = project.pytest("--loaderperf", "--loaderperf-budget=12")
+    assert run.verdicts == {tiny.NODE: "regressed"}, run.output
+    assert run.results["checks"][0]["metrics"]["throughput"]["ratio"] == pytest.approx(0.75, 0.04)
+
+
+def _waits(seconds: str) -> str:
+    return tiny.PACED.replace("0.002", seconds)

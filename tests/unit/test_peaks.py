@@ -11,11 +11,12 @@ from unittest import mock
 import pytest
 
 from pytest_loaderperf import measure, peaks
+from pytest_loaderperf.baselines import Record, Stored
 from pytest_loaderperf.decision import Rule
 from pytest_loaderperf.findings import Findings
 from pytest_loaderperf.measure import Survey
 from pytest_loaderperf.messages import Handed
-from pytest_loaderperf.model import Tolerance, Workload
+from pytest_loaderperf.model import STORED, Tolerance, Workload
 from pytest_loaderperf.pacing import plan
 
 MIB = 2.0**20
@@ -28,7 +29,12 @@ def survey(peak: float) -> Survey:
     return Survey(loader, Workload("int", 8.0), peak, {}, 10, plan(0.01, 0, 0), ())
 
 
-def judge(candidate: Iterator[float], baseline: Iterator[float], seconds: float = 60.0) -> Findings:
+def judge(
+    candidate: Iterator[float],
+    baseline: Iterator[float] | None,
+    seconds: float = 60.0,
+    record: Record | None = None,
+) -> Findings:
     """What comes of peaks (MiB) that the two versions have, one trial after the other."""
     bench: Any = SimpleNamespace(
         progress=lambda _: None,
@@ -44,9 +50,10 @@ def judge(candidate: Iterator[float], baseline: Iterator[float], seconds: float 
     first = survey(next(candidate) * MIB)
     found = Findings(first, frozenset({"peak_memory"}), peaks=[first.peak_memory])
     found.deadline = time.monotonic() + seconds
-    of = {"new": candidate, "old": baseline}
+    of: dict[str, Any] = {"new": candidate, "old": baseline}
+    version: Any = BASELINE if baseline is not None else None
     with mock.patch.object(measure, "survey", lambda arm, *_: survey(next(of[arm.name]) * MIB)):
-        peaks.judge(bench, BASELINE, None, found)  # type: ignore[arg-type]
+        peaks.judge(bench, version, record, found)
     return found
 
 
@@ -86,3 +93,29 @@ def test_a_regression_that_fresh_processes_do_not_repeat_is_none() -> None:
 def test_out_of_time_four_pairs_have_the_last_word() -> None:
     found = judge(repeat(100.0, 130.0), repeat(115.0), seconds=0.0)
     assert found.comparisons["peak_memory"].pairs == 4
+
+
+@pytest.mark.parametrize("committed", [True, False])
+@pytest.mark.parametrize(
+    ("peak", "verdict"), [(80.0, "improved"), (100.0, "unchanged"), (104.0, "unchanged")]
+)
+def test_one_look_settles_a_peak_that_has_not_grown(
+    peak: float, verdict: str, *, committed: bool
+) -> None:
+    record = Record({"peak_memory": Stored(100 * MIB, 0.01)}, {})
+    baseline = iter(()) if committed else None
+    found = judge(iter([peak]), baseline, record=record)
+    assert found.comparisons["peak_memory"].verdict.value == verdict
+    assert found.comparisons["peak_memory"].source == STORED
+
+
+def test_a_peak_that_has_grown_is_looked_at_again() -> None:
+    record = Record({"peak_memory": Stored(100 * MIB, 0.01)}, {})
+    found = judge(repeat(130.0), None, record=record)
+    assert found.comparisons["peak_memory"].verdict.value == "regressed"
+    assert len(found.peaks) == 4
+
+
+def test_one_look_is_not_enough_where_versions_differ() -> None:
+    record = Record({"peak_memory": Stored(100 * MIB, 0.01)}, {"torch": "1"})
+    assert len(judge(repeat(100.0), None, record=record).peaks) == 4
