@@ -5,20 +5,24 @@
 Two arms of the same tree are paired as a check pairs them. Each pair is appended to ``--out`` as
 a line of JSON; the summary is over all lines of this check there, so that a study can be resumed.
 It also tells how much pairs scatter if only the batches count that are taken, without those that
-workers make ahead. With ``MALLOC_CONF=`` in the environment trials leave the allocator as they
-find it.
+workers make ahead. With ``--turns both`` every pair is timed twice, in short turns and in turns of
+a slice. With ``MALLOC_CONF=`` in the environment trials leave the allocator as they find it.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from overhead import ROOT, launch
 
@@ -28,8 +32,8 @@ from pytest_loaderperf.judgement import scatter
 from pytest_loaderperf.launch import Version
 
 
-def study(nodeid: str, pairs: int, out: Path) -> None:
-    """Append so many pairs of two fresh arms to a file."""
+def study(nodeid: str, pairs: int, out: Path, *, both_turns: bool) -> None:
+    """Append so many pairs of two fresh arms to a file; with ``both_turns`` twice as many."""
     module = nodeid.partition("::")[0]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         # Arms are kept by version, and both are of the same one here.
@@ -39,10 +43,12 @@ def study(nodeid: str, pairs: int, out: Path) -> None:
             survey = measure.survey(candidate, nodeid)
             timing = turns.time_alone(candidate, nodeid, survey.plan)
             plan = measure.paced(survey, [timing])
-            for number in range(pairs):
+            ways = (False, True) if both_turns else (plan.short_turns,)
+            for number, short_turns in itertools.product(range(pairs), ways):
                 started = time.monotonic()
+                pace = replace(plan, short_turns=short_turns)
                 timings = turns.time_pair(
-                    candidate, baseline, nodeid, plan, candidate_first=number % 2 == 0
+                    candidate, baseline, nodeid, pace, candidate_first=number % 2 == 0
                 )
                 line = {
                     "check": nodeid,
@@ -50,7 +56,7 @@ def study(nodeid: str, pairs: int, out: Path) -> None:
                     "values": [timing.values for timing in timings],
                     "parts": [timing.parts for timing in timings],
                     "made": [timing.made / timing.taken.batches for timing in timings],
-                    "plan": vars(plan),
+                    "plan": vars(pace),
                     "seconds": time.monotonic() - started,
                 }
                 with out.open("a") as file:
@@ -60,10 +66,21 @@ def study(nodeid: str, pairs: int, out: Path) -> None:
                 side.close()
 
 
-def summary(nodeid: str, out: Path) -> str:
-    """Mean and spread of log(candidate / baseline) over the pairs of a check in a file."""
+def summaries(nodeid: str, out: Path) -> Iterator[str]:
+    """A line on the pairs of a check in a file, for each way to take turns."""
     lines = [json.loads(line) for line in out.read_text().splitlines()]
-    lines = [line for line in lines if line["check"] == nodeid]
+    for short_turns in (False, True):
+        chosen = [
+            line
+            for line in lines
+            if line["check"] == nodeid and line["plan"]["short_turns"] == short_turns
+        ]
+        if chosen:
+            yield f"{nodeid}, {'short turns' if short_turns else 'slices'}: {summary(chosen)}"
+
+
+def summary(lines: Sequence[Mapping[str, Any]]) -> str:
+    """Mean and spread of log(candidate / baseline) over some pairs."""
     ratios = [
         math.log(candidate["throughput"] / baseline["throughput"])
         for candidate, baseline in (line["values"] for line in lines)
@@ -80,7 +97,7 @@ def summary(nodeid: str, out: Path) -> str:
     foretold = math.sqrt(within.variance) if within else math.nan
     seconds = statistics.median(line["seconds"] for line in lines)
     return (
-        f"{nodeid}: {len(ratios)} pairs, mean {statistics.fmean(ratios):+.1%}, "
+        f"{len(ratios)} pairs, mean {statistics.fmean(ratios):+.1%}, "
         f"sd {_spread(ratios)}, of batches taken {_spread(taken)}, foretold by their slices "
         f"{foretold:.1%}, median {seconds:.1f} s a pair"
     )
@@ -96,11 +113,12 @@ def main() -> int:
     parser.add_argument("check")
     parser.add_argument("--arms", type=int, default=1, help="how often to start fresh arms")
     parser.add_argument("--pairs", type=int, default=8, help="of each two arms")
+    parser.add_argument("--turns", choices=("fitting", "both"), default="fitting")
     parser.add_argument("--out", type=Path, default=Path("pairs.jsonl"))
     options = parser.parse_args()
     for _ in range(options.arms):
-        study(options.check, options.pairs, options.out)
-    print(summary(options.check, options.out))
+        study(options.check, options.pairs, options.out, both_turns=options.turns == "both")
+    print(*summaries(options.check, options.out), sep="\n")
     return 0
 
 

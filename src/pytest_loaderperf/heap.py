@@ -4,7 +4,8 @@ Where large buffers begin within a page makes a process up to 13 % faster or slo
 decoding and scaling a photograph took 2.26 to 2.59 ms, as it happened (benchmarks/layout.py). It
 is settled by the free blocks that a trial inherits from its arm: all trials of an arm share it, so
 that more pairs of the same two arms do not average it out. Throw-away blocks of random sizes,
-changed before every slice, turn it into noise inside each trial.
+changed before every slice, and in workers every tenth of a second, turn it into noise inside each
+trial.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ import ctypes
 import os
 import random
 import signal
+import time
 from collections.abc import Callable
 
 # Small blocks move what Python allocates, large ones the buffers of images and batches: how many,
 # and the bytes of the smallest and the largest.
 _SIZES = ((50, 16, 8 * 2**10), (16, 64 * 2**10, 2**20))
+
+# Workers are resumed every few hundredths of a second, and a shuffle takes 0.12 ms.
+_SECONDS = 0.1
 
 
 class Heap:
@@ -29,6 +34,7 @@ class Heap:
         self._random = random.Random()  # noqa: S311  (no secret)
         self._malloc, self._free = _allocator()
         self._blocks: list[object] = []
+        self._shuffled_at = 0.0
 
     def shuffle(self) -> None:
         """Allocate anew, then let the old blocks go."""
@@ -40,20 +46,25 @@ class Heap:
         self._blocks += new
         for block in old:
             self._free(block)
+        self._shuffled_at = time.monotonic()
 
     def shuffle_workers(self) -> None:
-        """Do the same in every process that this one forks, whenever it is resumed."""
+        """Do the same in every process that this one forks, and now and then when it is resumed."""
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._shuffle_worker)
 
     def _shuffle_worker(self) -> None:
         self._random.seed()  # else all workers would go on with the numbers of their parent
         self.shuffle()
-        # SIGCONT comes at the start of every slice. Whoever handles it himself is left alone.
+        # SIGCONT comes at the start of every turn. Whoever handles it himself is left alone.
         with contextlib.suppress(ValueError):  # not in the main interpreter
             if signal.getsignal(signal.SIGCONT) == signal.SIG_DFL:
-                signal.signal(signal.SIGCONT, lambda *_: self.shuffle())
+                signal.signal(signal.SIGCONT, self._resumed)
                 signal.siginterrupt(signal.SIGCONT, False)  # system calls go on as without it
+
+    def _resumed(self, *_: object) -> None:
+        if time.monotonic() - self._shuffled_at >= _SECONDS:
+            self.shuffle()
 
 
 def _allocator() -> tuple[Callable[[int], object], Callable[[object], object]]:

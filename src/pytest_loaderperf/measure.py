@@ -72,6 +72,7 @@ def paced(survey: Survey, timings: Sequence[Timing], pair_seconds: float = PAIR_
         loader.prefetch,
         survey.plan.epoch_batches,
         pair_seconds,
+        start_seconds=survey.values["first_batch"],
         short_turns=busy,
     )
 
@@ -94,6 +95,7 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> 
             loader.prefetch,
             taken.epoch_batches,
             pair_seconds,
+            start_seconds=opened.first_batch,
             short_turns=busy,
         )
 

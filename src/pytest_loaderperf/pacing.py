@@ -27,6 +27,8 @@ FEW_BATCHES = 2000
 # A loader that uses less than this share of the CPUs that it could use waits for something else,
 # unless the machine gives it no more.
 _BUSY = 0.8
+# New epochs within a trial may take so much of the time that is timed.
+_FOR_STARTS = 0.25
 # A small budget holds as many pairs as this: fewer could not decide.
 PAIRS_IN_A_BUDGET = 12
 # Slices of each arm in a pair. How far its ABBA blocks lie apart foretells the noise of pairs: one
@@ -82,9 +84,13 @@ def plan(
     epoch_batches: int | None = None,
     pair_seconds: float = PAIR_SECONDS,
     *,
+    start_seconds: float = math.inf,
     short_turns: bool = False,
 ) -> Plan:
-    """Plan the trials of a loader that takes so long for a batch in its steady state."""
+    """Plan the trials of a loader that takes so long for a batch in its steady state.
+
+    ``start_seconds`` is how long it takes until an epoch has its first batch.
+    """
     warmup = warmup_batches(workers, prefetch)
     drain = workers * prefetch
     step = max(workers, 1)
@@ -96,10 +102,11 @@ def plan(
         return Plan(0, 0, 0, _slices(seconds, pair_seconds), epochs, epoch_batches, short_turns)
     batches = step * math.ceil(SLICE_SECONDS / batch_seconds / step)
     slices = _slices(batches * batch_seconds, pair_seconds)
-    # A new epoch costs its start and its warm-up: rather time a little less than begin one. Where
-    # not even one ABBA block fits in, there is no choice.
+    # Where new epochs start slowly, rather time less than begin one. Where not even one ABBA block
+    # fits in, there is no choice.
     fitting = 2 * int(min(steady, 2 * slices * batches) // (2 * batches))
-    if fitting:
+    starts = math.ceil(slices * batches / steady) - 1
+    if fitting and starts > 0 and starts * start_seconds > _FOR_STARTS * pair_seconds:
         slices = min(slices, max(fitting, SLICES_WANTED))
     if epoch_batches is not None:
         drain += int(steady % step)  # a part of a burst would be fast or slow, as it happens

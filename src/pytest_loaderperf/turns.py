@@ -18,7 +18,7 @@ from .timing import TimedTrial, Timing
 
 # Identical code scattered between pairs by 4.7, 7.6 and 7.8 % with turns of a slice, and by 1.3,
 # 2.7 and 1.4 % with these (photos in batches of 32 and 128, a Tokenizer: benchmarks/pairs.py).
-_TURN_SECONDS = 0.04
+_TURN_SECONDS = 0.025
 
 
 def time_alone(arm: Arm, nodeid: str, pace: Plan) -> Timing:

@@ -18,10 +18,11 @@ glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glib
 PLACES = """
 import ctypes, os, signal, sys, time
 from pytest_loaderperf.allocator import settle
-from pytest_loaderperf.heap import Heap
+from pytest_loaderperf import heap
 settle(keep=True)
+heap._SECONDS = float(sys.argv[4])
 if sys.argv[1] == "shuffle":
-    Heap().shuffle_workers()
+    heap.Heap().shuffle_workers()
 def show():
     buffer = bytearray(562_500)
     print(ctypes.addressof(ctypes.c_char.from_buffer(buffer)) % 4096, flush=True)
@@ -40,9 +41,9 @@ for _ in range(int(sys.argv[2])):
 """
 
 
-def places(mode: str, *, workers: int, resumed: int) -> set[str]:
+def places(mode: str, *, workers: int, resumed: int, seconds: float = 0.0) -> set[str]:
     done = subprocess.run(
-        [sys.executable, "-c", PLACES, mode, str(workers), str(resumed)],
+        [sys.executable, "-c", PLACES, mode, str(workers), str(resumed), str(seconds)],
         check=True,
         capture_output=True,
         text=True,
@@ -65,6 +66,11 @@ def test_workers_have_a_luck_of_their_own() -> None:
 @glibc
 def test_a_worker_that_is_resumed_tries_its_luck_again() -> None:
     assert len(places("shuffle", workers=1, resumed=24)) > 6
+
+
+@glibc
+def test_a_worker_that_is_resumed_again_at_once_does_not_shuffle_again() -> None:
+    assert len(places("shuffle", workers=1, resumed=24, seconds=60.0)) == 1
 
 
 HANDLES = """

@@ -143,6 +143,23 @@ def test_a_pair_fits_into_one_epoch_if_the_wanted_slices_do(
         assert made.slices * made.batches <= steady
 
 
+@given(batch_seconds, worker_counts, prefetches, epoch_lengths)
+@no_deadline
+def test_epochs_that_start_at_once_cost_no_slices(
+    seconds: float, workers: int, prefetch: int, epoch: int
+) -> None:
+    made = plan(seconds, workers, prefetch, epoch, start_seconds=0.0)
+    wanted = PAIR_SECONDS / SLICE_SECONDS
+    length = made.batches * seconds if made.batches else made.epochs * epoch * seconds
+    assert made.slices == max(SLICES_AT_LEAST, 2 * round(wanted * SLICE_SECONDS / length / 2))
+
+
+@pytest.mark.parametrize(("start_seconds", "slices"), [(0.01, 16), (0.09, 16), (0.11, 6), (1.0, 6)])
+def test_epochs_that_start_slowly_are_few(start_seconds: float, slices: int) -> None:
+    # A slice takes 15 of 39 steady batches: 16 of them take seven epochs.
+    assert plan(0.01, 0, 0, 42, start_seconds=start_seconds).slices == slices
+
+
 def test_workers_are_followed_unless_marks_would_cost_them() -> None:
     assert plan(0.2, 2, 2, 100).follow
     assert plan(0.002, 2, 2, 100_000).follow

@@ -79,7 +79,7 @@ def test_the_first_pair_counts_if_it_took_the_turns_that_fit(
     )
     loader = Handed("iterable", 0, 0, None, None, built_data=False)
     paces = plan(0.1, 0, 0, short_turns=surveyed)
-    survey = Survey(loader, WORKLOAD, 1e6, {}, 10, paces, ())
+    survey = Survey(loader, WORKLOAD, 1e6, {"first_batch": 0.1}, 10, paces, ())
     found = Findings(survey, frozenset({"throughput"}))
     paired.judge(bench, SimpleNamespace(name="old"), found)  # type: ignore[arg-type]
     fits = not waits
