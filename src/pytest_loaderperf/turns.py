@@ -16,9 +16,9 @@ from .arms import Arm
 from .pacing import Plan
 from .timing import TimedTrial, Timing
 
-# Identical code scattered between pairs by 4.7, 7.6 and 7.8 % with turns of a slice, and by 1.3,
-# 2.7 and 1.4 % with these (photos in batches of 32 and 128, a Tokenizer: benchmarks/pairs.py).
-_TURN_SECONDS = 0.025
+# Shorter turns are fairer still, and cost more: after each a process finds its caches full of the
+# other's data. Half as long, they slow photos in batches of 64 through two workers by 2.4 %.
+_TURN_SECONDS = 0.05
 
 
 def time_alone(arm: Arm, nodeid: str, pace: Plan) -> Timing:
