@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 import sys
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+
+from .process import usable_cpus
 
 # Packages whose version changes how fast or how big a loader is: module name -> distribution.
 _PACKAGES = {
@@ -58,17 +59,10 @@ def machine() -> dict[str, str | int]:
     return {
         "architecture": platform.machine(),
         "cpu": _cpu_model(),
-        "cores": cores(),
+        "cores": len(usable_cpus()),
         "os": platform.system(),
         "python": ".".join(platform.python_version_tuple()[:2]),
     }
-
-
-def cores() -> int:
-    """Cores that this process may use, where the system tells."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _cpu_model() -> str:

@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from . import process
 from .arms import Arm, Trial, TrialOver
-from .machine import cores
 from .memory import PeakMemory
 from .messages import Begin, Handed, Open, Opened, Probe, Run, Slice
 from .model import Workload
@@ -65,7 +64,8 @@ def paced(survey: Survey, timings: Sequence[Timing], pair_seconds: float = PAIR_
     ``timings`` are those of all sides: turns are short where no side waits.
     """
     loader = survey.loader
-    busy = all(is_busy(each.taken, loader.workers, cores()) for each in timings)
+    cpus = len(process.usable_cpus())
+    busy = all(is_busy(each.taken, loader.workers, cpus) for each in timings)
     return plan(
         timings[0].batch_seconds,
         loader.workers,
@@ -109,7 +109,7 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> 
         taken = total([taken, ask(Run(min(batches, left), _epochs(pace, taken, like)), Slice)])
     # Looks at memory take CPU time, and so does another arm that is just importing its tests.
     others = process.cpu_seconds(os.getpid()) - used - taken.cpu_seconds
-    cpus = cores() - others / (time.monotonic() - began)
+    cpus = len(process.usable_cpus()) - others / (time.monotonic() - began)
     _let_queues_fill(trial.pid, memory, 2 * warmup * taken.seconds / taken.batches)
     trial.send(Probe())
     finished = trial.finished()

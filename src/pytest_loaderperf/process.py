@@ -64,13 +64,15 @@ def has_one_thread(pid: int) -> bool:
 
 
 def usable_cpus() -> list[int]:
-    """The numbers of the CPUs that this process may use; none where the system does not tell."""
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    """The CPUs that this process may use, or all of them where the system does not tell."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
 
 
 def pin(pid: int, cpu: int) -> None:
-    """Have a thread use this CPU alone."""
-    with contextlib.suppress(OSError):
+    """Have a thread use this CPU alone, where the system allows that."""
+    with contextlib.suppress(OSError, AttributeError):  # it has ended; not on every system
         os.sched_setaffinity(pid, {cpu})
 
 

@@ -58,9 +58,8 @@ def share_cpu(trials: Sequence[TimedTrial]) -> None:
 
     A process stays where it is while it can, and one virtual CPU may get more than another.
     """
-    cpus = process.usable_cpus()
-    if cpus and all(trial.has_one_thread for trial in trials):
-        cpu = random.choice(cpus)  # noqa: S311  (no secret)
+    if all(trial.has_one_thread for trial in trials):
+        cpu = random.choice(process.usable_cpus())  # noqa: S311  (no secret)
         for trial in trials:
             trial.pin(cpu)
 

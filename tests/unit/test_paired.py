@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_loaderperf import measure, paired, turns
+from pytest_loaderperf import paired, process, turns
 from pytest_loaderperf.decision import Rule
 from pytest_loaderperf.findings import Findings
 from pytest_loaderperf.measure import Survey
@@ -66,7 +66,7 @@ def test_the_first_pair_counts_if_it_took_the_turns_that_fit(
         return trial(1.0), trial(0.3 if waits else 1.0)
 
     monkeypatch.setattr(turns, "time_pair", time_pair)
-    monkeypatch.setattr(measure, "cores", lambda: 2)
+    monkeypatch.setattr(process, "usable_cpus", lambda: [0, 1])
     settings = SimpleNamespace(
         budget=60.0, tolerances=dict.fromkeys(METRICS, Tolerance(relative=0.1))
     )

@@ -308,3 +308,10 @@ def test_a_pinned_process_uses_that_cpu_alone() -> None:
             process.pin(running.pid, cpu)
             assert os.sched_getaffinity(running.pid) == {cpu}
     process.pin(running.pid, 0)  # one that has ended
+
+
+def test_a_system_without_affinity_has_all_its_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.delattr(os, "sched_setaffinity", raising=False)
+    assert len(process.usable_cpus()) == os.cpu_count()
+    process.pin(os.getpid(), 0)

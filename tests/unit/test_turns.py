@@ -128,10 +128,3 @@ def test_two_trials_of_one_thread_share_a_cpu(
         turns.share_cpu(trials)
         chosen.add((trials[0].cpu, trials[1].cpu))
     assert chosen == ({(3, 3), (5, 5)} if all(threads) else {(None, None)})
-
-
-def test_where_the_system_tells_no_cpus_none_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "usable_cpus", list)
-    trials = pair(Machine())
-    turns.share_cpu(trials)
-    assert trials[0].cpu is None
