@@ -113,10 +113,7 @@ def one_round(module: str, test: str, fixture: str, batch_size: int, *, guard_fi
             plan = measure.paced(survey, [timing])
             slices = max(2, 2 * round(TURN_SECONDS / timing.batch_seconds / plan.batches / 2))
             with first.trials(), second.trials():
-                trials = []
-                for arm in (first, second):
-                    trials.append(TimedTrial(arm, nodeid, plan))
-                    trials[-1].freeze()
+                trials = turns.open_frozen((first, second), nodeid, plan)
                 bare.open(plan, slices * plan.batches, batch_size)
                 process.freeze(bare.pid)
                 seconds, samples = alternate(trials, bare, plan, slices, guard_first=guard_first)
@@ -136,12 +133,11 @@ def alternate(
 ) -> tuple[float, int]:
     """Seconds and samples of the bare loop; in a turn of the guard each trial runs slices."""
     first, second = trials
-    guard = turns.take_short_turns if plan.short_turns else turns.take_slices
     rounds = round(STRETCH_SECONDS / TURN_SECONDS)
     stretches = []
     for turn in ("gbbg" if guard_first else "bggb") * (rounds // 2):
         if turn == "g":
-            guard(first, second, slices)
+            turns.take_turns(first, second, plan, slices)
         else:
             process.resume(bare.pid)
             stretches.append(bare.stretch())

@@ -161,6 +161,9 @@ class Opened:
     epoch_batches: int | None  # now known, if the loader ended during the warm-up
 
 
+Stretch = tuple[float, float]  # when a stretch of time began and ended, in seconds
+
+
 @dataclass(frozen=True)
 class Slice:
     """Timed batches; none, if an epoch turned out to be too short for a steady state.
@@ -169,7 +172,7 @@ class Slice:
     processes share.
     """
 
-    stretches: list[tuple[float, float]]
+    stretches: list[Stretch]
     samples: int
     batches: int
     cpu_seconds: float

@@ -13,13 +13,11 @@ from . import batches
 from .ahead import Span, Workers, spans
 from .errors import LoaderError
 from .loaders import Loader
-from .messages import Opened, Slice
+from .messages import Opened, Slice, Stretch
 from .model import Workload
 from .process import cpu_seconds
 
 __tracebackhide__ = True  # pytest shows a failure from the test on, and in the loader itself
-
-Stretch = tuple[float, float]  # when it began and ended
 
 _EXAMPLES = 3  # batches to look at for the signature: where they differ, a dimension varies
 

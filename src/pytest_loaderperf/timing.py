@@ -11,7 +11,7 @@ from . import process
 from .ahead import batches_made
 from .arms import Arm
 from .errors import LoaderError
-from .messages import Begin, Handed, Open, Opened, Run, Slice
+from .messages import Begin, Handed, Open, Opened, Run, Slice, Stretch
 from .model import Workload
 from .pacing import Plan
 
@@ -54,7 +54,7 @@ class TimedTrial:
         self._opened = self._trial.ask(opening, Opened)
         self._slices: list[Slice] = []
         self._frozen_at = 0.0
-        self._frozen: list[tuple[float, float]] = []
+        self._frozen: list[Stretch] = []
 
     def freeze(self) -> None:
         """Stop it."""
@@ -138,10 +138,10 @@ def total(slices: Sequence[Slice]) -> Slice:
     )
 
 
-def awake(taken: Slice, frozen: Iterable[tuple[float, float]]) -> Slice:
+def awake(taken: Slice, frozen: Iterable[Stretch]) -> Slice:
     """A slice without the time for which its process was frozen: its stretches end earlier."""
-    began, ended = taken.stretches[0][0], taken.stretches[-1][1]
-    during = [(start, end) for start, end in frozen if start < ended and end > began]
+    first, last = taken.stretches[0][0], taken.stretches[-1][1]
+    during = [(start, end) for start, end in frozen if start < last and end > first]
     stretches = []
     for began, ended in taken.stretches:
         lost = sum(max(0.0, min(ended, end) - max(began, start)) for start, end in during)

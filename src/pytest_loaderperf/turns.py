@@ -9,7 +9,7 @@ only frozen between slices; one that keeps its CPUs busy, whenever its turn is o
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from . import process
 from .arms import Arm
@@ -37,20 +37,23 @@ def time_pair(
     """Time one trial of each arm, alive together and taking turns: a pair."""
     arms = (candidate, baseline) if candidate_first else (baseline, candidate)
     with candidate.trials(), baseline.trials():
-        trials = []
-        for arm in arms:
-            trials.append(TimedTrial(arm, nodeid, pace))
-            trials[-1].freeze()
-        share_cpu(trials)
+        trials = open_frozen(arms, nodeid, pace)
         first, second = random.sample(trials, 2)
-        if pace.short_turns:
-            take_short_turns(first, second, pace.slices)
-        else:
-            take_slices(first, second, pace.slices)
+        take_turns(first, second, pace, pace.slices)
         for trial in trials:
             trial.end()
     results = [trial.result() for trial in trials]
     return (results[0], results[1]) if candidate_first else (results[1], results[0])
+
+
+def open_frozen(arms: Iterable[Arm], nodeid: str, pace: Plan) -> list[TimedTrial]:
+    """A trial of each arm, opened one after the other and ready to take turns."""
+    trials = []
+    for arm in arms:
+        trials.append(TimedTrial(arm, nodeid, pace))
+        trials[-1].freeze()
+    share_cpu(trials)
+    return trials
 
 
 def share_cpu(trials: Sequence[TimedTrial]) -> None:
@@ -62,6 +65,12 @@ def share_cpu(trials: Sequence[TimedTrial]) -> None:
         cpu = random.choice(process.usable_cpus())  # noqa: S311  (no secret)
         for trial in trials:
             trial.pin(cpu)
+
+
+def take_turns(first: TimedTrial, second: TimedTrial, pace: Plan, slices: int) -> None:
+    """Let each run so many slices, in the turns that fit these loaders."""
+    take = take_short_turns if pace.short_turns else take_slices
+    take(first, second, slices)
 
 
 def take_slices(first: TimedTrial, second: TimedTrial, slices: int) -> None:

@@ -149,9 +149,8 @@ def test_epochs_that_start_at_once_cost_no_slices(
     seconds: float, workers: int, prefetch: int, epoch: int
 ) -> None:
     made = plan(seconds, workers, prefetch, epoch, start_seconds=0.0)
-    wanted = PAIR_SECONDS / SLICE_SECONDS
     length = made.batches * seconds if made.batches else made.epochs * epoch * seconds
-    assert made.slices == max(SLICES_AT_LEAST, 2 * round(wanted * SLICE_SECONDS / length / 2))
+    assert made.slices == max(SLICES_AT_LEAST, 2 * round(PAIR_SECONDS / length / 2))
 
 
 @pytest.mark.parametrize(("start_seconds", "slices"), [(0.01, 16), (0.09, 16), (0.11, 6), (1.0, 6)])
