@@ -6,21 +6,23 @@ pair share the luck of their two processes, so the pair is the unit, never the s
 they scatter foretells how much pairs will, long before there are pairs enough to tell. After each
 of a few looks a one-sided t test asks two questions:
 
-- regressed: is "the loss is at most a fifth of the tolerance" refuted, at ``alpha / looks``, and
-  is the estimate at least half of the tolerance?
-- unchanged: is "the loss is at least the tolerance" refuted, at ``beta / looks``?
+- regressed: is "the loss is at most a fifth of the tolerance" refuted, at this look's share of
+  ``alpha``, and is the estimate at least half of the tolerance?
+- unchanged: is "the loss is at least the tolerance" refuted, at this look's share of ``beta``?
 
-Dividing the error by the number of looks (Bonferroni) keeps both rates for the whole sequence,
-however the looks depend on one another. A loss between a fifth of the tolerance and the tolerance
-may end as either. The method and the figures behind its constants: docs/verdicts.md.
+Dividing the errors among the looks (Bonferroni) keeps both rates for the whole sequence, however
+the looks depend on one another. A loss between a fifth of the tolerance and the tolerance may end
+as either. The method and the figures behind its constants: docs/verdicts.md.
 """
 
 from __future__ import annotations
 
 import math
 import statistics
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .model import Better, Verdict
 
@@ -48,6 +50,15 @@ class Rule:
     def is_look(self, pairs: int) -> bool:
         """Whether the test is made after this many pairs."""
         return pairs in self.looks
+
+    def share(self, pairs: int) -> float:
+        """The part of both errors that the look after so many pairs may spend.
+
+        The k-th look has 1/k of what the first one has: few pairs, of whose noise little is known,
+        gain most by a wider share, and many lose little by a narrower one.
+        """
+        look = min(bisect_left(self.looks, pairs) + 1, len(self.looks))
+        return 1 / look / sum(1 / k for k in range(1, len(self.looks) + 1))
 
     @classmethod
     def for_metrics(cls, judged: int) -> Rule:
@@ -126,8 +137,9 @@ def decide(
     error = math.sqrt(sampling + extra_variance)
     # Welch and Satterthwaite: a variance that is given, not estimated, has all freedom.
     freedom *= ((sampling + extra_variance) / sampling) ** 2
-    prove_loss = _quantile(1 - rule.alpha / len(rule.looks), freedom) * error
-    prove_none = _quantile(1 - rule.beta / len(rule.looks), freedom) * error
+    share = rule.share(pairs)
+    prove_loss = _quantile(1 - rule.alpha * share, freedom) * error
+    prove_none = _quantile(1 - rule.beta * share, freedom) * error
     half_width = _quantile(0.975, freedom) * error
     if freedom <= 1:  # two pairs of which nothing else is known
         return Decision(None, mean, mean - half_width, mean + half_width, math.inf)
@@ -158,6 +170,7 @@ def _of_a_pair(losses: Sequence[float], rule: Rule, within: Within | None) -> tu
     return max(variance, rule.floor**2), freedom
 
 
+@lru_cache(1000)
 def _quantile(probability: float, freedom: float) -> float:
     """The quantile of Student's t distribution."""
     from scipy.special import stdtrit  # noqa: PLC0415  (here: plain `pytest` imports no scipy)
@@ -165,6 +178,7 @@ def _quantile(probability: float, freedom: float) -> float:
     return float(stdtrit(freedom, probability))
 
 
+@lru_cache(1000)
 def _noncentrality(power: float, freedom: float, bound: float) -> float:
     """The noncentrality at which a t statistic exceeds a bound with this probability."""
     from scipy.special import nctdtrinc  # noqa: PLC0415

@@ -83,19 +83,17 @@ def glance(
 ) -> Comparison | None:
     """Compare one repeatable value with a stored one; None where that does not settle it.
 
-    Only for peak memory, which does not depend on how busy the machine is.
+    Only for peak memory, which depends little on how busy the machine is.
     """
     smallest = _SMALLEST.get(metric.unit, 0.0)
     base = max(stored.value, smallest)
     allowed = tolerance.relative_to(base)
     ratio = max(value, smallest) / base
-    loss = metric.loss(ratio)
-    if loss > allowed / 2:
+    if abs(metric.loss(ratio)) > allowed / 2:
         return None
-    verdict = Verdict.IMPROVED if loss < -allowed else Verdict.UNCHANGED
     return Comparison(
-        metric.name, value, judged=judged, verdict=verdict, baseline=stored.value, ratio=ratio,
-        interval=None, tolerance=allowed, source=STORED,
+        metric.name, value, judged=judged, verdict=Verdict.UNCHANGED, baseline=stored.value,
+        ratio=ratio, interval=None, tolerance=allowed, source=STORED,
     )  # fmt: skip
 
 

@@ -129,9 +129,14 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> 
 def _let_queues_fill(pid: int, memory: PeakMemory, longest: float) -> None:
     """Wait while a loader works ahead, as it does during a training step: then its peak comes.
 
-    How full its queues are at other times is chance.
+    How full its queues are at other times is chance. One thread that is waiting for the next
+    message works on nothing.
     """
-    end = time.monotonic() + min(max(longest, _IDLE_SECONDS), _LONGEST_FILL)
+    if process.has_one_thread(pid):
+        longest = 0.0
+    else:
+        longest = min(max(longest, _IDLE_SECONDS), _LONGEST_FILL)
+    end = time.monotonic() + longest
     idle_since, used = time.monotonic(), process.cpu_seconds(pid)
     while (now := time.monotonic()) < end and now - idle_since < _IDLE_SECONDS:
         time.sleep(_LOOK_SECONDS)

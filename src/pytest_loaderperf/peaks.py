@@ -26,9 +26,8 @@ _FORETOLD = Within(variance=0.0, freedom=5)
 def judge(bench: Bench, version: Version | None, record: Record | None, found: Findings) -> None:
     """Fill in the comparison of peak memory.
 
-    The peak of a loader does not depend on how busy its machine is, so that one look at the
-    stored number settles it for most checks: where machine class and versions match, and it did
-    not grow.
+    The peak of a loader depends little on how busy its machine is, so that one look at the stored
+    number settles it for most checks: where machine class and versions match, and it did not move.
     """
     comparison = None
     if record is not None:

@@ -98,6 +98,14 @@ def test_looks_come_after_even_numbers_of_pairs_and_end_with_the_last_one() -> N
     assert RULE.pairs_at_most == RULE.looks[-1]
 
 
+def test_all_looks_together_spend_the_errors_once_and_the_first_one_most() -> None:
+    shares = [RULE.share(pairs) for pairs in RULE.looks]
+    assert sum(shares) == pytest.approx(1)
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > 2 / len(shares)
+    assert RULE.share(2 * RULE.pairs_at_most) == shares[-1]  # pooled with a confirmation
+
+
 @given(st.integers(0, 100_000))
 @no_deadline
 def test_a_run_of_many_metrics_raises_one_false_alarm_in_a_hundred(judged: int) -> None:

@@ -331,9 +331,11 @@ def test_the_real_torch_loader() -> None:
 @pytest.mark.parametrize("method", ["fork", "forkserver"])
 def test_workers_of_torch_are_followed(method: str) -> None:
     answers = in_subprocess(f"""
-        import os
+        import multiprocessing
         from torch.utils.data import DataLoader
         from pytest_loaderperf.ahead import Workers
+
+        multiprocessing.set_forkserver_preload(["torch"])  # once, not in each worker
 
         def loader(**options):
             if options.get("num_workers"):

@@ -14,21 +14,26 @@ from unit.running import python
 MIB = 2**20
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
-WORKS = """
-import time
-while time.process_time() < 1: pass
-block = bytearray(b"x") * (64 << 20)
+AHEAD = """
+import threading, time
+go, blocks = threading.Event(), []
+
+def work(seconds):
+    go.wait()
+    while time.process_time() < seconds: pass
+    blocks.append(bytearray(b"x") * (64 << 20))
+
+threading.Thread(target=work, args=[{seconds}], daemon=True).start()
 """
 SHARES = """
 import mmap
 block = mmap.mmap(-1, 64 << 20)
 block.write(b"x" * (64 << 20))
 """
-NEVER_STOPS = "while True: pass"
 
 
 def test_a_peak_is_awaited_for_as_long_as_a_loader_works_ahead() -> None:
-    with python(then=WORKS) as pid:
+    with python(AHEAD.format(seconds=1), then="go.set()") as pid:
         memory = PeakMemory(pid)
         started = time.process_time()
         measure._let_queues_fill(pid, memory, longest=60.0)
@@ -37,10 +42,18 @@ def test_a_peak_is_awaited_for_as_long_as_a_loader_works_ahead() -> None:
 
 
 def test_a_loader_that_never_rests_is_not_awaited_for_ever() -> None:
-    with python(then=NEVER_STOPS) as pid:
+    with python(AHEAD.format(seconds=1e9), then="go.set()") as pid:
         started = time.monotonic()
         measure._let_queues_fill(pid, PeakMemory(pid), longest=0.5)
         assert time.monotonic() - started >= 0.5
+
+
+def test_a_loader_of_one_thread_works_ahead_on_nothing() -> None:
+    with python(then="while True: pass") as pid:
+        memory = PeakMemory(pid)
+        started = time.monotonic()
+        measure._let_queues_fill(pid, memory, longest=60.0)
+        assert time.monotonic() - started < 10
 
 
 def test_a_loader_that_rests_is_looked_at_twice() -> None:
