@@ -110,7 +110,7 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> 
     # Looks at memory take CPU time, and so does another arm that is just importing its tests.
     others = process.cpu_seconds(os.getpid()) - used - taken.cpu_seconds
     cpus = len(process.usable_cpus()) - others / (time.monotonic() - began)
-    _let_queues_fill(trial.pid, memory, 2 * warmup * taken.seconds / taken.batches)
+    _let_queues_fill(trial.pid, memory, 2 * max(warmup, drain) * taken.seconds / taken.batches)
     trial.send(Probe())
     finished = trial.finished()
     if finished and finished.misused:

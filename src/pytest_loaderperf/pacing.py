@@ -60,8 +60,13 @@ class Plan:
 
 
 def warmup_batches(workers: int, prefetch: int) -> int:
-    """Batches to discard after the first one: all that a prefetch queue may hold, at least two."""
-    return max(2, workers * prefetch if workers else prefetch)
+    """Batches to discard after the first one, at least two.
+
+    Each worker makes its first one slowly. That a queue may be filling up still does no harm: what
+    workers make ahead is told apart, or so little that it does not count. Without workers a queue
+    is somebody's whom nobody follows: all that it may hold.
+    """
+    return max(2, workers or prefetch)
 
 
 def pair_seconds(budget: float) -> float:

@@ -27,9 +27,9 @@ epoch_lengths = st.integers(1, 10_000)
 
 @pytest.mark.parametrize(
     ("workers", "prefetch", "expected"),
-    [(0, 0, 2), (0, 8, 8), (1, 1, 2), (2, 2, 4), (8, 4, 32)],
+    [(0, 0, 2), (0, 8, 8), (1, 1, 2), (2, 2, 2), (8, 4, 8)],
 )
-def test_the_warmup_empties_what_a_queue_may_hold(
+def test_the_warmup_takes_one_batch_of_each_worker_or_all_that_a_queue_may_hold(
     workers: int, prefetch: int, expected: int
 ) -> None:
     assert warmup_batches(workers, prefetch) == expected
@@ -59,7 +59,7 @@ def test_a_steady_slice_is_the_shortest_one_of_whole_bursts(
 
 @given(batch_seconds, worker_counts, prefetches, st.none() | epoch_lengths)
 @no_deadline
-def test_the_full_queue_at_the_start_and_the_draining_one_are_left_out(
+def test_the_warmup_and_the_draining_queue_are_left_out(
     seconds: float, workers: int, prefetch: int, epoch: int | None
 ) -> None:
     made = plan(seconds, workers, prefetch, epoch)
