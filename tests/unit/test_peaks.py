@@ -96,24 +96,27 @@ def test_out_of_time_four_pairs_have_the_last_word() -> None:
 
 
 @pytest.mark.parametrize("committed", [True, False])
-@pytest.mark.parametrize(
-    ("peak", "verdict"), [(80.0, "improved"), (100.0, "unchanged"), (104.0, "unchanged")]
-)
-def test_one_look_settles_a_peak_that_has_not_grown(
-    peak: float, verdict: str, *, committed: bool
-) -> None:
+@pytest.mark.parametrize("peak", [96.0, 100.0, 104.0])
+def test_one_look_settles_a_peak_that_has_not_moved(peak: float, *, committed: bool) -> None:
     record = Record({"peak_memory": Stored(100 * MIB, 0.01)}, {})
     baseline = iter(()) if committed else None
     found = judge(iter([peak]), baseline, record=record)
-    assert found.comparisons["peak_memory"].verdict.value == verdict
+    assert found.comparisons["peak_memory"].verdict.value == "unchanged"
     assert found.comparisons["peak_memory"].source == STORED
 
 
-def test_a_peak_that_has_grown_is_looked_at_again() -> None:
+@pytest.mark.parametrize(("peak", "verdict"), [(130.0, "regressed"), (70.0, "improved")])
+def test_a_peak_that_has_moved_is_looked_at_again(peak: float, verdict: str) -> None:
     record = Record({"peak_memory": Stored(100 * MIB, 0.01)}, {})
-    found = judge(repeat(130.0), None, record=record)
-    assert found.comparisons["peak_memory"].verdict.value == "regressed"
+    found = judge(repeat(peak), None, record=record)
+    assert found.comparisons["peak_memory"].verdict.value == verdict
     assert len(found.peaks) == 4
+
+
+def test_a_stored_peak_of_another_day_makes_nothing_look_better() -> None:
+    record = Record({"peak_memory": Stored(130 * MIB, 0.01)}, {})
+    comparison = judge(repeat(100.0), repeat(100.0), record=record).comparisons["peak_memory"]
+    assert (comparison.verdict.value, comparison.pairs) == ("unchanged", 2)
 
 
 def test_one_look_is_not_enough_where_versions_differ() -> None:
