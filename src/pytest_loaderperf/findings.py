@@ -10,7 +10,7 @@ from .arms import Arm, Arms
 from .decision import Rule
 from .launch import Version
 from .measure import Survey
-from .model import CheckResult, Comparison, Verdict, worst
+from .model import CheckResult, Comparison, Noise, Verdict, worst
 from .pacing import Plan, pair_seconds
 from .settings import CheckSettings
 from .timing import Timing
@@ -73,6 +73,7 @@ class Findings:
     peaks: list[float] = field(default_factory=list)  # of the candidate, bytes
     repaced: Plan | None = None  # what timing showed to fit better than the survey's plan
     pairs: int = 0
+    noise: list[Noise] = field(default_factory=list)  # of all pairs, also of spoiled ones
     deadline: float = math.inf  # of judging, on the monotonic clock
     message: str = ""
     notes: list[str] = field(default_factory=list)
@@ -105,4 +106,5 @@ class Findings:
             message=self.message,
             notes=tuple(self.notes),
             metrics=self.comparisons,
+            noise=tuple(self.noise),
         )

@@ -197,6 +197,28 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Noise:
+    """What else the machine did during a pair.
+
+    ``candidate`` and ``baseline`` are the shares of the CPUs that others took while this side
+    ran, ``stolen`` that which another virtual machine took. ``pressure`` is the share of the time
+    in which some task had to wait for CPUs, memory or disks (None where the system does not
+    tell). A ``spoiled`` pair was hit on one side alone, and repeated.
+    """
+
+    candidate: float
+    baseline: float
+    stolen: float
+    pressure: Mapping[str, float | None]
+    spoiled: bool
+
+    @property
+    def others(self) -> float:
+        """The share of the CPUs that others took."""
+        return (self.candidate + self.baseline) / 2
+
+
+@dataclass(frozen=True)
 class CheckResult:
     """All that is known of one check when it ends."""
 
@@ -210,6 +232,7 @@ class CheckResult:
     message: str = ""
     notes: tuple[str, ...] = ()
     metrics: Mapping[str, Comparison] = field(default_factory=dict)
+    noise: tuple[Noise, ...] = ()  # of each pair, in order
 
     def dump(self) -> Shipped:
         """The result as JSON types, for another process."""
@@ -223,6 +246,7 @@ class CheckResult:
         values["verdict"] = Verdict(values["verdict"])
         values["workload"] = workload and Workload(**workload)
         values["notes"] = tuple(values["notes"])
+        values["noise"] = tuple(Noise(**noise) for noise in values["noise"])
         values["metrics"] = {
             name: Comparison(
                 **{

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from . import measure, turns
+from . import measure, noise, turns
 from .decision import Within
 from .findings import Bench, Findings
 from .judgement import compare, scatter, settled
@@ -16,6 +16,8 @@ from .timing import RATES, TIMED, Timing
 
 Pair = tuple[Timing, Timing]  # candidate, baseline
 
+# Spoiled pairs are repeated, but no more of them than this: the machine would only be as noisy.
+_SPOILED_AT_MOST = 4
 # The part of a budget that the first run leaves: a regression is confirmed within the rest.
 _FOR_CONFIRMING = 1 / 3
 
@@ -51,15 +53,15 @@ def _measure(
     label: str = "",
 ) -> list[Pair]:
     """Measure pairs until all judged metrics are decided, or time or pairs run out."""
-    candidate, baseline = bench.arm(), bench.arm(version)
     pairs: list[Pair] = []
+    spoiled = 0
     while len(pairs) < bench.rule.pairs_at_most:
-        first = len(pairs) % 2 == 0
-        pairs.append(
-            turns.time_pair(
-                candidate, baseline, bench.spec.nodeid, found.plan, candidate_first=first
-            )
-        )
+        pair = _pair(bench, version, found, candidate_first=len(pairs) % 2 == 0)
+        in_time = time.monotonic() < deadline
+        if found.noise[-1].spoiled and spoiled < _SPOILED_AT_MOST and in_time:
+            spoiled += 1
+            continue
+        pairs.append(pair)
         if _difference(pairs[0]):
             break
         if found.repaced is None:
@@ -73,6 +75,19 @@ def _measure(
         if left < 0 or (bench.rule.is_look(len(pairs)) and settled(comparisons)):
             break
     return pairs
+
+
+def _pair(bench: Bench, version: Version, found: Findings, *, candidate_first: bool) -> Pair:
+    """Measure a pair, and note what else the machine did."""
+    arms, nodeid = (bench.arm(), bench.arm(version)), bench.spec.nodeid
+    before = noise.Moment.now()
+    pair = turns.time_pair(*arms, nodeid, found.plan, candidate_first=candidate_first)
+    candidate, baseline = pair
+    spoiled = candidate.paused or baseline.paused
+    spoiled |= noise.unfair(candidate.others, baseline.others)
+    others = candidate.others, baseline.others
+    found.noise.append(noise.between(before, noise.Moment.now(), others, spoiled=spoiled))
+    return pair
 
 
 def _confirm(

@@ -7,8 +7,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 _LINUX = sys.platform == "linux"
 _PR_SET_PDEATHSIG = 1
@@ -77,18 +78,12 @@ def pin(pid: int, cpu: int) -> None:
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time of a process and its living descendants, user and system, all threads.
+    """CPU time of a process and its descendants, user and system, all threads.
 
-    Of this process itself it is also that of the children that it has waited for: workers may
-    come and go with their epoch.
+    Of those that have ended it is that of the children that the process has waited for: workers
+    may come and go with their epoch.
     """
-    ended = 0.0
-    if pid == os.getpid():
-        import resource  # noqa: PLC0415  (not on every system)
-
-        waited_for = resource.getrusage(resource.RUSAGE_CHILDREN)
-        ended = waited_for.ru_utime + waited_for.ru_stime
-    return ended + sum(map(cpu_seconds_of, tree(pid)))
+    return _waited_for(pid) + sum(map(cpu_seconds_of, tree(pid)))
 
 
 def cpu_seconds_of(pid: int) -> float:
@@ -108,6 +103,25 @@ def cpu_seconds_of(pid: int) -> float:
     return float(used.user + used.system)
 
 
+class MachineSeconds(NamedTuple):
+    """What some CPUs have given away since the machine started, in seconds of one CPU."""
+
+    taken: float  # by processes, by the kernel, or stolen
+    stolen: float  # by other virtual machines
+
+
+def machine_seconds(cpus: Sequence[int]) -> MachineSeconds:
+    """What these CPUs have given away; in steps of some 10 ms."""
+    import psutil  # noqa: PLC0415
+
+    times = psutil.cpu_times(percpu=True)
+    each = [times[cpu]._asdict() for cpu in cpus if cpu < len(times)]
+    # Time given to a guest is in that of the user already.
+    idle = ("idle", "iowait", "guest", "guest_nice")
+    taken = sum(seconds for cpu in each for name, seconds in cpu.items() if name not in idle)
+    return MachineSeconds(taken, sum(cpu.get("steal", 0.0) for cpu in each))
+
+
 def die_with_parent() -> None:
     """Have the kernel kill this process when its parent ends, however that happens (Linux)."""
     if _LINUX:
@@ -119,6 +133,20 @@ def die_with_parent() -> None:
 def _signal(group: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
+
+
+def _waited_for(pid: int) -> float:
+    """CPU time of the children that a process has waited for; of another one in steps of 10 ms."""
+    if pid == os.getpid():
+        import resource  # noqa: PLC0415  (not on every system)
+
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+    if _LINUX:
+        with contextlib.suppress(OSError):  # it has ended
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def _descendants(pid: int) -> Iterator[int]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import shlex
+import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from .model import METRICS, STORED, CheckResult, Comparison, Metric, Verdict
+from .model import METRICS, STORED, CheckResult, Comparison, Metric, Noise, Verdict
 from .units import format_percent, format_value, round_significant
 
 SCHEMA = 1
@@ -167,6 +168,23 @@ def notes(results: Sequence[CheckResult]) -> list[str]:
     ]
 
 
+def noise(results: Sequence[CheckResult]) -> list[str]:
+    """What else the machine did during all pairs; a line, if there were any."""
+    pairs = [(pair, result.nodeid) for result in results for pair in result.noise]
+    if not pairs:
+        return []
+    mean = statistics.fmean(pair.others for pair, _ in pairs)
+    most, check = max(pairs, key=lambda each: each[0].others)
+    line = (
+        f"machine: others took {100 * mean:.0f} % of its CPUs, {100 * most.others:.0f} % in the "
+        f"noisiest pair (of {check})"
+    )
+    spoiled = sum(pair.spoiled for pair, _ in pairs)
+    if spoiled:
+        line += f"; of {len(pairs)} pairs {spoiled} were hit on one side alone"
+    return [line]
+
+
 def summary(results: Sequence[CheckResult]) -> str:
     """How many checks ended how."""
     counts = Counter(result.verdict for result in results)
@@ -205,7 +223,19 @@ def _check_json(result: CheckResult) -> dict[str, object]:
         "message": result.message,
         "notes": list(result.notes),
         "metrics": {name: _metric_json(c) for name, c in result.metrics.items()},
+        "noise": [_noise_json(noise) for noise in result.noise],
     }
+
+
+def _noise_json(noise: Noise) -> dict[str, object]:
+    shares = {"candidate": noise.candidate, "baseline": noise.baseline, "stolen": noise.stolen}
+    pressure = {f"{name}_pressure": share for name, share in noise.pressure.items()}
+    rounded = {name: _share(share) for name, share in {**shares, **pressure}.items()}
+    return {**rounded, "spoiled": noise.spoiled}
+
+
+def _share(share: float | None) -> float | None:
+    return None if share is None else round(share, 3)
 
 
 def _metric_json(comparison: Comparison) -> dict[str, object]:

@@ -168,8 +168,9 @@ class Session:
         if not self._results:
             return
         terminalreporter.section("loaderperf")
-        for line in (*report.table(self._results), *report.notes(self._results)):
-            terminalreporter.write_line(line)
+        for text in (report.table, report.notes, report.noise):
+            for line in text(self._results):
+                terminalreporter.write_line(line)
         terminalreporter.write_line(report.summary(self._results))
 
     def pytest_sessionfinish(self) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from . import process
+from . import noise, process
 from .ahead import batches_made
 from .arms import Arm
 from .errors import LoaderError
@@ -32,6 +32,8 @@ class Timing:
     taken: Slice
     made: float
     parts: tuple[dict[str, float], ...] = ()
+    others: float = 0.0  # the share of the CPUs that others took while it ran
+    paused: bool = False  # whether the whole machine seems to have stood still meanwhile
 
     @property
     def batch_seconds(self) -> float:
@@ -55,14 +57,17 @@ class TimedTrial:
         self._slices: list[Slice] = []
         self._frozen_at = 0.0
         self._frozen: list[Stretch] = []
+        self._watch = noise.Watch(self._trial.pid)
 
     def freeze(self) -> None:
         """Stop it."""
         self._trial.freeze()
         self._frozen_at = time.perf_counter()
+        self._watch.stop()
 
     def resume(self) -> None:
         """Let it go on."""
+        self._watch.start()
         self._frozen.append((self._frozen_at, time.perf_counter()))
         self._trial.resume()
 
@@ -78,7 +83,7 @@ class TimedTrial:
     def slice(self) -> None:
         """Time one slice."""
         self.begin_slice()
-        self._ended(self._trial.answer(Slice))
+        self._ended(self._trial.answer(Slice, meanwhile=self._watch.tick))
 
     def begin_slice(self) -> None:
         """Have it time a slice from now on, or from when it is resumed."""
@@ -107,7 +112,8 @@ class TimedTrial:
         values = {**rates(taken, made), "first_batch": self._opened.first_batch}
         halves = map(total, zip(slices[::2], slices[1::2], strict=False))
         parts = tuple(rates(half, batches_made(half, taken.marks, self._ahead)) for half in halves)
-        return Timing(values, workload, taken, made, parts)
+        watch = self._watch
+        return Timing(values, workload, taken, made, parts, watch.others, paused=watch.paused)
 
     def _ended(self, measured: Slice) -> None:
         if not measured.batches:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import statistics
+import time
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -46,26 +48,26 @@ def test_what_no_part_has_is_not_foretold() -> None:
     assert paired._within("throughput", [(timing(10.0), timing(11.0))]) is None
 
 
-@pytest.mark.parametrize("surveyed", [True, False])
-@pytest.mark.parametrize("waits", [True, False])
-def test_the_first_pair_counts_if_it_took_the_turns_that_fit(
+TimePair = Callable[[Plan], tuple[Timing, Timing]]
+
+
+def trial(cpu_seconds: float = 1.0, **what: Any) -> Timing:
+    """A trial of a second that used so much CPU time."""
+    values = {"throughput": 80.0, "cpu_time": 0.01, "first_batch": 0.1}
+    parts = ({"throughput": 80.0, "cpu_time": 0.01},) * 3
+    taken = Slice([(0.0, 1.0)], 80, 10, cpu_seconds, None)
+    return Timing(values, WORKLOAD, taken, 10.0, parts, **what)
+
+
+def judged(
     monkeypatch: pytest.MonkeyPatch,
-    surveyed: bool,
-    waits: bool,
-) -> None:
-    # The survey sees the candidate alone, and here it is the baseline that may wait.
-    def trial(cpu_seconds: float) -> Timing:
-        values = {"throughput": 80.0, "cpu_time": 0.01, "first_batch": 0.1}
-        parts = ({"throughput": 80.0, "cpu_time": 0.01},) * 3
-        return Timing(values, WORKLOAD, Slice([(0.0, 1.0)], 80, 10, cpu_seconds, None), 10.0, parts)
-
-    took: list[bool] = []
-
-    def time_pair(_c: Any, _b: Any, _n: str, pace: Plan, **_: bool) -> tuple[Timing, Timing]:
-        took.append(pace.short_turns)
-        return trial(1.0), trial(0.3 if waits else 1.0)
-
-    monkeypatch.setattr(turns, "time_pair", time_pair)
+    time_pair: TimePair,
+    *,
+    short_turns: bool = True,
+    seconds: float = math.inf,
+) -> Findings:
+    """What comes of pairs that this function measures, within so many seconds."""
+    monkeypatch.setattr(turns, "time_pair", lambda _c, _b, _n, pace, **_: time_pair(pace))
     monkeypatch.setattr(process, "usable_cpus", lambda: [0, 1])
     settings = SimpleNamespace(
         budget=60.0, tolerances=dict.fromkeys(METRICS, Tolerance(relative=0.1))
@@ -78,12 +80,56 @@ def test_the_first_pair_counts_if_it_took_the_turns_that_fit(
         spec=SimpleNamespace(nodeid="test", settings=settings),
     )
     loader = Handed("iterable", 0, 0, None, None, built_data=False)
-    paces = plan(0.1, 0, 0, short_turns=surveyed)
+    paces = plan(0.1, 0, 0, short_turns=short_turns)
     survey = Survey(loader, WORKLOAD, 1e6, {"first_batch": 0.1}, 10, paces, ())
-    found = Findings(survey, frozenset({"throughput"}))
+    found = Findings(survey, frozenset({"throughput"}), deadline=time.monotonic() + seconds)
     paired.judge(bench, SimpleNamespace(name="old"), found)  # type: ignore[arg-type]
+    return found
+
+
+@pytest.mark.parametrize("surveyed", [True, False])
+@pytest.mark.parametrize("waits", [True, False])
+def test_the_first_pair_counts_if_it_took_the_turns_that_fit(
+    monkeypatch: pytest.MonkeyPatch,
+    surveyed: bool,
+    waits: bool,
+) -> None:
+    # The survey sees the candidate alone, and here it is the baseline that may wait.
+    took: list[bool] = []
+
+    def time_pair(pace: Plan) -> tuple[Timing, Timing]:
+        took.append(pace.short_turns)
+        return trial(), trial(0.3 if waits else 1.0)
+
+    found = judged(monkeypatch, time_pair, short_turns=surveyed)
     fits = not waits
     wrong = [surveyed] * (surveyed != fits)
     assert took == wrong + [fits] * found.pairs
     assert found.pairs >= 2
     assert found.verdict is Verdict.UNCHANGED
+
+
+@pytest.mark.parametrize("hit", [{"others": 0.5}, {"paused": True}])
+@pytest.mark.parametrize("candidate", [True, False])
+def test_a_pair_that_was_hit_on_one_side_is_measured_again(
+    monkeypatch: pytest.MonkeyPatch, hit: dict[str, Any], *, candidate: bool
+) -> None:
+    spoiled = (trial(**hit), trial()) if candidate else (trial(), trial(**hit))
+    pairs = iter([spoiled, *[(trial(), trial())] * 10])
+    found = judged(monkeypatch, lambda _: next(pairs))
+    assert [noise.spoiled for noise in found.noise] == [True] + [False] * found.pairs
+    assert found.verdict is Verdict.UNCHANGED
+
+
+def test_a_pair_that_was_hit_on_both_sides_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = judged(monkeypatch, lambda _: (trial(others=0.4), trial(others=0.45)))
+    assert len(found.noise) == found.pairs
+
+
+@pytest.mark.parametrize(("seconds", "repeated"), [(math.inf, 4), (0.0, 0)])
+def test_a_machine_that_spoils_every_pair_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, repeated: int
+) -> None:
+    found = judged(monkeypatch, lambda _: (trial(others=0.5), trial()), seconds=seconds)
+    assert all(noise.spoiled for noise in found.noise)
+    assert len(found.noise) == found.pairs + repeated

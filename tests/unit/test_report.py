@@ -13,7 +13,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pytest_loaderperf import report
-from pytest_loaderperf.model import METRICS, STORED, CheckResult, Comparison, Verdict, Workload
+from pytest_loaderperf.model import (
+    METRICS,
+    STORED,
+    CheckResult,
+    Comparison,
+    Noise,
+    Verdict,
+    Workload,
+)
 
 no_deadline = settings(deadline=None)
 
@@ -222,13 +230,41 @@ def test_the_summary_counts_verdicts() -> None:
     assert report.summary(results) == "2 unchanged, 1 regressed"
 
 
+NOISE = Noise(0.1234, 0.0, 0.01, {"cpu": 0.5, "io": None}, spoiled=True)
+
+
+def test_the_machine_is_described_by_its_mean_and_its_noisiest_pair() -> None:
+    quiet = Noise(0.02, 0.02, 0.0, {}, spoiled=False)
+    noisy = CheckResult("test_a.py::test_b[32]", Verdict.UNCHANGED, noise=(quiet, NOISE))
+    calm = replace(noisy, nodeid="test_a.py::test_c", noise=(quiet, quiet))
+    assert report.noise([calm, noisy]) == [
+        "machine: others took 3 % of its CPUs, 6 % in the noisiest pair (of test_a.py::test_b[32])"
+        "; of 4 pairs 1 were hit on one side alone"
+    ]
+    assert report.noise([calm])[0].endswith("in the noisiest pair (of test_a.py::test_c)")
+
+
+def test_without_pairs_nothing_is_said_of_the_machine() -> None:
+    assert report.noise([CheckResult("test_a.py::test_b", Verdict.NO_BASELINE)]) == []
+
+
 # --- JSON ---------------------------------------------------------------------------------------
 
 
 def test_the_results_file_is_as_documented() -> None:
-    passed = replace(having(Verdict.UNCHANGED), outcome="passed", notes=())
+    passed = replace(having(Verdict.UNCHANGED), outcome="passed", notes=(), noise=(NOISE,))
     content = exported([passed])
     metrics = content["checks"][0].pop("metrics")
+    assert content["checks"][0].pop("noise") == [
+        {
+            "candidate": 0.123,
+            "baseline": 0.0,
+            "stolen": 0.01,
+            "cpu_pressure": 0.5,
+            "io_pressure": None,
+            "spoiled": True,
+        }
+    ]
     assert content == {
         "schema": 1,
         "plugin": "0.1.0",
@@ -322,6 +358,15 @@ results = st.builds(
     message=st.text(),
     notes=st.lists(st.text(), max_size=2).map(tuple),
     metrics=st.lists(comparisons, max_size=4).map(by_metric),
+    noise=st.lists(
+        st.builds(
+            Noise,
+            *[st.floats(0, 1)] * 3,
+            st.dictionaries(st.sampled_from(["cpu", "io"]), st.none() | st.floats(0, 1)),
+            st.booleans(),
+        ),
+        max_size=3,
+    ).map(tuple),
 )
 
 CHECK_KEYS = {"nodeid", "batch_size", "verdict", "outcome", "seconds", "pairs", "workload"}

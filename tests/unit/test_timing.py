@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_loaderperf.messages import Run, Slice
+from pytest_loaderperf.noise import Watch
 from pytest_loaderperf.pacing import Plan
 from pytest_loaderperf.timing import TimedTrial, awake, rates, total
 
@@ -79,6 +80,7 @@ def timed_trial(asked: Any, monkeypatch: pytest.MonkeyPatch) -> TimedTrial:
     trial = object.__new__(TimedTrial)
     trial._trial, trial._pace = asked, Plan(2, 0, 10, 4)
     trial._slices, trial._frozen, trial._frozen_at = [], [], 0.0
+    trial._watch = Watch(asked.pid)
     monkeypatch.setattr("time.perf_counter", lambda: asked.now)
     return trial
 
