@@ -194,7 +194,7 @@ class Arm:
             begin = channel.receive(Begin)
             if begin.result is None:
                 allocator.settle(keep=begin.timed)
-            self._handle = handle = LoaderPerf(channel, begin)
+            self._handle = handle = LoaderPerf(channel, begin, self._setup.in_vain)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
             sys.stdout.flush()
             sys.stderr.flush()

@@ -58,6 +58,22 @@ def fast_counter(batch: object) -> SampleCounter:
         return count_samples
 
 
+def without(share: float, count: SampleCounter) -> SampleCounter:
+    """A counter that leaves out a share of all samples, over batches of whatever size."""
+    if not share:
+        return count
+    left = 0.0
+
+    def some(batch: Any) -> int:
+        nonlocal left
+        left += int(count(batch)) * (1 - share)
+        whole = int(left + 1e-9)
+        left -= whole
+        return whole
+
+    return some
+
+
 def _path_to_leaf(batch: Any) -> Iterator[Any]:
     """The keys and indices that lead to the first part that tells a number of samples."""
     while isinstance(batch, Mapping) or (

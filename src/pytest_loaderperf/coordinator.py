@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from . import measure, paired, peaks, unpaired
+from . import measure, paired, peaks, selftest, unpaired
 from .acceptance import accepted_entry, refusal
 from .arms import Arm, Arms, TrialOver
 from .decision import Rule
@@ -69,6 +69,7 @@ class Coordinator:
         return replace(outcome, result=replace(outcome.result, seconds=seconds))
 
     def _check(self, bench: Bench) -> Outcome:
+        began = time.monotonic()
         spec = bench.spec
         reference = self._references.find(spec.module, spec.key)
         if reference.version is not None:
@@ -82,7 +83,11 @@ class Coordinator:
         if reference.version is not None:
             reference = self._usable(bench, reference)
         found.notes += [reference.note] if reference.note else []
-        self._judge(bench, reference, found)
+        if self._settings.selftest:
+            self._judge(selftest.patient(bench, found), reference, found)
+            selftest.judge(bench, reference, found, began)
+        else:
+            self._judge(bench, reference, found)
         if found.plan.epochs:
             found.notes.append(
                 f"an epoch of {found.plan.epoch_batches} batches is too short for a steady state: "

@@ -158,6 +158,21 @@ def decide(
     return Decision(verdict, mean, mean - half_width, mean + half_width, detectable)
 
 
+def pairs_for(deviation: float, tolerance: float, better: Better, rule: Rule) -> int | None:
+    """How many pairs that scatter by so much show a loss of the whole tolerance in 99 of 100 runs.
+
+    None where the last look does not.
+    """
+    within = Within(max(0.0, deviation**2 - rule.luck**2), rule.foretold)
+    for pairs in rule.looks:
+        half = deviation * math.sqrt((pairs - 1) / pairs)
+        losses = [half, -half] * (pairs // 2)
+        found = decide(losses, tolerance, better, rule, within=within)
+        if found.detectable <= log_loss(tolerance, better):
+            return pairs
+    return None
+
+
 def _of_a_pair(losses: Sequence[float], rule: Rule, within: Within | None) -> tuple[float, float]:
     """The variance of a pair's d, and the degrees of freedom of that estimate."""
     freedom = len(losses) - 1

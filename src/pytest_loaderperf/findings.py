@@ -73,6 +73,7 @@ class Findings:
     peaks: list[float] = field(default_factory=list)  # of the candidate, bytes
     repaced: Plan | None = None  # what timing showed to fit better than the survey's plan
     pairs: int = 0
+    losses: list[float] = field(default_factory=list)  # of throughput, of each pair
     noise: list[Noise] = field(default_factory=list)  # of all pairs, also of spoiled ones
     deadline: float = math.inf  # of judging, on the monotonic clock
     message: str = ""

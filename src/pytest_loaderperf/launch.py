@@ -17,7 +17,8 @@ class Version:
     """One version of the project: ``root`` is its root folder.
 
     ``commit`` is empty for the working tree; ``toplevel`` and ``moved_to`` are the checkout and
-    the worktree that stands for it, both empty where nothing is moved.
+    the worktree that stands for it, both empty where nothing is moved. ``label`` replaces the
+    name; ``in_vain`` is the share of its samples that are made and not counted: a known loss.
     """
 
     root: Path
@@ -25,10 +26,14 @@ class Version:
     commit: str = ""
     toplevel: str = ""
     moved_to: str = ""
+    label: str = ""
+    in_vain: float = 0.0
 
     @property
     def name(self) -> str:
         """How the version is called in messages."""
+        if self.label:
+            return self.label
         return f"commit {self.commit[:12]}" if self.commit else "the working tree"
 
     def place(self, path: str) -> str:
@@ -66,6 +71,7 @@ class Launch:
             data_root=str(self.data_root),
             foreign_root=version.toplevel,
             fresh=fresh,
+            in_vain=version.in_vain,
         )
 
 

@@ -31,6 +31,7 @@ class Setup:
     data_root: str
     foreign_root: str  # a tree of which nothing may be imported; "" if there is none
     fresh: bool  # the arm runs one trial itself, instead of forking one for each request
+    in_vain: float  # the share of samples that timing leaves out: a known loss
 
 
 @dataclass(frozen=True)

@@ -206,6 +206,7 @@ class Noise:
     tell). A ``spoiled`` pair was hit on one side alone, and repeated.
     """
 
+    seconds: float  # that the pair took
     candidate: float
     baseline: float
     stolen: float

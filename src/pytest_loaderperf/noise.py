@@ -98,7 +98,7 @@ def between(before: Moment, after: Moment, others: tuple[float, float], *, spoil
         known = first is not None and last is not None
         pressure[name] = (last - first) / seconds if known else None  # type: ignore[operator]
     stolen = (after.stolen - before.stolen) / (seconds * len(process.usable_cpus()))
-    return Noise(*others, stolen, pressure, spoiled)
+    return Noise(seconds, *others, stolen, pressure, spoiled)
 
 
 def parse_pressure(text: str) -> float | None:

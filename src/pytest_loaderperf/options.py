@@ -65,6 +65,13 @@ OPTIONS: tuple[Option, ...] = (
         command_line=False,
     ),
     Option(
+        "selftest",
+        "compare each loader with itself, and with a known loss: can verdicts be trusted here, and "
+        "at what tolerance? Implies --loaderperf",
+        flag=True,
+        ini=False,
+    ),
+    Option(
         "share",
         "folders that git ignores but tests need, linked into the worktree of the accepted commit",
         command_line=False,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from . import measure, noise, turns
-from .decision import Within
+from .decision import Within, log_cost
 from .findings import Bench, Findings
 from .judgement import compare, scatter, settled
 from .launch import Version
@@ -19,7 +19,7 @@ Pair = tuple[Timing, Timing]  # candidate, baseline
 # Spoiled pairs are repeated, but no more of them than this: the machine would only be as noisy.
 _SPOILED_AT_MOST = 4
 # The part of a budget that the first run leaves: a regression is confirmed within the rest.
-_FOR_CONFIRMING = 1 / 3
+FOR_CONFIRMING = 1 / 3
 
 
 def judge(bench: Bench, version: Version, found: Findings) -> str:
@@ -27,7 +27,7 @@ def judge(bench: Bench, version: Version, found: Findings) -> str:
 
     Returns how the workloads differ where the two cannot be compared, else an empty string.
     """
-    deadline = found.deadline - bench.spec.settings.budget * _FOR_CONFIRMING
+    deadline = found.deadline - bench.spec.settings.budget * FOR_CONFIRMING
     pairs = _measure(bench, version, found, found.judged, deadline)
     if changed := _difference(pairs[0]):
         return changed
@@ -41,6 +41,10 @@ def judge(bench: Bench, version: Version, found: Findings) -> str:
         pairs += _confirm(bench, version, found, regressed, pairs)
     found.timings += [candidate for candidate, _ in pairs]
     found.pairs = len(pairs)
+    found.losses = [
+        log_cost(candidate.values["throughput"], baseline.values["throughput"], "higher")
+        for candidate, baseline in pairs
+    ]
     return ""
 
 

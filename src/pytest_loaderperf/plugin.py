@@ -78,11 +78,17 @@ def pytest_configure(config: pytest.Config) -> None:
         "check; batch_sizes parametrizes the argument batch_size",
     )
     update = config.getoption("loaderperf_update")
-    asked = config.getoption("loaderperf") or update
+    selftest = config.getoption("loaderperf_selftest")
+    asked = config.getoption("loaderperf") or update or selftest
     if not asked or config.pluginmanager.has_plugin(ARM):
         return
     if update not in (None, *UPDATES):
         raise pytest.UsageError(f"--loaderperf-update={update}: give new, changed or all")
+    if selftest and (update or config.getoption("loaderperf_against")):
+        raise pytest.UsageError(
+            "--loaderperf-selftest compares the working tree with itself, and writes nothing: "
+            "leave out --loaderperf-against and --loaderperf-update"
+        )
     if config.getoption("numprocesses", None) or config.getoption("tx", None):
         raise pytest.UsageError(
             "--loaderperf cannot run under xdist (-n): checks that run at once measure each other"

@@ -44,7 +44,8 @@ class References:
         self._settings = settings
         self._stores: dict[str, baselines.Entries] = {}
         self._worktrees: dict[str, Path] = {}
-        self.repository = None if settings.against == "stored" else Repository.find(root)
+        alone = settings.selftest or settings.against == "stored"
+        self.repository = None if alone else Repository.find(root)
         if settings.against not in ("", "stored") and self.repository is None:
             raise CheckoutError(
                 f"--loaderperf-against={settings.against} needs git, and {root} is not in a git "
@@ -57,7 +58,9 @@ class References:
 
     @property
     def mode(self) -> str:
-        """What a run compares with: accepted, stored, or the commit that was asked for."""
+        """What a run compares with: accepted, stored, itself, or the commit that was asked for."""
+        if self._settings.selftest:
+            return "itself"
         return self._settings.against or ("accepted" if self.repository else "stored")
 
     @property
@@ -73,6 +76,8 @@ class References:
 
     def find(self, module: str, key: str) -> Reference:
         """The reference of a check; StoreError or CheckoutError where it cannot be had."""
+        if self._settings.selftest:
+            return Reference(Version(self._root, label="the working tree again"), None)
         entry = self.entries(module).get(key)
         if self.repository is None:
             asked = self._settings.against == "stored"

@@ -231,7 +231,7 @@ def _noise_json(noise: Noise) -> dict[str, object]:
     shares = {"candidate": noise.candidate, "baseline": noise.baseline, "stolen": noise.stolen}
     pressure = {f"{name}_pressure": share for name, share in noise.pressure.items()}
     rounded = {name: _share(share) for name, share in {**shares, **pressure}.items()}
-    return {**rounded, "spoiled": noise.spoiled}
+    return {"seconds": round(noise.seconds, 1), **rounded, "spoiled": noise.spoiled}
 
 
 def _share(share: float | None) -> float | None:

@@ -78,6 +78,7 @@ class RunSettings:
     against: str = ""  # "" is the default: accepted inside git, else stored
     update: Update | None = None
     strict: bool = False
+    selftest: bool = False
     baseline_python: str = ""
     json: str = ""
     trials: TrialStart = "auto"

@@ -27,7 +27,7 @@ class Stream:
 
     Raises LoaderError where the loader is empty, cannot be started again, or its samples cannot
     be counted; what the loader itself raises passes through. ``prepare`` is called before every
-    stretch.
+    stretch. Of the samples that are timed, a share is made ``in_vain``, and does not count.
     """
 
     def __init__(
@@ -35,8 +35,10 @@ class Stream:
         loader: Loader,
         samples: batches.SampleCounter | None,
         prepare: Callable[[], None] = lambda: None,
+        in_vain: float = 0.0,
     ) -> None:
         self._loader = loader
+        self._in_vain = in_vain
         self._count = samples
         self._prepare = prepare
         self._iterator: Iterator[Any] | None = None
@@ -76,7 +78,7 @@ class Stream:
                 break
             if len(examples) < _EXAMPLES:
                 examples.append(batches.example(batch[0], count))
-        self._count = self._count or count
+        self._count = batches.without(self._in_vain, self._count or count)
         if not any(example.samples for example in examples):
             raise _no_samples(len(examples))
         workload = batches.workload(examples, self._loader.samples_per_epoch)

@@ -38,9 +38,10 @@ class LoaderPerf:
     be told from its arrays.
     """
 
-    def __init__(self, channel: Channel, begin: Begin) -> None:
+    def __init__(self, channel: Channel, begin: Begin, in_vain: float = 0.0) -> None:
         self._channel = channel
         self._begin = begin
+        self._in_vain = in_vain
         self._perf: Perf | None = None
         self.called = False
         self.unwound = False
@@ -66,7 +67,7 @@ class LoaderPerf:
         if samples is not None and not callable(samples):
             raise LoaderError(f"samples={samples!r}: give a callable that counts a batch's samples")
         self._hand(known)
-        stream = Stream(known, samples, self._prepare())
+        stream = Stream(known, samples, self._prepare(), self._in_vain)
         _above_small_frames(lambda: self._serve(stream), _SMALL_FRAMES)
         self._perf = Perf.probe()
         return self._perf

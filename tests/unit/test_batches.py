@@ -21,6 +21,7 @@ from pytest_loaderperf.batches import (
     example,
     fast_counter,
     signature,
+    without,
     workload,
 )
 from pytest_loaderperf.errors import LoaderError
@@ -311,3 +312,20 @@ def test_order_and_repetition_of_batches_do_not_show(batches: list[object]) -> N
 def test_types_that_differ_are_all_shown() -> None:
     assert merged([TorchTensor(2, 3), np.zeros((2, 3), dtype="uint8")]) == "float32|uint8[*,3]"
     assert merged([(np.zeros(2), None), np.zeros(2)]) == "float64[*] | tuple[float64[*], NoneType]"
+
+
+# --- a known loss -------------------------------------------------------------------------------
+
+
+@given(st.floats(0, 0.9), st.lists(st.integers(0, 500), max_size=50))
+@no_deadline
+def test_a_share_of_all_samples_is_left_out_whatever_the_sizes(
+    share: float, sizes: list[int]
+) -> None:
+    count = without(share, len)
+    counted = sum(count(range(size)) for size in sizes)
+    assert counted == pytest.approx(sum(sizes) * (1 - share), abs=1.0)
+
+
+def test_nothing_is_left_out_of_an_ordinary_trial() -> None:
+    assert without(0.0, len) is len

@@ -22,6 +22,7 @@ from pytest_loaderperf.decision import (
     decide,
     log_cost,
     log_loss,
+    pairs_for,
     ratio_of,
 )
 from pytest_loaderperf.model import METRICS, Better, Verdict
@@ -469,3 +470,36 @@ def test_the_interval_covers_the_truth_in_95_of_100_runs(pairs: int) -> None:
     decisions = [judge(run.tolist()) for run in rng.standard_normal((2000, pairs)) * 0.04]
     covered = sum(decision.low < 0 < decision.high for decision in decisions)
     assert covered / len(decisions) == pytest.approx(0.95, abs=0.015)
+
+
+# --- how many pairs it takes --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("deviation", [0.01, 0.02, 0.04])
+def test_so_many_pairs_find_the_loss_in_99_of_100_runs(deviation: float) -> None:
+    pairs = pairs_for(deviation, TOLERANCE, "higher", RULE)
+    assert pairs is not None
+    rng = np.random.default_rng(1)
+    within = Within(max(0.0, deviation**2 - RULE.luck**2), 20)
+    runs = rng.standard_normal((2000, pairs)) * deviation + of_loss(TOLERANCE)
+    missed = sum(
+        judge(run.tolist(), within=within).verdict is not Verdict.REGRESSED for run in runs
+    )
+    assert missed / len(runs) <= 0.02
+
+
+@given(st.floats(0.001, 0.3), st.floats(0.02, 0.4))
+@no_deadline
+def test_less_noise_and_a_wider_tolerance_take_no_more_pairs(
+    deviation: float, tolerance: float
+) -> None:
+    def needed(deviation: float, tolerance: float) -> float:
+        pairs = pairs_for(deviation, tolerance, "higher", RULE)
+        return math.inf if pairs is None else pairs
+
+    assert needed(deviation, tolerance) <= needed(deviation * 1.5, tolerance)
+    assert needed(deviation, tolerance * 1.5) <= needed(deviation, tolerance)
+
+
+def test_hopeless_noise_takes_more_pairs_than_there_are() -> None:
+    assert pairs_for(0.5, TOLERANCE, "higher", RULE) is None

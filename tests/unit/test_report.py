@@ -230,11 +230,11 @@ def test_the_summary_counts_verdicts() -> None:
     assert report.summary(results) == "2 unchanged, 1 regressed"
 
 
-NOISE = Noise(0.1234, 0.0, 0.01, {"cpu": 0.5, "io": None}, spoiled=True)
+NOISE = Noise(7.25, 0.1234, 0.0, 0.01, {"cpu": 0.5, "io": None}, spoiled=True)
 
 
 def test_the_machine_is_described_by_its_mean_and_its_noisiest_pair() -> None:
-    quiet = Noise(0.02, 0.02, 0.0, {}, spoiled=False)
+    quiet = Noise(7.0, 0.02, 0.02, 0.0, {}, spoiled=False)
     noisy = CheckResult("test_a.py::test_b[32]", Verdict.UNCHANGED, noise=(quiet, NOISE))
     calm = replace(noisy, nodeid="test_a.py::test_c", noise=(quiet, quiet))
     assert report.noise([calm, noisy]) == [
@@ -257,6 +257,7 @@ def test_the_results_file_is_as_documented() -> None:
     metrics = content["checks"][0].pop("metrics")
     assert content["checks"][0].pop("noise") == [
         {
+            "seconds": 7.2,
             "candidate": 0.123,
             "baseline": 0.0,
             "stolen": 0.01,
@@ -361,7 +362,7 @@ results = st.builds(
     noise=st.lists(
         st.builds(
             Noise,
-            *[st.floats(0, 1)] * 3,
+            *[st.floats(0, 1)] * 4,
             st.dictionaries(st.sampled_from(["cpu", "io"]), st.none() | st.floats(0, 1)),
             st.booleans(),
         ),

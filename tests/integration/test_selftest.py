@@ -1,0 +1,34 @@
+"""The self-test on a loader whose pace is known: a real run, without git and without baselines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from integration import tiny
+from integration.tiny import NODE
+
+
+def test_a_loader_is_compared_with_itself_and_with_a_known_loss(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", git=False, test_it=tiny.CHECK)
+    run = project.pytest("--loaderperf-selftest", "--loaderperf-budget=12")
+    assert run.status == 0, run.output
+    assert run.verdicts == {NODE: "unchanged"}
+    assert run.results["against"] == {"mode": "itself", "commits": []}
+    check = run.results["checks"][0]
+    assert check["metrics"]["throughput"]["pairs"] >= 6
+    assert check["metrics"]["peak_memory"]["verdict"] == "unchanged"
+    trusted, expected = check["notes"]
+    assert "at 20 %: trusted, about" in trusted
+    assert expected == "a loss of 15 % was called regressed, as it should be"
+    assert trusted in run.output
+    assert not (project.root / "baselines").exists()
+
+
+@pytest.mark.parametrize("option", ["--loaderperf-against=HEAD", "--loaderperf-update"])
+def test_a_self_test_neither_compares_with_a_commit_nor_writes(tmp_path: Path, option: str) -> None:
+    project = tiny.create(tmp_path / "project", test_it=tiny.CHECK)
+    run = project.pytest("--loaderperf-selftest", option)
+    assert run.status == 4
+    assert "leave out --loaderperf-against and --loaderperf-update" in run.output
