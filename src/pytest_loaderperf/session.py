@@ -8,7 +8,8 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Generator, Iterator, Mapping
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from .model import CheckResult, Verdict
 from .nodes import Check, CheckFile
 from .progress import LiveLine
 from .reference import References
+from .schedule import Schedule
 from .settings import RunSettings
 
 # Options of the coordinator's pytest that would make an arm select, report or stop differently.
@@ -60,6 +62,7 @@ class Session:
             cleanup.callback(self._references.close)
             self._cleanup = cleanup.pop_all()
         self._coordinator: Coordinator | None = None
+        self._schedule = Schedule([])
         self._results: list[CheckResult] = []
         self._usage_error = ""
         self._live: LiveLine | None = None
@@ -103,6 +106,13 @@ class Session:
             self._config.hook.pytest_deselected(items=others)
             items[:] = [item for item in items if isinstance(item, Check)]
 
+    def pytest_report_collectionfinish(self, items: list[pytest.Item]) -> str:
+        """Say what the run is in for."""
+        return f"loaderperf: {_schedule(self._specs(items)).plan}"
+
+    def _specs(self, items: Sequence[pytest.Item]) -> list[Spec]:
+        return [_spec(item, self._settings) for item in items if isinstance(item, Check)]
+
     # --- running
 
     @pytest.hookimpl(tryfirst=True)
@@ -111,7 +121,7 @@ class Session:
         if session.config.option.collectonly or not session.items:
             return
         self._cleanup.enter_context(machine_lock(self._say))
-        specs = [_spec(item, self._settings) for item in session.items if isinstance(item, Check)]
+        specs = self._specs(session.items)
         self._coordinator = Coordinator(
             self._arms,
             self._references,
@@ -119,6 +129,7 @@ class Session:
             self._settings,
             Rule.for_metrics(sum(len(spec.settings.metrics) for spec in specs)),
         )
+        self._schedule = _schedule(specs)
         terminal = self._config.pluginmanager.get_plugin("terminalreporter")
         if terminal is not None:
             self._live = LiveLine(self._config.get_terminal_writer())
@@ -131,10 +142,15 @@ class Session:
         assert self._coordinator is not None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         spec = _spec(item, self._settings)
+        started = time.monotonic()
+        now = self._schedule.now
         try:
-            outcome = self._coordinator.check(spec, lambda news: self._show(f"{spec.key}: {news}"))
+            outcome = self._coordinator.check(
+                spec, lambda news: self._show(f"{spec.key}: {news} ({now})")
+            )
         finally:
             self._clear()
+        self._schedule.ended(time.monotonic() - started)
         for each in self._reports(item, outcome):
             item.ihook.pytest_runtest_logreport(report=each)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -243,6 +259,10 @@ def _spec(item: Check, settings: RunSettings) -> Spec:
     module, _, key = item.nodeid.partition("::")
     check = settings.check.with_values(item.settings, f"{item.nodeid}: loaderperf marker")
     return Spec(item.nodeid, module, key, item.batch_size, check)
+
+
+def _schedule(specs: Sequence[Spec]) -> Schedule:
+    return Schedule([spec.settings.budget for spec in specs])
 
 
 def _restored(config: pytest.Config, fields: Mapping[str, object]) -> pytest.TestReport:
