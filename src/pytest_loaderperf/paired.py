@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 
 from . import measure, noise, turns
 from .decision import Within, log_cost
+from .errors import SettingsError
 from .findings import Bench, Findings
 from .judgement import compare, scatter, settled
 from .launch import Version
 from .model import METRICS, Comparison, Verdict
+from .pacing import PAIR_SECONDS
 from .timing import RATES, TIMED, Timing
 
 Pair = tuple[Timing, Timing]  # candidate, baseline
 
 # Spoiled pairs are repeated, but no more of them than this: the machine would only be as noisy.
 _SPOILED_AT_MOST = 4
+# How much more a budget should hold than what has just been measured.
+_TO_SPARE = 1.25
 # The part of a budget that the first run leaves: a regression is confirmed within the rest.
 FOR_CONFIRMING = 1 / 3
 
@@ -26,6 +31,7 @@ def judge(bench: Bench, version: Version, found: Findings) -> str:
     """Fill in the comparisons of all timed metrics.
 
     Returns how the workloads differ where the two cannot be compared, else an empty string.
+    SettingsError if the budget does not hold the pairs of the first look.
     """
     deadline = found.deadline - bench.spec.settings.budget * FOR_CONFIRMING
     pairs = _measure(bench, version, found, found.judged, deadline)
@@ -54,7 +60,8 @@ def _measure(
     found: Findings,
     judged: frozenset[str],
     deadline: float,
-    label: str = "",
+    *,
+    confirming: bool = False,
 ) -> list[Pair]:
     """Measure pairs until all judged metrics are decided, or time or pairs run out."""
     pairs: list[Pair] = []
@@ -75,6 +82,9 @@ def _measure(
                 continue
         comparisons = _compare(bench, version, pairs, judged)
         left = deadline - time.monotonic()
+        if not confirming and left < (bench.rule.looks[0] - len(pairs)) * found.noise[-1].seconds:
+            raise _too_small(bench, found.noise[-1].seconds)
+        label = "confirming, " if confirming else ""
         bench.progress(f"{label}{_news(comparisons['throughput'], left)}")
         if left < 0 or (bench.rule.is_look(len(pairs)) and settled(comparisons)):
             break
@@ -103,7 +113,7 @@ def _confirm(
 ) -> list[Pair]:
     """Repeat a regression with fresh processes."""
     bench.start_anew(version)
-    again = _measure(bench, version, found, regressed, found.deadline, "confirming, ")
+    again = _measure(bench, version, found, regressed, found.deadline, confirming=True)
     repeated = _compare(bench, version, again, regressed)
     pooled = _compare(bench, version, [*pairs, *again], found.judged)
     for name in TIMED:
@@ -148,6 +158,18 @@ def _within(name: str, pairs: Sequence[Pair]) -> Within | None:
 def _difference(pair: Pair) -> str:
     candidate, baseline = pair
     return candidate.workload.difference(baseline.workload)
+
+
+def _too_small(bench: Bench, seconds: float) -> SettingsError:
+    """What to say of a budget if a pair takes so many seconds."""
+    budget, pairs = bench.spec.settings.budget, bench.rule.looks[0]
+    # Of a larger budget the pairs may be longer.
+    longest = seconds + 2 * (PAIR_SECONDS - bench.pair_seconds)
+    needed = math.ceil(_TO_SPARE * pairs * longest / (1 - FOR_CONFIRMING))
+    return SettingsError(
+        f"the budget of {budget:g} s is too small: a pair of trials takes {seconds:.1f} s, and the "
+        f"first look {pairs} pairs. Give this check budget='{needed}s' or more"
+    )
 
 
 def _news(throughput: Comparison, left: float) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 from pytest_loaderperf import paired, process, turns
 from pytest_loaderperf.decision import Rule
+from pytest_loaderperf.errors import SettingsError
 from pytest_loaderperf.findings import Findings
 from pytest_loaderperf.measure import Survey
 from pytest_loaderperf.messages import Handed, Slice
@@ -126,10 +127,27 @@ def test_a_pair_that_was_hit_on_both_sides_counts(monkeypatch: pytest.MonkeyPatc
     assert len(found.noise) == found.pairs
 
 
-@pytest.mark.parametrize(("seconds", "repeated"), [(math.inf, 4), (0.0, 0)])
 def test_a_machine_that_spoils_every_pair_is_not_waited_for(
-    monkeypatch: pytest.MonkeyPatch, seconds: float, repeated: int
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = judged(monkeypatch, lambda _: (trial(others=0.5), trial()), seconds=seconds)
+    found = judged(monkeypatch, lambda _: (trial(others=0.5), trial()))
     assert all(noise.spoiled for noise in found.noise)
-    assert len(found.noise) == found.pairs + repeated
+    assert len(found.noise) == found.pairs + 4
+
+
+@pytest.mark.parametrize("spoiled", [True, False])
+def test_a_budget_that_does_not_hold_the_first_look_is_too_small(
+    monkeypatch: pytest.MonkeyPatch, *, spoiled: bool
+) -> None:
+    measured = 0
+
+    def time_pair(_: Plan) -> tuple[Timing, Timing]:
+        nonlocal measured
+        measured += 1
+        time.sleep(0.1)
+        return trial(others=0.5 * spoiled), trial()
+
+    # A third of the budget of 60 s is left for confirming.
+    with pytest.raises(SettingsError, match=r"the budget of 60 s is too small: .* takes 0\.1 s"):
+        judged(monkeypatch, time_pair, seconds=20.15)
+    assert measured == 1 + spoiled
