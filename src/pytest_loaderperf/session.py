@@ -106,8 +106,11 @@ class Session:
             self._config.hook.pytest_deselected(items=others)
             items[:] = [item for item in items if isinstance(item, Check)]
 
-    def pytest_report_collectionfinish(self, items: list[pytest.Item]) -> str:
+    def pytest_report_collectionfinish(self, items: list[pytest.Item]) -> str | list[str]:
         """Say what the run is in for."""
+        option = self._config.option
+        if option.collectonly or option.verbose < 0:
+            return []
         return f"loaderperf: {_schedule(self._specs(items)).plan}"
 
     def _specs(self, items: Sequence[pytest.Item]) -> list[Spec]:

@@ -11,13 +11,20 @@ from typing import Any
 import pytest
 
 from integration import tiny
-from integration.tiny import NO_PROOF, ONE_LOOK
+from integration.tiny import Tiny
+
+
+def stored(tmp_path: Path, ini: str = "", **modules: str) -> Tiny:
+    """A project outside git: numbers of another day prove nothing at a usual tolerance."""
+    ini += "loaderperf_budget = 4\n"  # short trials
+    project = tiny.create(tmp_path / "project", git=False, ini=ini, **modules)
+    tiny.accept(project, commit=False)
+    return project
 
 
 def test_inconclusive_check_passes_with_a_warning(tmp_path: Path) -> None:
-    project = tiny.create(tmp_path / "project")
-    tiny.accept(project)
-    run = project.pytest("--loaderperf", ONE_LOOK, NO_PROOF)
+    project = stored(tmp_path)
+    run = project.pytest("--loaderperf")
     assert run.status == 0, run.output
     assert run.verdicts == {tiny.NODE: "inconclusive"}
     assert run.outcomes == {tiny.NODE: "passed"}
@@ -26,9 +33,8 @@ def test_inconclusive_check_passes_with_a_warning(tmp_path: Path) -> None:
 
 
 def test_inconclusive_check_fails_a_strict_run(tmp_path: Path) -> None:
-    project = tiny.create(tmp_path / "project", ini="loaderperf_strict = false\n")
-    tiny.accept(project)
-    run = project.pytest("--loaderperf", ONE_LOOK, NO_PROOF, "--loaderperf-strict")
+    project = stored(tmp_path, ini="loaderperf_strict = false\n")
+    run = project.pytest("--loaderperf", "--loaderperf-strict")
     assert run.status == 1
     assert run.verdicts == {tiny.NODE: "inconclusive"}
     assert run.outcomes == {tiny.NODE: "failed"}
@@ -37,9 +43,8 @@ def test_inconclusive_check_fails_a_strict_run(tmp_path: Path) -> None:
 
 
 def test_inconclusive_check_fails_where_warnings_are_errors(tmp_path: Path) -> None:
-    project = tiny.create(tmp_path / "project", ini="filterwarnings = error\n")
-    tiny.accept(project)
-    report = tiny.report(project, "--loaderperf", ONE_LOOK, NO_PROOF)
+    project = stored(tmp_path, ini="filterwarnings = error\n")
+    report = tiny.report(project, "--loaderperf")
     assert report.run.status == 1
     assert report.run.outcomes == {tiny.NODE: "failed"}
     assert f"{tiny.NODE} is inconclusive" in report.texts[tiny.KEY]
@@ -48,9 +53,9 @@ def test_inconclusive_check_fails_where_warnings_are_errors(tmp_path: Path) -> N
 
 
 def test_a_budget_that_holds_no_look_is_an_error_that_says_what_it_takes(tmp_path: Path) -> None:
-    project = tiny.create(tmp_path / "project")
+    project = tiny.create(tmp_path / "project", ini="loaderperf_budget = 1\n")
     tiny.accept(project)
-    report = tiny.report(project, "--loaderperf", "--loaderperf-budget=1")
+    report = tiny.report(project, "--loaderperf")
     assert report.run.verdicts == {tiny.NODE: "error"}
     needed = re.search(
         r"the budget of 1 s is too small: a pair of trials takes \d\.\d s, and the first look "
@@ -62,13 +67,10 @@ def test_a_budget_that_holds_no_look_is_an_error_that_says_what_it_takes(tmp_pat
     assert run.verdicts == {tiny.NODE: "unchanged"}, run.output
 
 
-A_FEW = range(2, 9)  # pairs that fit into 8 s, not proving anything
-
 INI = """\
-loaderperf_budget = 8
 loaderperf_strict = true
 loaderperf_metrics = throughput first_batch
-loaderperf_throughput = 0.21%
+loaderperf_throughput = 21%
 loaderperf_peak_memory = 22%
 loaderperf_first_batch = 23%
 loaderperf_cpu_time = 24%
@@ -76,14 +78,12 @@ loaderperf_cpu_time = 24%
 
 
 def test_ini_values_are_used(tmp_path: Path) -> None:
-    project = tiny.create(tmp_path / "project", ini=INI)
-    tiny.accept(project)
+    project = stored(tmp_path, ini=INI)
     run = project.pytest("--loaderperf")
     assert run.status == 1, run.output  # strict
     (check,) = run.results["checks"]
-    assert check["pairs"] in A_FEW
     tolerances, judged = _judging(check)
-    assert tolerances == {"throughput": 0.0021, "peak_memory": 0.22, "first_batch": 0.23,
+    assert tolerances == {"throughput": 0.21, "peak_memory": 0.22, "first_batch": 0.23,
                           "cpu_time": 0.24}  # fmt: skip
     assert judged == {"throughput", "peak_memory", "first_batch"}  # the test asserts the second
 
@@ -92,21 +92,17 @@ def test_command_line_wins_over_ini_and_the_marker_over_both(tmp_path: Path) -> 
     marked = "import pytest\n" + tiny.CHECK.replace(
         "def ", "@pytest.mark.loaderperf(cpu_time='44%', metrics=['cpu_time'])\ndef "
     )
-    ini = INI.replace("loaderperf_strict = true\n", "").replace("budget = 8\n", "budget = 60\n")
-    project = tiny.create(tmp_path / "project", ini=ini, test_it=marked)
-    tiny.accept(project)
+    project = stored(tmp_path, ini=INI, test_it=marked)
     run = project.pytest(
         "--loaderperf",
-        ONE_LOOK,
         "--loaderperf-metrics=first_batch",
-        "--loaderperf-throughput=0.31%",
+        "--loaderperf-throughput=31%",
         "--loaderperf-peak-memory=32%",
         "--loaderperf-cpu-time=34%",
     )
     (check,) = run.results["checks"]
-    assert check["pairs"] in A_FEW
     tolerances, judged = _judging(check)
-    assert tolerances == {"throughput": 0.0031, "peak_memory": 0.32, "first_batch": 0.23,
+    assert tolerances == {"throughput": 0.31, "peak_memory": 0.32, "first_batch": 0.23,
                           "cpu_time": 0.44}  # fmt: skip
     assert judged == {"throughput", "peak_memory", "cpu_time"}
 
