@@ -19,7 +19,7 @@ from .timing import Timing, rates, total
 _A = TypeVar("_A", Opened, Slice)
 
 _LOOK_SECONDS = 0.02  # between looks at memory
-_SURVEY_SECONDS = 1.0
+_SURVEY_SECONDS = 1.0  # or as long as an arm is timed in a pair, if a small budget makes that less
 # Queues are full when a loader has done next to nothing (as a part of a CPU) for so long.
 _IDLE_SECONDS = 0.25
 _IDLE = 0.05
@@ -101,7 +101,8 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> 
 
     taken = Slice([], 0, 0, 0.0, opened.epoch_batches)
     began, used = time.monotonic(), process.cpu_seconds(os.getpid())
-    while not _enough(taken, warmup, like):
+    long_enough = min(_SURVEY_SECONDS, pair_seconds)
+    while not _enough(taken, warmup, long_enough, like):
         pace = pace_after(taken)
         # Steps grow: the first batches may come out of a queue, and say little of the pace.
         batches = max(loader.workers, min(pace.batches, taken.batches), 1)
@@ -156,10 +157,10 @@ def _epochs(pace: Plan, taken: Slice, like: Survey | None) -> int:
     return min(pace.epochs, max(1, min(taken.batches, left) // length))
 
 
-def _enough(taken: Slice, at_least: int, like: Survey | None) -> bool:
+def _enough(taken: Slice, batches: int, seconds: float, like: Survey | None) -> bool:
     if like is not None:
         return taken.batches >= like.batches
-    return taken.batches >= at_least and taken.seconds >= _SURVEY_SECONDS
+    return taken.batches >= batches and taken.seconds >= seconds
 
 
 class _Followed:

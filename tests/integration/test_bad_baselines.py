@@ -124,7 +124,7 @@ def test_baseline_that_imports_from_the_working_tree_is_an_error(
     (root / "lib").mkdir()
     (root / "lib/helper.py").touch()
     tiny.accept(project)
-    report = tiny.report(project, "--loaderperf", tiny.ONE_LOOK)
+    report = tiny.report(project, "--loaderperf")
     assert report.run.verdicts == {tiny.NODE: "error"}
     commit = project.git("rev-parse", "HEAD")[:12]
     text = report.texts[tiny.KEY]

@@ -55,7 +55,7 @@ def test_kept_memory_fails_on_peak_memory(project: Project) -> None:
 
 
 def test_both_losses_are_named_and_can_be_accepted(project: Project) -> None:
-    project.set_loader(work=2500, megabytes=220)
+    project.set_loader(work=4000, megabytes=60)
     run = project.pytest("--loaderperf", "-k", "train")
     assert run.status == 1
     assert "throughput regressed:" in run.output
@@ -96,7 +96,7 @@ def test_uncommitted_baseline_is_compared_by_its_numbers(tmp_path: Path) -> None
 
 
 def test_against_a_commit(project: Project) -> None:
-    project.set_loader(work=2500)
+    project.set_loader(work=4000)
     slower = project.commit("slower")
     run = project.pytest("--loaderperf", "-k", "train", "--loaderperf-against=HEAD~1")
     assert run.verdicts == {TRAIN: "regressed"}, run.output

@@ -15,7 +15,7 @@ import pytest
 
 from integration import tiny
 from integration.project import clean_environment
-from integration.tiny import ONE_LOOK, Tiny
+from integration.tiny import Tiny
 
 # --- folders
 
@@ -51,7 +51,7 @@ def test_data_is_built_once_for_both_versions_and_later_runs(tmp_path: Path) -> 
     tiny.accept(project)
     builds = tmp_path / "builds"
     environment = {"BUILDS": str(builds)}
-    run = project.pytest("--loaderperf", ONE_LOOK, "-k", "paced", environment=environment)
+    run = project.pytest("--loaderperf", "-k", "paced", environment=environment)
     assert run.status == 0, run.output
     run = project.pytest("--loaderperf", "-k", "again", environment=environment)
     assert "LookupError: 1 2" in run.output
@@ -84,13 +84,13 @@ def test_shared_folder_is_linked_into_the_worktree(tmp_path: Path) -> None:
     project = tiny.create(tmp_path / "project", ini="loaderperf_share = data\n", test_it=READS)
     (project.root / ".gitignore").write_text("/data/\n__pycache__/\n.pytest_cache/\n")
     tiny.accept(project)
-    report = tiny.report(project, "--loaderperf", ONE_LOOK)
+    report = tiny.report(project, "--loaderperf")
     assert report.run.verdicts == {tiny.NODE: "error"}
     assert "loaderperf_share names data, which does not exist" in report.texts[tiny.KEY]
 
     (project.root / "data").mkdir()
     (project.root / "data" / "rows").write_text("1 2")
-    run = project.pytest("--loaderperf", ONE_LOOK)
+    run = project.pytest("--loaderperf")
     assert run.status == 0, run.output
     assert (project.root / "data" / "rows").exists()  # the link was removed, not the folder
 
@@ -129,7 +129,7 @@ def test_each_version_is_measured_on_its_own_sources(
     environment = {"SOURCES": str(sources)}
     if source == "src" and not ini:
         environment["PYTHONPATH"] = str(root / source)
-    run = inner.pytest("--loaderperf", ONE_LOOK, *arguments, environment=environment)
+    run = inner.pytest("--loaderperf", *arguments, environment=environment)
     assert run.status == 0, run.output
     assert run.verdicts == {"tests/test_it.py::test_paced": "unchanged"}
     places = [Path(place).parents[1] for place in sources.read_text().splitlines()]
@@ -222,8 +222,7 @@ def test_paced(loaderperf):
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's allocator")
 @pytest.mark.parametrize("trials", ["fork", "fresh"])
 def test_timed_trials_keep_memory_and_others_do_not(tmp_path: Path, trials: str) -> None:
-    ini = "loaderperf_budget = 4\n"
-    project = tiny.create(tmp_path / "project", git=False, ini=ini, test_it=ALLOCATOR)
+    project = tiny.create(tmp_path / "project", git=False, test_it=ALLOCATOR)
     seen = tmp_path / "seen"
     option = f"--loaderperf-trials={trials}"
     run = project.pytest("--loaderperf", option, environment={"SEEN": str(seen)})
@@ -283,8 +282,7 @@ def test_paced(loader, loaderperf):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs the memory of a tree")
 def test_memory_that_is_freed_before_the_loader_starts_does_not_count(tmp_path: Path) -> None:
-    ini = "loaderperf_budget = 4\n"
-    project = tiny.create(tmp_path / "project", git=False, ini=ini, test_it=SETTING_UP)
+    project = tiny.create(tmp_path / "project", git=False, test_it=SETTING_UP)
     run = project.pytest("--loaderperf")
     assert run.verdicts == {tiny.NODE: "no_baseline"}, run.output
     assert run.results["checks"][0]["metrics"]["peak_memory"]["value"] < 100 * 2**20

@@ -16,7 +16,6 @@ from integration.tiny import Tiny
 
 def stored(tmp_path: Path, ini: str = "", **modules: str) -> Tiny:
     """A project outside git: numbers of another day prove nothing at a usual tolerance."""
-    ini += "loaderperf_budget = 4\n"  # short trials
     project = tiny.create(tmp_path / "project", git=False, ini=ini, **modules)
     tiny.accept(project, commit=False)
     return project
@@ -53,9 +52,9 @@ def test_inconclusive_check_fails_where_warnings_are_errors(tmp_path: Path) -> N
 
 
 def test_a_budget_that_holds_no_look_is_an_error_that_says_what_it_takes(tmp_path: Path) -> None:
-    project = tiny.create(tmp_path / "project", ini="loaderperf_budget = 1\n")
+    project = tiny.create(tmp_path / "project")
     tiny.accept(project)
-    report = tiny.report(project, "--loaderperf")
+    report = tiny.report(project, "--loaderperf", "-o", "loaderperf_budget=1")
     assert report.run.verdicts == {tiny.NODE: "error"}
     needed = re.search(
         r"the budget of 1 s is too small: a pair of trials takes \d\.\d s, and the first look "

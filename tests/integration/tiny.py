@@ -44,7 +44,6 @@ def test_paced(loaderperf):
 """
 KEY = "test_paced"
 NODE = f"test_it.py::{KEY}"
-ONE_LOOK = "--loaderperf-budget=8"  # two short pairs, which settle a loader that sleeps
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,8 @@ def create(root: Path, *, git: bool = True, ini: str = "", **modules: str) -> Ti
     if git:
         project.git("init", "-q", "-b", "main")
     (root / ".gitignore").write_text("__pycache__/\n.pytest_cache/\n.loaderperf/\n")
-    (root / "pytest.ini").write_text(f"[pytest]\n{ini}")
+    # Short trials: two pairs of them settle a loader that sleeps.
+    (root / "pytest.ini").write_text(f"[pytest]\nloaderperf_budget = 8\n{ini}")
     project.write(**{"paced": PACED, **(modules or {"test_it": CHECK})})
     return project
 
