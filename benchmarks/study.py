@@ -5,13 +5,15 @@
 
 FOLDER keeps a small git project whose baselines are accepted once, and `results.jsonl`, to which
 every check of a round is appended: a study that was interrupted goes on. A round runs ``pytest
---loaderperf`` once for each condition. `show` prints counts with their bounds.
+--loaderperf`` once for each condition, or, where peers are asked, pytest-benchmark on the same
+loaders. `show` prints counts with their bounds.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import math
 import os
@@ -27,6 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from peers import called
 from scipy.special import betaincinv
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,6 +45,7 @@ class Condition:
     tolerance: str = "10%"
     layout: bool = False
     bursts: bool = False
+    peers: bool = False
 
 
 # So many parts in 1,000 cost 5, 10 and 20 % of throughput: 1 / (1 + parts / 1000).
@@ -52,6 +56,8 @@ CONDITIONS = {
     "loss 5 %, tolerance 5 %": Condition(53, "5%"),
     "loss 10 %": Condition(111),
     "loss 20 %": Condition(250),
+    "peers, same": Condition(peers=True),
+    "peers, loss 10 %": Condition(111, peers=True),
 }
 
 
@@ -136,17 +142,41 @@ def one_round(folder: Path, name: str, modules: list[str]) -> None:
     """Run the checks once under a condition, and append what came out."""
     project, condition = project_in(folder), CONDITIONS[name]
     change(project, condition)
+    if condition.peers:
+        append(folder, [{"condition": name, **run} for run in peer_runs(project, modules)])
+        return
     with bursts(condition.bursts):
         checks = pytest(
             project, "--loaderperf", f"-oloaderperf_throughput={condition.tolerance}", *modules
         )
+    kept = ("nodeid", "verdict", "pairs", "seconds", "message", "noise")
+    lines = []
+    for check in checks:
+        metric = check["metrics"].get("throughput", {})
+        values = {key: metric.get(key) for key in ("ratio", "interval", "detectable")}
+        lines.append({"condition": name, **{key: check[key] for key in kept}, **values})
+    append(folder, lines)
+
+
+def append(folder: Path, lines: list[dict[str, Any]]) -> None:
+    """Keep what a round has found."""
     with (folder / "results.jsonl").open("a") as file:
-        for check in checks:
-            metric = check["metrics"].get("throughput", {})
-            kept = {key: check[key] for key in ("nodeid", "verdict", "pairs", "seconds", "message")}
-            kept |= {key: metric.get(key) for key in ("ratio", "interval", "detectable")}
-            line = {"condition": name, "when": round(time.time()), **kept}
-            file.write(json.dumps(line) + "\n")
+        for line in lines:
+            file.write(json.dumps({"when": round(time.time()), **line}) + "\n")
+
+
+def peer_runs(project: Path, modules: list[str]) -> Iterator[dict[str, Any]]:
+    """The times of pytest-benchmark's rounds, of each loader in a process of its own."""
+    results = project.parent / "peer.json"
+    for module in modules:
+        subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", module, f"--benchmark-json={results}"],
+            cwd=project,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+        (benchmark,) = json.loads(results.read_text())["benchmarks"]
+        yield {"nodeid": benchmark["fullname"], "times": benchmark["stats"]["data"]}
 
 
 def bound(count: int, total: int) -> float:
@@ -155,10 +185,13 @@ def bound(count: int, total: int) -> float:
 
 
 def show(folder: Path) -> None:
-    """Print a line for each condition and check."""
+    """Print a line for each condition and check, and one for each peer."""
     found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    for text in (folder / "results.jsonl").read_text().splitlines():
-        line = json.loads(text)
+    all_lines = [json.loads(text) for text in (folder / "results.jsonl").read_text().splitlines()]
+    show_peers([line for line in all_lines if "times" in line])
+    for line in all_lines:
+        if "times" in line:
+            continue
         found[line["condition"], line["nodeid"]].append(line)
         found[line["condition"], "all"].append(line)
     for (condition, nodeid), lines in sorted(found.items()):
@@ -177,6 +210,27 @@ def show(folder: Path) -> None:
             f"{condition}; {nodeid}: {total} checks: {counts}; ratio {mean:.3f}, sd {spread:.1%}; "
             f"median {pairs:g} pairs, {seconds:.0f} s"
         )
+
+
+def show_peers(lines: list[dict[str, Any]]) -> None:
+    """Print what peers call a regression: of two runs in a row, and of a run and a slower one."""
+    runs: dict[tuple[str, str], list[list[float]]] = defaultdict(list)
+    for line in lines:
+        runs[line["condition"], line["nodeid"]].append(line["times"])
+    same = {nodeid: times for (name, nodeid), times in runs.items() if name == "peers, same"}
+    pairs = {
+        "the same again": [pair for times in same.values() for pair in itertools.pairwise(times)],
+        "a loss of 10 %": [
+            pair
+            for nodeid, times in same.items()
+            for pair in zip(times, runs["peers, loss 10 %", nodeid], strict=False)
+        ],
+    }
+    for what, compared in pairs.items():
+        for peer, count in called(compared).items() if compared else ():
+            total = len(compared)
+            rate = f"{count} of {total} ({count / total:.1%}, at most {bound(count, total):.1%})"
+            print(f"{peer}; {what}: called a regression in {rate}")
 
 
 def main() -> int:

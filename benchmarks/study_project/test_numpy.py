@@ -2,6 +2,7 @@
 
 import loss
 import numpy as np
+import peer
 import pytest
 
 
@@ -28,3 +29,7 @@ class Rows:
 def test_rows(loaderperf):
     perf = loaderperf(Rows(64))
     assert perf.throughput >= perf.baseline.throughput
+
+
+def test_peer(benchmark):
+    peer.measure(benchmark, Rows(64), batches=32)

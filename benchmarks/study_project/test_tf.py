@@ -1,6 +1,7 @@
 """Photographs through tf.data."""
 
 import loss
+import peer
 import pytest
 import tensorflow as tf
 
@@ -18,9 +19,17 @@ def worked(index, path):
     return photo(path) + tf.cond(extra, lambda: photo(path) * 0, lambda: tf.zeros((256, 256, 3)))
 
 
-@pytest.mark.loaderperf
-def test_photos(photos, loaderperf):
+@pytest.fixture
+def dataset(photos):
     dataset = tf.data.Dataset.from_tensor_slices(photos.paths).enumerate()
-    dataset = dataset.map(worked, tf.data.AUTOTUNE).batch(32).prefetch(tf.data.AUTOTUNE)
+    return dataset.map(worked, tf.data.AUTOTUNE).batch(32).prefetch(tf.data.AUTOTUNE)
+
+
+@pytest.mark.loaderperf
+def test_photos(dataset, loaderperf):
     perf = loaderperf(dataset)
     assert perf.throughput >= perf.baseline.throughput
+
+
+def test_peer(dataset, benchmark):
+    peer.measure(benchmark, dataset, batches=16)

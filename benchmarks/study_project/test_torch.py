@@ -1,6 +1,7 @@
 """Photographs through two worker processes."""
 
 import loss
+import peer
 import pytest
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
@@ -26,7 +27,16 @@ class PhotoDataset(Dataset):
             return self.transform(image.convert("RGB")), self.photos.labels[index]
 
 
+@pytest.fixture
+def loader(photos):
+    return DataLoader(PhotoDataset(photos), 32, shuffle=True, num_workers=2)
+
+
 @pytest.mark.loaderperf
-def test_photos(photos, loaderperf):
-    perf = loaderperf(DataLoader(PhotoDataset(photos), 32, shuffle=True, num_workers=2))
+def test_photos(loader, loaderperf):
+    perf = loaderperf(loader)
     assert perf.throughput >= perf.baseline.throughput
+
+
+def test_peer(loader, benchmark):
+    peer.measure(benchmark, loader, batches=4)
