@@ -43,6 +43,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="write baselines: 'new' checks only, those that 'changed' too (the default), or "
         "'all'; implies --loaderperf",
     )
+    group.addoption(
+        "--loaderperf-prune",
+        action="store_true",
+        default=False,
+        help="remove baselines whose tests no longer exist, after a complete collection; without "
+        "another option of a run it measures nothing",
+    )
     for option in OPTIONS:
         if option.command_line and option.flag:
             group.addoption(
@@ -79,7 +86,8 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     update = config.getoption("loaderperf_update")
     selftest = config.getoption("loaderperf_selftest")
-    asked = config.getoption("loaderperf") or update or selftest
+    prune = config.getoption("loaderperf_prune")
+    asked = config.getoption("loaderperf") or update or selftest or prune
     if not asked or config.pluginmanager.has_plugin(ARM):
         return
     if update not in (None, *UPDATES):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from . import __version__, data, report
+from . import __version__, data, report, stale
 from .arms import Arms
 from .coordinator import Coordinator, Outcome
 from .decision import Rule
@@ -31,6 +31,7 @@ from .progress import LiveLine
 from .reference import References
 from .schedule import Schedule
 from .settings import RunSettings
+from .stale import Stale
 
 # Options of the coordinator's pytest that would make an arm select, report or stop differently.
 _NOT_FOR_ARMS: dict[str, object] = {
@@ -38,7 +39,7 @@ _NOT_FOR_ARMS: dict[str, object] = {
     "newfirst": False, "stepwise": False, "maxfail": 0, "collectonly": False, "usepdb": False,
     "trace": False, "xmlpath": None, "durations": None, "capture": "no", "basetemp": None,
     "cov_source": [], "setuponly": False, "setupshow": False, "setupplan": False,
-    "loaderperf": False, "loaderperf_update": None,
+    "loaderperf": False, "loaderperf_update": None, "loaderperf_prune": False,
 }  # fmt: skip
 
 
@@ -64,6 +65,8 @@ class Session:
         self._coordinator: Coordinator | None = None
         self._schedule = Schedule([])
         self._results: list[CheckResult] = []
+        self._collected: dict[str, set[str]] = {}
+        self._stale: list[Stale] = []
         self._usage_error = ""
         self._live: LiveLine | None = None
 
@@ -88,6 +91,8 @@ class Session:
                 self._arms.drop(self._candidate, module)
         if collected.usage_error and not self._usage_error:
             self._usage_error = collected.error
+        if not collected.error:
+            self._collected[module] = {"::".join(check["names"]) for check in collected.checks}  # type: ignore[arg-type]
         return collected
 
     @pytest.hookimpl(wrapper=True)
@@ -99,12 +104,36 @@ class Session:
         return result
 
     @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Leave what is no check to a run without ``--loaderperf``."""
-        others = [item for item in items if not isinstance(item, Check)]
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, items: list[pytest.Item]
+    ) -> None:
+        """Leave what is no check to a run without ``--loaderperf``; look for stale baselines."""
+        whole = _is_whole(self._config) and not session.testsfailed
+        self._stale = stale.find(self._root, self._collected, whole=whole)
+        if self._config.option.loaderperf_prune and not session.testsfailed:
+            self._prune(whole=whole)
+        run = [item for item in items if isinstance(item, Check) and not self._only_prunes]
+        others = [item for item in items if item not in run]
         if others:
             self._config.hook.pytest_deselected(items=others)
-            items[:] = [item for item in items if isinstance(item, Check)]
+            items[:] = run
+
+    @property
+    def _only_prunes(self) -> bool:
+        option = self._config.option
+        runs = option.loaderperf or option.loaderperf_update or option.loaderperf_selftest
+        return option.loaderperf_prune and not runs
+
+    def _prune(self, *, whole: bool) -> None:
+        if not whole:
+            raise pytest.UsageError(
+                "--loaderperf-prune needs a complete collection, to know which tests exist: leave "
+                "out paths, -k, -m, --deselect, --ignore and --lf, and start it in the root folder"
+            )
+        for each in self._stale:
+            stale.prune(each)
+            self._say(f"removed from {each.describe(self._root)}")
+        self._stale = []
 
     def pytest_report_collectionfinish(self, items: list[pytest.Item]) -> str | list[str]:
         """Say what the run is in for."""
@@ -184,16 +213,24 @@ class Session:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the table, and what there is to know besides."""
+        notes = [
+            f"{each.describe(self._root)}; --loaderperf-prune removes them" for each in self._stale
+        ]
+        if self._results or notes:
+            terminalreporter.section("loaderperf")
+        for line in notes:
+            terminalreporter.write_line(line)
         if not self._results:
             return
-        terminalreporter.section("loaderperf")
         for text in (report.table, report.notes, report.noise):
             for line in text(self._results):
                 terminalreporter.write_line(line)
         terminalreporter.write_line(report.summary(self._results))
 
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the results file."""
+        if self._only_prunes and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = pytest.ExitCode.OK
         if not self._settings.json:
             return
         content = report.to_json(
@@ -262,6 +299,18 @@ def _spec(item: Check, settings: RunSettings) -> Spec:
     module, _, key = item.nodeid.partition("::")
     check = settings.check.with_values(item.settings, f"{item.nodeid}: loaderperf marker")
     return Spec(item.nodeid, module, key, item.batch_size, check)
+
+
+def _is_whole(config: pytest.Config) -> bool:
+    """Whether all tests of the project are collected, and none is left out."""
+    option = config.option
+    chosen = (
+        option.keyword, option.markexpr, option.deselect, option.ignore, option.ignore_glob,
+        getattr(option, "lf", False), getattr(option, "stepwise", False),
+    )  # fmt: skip
+    given = config.args_source is pytest.Config.ArgsSource.ARGS
+    in_root = config.invocation_params.dir.resolve() == config.rootpath.resolve()
+    return in_root and not given and not any(chosen)
 
 
 def _schedule(specs: Sequence[Spec]) -> Schedule:

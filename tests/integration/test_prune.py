@@ -1,0 +1,58 @@
+"""Baselines of tests that are gone: told in every run, removed on demand and never by mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from integration import tiny
+from integration.tiny import KEY, NODE, Tiny
+from pytest_loaderperf import baselines
+
+GONE = "test_it.py::test_gone"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Tiny:
+    """A project with a baseline of a test that it does not have."""
+    project = tiny.create(tmp_path / "project", git=False)
+    tiny.accept(project, NODE, GONE, commit=False)
+    return project
+
+
+def test_a_stale_baseline_is_told_and_kept(project: Tiny) -> None:
+    run = project.pytest("--loaderperf", "-k", "nothing_of_that_name")
+    says = "baselines/test_it.json: no test any more: test_gone; --loaderperf-prune removes them"
+    assert says in run.output
+    assert set(kept(project)) == {KEY, "test_gone"}
+
+
+def test_pruning_removes_it_and_measures_nothing(project: Tiny) -> None:
+    run = project.pytest("--loaderperf-prune")
+    assert run.status == 0, run.output
+    assert "removed from baselines/test_it.json: no test any more: test_gone" in run.output
+    assert run.results["checks"] == []
+    assert set(kept(project)) == {KEY}
+    assert "no test any more" not in project.pytest("--loaderperf-prune").output
+
+
+@pytest.mark.parametrize(
+    "arguments", [("-k", "paced"), ("test_it.py",), ("--deselect", NODE), ("--lf",)]
+)
+def test_an_incomplete_collection_prunes_nothing(project: Tiny, arguments: tuple[str, ...]) -> None:
+    run = project.pytest("--loaderperf-prune", *arguments)
+    assert run.status == 4
+    assert "--loaderperf-prune needs a complete collection" in run.output
+    assert set(kept(project)) == {KEY, "test_gone"}
+
+
+def test_a_module_that_does_not_import_prunes_nothing(project: Tiny) -> None:
+    project.write(test_it="import nothing_of_that_name\n" + tiny.CHECK)
+    run = project.pytest("--loaderperf-prune")
+    assert run.status == 2, run.output
+    assert set(kept(project)) == {KEY, "test_gone"}
+
+
+def kept(project: Tiny) -> baselines.Entries:
+    return baselines.load(project.root / "baselines/test_it.json")
