@@ -4,8 +4,7 @@ Where large buffers begin within a page makes a process up to 13 % faster or slo
 decoding and scaling a photograph took 2.26 to 2.59 ms, as it happened (benchmarks/layout.py). It
 is settled by the free blocks that a trial inherits from its arm: all trials of an arm share it, so
 that more pairs of the same two arms do not average it out. Throw-away blocks of random sizes,
-changed before every slice, and in workers every tenth of a second, turn it into noise inside each
-trial.
+changed before every slice, and in workers every half second, turn it into noise inside each trial.
 """
 
 from __future__ import annotations
@@ -22,8 +21,9 @@ from collections.abc import Callable
 # and the bytes of the smallest and the largest.
 _SIZES = ((50, 16, 8 * 2**10), (16, 64 * 2**10, 2**20))
 
-# Workers are resumed every few hundredths of a second, and a shuffle takes 0.12 ms.
-_SECONDS = 0.1
+# Workers are resumed several times a second. A shuffle takes 0.12 ms, and moves their buffers to
+# places that no cache knows: one every tenth of a second slowed photos down by some 2 %.
+_SECONDS = 0.5
 
 
 class Heap:
