@@ -17,10 +17,8 @@ from .pacing import Plan
 from .timing import TimedTrial, Timing
 
 # Shorter turns are fairer still, and cost more: after each a process finds its caches full of the
-# other's data. Turns of 25 ms slow photos in batches of 64 through two workers by 2.4 %, turns of
-# 50 ms by some 1.3 %: the more processes take part in one, the longer it should be.
+# other's data.
 _TURN_SECONDS = 0.05
-_TURN_SECONDS_WITH_WORKERS = 0.1
 
 
 def time_alone(arm: Arm, nodeid: str, pace: Plan) -> Timing:
@@ -91,13 +89,11 @@ def take_short_turns(first: TimedTrial, second: TimedTrial, slices: int) -> None
     The order of every two turns is drawn: what comes and goes as regularly as they do, such as
     the periods in which a container gets its share of the CPUs, must not hit one side alone.
     """
-    workers = first.has_workers or second.has_workers
-    seconds = _TURN_SECONDS_WITH_WORKERS if workers else _TURN_SECONDS
     for _ in range(slices):
         running = [first, second]
         for trial in running:
             trial.begin_slice()
         while running:
             for trial in random.sample(running, len(running)):
-                if trial.take_turn(seconds):
+                if trial.take_turn(_TURN_SECONDS):
                     running.remove(trial)
