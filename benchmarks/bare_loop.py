@@ -1,8 +1,9 @@
 """A reference loader in a plain ``for batch in loader`` loop: what the guard is compared with.
 
 Started by ``overhead.py``. Reads a request from standard input, forks a process that runs the
-loop, which stops after every stretch until it reads the next line, and answers with seconds and
-samples of each stretch.
+loop, and answers with seconds and samples of each stretch. The loop stops itself, workers and all,
+as soon as a stretch ends, until it is resumed and reads when that was: what workers would do
+meanwhile is done for nothing, and milliseconds of it count.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import importlib
 import inspect
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -59,11 +61,13 @@ def loop(loader: Any, heap: Heap, warmup: int, drain: int, batches: int, epoch: 
                 seconds += time.perf_counter() - started
             if index >= 1 + warmup and left == 0:
                 print(json.dumps([seconds, samples]), flush=True)
-                if REQUESTS.readline() != b"go\n":
+                os.killpg(os.getpgrp(), signal.SIGSTOP)
+                resumed = REQUESTS.readline()
+                if resumed == b"stop\n":
                     os._exit(0)
                 heap.shuffle()
                 seconds, samples, left = 0.0, 0, batches
-                started = time.perf_counter()
+                started = float(resumed)
             elif index <= 1 + warmup:
                 started = time.perf_counter()
             if index == epoch - drain:

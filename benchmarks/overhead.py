@@ -19,8 +19,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
+
+import psutil
 
 from pytest_loaderperf import data, measure, process, turns
 from pytest_loaderperf.arms import Arms
@@ -69,18 +72,19 @@ class BareLoop:
             )
         )
         self.pid = int(self._hear())
-        self._hear()
+        self._result()
 
     def stretch(self) -> tuple[float, int]:
-        """Seconds and samples of one stretch."""
-        self._say("go")
-        seconds, samples = json.loads(self._hear())
+        """Seconds and samples of one stretch, after which the loop stops itself."""
+        self._say(str(time.perf_counter()))
+        process.resume(self.pid)
+        seconds, samples = json.loads(self._result())
         return seconds, samples
 
     def end(self) -> None:
         """End the loop."""
-        process.resume(self.pid)
         self._say("stop")
+        process.resume(self.pid)
 
     def close(self) -> None:
         """End the process."""
@@ -88,6 +92,13 @@ class BareLoop:
             process.end(self.pid)
         self._process.kill()
         self._process.wait()
+
+    def _result(self) -> str:
+        """What the loop says of a stretch; it is not to be resumed before it has stopped."""
+        line = self._hear()
+        while psutil.Process(self.pid).status() != psutil.STATUS_STOPPED:
+            time.sleep(0.001)
+        return line
 
     def _say(self, line: str) -> None:
         assert self._process.stdin is not None
@@ -115,7 +126,6 @@ def one_round(module: str, test: str, fixture: str, batch_size: int, *, guard_fi
             with first.trials(), second.trials():
                 trials = turns.open_frozen((first, second), nodeid, plan)
                 bare.open(plan, slices * plan.batches, batch_size)
-                process.freeze(bare.pid)
                 seconds, samples = alternate(trials, bare, plan, slices, guard_first=guard_first)
                 bare.end()
                 for trial in trials:
@@ -139,9 +149,7 @@ def alternate(
         if turn == "g":
             turns.take_turns(first, second, plan, slices)
         else:
-            process.resume(bare.pid)
             stretches.append(bare.stretch())
-            process.freeze(bare.pid)
     return sum(seconds for seconds, _ in stretches), sum(samples for _, samples in stretches)
 
 
