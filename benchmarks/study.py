@@ -187,11 +187,9 @@ def bound(count: int, total: int) -> float:
 def show(folder: Path) -> None:
     """Print a line for each condition and check, and one for each peer."""
     found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    all_lines = [json.loads(text) for text in (folder / "results.jsonl").read_text().splitlines()]
-    show_peers([line for line in all_lines if "times" in line])
-    for line in all_lines:
-        if "times" in line:
-            continue
+    lines = [json.loads(text) for text in (folder / "results.jsonl").read_text().splitlines()]
+    show_peers([line for line in lines if "times" in line])
+    for line in [line for line in lines if "times" not in line]:
         found[line["condition"], line["nodeid"]].append(line)
         found[line["condition"], "all"].append(line)
     for (condition, nodeid), lines in sorted(found.items()):
