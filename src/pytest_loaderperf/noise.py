@@ -92,12 +92,10 @@ def between(before: Moment, after: Moment, others: tuple[float, float], *, spoil
     ``others`` is what others took of the CPUs while the candidate ran, and the baseline.
     """
     seconds = after.clock - before.clock
-    pressure = {
-        name: None if first is None or last is None else (last - first) / seconds
-        for (name, first), last in zip(
-            before.pressure.items(), after.pressure.values(), strict=True
-        )
-    }
+    pressure: dict[str, float | None] = {}
+    for name, first in before.pressure.items():
+        last = after.pressure[name]
+        pressure[name] = None if first is None or last is None else (last - first) / seconds
     stolen = (after.stolen - before.stolen) / (seconds * len(process.usable_cpus()))
     return Noise(seconds, *others, stolen, pressure, spoiled)
 
