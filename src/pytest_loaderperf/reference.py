@@ -46,7 +46,7 @@ class References:
         self._worktrees: dict[str, Path] = {}
         alone = settings.selftest or settings.against == "stored"
         self.repository = None if alone else Repository.find(root)
-        if settings.against not in ("", "stored") and self.repository is None:
+        if settings.against and not alone and self.repository is None:
             raise CheckoutError(
                 f"--loaderperf-against={settings.against} needs git, and {root} is not in a git "
                 "repository; use --loaderperf-against=stored"

@@ -19,7 +19,7 @@ from . import __version__, data, report, stale
 from .arms import Arms
 from .coordinator import Coordinator, Outcome
 from .decision import Rule
-from .errors import InconclusiveWarning, SettingsError
+from .errors import InconclusiveWarning, SettingsError, StoreError
 from .findings import Spec
 from .launch import Launch, Version
 from .lock import machine_lock
@@ -131,7 +131,10 @@ class Session:
                 "out paths, -k, -m, --deselect, --ignore and --lf, and start it in the root folder"
             )
         for each in self._stale:
-            stale.prune(each)
+            try:
+                stale.prune(each)
+            except StoreError as error:
+                raise pytest.UsageError(str(error)) from None
             self._say(f"removed from {each.describe(self._root)}")
         self._stale = []
 

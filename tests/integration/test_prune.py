@@ -54,5 +54,15 @@ def test_a_module_that_does_not_import_prunes_nothing(project: Tiny) -> None:
     assert set(kept(project)) == {KEY, "test_gone"}
 
 
+def test_a_store_that_cannot_be_written_is_told_and_kept(project: Tiny) -> None:
+    # As on a full disk. (A read-only folder stops nobody who is root.)
+    project.write(conftest="import os\n\ndef full(_):\n    raise OSError(28, 'No space left')\n\n"
+                           "os.fsync = full\n")  # fmt: skip
+    run = project.pytest("--loaderperf-prune")
+    assert run.status == 4, run.output
+    assert "the baselines cannot be written and are unchanged: No space left" in run.output
+    assert set(kept(project)) == {KEY, "test_gone"}
+
+
 def kept(project: Tiny) -> baselines.Entries:
     return baselines.load(project.root / "baselines/test_it.json")

@@ -34,3 +34,11 @@ def test_a_self_test_neither_compares_with_a_commit_nor_writes(tmp_path: Path, o
     run = project.pytest("--loaderperf-selftest", option)
     assert run.status == 4
     assert "leave out --loaderperf-against and --loaderperf-update" in run.output
+
+
+def test_what_the_project_compares_with_does_not_matter_to_a_self_test(tmp_path: Path) -> None:
+    ini = "loaderperf_against = HEAD\n"
+    project = tiny.create(tmp_path / "project", git=False, ini=ini, test_it=tiny.CHECK)
+    run = project.pytest("--loaderperf-selftest", "--collect-only")
+    assert run.status == 0, run.output
+    assert ", against itself" in run.output
