@@ -17,8 +17,9 @@ from .pacing import Plan
 from .timing import TimedTrial, Timing
 
 # Shorter turns are fairer still, and cost more: after each a process finds its caches full of the
-# other's data.
+# other's data, and the more processes take part in one, the later all of them are at work again.
 _TURN_SECONDS = 0.05
+_TURN_SECONDS_WITH_WORKERS = 0.1
 
 
 def time_alone(arm: Arm, nodeid: str, pace: Plan) -> Timing:
@@ -89,11 +90,13 @@ def take_short_turns(first: TimedTrial, second: TimedTrial, slices: int) -> None
     The order of every two turns is drawn: what comes and goes as regularly as they do, such as
     the periods in which a container gets its share of the CPUs, must not hit one side alone.
     """
+    workers = first.has_workers or second.has_workers
+    seconds = _TURN_SECONDS_WITH_WORKERS if workers else _TURN_SECONDS
     for _ in range(slices):
         running = [first, second]
         for trial in running:
             trial.begin_slice()
         while running:
             for trial in random.sample(running, len(running)):
-                if trial.take_turn(_TURN_SECONDS):
+                if trial.take_turn(seconds):
                     running.remove(trial)

@@ -30,6 +30,7 @@ class Fake:
         self.slices = 0
         self.frozen = True
         self.has_one_thread = True
+        self.has_workers = False
         self.cpu: int | None = None
 
     def pin(self, cpu: int) -> None:
@@ -89,6 +90,16 @@ def test_short_turns_end_when_both_have_had_their_slices(work: float) -> None:
     assert first.frozen
     assert second.frozen
     assert second.seconds == pytest.approx(6 * work, abs=0.007)
+
+
+@pytest.mark.parametrize("workers", [(False, False), (True, False), (False, True)])
+def test_turns_are_longer_where_workers_take_part_in_them(workers: tuple[bool, bool]) -> None:
+    machine = Machine()
+    trials = pair(machine, work=0.15)
+    for trial, has in zip(trials, workers, strict=True):
+        trial.has_workers = has
+    turns.take_short_turns(*trials, 1)
+    assert len(machine.ran) == (4 if any(workers) else 6)
 
 
 def test_short_turns_come_in_twos_of_both_in_either_order() -> None:
