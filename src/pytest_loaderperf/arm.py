@@ -36,7 +36,7 @@ from .messages import (
     Started,
     StartTrial,
 )
-from .nodes import ARM, is_check, marker_arguments
+from .nodes import ARM, batch_size_of, is_check, marker_arguments, sweep_of
 from .output import new_file, tail
 from .perf import Measured
 from .report import explain
@@ -263,15 +263,15 @@ def _check(item: pytest.Item) -> Check:
     batch_sizes(arguments)
     settings = {name: value for name, value in arguments.items() if name != "batch_sizes"}
     CheckSettings().with_values(settings, f"{item.nodeid}: loaderperf marker")
-    callspec = getattr(item, "callspec", None)
-    batch_size = callspec.params.get("batch_size") if callspec else None
+    batch_size = batch_size_of(item)
     return Check(
         names=_names(item),
         location=list(item.location),
         keywords=sorted(item.keywords),
         markers=[[m.name, m.args, m.kwargs] for m in item.iter_markers() if _is_json(m)],
         settings=settings,
-        batch_size=batch_size if isinstance(batch_size, int) else None,
+        batch_size=batch_size,
+        sweep="" if batch_size is None else sweep_of(item),
     )
 
 

@@ -77,7 +77,7 @@ def without(share: float, count: SampleCounter) -> SampleCounter:
 def _path_to_leaf(batch: Any) -> Iterator[Any]:
     """The keys and indices that lead to the first part that tells a number of samples."""
     while isinstance(batch, Mapping) or (
-        isinstance(batch, list | tuple) and not _holds_samples(batch)
+        isinstance(batch, list | tuple) and not holds_samples(batch)
     ):
         parts = batch.items() if isinstance(batch, Mapping) else enumerate(batch)
         step = next(key for key, part in parts if any(_counts(part, "")))
@@ -111,13 +111,13 @@ def workload(examples: Sequence[Example], samples_per_epoch: int | None) -> Work
 
 def signature(batch: object) -> str:
     """Types, nesting and shapes of a batch: ``tuple[float32[*,3,256,256], int64[*]]``."""
-    if _is_leaf(batch):
+    if is_leaf(batch):
         dims = ["*", *(_dim(d) for d in list(batch.shape)[1:])]  # type: ignore[attr-defined]
         return f"{_dtype(batch)}[{','.join(dims)}]"
     if isinstance(batch, Mapping):
         return f"dict[{', '.join(f'{key}: {signature(batch[key])}' for key in batch)}]"
     if isinstance(batch, list | tuple):
-        if _holds_samples(batch):
+        if holds_samples(batch):
             return f"{_name(batch)}[{signature(batch[0]) if len(batch) else ''}, ...]"
         return f"{_name(batch)}[{', '.join(signature(part) for part in batch)}]"
     if dataclasses.is_dataclass(batch):
@@ -158,14 +158,14 @@ def _is_dim(part: str) -> bool:
 
 def _counts(batch: object, place: str) -> Iterator[tuple[str, int]]:
     """Every part of a batch that tells a number of samples, with its place."""
-    if _is_leaf(batch):
+    if is_leaf(batch):
         if batch.shape[0] is not None:  # type: ignore[attr-defined]
             yield place, int(batch.shape[0])  # type: ignore[attr-defined]
     elif isinstance(batch, Mapping):
         for key, part in batch.items():
             yield from _counts(part, f"{place}[{key!r}]")
     elif isinstance(batch, list | tuple):
-        if _holds_samples(batch):
+        if holds_samples(batch):
             yield place, len(batch)
         else:
             for index, part in enumerate(batch):
@@ -177,7 +177,7 @@ def _counts(batch: object, place: str) -> Iterator[tuple[str, int]]:
 
 def _sizes(batch: object) -> Iterator[int]:
     """The bytes of every leaf of a batch."""
-    if _is_leaf(batch):
+    if is_leaf(batch):
         size = getattr(batch, "nbytes", None)
         if size is None:  # TensorFlow tensors have no nbytes
             count = 1
@@ -200,7 +200,8 @@ def _sizes(batch: object) -> Iterator[int]:
         yield 8
 
 
-def _is_leaf(batch: object) -> bool:
+def is_leaf(batch: object) -> bool:
+    """Whether this is an array with a leading dimension, of whatever package."""
     shape = getattr(batch, "shape", None)
     try:
         return shape is not None and len(shape) > 0
@@ -208,7 +209,7 @@ def _is_leaf(batch: object) -> bool:
         return False
 
 
-def _holds_samples(batch: list[Any] | tuple[Any, ...]) -> bool:
+def holds_samples(batch: list[Any] | tuple[Any, ...]) -> bool:
     """Whether a list is a batch of samples (scalars, records) rather than the parts of one."""
     return not batch or all(isinstance(part, (*_SCALARS, Mapping)) for part in batch)
 

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from . import measure, paired, peaks, selftest, unpaired
 from .acceptance import accepted_entry, refusal
-from .arms import Arm, Arms, TrialOver
+from .arms import Arm, Arms
+from .contents import difference, samples_of
 from .decision import Rule
-from .errors import ArmError, LoaderPerfError
+from .errors import ArmError, LoaderPerfError, MemoryLimitError
 from .findings import Bench, Findings, Spec
 from .launch import Version, check_sources
 from .messages import Begin, Finished
 from .model import CheckResult, Verdict
 from .reference import Reference, References
+from .remote import TrialOver
 from .settings import RunSettings
+from .units import format_size
 
 _NEVER_CALLED = "the test never called loaderperf(loader), which hands over what to measure"
-_STORED_PEAKS = 3  # memory trials behind a stored peak
 
 
 @dataclass(frozen=True)
 class Outcome:
     """How a check ended: its result, None if it was skipped, and the reports of its test.
 
-    Without reports there was no last trial, and ``result.message`` says why.
+    Without reports there was no last trial: if the check failed ``result.message`` says why.
     """
 
     result: CheckResult | None
@@ -49,6 +52,8 @@ class Coordinator:
         self._candidate = candidate
         self._settings = settings
         self._rule = rule
+        # Of each test in a sweep: what its first batch size delivered.
+        self._delivered: dict[str, tuple[Counter[str], int | None]] = {}
 
     def check(self, spec: Spec, progress: Callable[[str], None]) -> Outcome:
         """Run one check; ``progress`` hears the news of it.
@@ -61,6 +66,8 @@ class Coordinator:
             outcome = self._check(Bench(spec, self._arms, self._candidate, self._rule, progress))
         except TrialOver as over:
             outcome = self._ended_early(spec, over)
+        except MemoryLimitError as error:
+            outcome = Outcome(_error(spec, self._out_of_memory(spec, error)))
         except LoaderPerfError as error:
             outcome = Outcome(_error(spec, str(error)))
         if outcome.result is None:
@@ -71,19 +78,26 @@ class Coordinator:
     def _check(self, bench: Bench) -> Outcome:
         began = time.monotonic()
         spec = bench.spec
-        reference = self._references.find(spec.module, spec.key)
+        reference = Reference(None, None)
+        if not self._settings.sweep:
+            reference = self._references.find(spec.module, spec.key)
         if reference.version is not None:
             bench.arm(reference.version)  # started now: it imports while the candidate works
         check_sources(self._candidate, bench.arm().collected)
         bench.progress("memory")
         survey = measure.survey(bench.arm(), spec.nodeid, pair_seconds=bench.pair_seconds)
         judged = frozenset((*spec.settings.metrics, *survey.asserted))
+        if self._settings.sweep:
+            judged = frozenset()
         deadline = time.monotonic() + spec.settings.budget
         found = Findings(survey, judged, peaks=[survey.peak_memory], deadline=deadline)
         if reference.version is not None:
             reference = self._usable(bench, reference)
         found.notes += [reference.note] if reference.note else []
-        if self._settings.selftest:
+        if self._settings.sweep:
+            unpaired.sweep(bench, found)
+            found.message = self._other_data(bench, found)
+        elif self._settings.selftest:
             self._judge(selftest.patient(bench, found), reference, found)
             selftest.judge(bench, reference, found, began)
         else:
@@ -94,6 +108,10 @@ class Coordinator:
                 "whole epochs are timed, start included"
             )
         result = found.result(spec)
+        if self._settings.sweep:  # there is nothing that the test could assert
+            if found.message:
+                return Outcome(replace(result, verdict=Verdict.ERROR, outcome="failed"))
+            return Outcome(replace(result, outcome="passed"))
         finished = self._last_trial(bench, result)
         failed = any(report["outcome"] == "failed" for report in finished.reports)
         note = self._store(bench, reference, found, failed=failed)
@@ -115,7 +133,7 @@ class Coordinator:
             changed = paired.judge(bench, reference.version, found)
         if changed:
             message = f"the workload changed, so the numbers cannot be compared: {changed}"
-            self._show(bench, found, Verdict.INCOMPARABLE, message)
+            unpaired.show(bench, found, Verdict.INCOMPARABLE, message)
         elif reference.version is not None:
             peaks.judge(bench, reference.version, record, found)
         elif record is not None:
@@ -123,14 +141,22 @@ class Coordinator:
             peaks.judge(bench, None, record, found)
         elif reference.entry is not None:
             message = "the baseline has no numbers of this machine class"
-            self._show(bench, found, Verdict.NO_BASELINE, message)
+            unpaired.show(bench, found, Verdict.NO_BASELINE, message)
         else:
             message = "this check has no baseline yet"
-            self._show(bench, found, Verdict.NO_BASELINE, message)
+            unpaired.show(bench, found, Verdict.NO_BASELINE, message)
 
-    def _show(self, bench: Bench, found: Findings, verdict: Verdict, message: str) -> None:
-        storing = self._settings.update is not None
-        unpaired.show(bench, found, verdict, message, storing=storing)
+    def _other_data(self, bench: Bench, found: Findings) -> str:
+        """How what this batch size delivers differs from the first one's; empty if it does not."""
+        delivered = measure.contents(bench.arm(), bench.spec.nodeid, bench.spec.settings.budget)
+        if not (delivered.complete and delivered.repeats):
+            why = "its epochs differ" if delivered.complete else "an epoch takes too long"
+            found.notes.append(f"not checked that all batch sizes deliver the same data: {why}")
+            return ""
+        samples, size = samples_of(delivered), bench.spec.batch_size
+        first, of_size = self._delivered.setdefault(bench.spec.sweep, (samples, size))
+        changed = difference(first, samples)
+        return changed and f"other data than at batch size {of_size}: {changed}"
 
     def _usable(self, bench: Bench, reference: Reference) -> Reference:
         """The reference, or its stored numbers alone where its commit cannot be measured."""
@@ -167,11 +193,26 @@ class Coordinator:
         refused = refusal(found, update, failed=failed, stored=reference.version is None)
         if refused is not None:
             return f"baseline not written: {refused}" if refused else ""
-        peaks.sample(bench, found, _STORED_PEAKS)
+        unpaired.repeat(bench, found)
         spec = bench.spec
         entry = accepted_entry(found, bench.versions, reference.entry)
         path = self._references.save(spec.module, spec.key, entry)
         return f"baseline written to {path}"
+
+    def _out_of_memory(self, spec: Spec, error: MemoryLimitError) -> str:
+        where = "" if error.version == self._candidate.name else f"{error.version}: "
+        size = "" if spec.batch_size is None else f" at batch size {spec.batch_size}"
+        needed = format_size(error.needed)
+        if error.limit is None:
+            return (
+                f"{where}out of memory{size}: ended at {needed}, when less than 10 % of the "
+                "machine's memory was left"
+            )
+        limit = f"limit {format_size(error.limit)} ({self._settings.memory_limit})"
+        return (
+            f"{where}out of memory{size}: {needed} needed, {limit}. A smaller batch size, fewer "
+            "workers or less prefetching need less; --loaderperf-memory-limit sets the limit"
+        )
 
     def _ended_early(self, spec: Spec, over: TrialOver) -> Outcome:
         """A test that failed, was skipped or never measured, before there was a verdict."""

@@ -21,6 +21,19 @@ class ArmError(LoaderPerfError):
     """A process that measures could not start, could not collect, or died."""
 
 
+class MemoryLimitError(ArmError):
+    """A trial took more memory than it may: ``needed`` bytes at least, of a ``limit``.
+
+    Without a limit, the machine had next to nothing left.
+    """
+
+    def __init__(self, version: str, needed: float, limit: float | None) -> None:
+        super().__init__(f"a trial of {version} ran out of memory")
+        self.version = version
+        self.needed = needed
+        self.limit = limit
+
+
 class LoaderError(LoaderPerfError):
     """The loader cannot be measured: not iterable, empty, spent, samples not countable."""
 

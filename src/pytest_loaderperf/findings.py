@@ -25,6 +25,7 @@ class Spec:
     key: str
     batch_size: int | None
     settings: CheckSettings
+    sweep: str = ""  # the test without its batch size, with its module
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,15 @@ class Bench:
         """The arm of a version, by default the candidate's."""
         return self.arms.get(version or self.candidate, self.spec.module)
 
-    def start_anew(self, version: Version) -> None:
+    def start_anew(self, version: Version | None = None) -> None:
         """Replace the arms of candidate and baseline by fresh processes, the other one first.
 
         A process keeps the luck of its memory layout for life, and so do all of its trials.
         """
-        for each in (self.candidate, version):
+        arms = [self.candidate] if version is None else [version, self.candidate]
+        for each in arms:
             self.arms.drop(each, self.spec.module)
-        for each in (version, self.candidate):
+        for each in arms:
             _ = self.arm(each).collected
 
     @property
@@ -108,4 +110,5 @@ class Findings:
             notes=tuple(self.notes),
             metrics=self.comparisons,
             noise=tuple(self.noise),
+            sweep=spec.sweep,
         )

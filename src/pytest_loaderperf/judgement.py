@@ -50,6 +50,7 @@ def compare(
         metric.loss(ratio_of(decision.detectable, metric.better)),
         len(losses),
         source,
+        spread(metric, candidate),
     )
 
 

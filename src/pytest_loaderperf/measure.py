@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from . import process
-from .arms import Arm, Trial, TrialOver
+from .arms import Arm
 from .memory import PeakMemory
-from .messages import Begin, Handed, Open, Opened, Probe, Run, Slice
+from .messages import Begin, Contents, Handed, Open, Opened, Probe, Read, Run, Slice
 from .model import Workload
 from .pacing import PAIR_SECONDS, Plan, is_busy, plan, warmup_batches
+from .remote import Trial, TrialOver
 from .timing import Timing, rates, total
 
 _A = TypeVar("_A", Opened, Slice)
@@ -75,6 +76,16 @@ def paced(survey: Survey, timings: Sequence[Timing], pair_seconds: float = PAIR_
         start_seconds=survey.values["first_batch"],
         short_turns=busy,
     )
+
+
+def contents(arm: Arm, nodeid: str, seconds: float) -> Contents:
+    """Which samples an epoch of a loader delivers, if two of them end within so many seconds."""
+    with arm.trials():
+        trial = arm.trial(nodeid)
+        trial.ask(Begin(), Handed)
+        delivered = trial.ask(Read(seconds / 2), Contents)
+        trial.end()
+    return delivered
 
 
 def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> Survey:

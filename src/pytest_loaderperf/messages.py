@@ -61,6 +61,7 @@ class Check:
     markers: list[list[object]]  # [name, args, kwargs] of those that JSON can carry
     settings: dict[str, object]  # the arguments of the loaderperf marker
     batch_size: int | None
+    sweep: str  # the test without its batch size, below the module; empty where it has none
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,13 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Read:
+    """Say which samples an epoch delivers; it may take so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Probe:
     """Go through the rest of the test once, to learn which metrics it asserts, then end."""
 
@@ -194,6 +202,15 @@ class Slice:
 
 
 @dataclass(frozen=True)
+class Contents:
+    """Which samples an epoch delivers, if it is ``complete``; the next one ``repeats`` them."""
+
+    hashes: str
+    complete: bool
+    repeats: bool
+
+
+@dataclass(frozen=True)
 class Finished:
     """The test is over, its fixtures torn down; ``reports`` as pytest serialises them."""
 
@@ -206,14 +223,14 @@ class Finished:
 
 
 Message = (
-    Setup | StartTrial | Reap | Collected | Started | Ended | Begin | Open | Run | Probe | End
-    | Handed | Opened | Slice | Finished
+    Setup | StartTrial | Reap | Collected | Started | Ended | Begin | Open | Run | Read | Probe
+    | End | Handed | Opened | Slice | Contents | Finished
 )  # fmt: skip
 _TYPES: dict[str, type[Message]] = {
     kind.__name__: kind
     for kind in (
-        Setup, StartTrial, Reap, Collected, Started, Ended, Begin, Open, Run, Probe, End,
-        Handed, Opened, Slice, Finished,
+        Setup, StartTrial, Reap, Collected, Started, Ended, Begin, Open, Run, Read, Probe,
+        End, Handed, Opened, Slice, Contents, Finished,
     )
 }  # fmt: skip
 M = TypeVar("M", bound=Message)

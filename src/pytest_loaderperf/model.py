@@ -11,7 +11,14 @@ from typing import Any, Literal
 
 from .errors import SettingsError
 from .options import TOLERANCES
-from .units import format_percent, format_value, parse_duration, parse_fraction, parse_size
+from .units import (
+    format_percent,
+    format_size,
+    format_value,
+    parse_duration,
+    parse_fraction,
+    parse_size,
+)
 
 Better = Literal["higher", "lower"]
 Shipped = dict[str, object]  # a value as it crosses to another process: JSON types only
@@ -33,6 +40,7 @@ class Verdict(str, Enum):
     NO_BASELINE = "no_baseline"
     INCOMPARABLE = "incomparable"
     ERROR = "error"
+    MEASURED = "measured"  # in a sweep, which judges nothing
 
     def __str__(self) -> str:
         return self.value
@@ -52,12 +60,13 @@ _SEVERITY = (
     Verdict.INCONCLUSIVE,
     Verdict.IMPROVED,
     Verdict.UNCHANGED,
+    Verdict.MEASURED,
 )
 
 
 def worst(verdicts: list[Verdict]) -> Verdict:
-    """The verdict of a check whose judged metrics have these verdicts (at least one)."""
-    return min(verdicts, key=_SEVERITY.index)
+    """The verdict of a check whose judged metrics have these verdicts."""
+    return min(verdicts, key=_SEVERITY.index, default=Verdict.MEASURED)
 
 
 @dataclass(frozen=True)
@@ -109,6 +118,32 @@ class Tolerance:
         parts = [format_percent(self.relative)] if self.relative else []
         parts += [format_value(self.absolute, unit)] if self.absolute else []
         return " + ".join(parts)
+
+
+@dataclass(frozen=True)
+class MemoryLimit:
+    """How much a trial may use: a share of what is available when it starts, or bytes."""
+
+    share: float = 0.8
+    bytes: float = 0.0
+
+    @classmethod
+    def parse(cls, text: str) -> MemoryLimit:
+        """Read ``"80%"`` or ``"12 GiB"``."""
+        try:
+            limit = cls(parse_fraction(text)) if "%" in text else cls(0.0, parse_size(text))
+        except SettingsError:
+            limit = cls(0.0)
+        if not (0 < limit.share <= 1 or limit.bytes > 0):
+            raise SettingsError(f"{text!r} is not a limit such as '12 GiB' or '80%'")
+        return limit
+
+    def __str__(self) -> str:
+        return format_size(self.bytes) if self.bytes else format_percent(self.share)
+
+    def of(self, available: float) -> float:
+        """Bytes that a trial may use which starts when so many are available."""
+        return self.bytes or self.share * available
 
 
 @dataclass(frozen=True)
@@ -180,7 +215,8 @@ class Comparison:
 
     ``ratio`` is candidate / baseline with its 95 % ``interval``; ``tolerance`` is the fraction
     in force; ``detectable`` is the smallest loss that this many pairs would have shown.
-    All of them are None where there is no baseline.
+    All of them are None where there is no baseline. ``pairs`` counts the values of the candidate,
+    ``spread`` is the standard deviation of their logarithms.
     """
 
     metric: str
@@ -194,6 +230,7 @@ class Comparison:
     detectable: float | None = None
     pairs: int = 0
     source: str = ""  # what the baseline is: "commit 1a2b3c4d5e6f" or STORED
+    spread: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -234,6 +271,7 @@ class CheckResult:
     notes: tuple[str, ...] = ()
     metrics: Mapping[str, Comparison] = field(default_factory=dict)
     noise: tuple[Noise, ...] = ()  # of each pair, in order
+    sweep: str = ""  # the test without its batch size; empty where it has none
 
     def dump(self) -> Shipped:
         """The result as JSON types, for another process."""

@@ -35,6 +35,41 @@ def marker_arguments(node: pytest.Item) -> dict[str, object]:
     return merged
 
 
+def take_batch_sizes(definition: pytest.Item) -> bool:
+    """Take away the mark that parametrizes a test by batch size alone; whether there was one."""
+    marks = [
+        mark
+        for mark in definition.own_markers
+        if mark.name == "parametrize" and mark.args[:1] in (("batch_size",), (["batch_size"],))
+    ]
+    for mark in marks:
+        definition.own_markers.remove(mark)
+    return bool(marks)
+
+
+def batch_size_of(item: pytest.Item) -> int | None:
+    """The batch size that a test is parametrized with."""
+    callspec = getattr(item, "callspec", None)
+    size = callspec.params.get("batch_size") if callspec else None
+    return size if type(size) is int else None
+
+
+def sweep_of(item: pytest.Item) -> str:
+    """The name of a test that is the same at all batch sizes, its other parameters in it."""
+    callspec: Any = getattr(item, "callspec", None)
+    chain = [*item.listchain()]
+    below = next(i for i, node in enumerate(chain) if isinstance(node, pytest.File)) + 1
+    names = [node.name for node in chain[below:-1]]
+    others = [
+        f"{name}={value}" if isinstance(value, str | int | float) else f"{name}#{number}"
+        for name, value in callspec.params.items()
+        if name != "batch_size"
+        for number in [callspec.indices[name]]
+    ]
+    parameters = f"[{', '.join(others)}]" if others else ""
+    return "::".join([*names, getattr(item, "originalname", item.name) + parameters])
+
+
 class CheckFile(pytest.File):
     """A test module whose checks an arm has collected."""
 
@@ -66,6 +101,7 @@ class Check(pytest.Item):
     """A loader check; it is run by the coordinator, never here."""
 
     batch_size: int | None
+    sweep: str
     settings: Mapping[str, object]
     where: tuple[str, int | None, str]
 
@@ -132,6 +168,7 @@ def _check(parent: pytest.Collector, name: str, fields: Mapping[str, Any]) -> Ch
     # With its id as a text pytest tells the parameters from the name, as --lf needs it.
     item: Check = Check.from_parent(parent, name=name, nodeid=f"{parent.nodeid}::{name}")
     item.batch_size = fields["batch_size"]
+    item.sweep = fields["sweep"]
     item.settings = fields["settings"]
     path, line, domain = fields["location"]
     item.where = path, line, domain

@@ -45,6 +45,12 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("budget", "cap on the judging time of one check, default 60s", "SECONDS"),
     Option("strict", "an inconclusive check fails", flag=True),
+    Option(
+        "memory_limit",
+        "how much memory a trial may take before it is ended: a size such as '12GiB', or a share "
+        "of what is available when it starts, default 80%",
+        "SIZE",
+    ),
     Option("baseline_python", "interpreter of the baseline arm", "PATH", ini=False),
     Option("json", "write the results to a file", "FILE", ini=False),
     Option("metrics", f"metrics to judge in every check, of {', '.join(TOLERANCES)}", "NAMES"),
@@ -69,6 +75,13 @@ OPTIONS: tuple[Option, ...] = (
         "compare each loader with itself, and with a known loss: can verdicts be trusted here, and "
         "at what tolerance? Implies --loaderperf",
         flag=True,
+        ini=False,
+    ),
+    Option(
+        "sweep",
+        "measure every test that declares a batch_size at the powers of two in a range such as "
+        "8:1024, without baselines and without judging; implies --loaderperf",
+        "LOW:HIGH",
         ini=False,
     ),
     Option(

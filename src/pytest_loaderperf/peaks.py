@@ -41,12 +41,6 @@ def judge(bench: Bench, version: Version | None, record: Record | None, found: F
     found.comparisons[_METRIC.name] = comparison
 
 
-def sample(bench: Bench, found: Findings, count: int) -> None:
-    """Measure the candidate's peak until there are so many of it."""
-    while len(found.peaks) < count:
-        found.peaks.append(_peak(bench, bench.candidate, found))
-
-
 def _glance(bench: Bench, record: Record, found: Findings) -> Comparison | None:
     stored = record.metrics.get(_METRIC.name)
     if stored is None or record.versions != bench.versions:
@@ -73,8 +67,8 @@ def _side_by_side(
     while True:
         bench.progress(f"{label}memory, pair {len(baseline) + 1}")
         if len(candidate) == len(baseline):
-            candidate.append(_peak(bench, bench.candidate, found))
-        baseline.append(_peak(bench, version, found))
+            candidate.append(peak(bench, bench.candidate, found))
+        baseline.append(peak(bench, version, found))
         comparison = compare(
             _METRIC,
             candidate[: len(baseline)],
@@ -109,7 +103,8 @@ def _confirmed(
 
 
 def _with_stored(bench: Bench, record: Record | None, found: Findings) -> Comparison:
-    sample(bench, found, _TRIALS)
+    while len(found.peaks) < _TRIALS:
+        found.peaks.append(peak(bench, bench.candidate, found))
     comparison = compare_stored(
         _METRIC,
         found.peaks,
@@ -122,5 +117,6 @@ def _with_stored(bench: Bench, record: Record | None, found: Findings) -> Compar
     return replace(comparison, pairs=0)
 
 
-def _peak(bench: Bench, version: Version, found: Findings) -> float:
+def peak(bench: Bench, version: Version, found: Findings) -> float:
+    """The peak of a version in one more trial, as long as the survey's."""
     return measure.survey(bench.arm(version), bench.spec.nodeid, found.survey).peak_memory

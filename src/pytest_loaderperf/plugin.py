@@ -13,7 +13,15 @@ import pytest
 
 from . import discovery
 from .errors import LoaderPerfError, SettingsError
-from .nodes import ARM, MARKER, NEEDS_OPTION, UnimportedFile, is_check, marker_arguments
+from .nodes import (
+    ARM,
+    MARKER,
+    NEEDS_OPTION,
+    UnimportedFile,
+    is_check,
+    marker_arguments,
+    take_batch_sizes,
+)
 from .options import OPTIONS, UPDATES
 
 if TYPE_CHECKING:
@@ -87,7 +95,8 @@ def pytest_configure(config: pytest.Config) -> None:
     update = config.getoption("loaderperf_update")
     selftest = config.getoption("loaderperf_selftest")
     prune = config.getoption("loaderperf_prune")
-    asked = config.getoption("loaderperf") or update or selftest or prune
+    sweep = config.getoption("loaderperf_sweep")
+    asked = config.getoption("loaderperf") or update or selftest or prune or sweep
     if not asked or config.pluginmanager.has_plugin(ARM):
         return
     if update not in (None, *UPDATES):
@@ -96,6 +105,11 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(
             "--loaderperf-selftest compares the working tree with itself, and writes nothing: "
             "leave out --loaderperf-against and --loaderperf-update"
+        )
+    if sweep and (update or selftest or config.getoption("loaderperf_against")):
+        raise pytest.UsageError(
+            "--loaderperf-sweep compares with nothing, and writes nothing: leave out "
+            "--loaderperf-against, --loaderperf-update and --loaderperf-selftest"
         )
     if config.getoption("numprocesses", None) or config.getoption("tx", None):
         raise pytest.UsageError(
@@ -152,16 +166,20 @@ def _list(collectors: object) -> list[object]:
     return collectors if isinstance(collectors, list) else []
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrize ``batch_size`` as the marker says."""
-    if metafunc.definition.get_closest_marker(MARKER) is None:
+    """Parametrize ``batch_size`` as the marker says, or as a sweep does."""
+    sweep = is_check(metafunc.definition) and metafunc.config.getoption("loaderperf_sweep")
+    if not sweep and metafunc.definition.get_closest_marker(MARKER) is None:
         return
-    from .settings import batch_sizes  # noqa: PLC0415
+    from .settings import batch_sizes, sweep_sizes  # noqa: PLC0415
 
     try:
         sizes = batch_sizes(marker_arguments(metafunc.definition))
     except SettingsError as error:
         raise pytest.UsageError(f"{metafunc.definition.nodeid}: {error}") from None
+    if sweep and (take_batch_sizes(metafunc.definition) or sizes):
+        sizes = list(sweep_sizes(sweep))
     if not sizes:
         return
     if "batch_size" not in metafunc.fixturenames:

@@ -44,7 +44,7 @@ class References:
         self._settings = settings
         self._stores: dict[str, baselines.Entries] = {}
         self._worktrees: dict[str, Path] = {}
-        alone = settings.selftest or settings.against == "stored"
+        alone = bool(settings.selftest or settings.sweep or settings.against == "stored")
         self.repository = None if alone else Repository.find(root)
         if settings.against and not alone and self.repository is None:
             raise CheckoutError(
@@ -58,9 +58,11 @@ class References:
 
     @property
     def mode(self) -> str:
-        """What a run compares with: accepted, stored, itself, or the commit that was asked for."""
+        """What a run compares with: accepted, stored, itself, nothing, or a commit."""
         if self._settings.selftest:
             return "itself"
+        if self._settings.sweep:
+            return "nothing"
         return self._settings.against or ("accepted" if self.repository else "stored")
 
     @property

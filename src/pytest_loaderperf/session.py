@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from . import __version__, data, report, stale
+from . import __version__, charts, data, report, stale
 from .arms import Arms
+from .available import Memory
 from .coordinator import Coordinator, Outcome
 from .decision import Rule
 from .errors import InconclusiveWarning, SettingsError, StoreError
@@ -57,7 +58,9 @@ class Session:
             # One folder for all that is temporary: worktrees, logs, what loaders leave behind.
             folder = tempfile.TemporaryDirectory(prefix="loaderperf-", ignore_cleanup_errors=True)
             scratch = Path(cleanup.enter_context(folder)).resolve()
-            self._arms = Arms(_launch(config, self._root, self._settings, scratch))
+            self._arms = Arms(
+                _launch(config, self._root, self._settings, scratch), self._settings.memory_limit
+            )
             cleanup.callback(self._arms.close)
             self._references = References(self._root, self._settings, scratch)
             cleanup.callback(self._references.close)
@@ -113,6 +116,8 @@ class Session:
         if self._config.option.loaderperf_prune and not session.testsfailed:
             self._prune(whole=whole)
         run = [item for item in items if isinstance(item, Check) and not self._only_prunes]
+        if self._settings.sweep:
+            run = [item for item in run if item.batch_size is not None]
         others = [item for item in items if item not in run]
         if others:
             self._config.hook.pytest_deselected(items=others)
@@ -121,7 +126,12 @@ class Session:
     @property
     def _only_prunes(self) -> bool:
         option = self._config.option
-        runs = option.loaderperf or option.loaderperf_update or option.loaderperf_selftest
+        runs = (
+            option.loaderperf
+            or option.loaderperf_update
+            or option.loaderperf_selftest
+            or option.loaderperf_sweep
+        )
         return option.loaderperf_prune and not runs
 
     def _prune(self, *, whole: bool) -> None:
@@ -195,14 +205,14 @@ class Session:
         result = outcome.result
         reports = [_restored(self._config, fields) for fields in outcome.reports]
         if result is not None and not reports:
-            reports = [_failure(item, result.message, result.seconds)]
+            reports = [_report(item, result.outcome, result.message, result.seconds)]
         elif result is not None and result.verdict is Verdict.INCONCLUSIVE:
             text = report.warning(result)
             try:
                 item.warn(InconclusiveWarning(text))
             except InconclusiveWarning:  # the project turns warnings into errors
                 result = replace(result, outcome="failed")
-                failure = _failure(item, text, result.seconds)
+                failure = _report(item, "failed", text, result.seconds)
                 reports = [failure if each.when == "call" else each for each in reports]
         if result is not None:
             self._results.append(result)
@@ -225,8 +235,14 @@ class Session:
             terminalreporter.write_line(line)
         if not self._results:
             return
-        for text in (report.table, report.notes, report.noise):
-            for line in text(self._results):
+        limit = self._settings.memory_limit.of(Memory().available)
+        for lines in (
+            report.table(self._results),
+            charts.lines(self._results, limit),
+            report.notes(self._results),
+            report.noise(self._results),
+        ):
+            for line in lines:
                 terminalreporter.write_line(line)
         terminalreporter.write_line(report.summary(self._results))
 
@@ -301,7 +317,8 @@ def _ini(config: pytest.Config, key: str) -> object:
 def _spec(item: Check, settings: RunSettings) -> Spec:
     module, _, key = item.nodeid.partition("::")
     check = settings.check.with_values(item.settings, f"{item.nodeid}: loaderperf marker")
-    return Spec(item.nodeid, module, key, item.batch_size, check)
+    sweep = f"{module}::{item.sweep}" if item.sweep else ""
+    return Spec(item.nodeid, module, key, item.batch_size, check, sweep)
 
 
 def _is_whole(config: pytest.Config) -> bool:
@@ -331,14 +348,14 @@ def _restored(config: pytest.Config, fields: Mapping[str, object]) -> pytest.Tes
     return restored
 
 
-def _failure(item: Check, message: str, seconds: float) -> pytest.TestReport:
+def _report(item: Check, outcome: str, message: str, seconds: float) -> pytest.TestReport:
     """The report of a check that has no reports of its own."""
     return pytest.TestReport(
         nodeid=item.nodeid,
         location=item.location,
         keywords=dict.fromkeys(item.keywords, 1),
-        outcome="failed",
-        longrepr=message,
+        outcome="passed" if outcome == "passed" else "failed",
+        longrepr=None if outcome == "passed" else message,
         when="call",
         duration=seconds,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from .errors import SettingsError
-from .model import METRICS, Tolerance
+from .model import METRICS, MemoryLimit, Tolerance
 from .options import OPTIONS, Option, Update
 from .units import parse_duration, parse_fraction
 
@@ -56,6 +56,8 @@ class CheckSettings:
         raise SettingsError(f"unknown argument; accepted are {accepted}")
 
 
+_DIGITS = 12  # of a batch size: more are a slip
+
 MARKER_ARGUMENTS = ("batch_sizes", "metrics", "budget", *METRICS)
 
 
@@ -71,6 +73,20 @@ def batch_sizes(marker: Mapping[str, object]) -> list[int]:
     return list(sizes)
 
 
+def sweep_sizes(text: str) -> tuple[int, ...]:
+    """The powers of two in a range such as ``"8:1024"``."""
+    low, _, high = text.partition(":")
+    sizes = ()
+    if low.isdecimal() and high.isdecimal() and max(len(low), len(high)) < _DIGITS:
+        sizes = tuple(2**n for n in range(64) if int(low) <= 2**n <= int(high))
+    if not sizes:
+        raise SettingsError(
+            f"{text!r} is no range of batch sizes: give the smallest and the largest, with a power "
+            "of two between them, such as 8:1024"
+        )
+    return sizes
+
+
 @dataclass(frozen=True)
 class RunSettings:
     """How a whole run is done."""
@@ -79,11 +95,13 @@ class RunSettings:
     update: Update | None = None
     strict: bool = False
     selftest: bool = False
+    sweep: tuple[int, ...] = ()
     baseline_python: str = ""
     json: str = ""
     trials: TrialStart = "auto"
     drift: float = 0.10
     share: tuple[str, ...] = ()
+    memory_limit: MemoryLimit = field(default_factory=MemoryLimit)
     check: CheckSettings = field(default_factory=CheckSettings)
 
     @classmethod
@@ -119,6 +137,10 @@ def _converted(option: Option, value: object, source: str) -> object:
             if drift >= 1:
                 raise SettingsError("give a share below 100%, such as '10%'")
             return drift
+        if option.name == "sweep":
+            return sweep_sizes(str(value))
+        if option.name == "memory_limit":
+            return MemoryLimit.parse(str(value))
         if option.name == "trials" and value not in ("auto", "fork", "fresh"):
             raise SettingsError("give auto, fork or fresh")
     except SettingsError as error:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
-from . import batches
+from . import batches, contents
 from .ahead import Span, Workers, spans
 from .errors import LoaderError
 from .loaders import Loader
-from .messages import Opened, Slice, Stretch
+from .messages import Contents, Opened, Slice, Stretch
 from .model import Workload
 from .process import cpu_seconds
 
@@ -134,6 +134,11 @@ class Stream:
             raise _no_samples(taken)
         cpu = cpu_seconds(os.getpid()) - used
         return Slice([stretch], samples, taken, cpu, self._epoch_batches)
+
+    def contents(self, seconds: float) -> Contents:
+        """Which samples an epoch delivers, if it ends within so many seconds."""
+        self._iterator = None
+        return contents.read(self._loader.start, self._count or batches.count_samples, seconds)
 
     def _stretch(self, count: int) -> tuple[Stretch | None, int]:
         """When the next batches came, and their samples; no stretch if the epoch ended there."""

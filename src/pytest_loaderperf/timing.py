@@ -51,7 +51,6 @@ class TimedTrial:
         self._trial = arm.trial(nodeid)
         self._pace = pace
         loader = self._trial.ask(Begin(timed=True), Handed)
-        self.has_workers = loader.workers > 0
         self._ahead = loader.workers * loader.prefetch
         opening = Open(pace.warmup, pace.drain, pace.epoch_batches, follow=pace.follow)
         self._opened = self._trial.ask(opening, Opened)

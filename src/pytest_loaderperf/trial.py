@@ -13,7 +13,7 @@ from typing import Any
 from .errors import LoaderError
 from .heap import Heap
 from .loaders import Loader, describe
-from .messages import Begin, Channel, End, Handed, Open, Probe, Run
+from .messages import Begin, Channel, End, Handed, Open, Probe, Read, Run
 from .model import METRICS, CheckResult
 from .perf import Perf
 from .report import explain
@@ -124,6 +124,8 @@ class LoaderPerf:
                 self._channel.send(stream.run_epochs(message.epochs))
             elif isinstance(message, Run):
                 self._channel.send(stream.run(message.batches))
+            elif isinstance(message, Read):
+                self._channel.send(stream.contents(message.seconds))
             elif isinstance(message, Probe):
                 return
             else:

@@ -17,9 +17,9 @@ from .pacing import Plan
 from .timing import TimedTrial, Timing
 
 # Shorter turns are fairer still, and cost more: after each a process finds its caches full of the
-# other's data, and the more processes take part in one, the later all of them are at work again.
-_TURN_SECONDS = 0.05
-_TURN_SECONDS_WITH_WORKERS = 0.1
+# other's data, and the more threads take part in one, the later all of them are at work again.
+_TURN_SECONDS = 0.1
+_TURN_SECONDS_OF_ONE_THREAD = 0.05
 
 
 def time_alone(arm: Arm, nodeid: str, pace: Plan) -> Timing:
@@ -90,8 +90,8 @@ def take_short_turns(first: TimedTrial, second: TimedTrial, slices: int) -> None
     The order of every two turns is drawn: what comes and goes as regularly as they do, such as
     the periods in which a container gets its share of the CPUs, must not hit one side alone.
     """
-    workers = first.has_workers or second.has_workers
-    seconds = _TURN_SECONDS_WITH_WORKERS if workers else _TURN_SECONDS
+    one_thread = first.has_one_thread and second.has_one_thread
+    seconds = _TURN_SECONDS_OF_ONE_THREAD if one_thread else _TURN_SECONDS
     for _ in range(slices):
         running = [first, second]
         for trial in running:

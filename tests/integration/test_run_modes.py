@@ -122,7 +122,7 @@ def test_each_version_is_measured_on_its_own_sources(
     (root / source / "package" / "__init__.py").write_text(PACKAGE)
     (root / "tests").mkdir()
     (root / "tests" / "test_it.py").write_text(LAYOUT_CHECK)
-    (root / "pytest.ini").write_text(f"[pytest]\n{ini}")
+    (root / "pytest.ini").write_text(f"[pytest]\nloaderperf_budget = 8\n{ini}")
     inner = Tiny(root)
     tiny.accept(inner, "tests/test_it.py::test_paced")
     sources = tmp_path / "sources"
@@ -286,3 +286,23 @@ def test_memory_that_is_freed_before_the_loader_starts_does_not_count(tmp_path: 
     run = project.pytest("--loaderperf")
     assert run.verdicts == {tiny.NODE: "no_baseline"}, run.output
     assert run.results["checks"][0]["metrics"]["peak_memory"]["value"] < 100 * 2**20
+
+
+# --- stored numbers
+
+COUNTS_ARMS = """\
+import os
+from paced import Paced
+
+def test_paced(loaderperf):
+    with open("arms", "a") as arms:
+        print(os.getppid(), file=arms)
+    loaderperf.check(Paced())
+"""
+
+
+def test_stored_numbers_come_from_several_arms(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", git=False, test_it=COUNTS_ARMS)
+    run = project.pytest("--loaderperf-update")
+    assert run.status == 0, run.output
+    assert len(set((project.root / "arms").read_text().split())) == 3

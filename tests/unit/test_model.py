@@ -48,6 +48,10 @@ def test_a_check_fails_exactly_if_one_of_its_metrics_does(verdicts: list[Verdict
     assert worst(verdicts).fails == any(verdict.fails for verdict in verdicts)
 
 
+def test_a_check_of_which_nothing_is_judged_was_measured() -> None:
+    assert worst([]) is Verdict.MEASURED
+
+
 @given(verdict_lists)
 @no_deadline
 def test_the_order_of_metrics_does_not_matter(verdicts: list[Verdict]) -> None:

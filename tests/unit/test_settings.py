@@ -9,9 +9,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pytest_loaderperf.errors import SettingsError
-from pytest_loaderperf.model import METRICS, Tolerance
+from pytest_loaderperf.model import METRICS, MemoryLimit, Tolerance
 from pytest_loaderperf.options import OPTIONS, Option
-from pytest_loaderperf.settings import MARKER_ARGUMENTS, CheckSettings, RunSettings, batch_sizes
+from pytest_loaderperf.settings import (
+    MARKER_ARGUMENTS,
+    CheckSettings,
+    RunSettings,
+    batch_sizes,
+    sweep_sizes,
+)
 
 no_deadline = settings(deadline=None)
 SETTABLE = [name for name in MARKER_ARGUMENTS if name != "batch_sizes"]
@@ -142,6 +148,17 @@ def test_other_batch_sizes_are_refused(sizes: object) -> None:
         batch_sizes({"batch_sizes": sizes})
 
 
+@given(st.integers(0, 10**9), st.integers(0, 10**9))
+@no_deadline
+def test_a_sweep_takes_every_power_of_two_in_its_range(low: int, high: int) -> None:
+    powers = [2**n for n in range(40) if low <= 2**n <= high]
+    if powers:
+        assert list(sweep_sizes(f"{low}:{high}")) == powers
+    else:
+        with pytest.raises(SettingsError, match="range of batch sizes"):
+            sweep_sizes(f"{low}:{high}")
+
+
 # --- command line and ini -----------------------------------------------------------------------
 
 
@@ -162,6 +179,9 @@ EXAMPLES: list[tuple[str, object, object, Get]] = [
     ("metrics", "cpu_time,throughput", ("cpu_time", "throughput"), lambda run: run.check.metrics),
     ("throughput", "3%", Tolerance(0.03), lambda run: run.check.tolerances["throughput"]),
     ("trials", "fresh", "fresh", lambda run: run.trials),
+    ("memory_limit", "12GiB", MemoryLimit(0.0, 12 * 2.0**30), lambda run: run.memory_limit),
+    ("memory_limit", "50%", MemoryLimit(0.5), lambda run: run.memory_limit),
+    ("sweep", "8:64", (8, 16, 32, 64), lambda run: run.sweep),
     ("drift", "5%", 0.05, lambda run: run.drift),
     ("drift", "0", 0.0, lambda run: run.drift),
     ("share", ["data", "a b"], ("data", "a b"), lambda run: run.share),
@@ -217,6 +237,14 @@ def test_the_update_mode_is_passed_on(update: str | None) -> None:
         ("throughput", "ten"),
         ("peak_memory", "0%"),
         ("trials", "thread"),
+        ("memory_limit", "0%"),
+        ("memory_limit", "120%"),
+        ("memory_limit", "much"),
+        ("sweep", "8"),
+        ("sweep", "64:8"),
+        ("sweep", "-8:8"),
+        ("sweep", "9:15"),
+        ("sweep", f"{'9' * 5000}:8"),
         ("drift", "some"),
         ("drift", "-5%"),
         ("drift", "10"),  # per cent, surely

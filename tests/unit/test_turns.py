@@ -30,7 +30,6 @@ class Fake:
         self.slices = 0
         self.frozen = True
         self.has_one_thread = True
-        self.has_workers = False
         self.cpu: int | None = None
 
     def pin(self, cpu: int) -> None:
@@ -92,14 +91,14 @@ def test_short_turns_end_when_both_have_had_their_slices(work: float) -> None:
     assert second.seconds == pytest.approx(6 * work, abs=0.007)
 
 
-@pytest.mark.parametrize("workers", [(False, False), (True, False), (False, True)])
-def test_turns_are_longer_where_workers_take_part_in_them(workers: tuple[bool, bool]) -> None:
+@pytest.mark.parametrize("threads", [(True, True), (False, True), (True, False)])
+def test_turns_are_longer_where_several_threads_take_part(threads: tuple[bool, bool]) -> None:
     machine = Machine()
     trials = pair(machine, work=0.15)
-    for trial, has in zip(trials, workers, strict=True):
-        trial.has_workers = has
+    for trial, one in zip(trials, threads, strict=True):
+        trial.has_one_thread = one
     turns.take_short_turns(*trials, 1)
-    assert len(machine.ran) == (4 if any(workers) else 6)
+    assert len(machine.ran) == (6 if all(threads) else 4)
 
 
 def test_short_turns_come_in_twos_of_both_in_either_order() -> None:

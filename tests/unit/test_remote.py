@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_loaderperf.arms import _next
 from pytest_loaderperf.messages import Channel, ChannelClosed, Ended
+from pytest_loaderperf.remote import next_message
 
 
 def test_the_last_words_of_a_process_are_heard_although_it_is_dead_by_then() -> None:
@@ -19,9 +19,9 @@ def test_the_last_words_of_a_process_are_heard_although_it_is_dead_by_then() -> 
         theirs.close()
         return False
 
-    assert _next(ours, 0, speaks_and_dies) == Ended(3)
+    assert next_message(ours, 0, speaks_and_dies) == Ended(3)
     with pytest.raises(ChannelClosed):
-        _next(ours, 0, lambda: False)
+        next_message(ours, 0, lambda: False)
     ours.close()
 
 
@@ -35,7 +35,7 @@ def test_a_silent_process_is_waited_for_while_it_lives(
     with end:
         if raises:
             with pytest.raises(ChannelClosed):
-                _next(ours, 0, alive)
+                next_message(ours, 0, alive)
         else:
-            assert _next(ours, 0, alive) is None
+            assert next_message(ours, 0, alive) is None
     ours.close()

@@ -1,0 +1,69 @@
+"""Sweeps as text: a table with bars, the memory model, and the batch size that serves best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .model import CheckResult
+from .sweep import Point, choose, memory_model, sweeps
+from .units import format_duration, format_size, format_value
+
+_BAR = 20  # characters
+
+
+def lines(results: Sequence[CheckResult], limit: float) -> list[str]:
+    """What there is to say of each test that was measured at several batch sizes.
+
+    ``limit`` is the memory that a loader may use, in bytes.
+    """
+    found = [_sweep(test, points, limit) for test, points in sweeps(results).items()]
+    return [line for sweep in found for line in ("", *sweep)] + [""] * bool(found)
+
+
+def _sweep(test: str, points: Sequence[Point], limit: float) -> list[str]:
+    fastest = max(point.throughput for point in points)
+    largest = max(point.peak_memory for point in points)
+    rows = [("batch size", "throughput", "", "first batch", "peak memory", "")] + [
+        (
+            f"{point.batch_size:,}",
+            format_value(point.throughput, "samples/s"),
+            _bar(point.throughput, fastest),
+            format_duration(point.first_batch),
+            format_size(point.peak_memory),
+            _bar(point.peak_memory, largest),
+        )
+        for point in points
+    ]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    bars = (2, 5)
+    table = [
+        "  "
+        + "  ".join(
+            cell.ljust(width) if column in bars else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    memory, best = f"  {_memory(points, limit)}", f"  {_best(points, limit)}"
+    return [f"{test}, by batch size", *table, memory, best]
+
+
+def _bar(value: float, highest: float) -> str:
+    return "#" * round(_BAR * value / highest) if highest else ""
+
+
+def _memory(points: Sequence[Point], limit: float) -> str:
+    model = memory_model(points)
+    largest = model.largest(limit)
+    fits = "" if largest is None else f"; up to {largest:,} fit in {format_size(limit)}"
+    return (
+        f"memory: {format_size(model.fixed)}, and {format_size(model.per_sample)} for each sample "
+        f"of a batch, as if there were {model.batches:.1f} batches at a time{fits}"
+    )
+
+
+def _best(points: Sequence[Point], limit: float) -> str:
+    choice = choose(points, limit)
+    if choice.batch_size is None:
+        return f"best batch size: unknown; {choice.reason}"
+    return f"best batch size: {choice.batch_size:,}, {choice.reason}"

@@ -1,0 +1,209 @@
+"""The coordinator's side of one trial: talk to it, freeze it, end it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from . import process
+from .ceiling import Ceiling
+from .errors import ArmError, MemoryLimitError
+from .launch import Version, check_sources
+from .messages import Channel, ChannelClosed, End, Finished, Message, Started
+from .output import tail
+
+M = TypeVar("M", bound=Message)
+LOOK_EVERY = 0.5  # seconds between looks at whether a silent process is still alive
+_TEARDOWN_SECONDS = 30.0  # for a test's fixtures, when a trial is asked to end
+
+
+class TrialArm(Protocol):
+    """The arm that a trial comes from."""
+
+    version: Version
+    ceiling: Ceiling
+
+    def reap(self, pid: int) -> int | None:
+        """The exit status of an ended trial; None if the arm has died."""
+
+    def died(self) -> ArmError:
+        """How the arm ended."""
+
+
+class TrialOver(Exception):  # noqa: N818  (it is no error by itself)
+    """The test ended before the trial had measured: it failed, was skipped, or never called."""
+
+    def __init__(self, finished: Finished, version: Version) -> None:
+        super().__init__("the test ended early")
+        self.finished = finished
+        self.version = version
+
+
+class Trial:
+    """One running trial."""
+
+    def __init__(self, arm: TrialArm, channel: Channel, started: Started) -> None:
+        self._arm = arm
+        self._channel = channel
+        self.pid = started.pid
+        self._output = Path(started.output)
+        self._ended = False
+        self._ended_for: tuple[float, float | None] | None = None
+
+    def ask(
+        self,
+        message: Message,
+        expected: type[M],
+        *,
+        meanwhile: Callable[[], None] | None = None,
+        every: float = LOOK_EVERY,
+    ) -> M:
+        """Send a message and wait for its answer, calling ``meanwhile`` every few seconds.
+
+        Raises TrialOver when the test ends instead, ArmError when the process dies.
+        """
+        self.send(message)
+        return self.answer(expected, meanwhile=meanwhile, every=every)
+
+    def send(self, message: Message) -> None:
+        """Send a message; a trial that has ended shows when the answer is awaited."""
+        with contextlib.suppress(ChannelClosed):
+            self._channel.send(message)
+
+    def answer(
+        self,
+        expected: type[M],
+        *,
+        meanwhile: Callable[[], None] | None = None,
+        every: float = LOOK_EVERY,
+        timeout: float | None = None,
+    ) -> M:
+        """Wait for a message."""
+        limit = None if timeout is None else time.monotonic() + timeout
+        while (message := self.poll(expected, every)) is None:
+            if limit is not None and time.monotonic() > limit:
+                raise ArmError(f"no answer within {timeout:.0f} s")
+            if meanwhile is not None:
+                meanwhile()
+        return message
+
+    def poll(self, expected: type[M], seconds: float) -> M | None:
+        """A message, or None if none has come within so many seconds; raises as ``ask`` does."""
+        try:
+            message = next_message(self._channel, seconds, lambda: process.alive(self.pid))
+        except ChannelClosed:
+            raise self._died() from None
+        if message is None or isinstance(message, expected):
+            return message
+        if isinstance(message, Finished):
+            self._reap()
+            raise TrialOver(message, self._arm.version)
+        raise ArmError(f"expected {expected.__name__}, got {message}")
+
+    def wait(self, seconds: float) -> None:
+        """Wait for a message, but no longer than that."""
+        self._channel.wait(seconds)
+
+    def freeze(self) -> None:
+        """Stop the whole trial, workers included."""
+        process.freeze(self.pid)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        process.resume(self.pid)
+
+    def end(self) -> Finished | None:
+        """Have the test unwound and wait for the process to end; None if it had to be killed."""
+        if self._ended:
+            return None
+        self.resume()
+        self.send(End())
+        return self.finished()
+
+    def finished(self) -> Finished | None:
+        """Wait for the end of a test that is on its way there."""
+        finished = None
+        with contextlib.suppress(ArmError):
+            finished = self.answer(Finished, timeout=_TEARDOWN_SECONDS)
+        self._reap()
+        if finished is not None:
+            check_sources(self._arm.version, finished)
+        return finished
+
+    def kill(self) -> None:
+        """End the process and all that it started, at once."""
+        if not self._ended:
+            process.end(self.pid)
+            with contextlib.suppress(ProcessLookupError):  # it may not lead its group yet
+                os.kill(self.pid, signal.SIGKILL)
+            self._reap()
+
+    def end_for(self, needed: float, limit: float | None) -> None:
+        """End the process for the memory that it takes (from the ceiling's thread)."""
+        self._ended_for = needed, limit
+        process.end(self.pid)
+
+    def output(self) -> str:
+        """The last of what the trial printed."""
+        return tail(self._output)
+
+    def discard_output(self) -> None:
+        """Remove the file that took the output."""
+        self._output.unlink(missing_ok=True)
+
+    def _died(self) -> ArmError:
+        status = self._reap()
+        if self._ended_for is not None:
+            return MemoryLimitError(self._arm.version.name, *self._ended_for)
+        if status is None:
+            return self._arm.died()
+        return ArmError(
+            f"a trial of {self._arm.version.name} {ending(status)}{shown(self.output())}"
+        )
+
+    def _reap(self) -> int | None:
+        """Collect the process's exit status, after killing what is left of it and its group.
+
+        None if nobody can tell, since the arm has died as well.
+        """
+        if self._ended:
+            return 0
+        self._ended = True
+        self._arm.ceiling.forget(self)
+        for _ in range(200):  # its own end comes within milliseconds of its last message
+            if not process.alive(self.pid):
+                break
+            time.sleep(0.005)
+        process.end(self.pid)
+        self._channel.close()
+        return self._arm.reap(self.pid)
+
+
+def next_message(channel: Channel, seconds: float, alive: Callable[[], bool]) -> Message | None:
+    """The next message, None if none has come yet; ChannelClosed where none will."""
+    message = channel.next(seconds)
+    if message is None and not alive():
+        # Dead, and a worker holds the channel open; or its last words came after the wait.
+        message = channel.next(0)
+        if message is None:
+            raise ChannelClosed("the other process has ended")
+    return message
+
+
+def ending(status: int) -> str:
+    """How a process ended, by its exit status."""
+    if status >= 0:
+        return f"ended with exit status {status}"
+    with contextlib.suppress(ValueError):
+        return f"was killed by {signal.Signals(-status).name}"
+    return f"was killed by signal {-status}"
+
+
+def shown(output: str) -> str:
+    """The last output of a process, as the end of a sentence."""
+    return f"; its last output:\n{output}" if output.strip() else ", without any output"

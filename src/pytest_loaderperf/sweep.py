@@ -1,0 +1,154 @@
+"""The checks of one test at several batch sizes: pure functions of their results.
+
+Generator batch size trades throughput against memory, and does not change what a model learns. So
+the best one is the smallest that is fast enough.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scipy.stats import t as student
+
+from .model import CheckResult
+
+# A size is fast enough if it is not shown to be further than this from the fastest one.
+NEAR = 0.05
+_SURE = 0.95
+# What trials are taken to scatter by where no size has had two of them.
+_SCATTER, _FREEDOM = 0.05, 4
+
+
+@dataclass(frozen=True)
+class Point:
+    """A test at one batch size; sizes in bytes, ``spread`` is that of the trials' logarithms."""
+
+    batch_size: int
+    throughput: float  # samples/s
+    spread: float
+    trials: int
+    first_batch: float  # s
+    peak_memory: float
+    bytes_per_sample: float
+
+
+@dataclass(frozen=True)
+class MemoryModel:
+    """Peak memory as a straight line: what the process takes, and what each sample adds."""
+
+    fixed: float  # bytes
+    per_sample: float  # bytes, for one more sample in a batch
+    batches: float  # that would explain it: those in flight, and what is made on the way
+
+    def peak(self, batch_size: int) -> float:
+        """The peak that a batch size will have, in bytes."""
+        return self.fixed + self.per_sample * batch_size
+
+    def largest(self, limit: float) -> int | None:
+        """The largest batch size that fits in so many bytes; None where every one does."""
+        if self.per_sample <= 0:
+            return None
+        return max(0, int((limit - self.fixed) / self.per_sample))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The batch size that serves best, None where that cannot be said; and why."""
+
+    batch_size: int | None
+    reason: str
+
+
+def sweeps(results: Sequence[CheckResult]) -> dict[str, list[Point]]:
+    """The tests that were measured at two batch sizes or more, with their points by size."""
+    found: dict[str, list[Point]] = {}
+    for result in results:
+        if not result.sweep or result.batch_size is None or "throughput" not in result.metrics:
+            continue
+        speed = result.metrics["throughput"]
+        found.setdefault(result.sweep, []).append(
+            Point(
+                result.batch_size,
+                speed.value,
+                speed.spread,
+                max(speed.pairs, 1),
+                result.metrics["first_batch"].value,
+                result.metrics["peak_memory"].value,
+                result.workload.bytes_per_sample if result.workload else 0.0,
+            )
+        )
+    return {
+        test: sorted(points, key=lambda point: point.batch_size)
+        for test, points in found.items()
+        if len(points) > 1
+    }
+
+
+def memory_model(points: Sequence[Point]) -> MemoryModel:
+    """The line through the peaks (two of them at least) that misses them least, relative to them.
+
+    Relative, since the error of a peak grows with it.
+    """
+    weights = [1 / max(point.peak_memory, 1.0) ** 2 for point in points]
+    total = sum(weights)
+    size = sum(w * point.batch_size for w, point in zip(weights, points, strict=True)) / total
+    peak = sum(w * point.peak_memory for w, point in zip(weights, points, strict=True)) / total
+    steep = sum(
+        w * (point.batch_size - size) * (point.peak_memory - peak)
+        for w, point in zip(weights, points, strict=True)
+    )
+    wide = sum(w * (point.batch_size - size) ** 2 for w, point in zip(weights, points, strict=True))
+    per_sample = max(0.0, steep / wide)
+    sample = max(point.bytes_per_sample for point in points)
+    return MemoryModel(
+        max(0.0, peak - per_sample * size), per_sample, per_sample / sample if sample else 0.0
+    )
+
+
+def choose(points: Sequence[Point], limit: float) -> Choice:
+    """The smallest batch size that is fast enough and keeps to a limit of memory (bytes).
+
+    What noise may have done is taken out: a size is left out only if it is shown to be too slow.
+    """
+    fitting = [point for point in points if point.peak_memory <= limit]
+    if not fitting:
+        return Choice(None, "none of the sizes keeps to the memory limit")
+    best = max(fitting, key=lambda point: point.throughput)
+    spread, freedom = _pooled(fitting)
+    quantile = float(student.ppf(_SURE, freedom))
+
+    def doubt(point: Point) -> float:
+        """How much of a ratio to the best one noise may have made."""
+        return quantile * spread * math.sqrt(1 / point.trials + 1 / best.trials)
+
+    widest = max(map(doubt, fitting))
+    if widest > math.log(1 + NEAR):
+        return Choice(
+            None,
+            f"throughputs are only known within {100 * math.expm1(widest):.0f} %: the machine is "
+            "too noisy to choose",
+        )
+    chosen = next(
+        point
+        for point in fitting
+        if math.log(point.throughput / best.throughput) + doubt(point) >= math.log(1 - NEAR)
+    )
+    left_out = "" if len(fitting) == len(points) else " of those that keep to the memory limit"
+    if chosen is best:
+        return Choice(chosen.batch_size, f"it is the fastest{left_out}")
+    return Choice(
+        chosen.batch_size,
+        f"the smallest that is not shown to be more than {NEAR:.0%} slower than the fastest"
+        f"{left_out}, {best.batch_size}",
+    )
+
+
+def _pooled(points: Sequence[Point]) -> tuple[float, float]:
+    """The scatter of trials, taken to be the same at all sizes, and its degrees of freedom."""
+    freedom = sum(point.trials - 1 for point in points)
+    if not freedom:
+        return _SCATTER, _FREEDOM
+    squares = sum((point.trials - 1) * point.spread**2 for point in points)
+    return math.sqrt(squares / freedom), freedom

@@ -1,0 +1,84 @@
+"""Sweeps over batch sizes: which tests they take, and what they say of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from integration import tiny
+
+SWEPT = '''\
+import time
+
+import pytest
+
+class Batches:
+    """A batch costs 1 ms, and a sample 0.02 ms; each sample takes 64 KiB."""
+
+    def __init__(self, batch_size, samples=2048):
+        self.batch_size, self.samples = batch_size, samples
+
+    def __iter__(self):
+        for start in range(0, self.samples, self.batch_size):
+            end = time.perf_counter() + 0.001 + 0.00002 * self.batch_size
+            batch = [
+                f"{number:06}" + "x" * 2**16
+                for number in range(start, start + self.batch_size)
+            ]
+            while time.perf_counter() < end:
+                pass
+            yield batch
+
+@pytest.mark.loaderperf(batch_sizes=[3])
+@pytest.mark.parametrize("kind", ["plain"])
+def test_marked(batch_size, kind, loaderperf):
+    perf = loaderperf(Batches(batch_size))
+    assert perf.throughput >= perf.baseline.throughput
+    assert perf.throughput >= 10**9  # a budget that no size keeps
+
+@pytest.mark.parametrize("batch_size", [5, 6])
+def test_parametrized(batch_size, loaderperf):
+    if batch_size == 16:
+        raise OSError("no such batches")
+    loaderperf.check(Batches(batch_size, 2048 - 256 * (batch_size == 256)))
+
+def test_without_sizes(loaderperf):
+    loaderperf.check(Batches(2))
+'''
+
+
+def test_sweep_measures_powers_of_two_and_judges_nothing(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", test_it=SWEPT)
+    project.commit("checks without baselines")
+    chosen = "not 32 and not 64 and not 128 and not 16-plain"
+    report = tiny.report(project, "--loaderperf-sweep=8:256", "-k", chosen)
+    verdicts = {name: check["verdict"] for name, check in report.checks.items()}
+    assert verdicts == {
+        "test_marked[8-plain]": "measured",
+        "test_marked[256-plain]": "measured",
+        "test_parametrized[8]": "measured",
+        "test_parametrized[16]": "error",
+        "test_parametrized[256]": "error",
+    }
+    run = report.run
+    assert run.status == 1
+    assert report.outcomes["test_marked[256-plain]"] == "passed"
+    assert "OSError: no such batches" in report.texts["test_parametrized[16]"]
+    other = "other data than at batch size 8: of 2,048 samples 256 are missing"
+    assert other in report.texts["test_parametrized[256]"]
+    assert "against nothing" in run.output
+    assert "test_it.py::test_marked[kind=plain], by batch size" in run.output
+    # A batch of 8 takes 1.2 ms, one of 256 takes 6.1 ms: 6,900 and 41,800 samples/s.
+    best = [line for line in run.output.splitlines() if "best batch size: " in line]
+    assert best
+    assert all("best batch size: 256" in line or "unknown" in line for line in best)
+    assert not (project.root / "baselines").exists()
+
+
+def test_sweep_needs_a_range_and_nothing_to_compare_with(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project")
+    for arguments, says in (
+        (["--loaderperf-sweep=1024"], "'1024' is no range of batch sizes"),
+        (["--loaderperf-sweep=9:15"], "with a power of two between them"),
+        (["--loaderperf-sweep=8:16", "--loaderperf-update"], "leave out"),
+    ):
+        tiny.assert_usage_error(project, *arguments, says=[says])

@@ -1,0 +1,133 @@
+"""Batch sizes: the memory model, and which one serves best, on points whose truth is known."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_loaderperf.model import CheckResult, Comparison, Verdict, Workload
+from pytest_loaderperf.sweep import NEAR, Point, choose, memory_model, sweeps
+
+MIB = 2**20
+SIZES = (8, 16, 32, 64, 128, 256)
+
+
+def point(batch_size: int, throughput: float = 500.0, **changes: float) -> Point:
+    base = Point(batch_size, throughput, 0.02, 3, 0.1, 100 * MIB + batch_size * 6 * MIB, MIB)
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+# --- memory
+
+
+@given(
+    st.floats(0, 2**36),
+    st.floats(0, 2**28),
+    st.sets(st.integers(1, 2**14), min_size=2, max_size=12),
+    st.floats(1, 2**24),
+)
+@settings(deadline=None)
+def test_a_line_is_found_again(
+    fixed: float, per_sample: float, sizes: set[int], sample: float
+) -> None:
+    points = [point(n, peak_memory=fixed + per_sample * n, bytes_per_sample=sample) for n in sizes]
+    model = memory_model(points)
+    for each in points:
+        assert model.peak(each.batch_size) == pytest.approx(each.peak_memory, rel=1e-3, abs=1)
+    if per_sample > 1:
+        limit = 4 * fixed + 64.5 * per_sample
+        largest = model.largest(limit)
+        assert largest is not None
+        assert model.peak(largest - 1) < limit < model.peak(largest + 2)
+
+
+def test_batches_in_flight_explain_the_slope() -> None:
+    model = memory_model([point(n) for n in SIZES])
+    assert model.batches == pytest.approx(6.0)
+    assert model.largest(0.0) == 0
+
+
+def test_a_loader_whose_memory_does_not_depend_on_its_batches_fits_at_every_size() -> None:
+    points = [point(n, peak_memory=100 * MIB - n) for n in SIZES]
+    assert memory_model(points).largest(math.inf) is None
+    assert memory_model(points).per_sample == 0.0
+
+
+# --- the best size
+
+
+def test_the_smallest_of_those_that_are_fast_enough_is_best() -> None:
+    speeds = {8: 200, 16: 300, 32: 420, 64: 490, 128: 500, 256: 500}
+    points = [point(n, float(speed), spread=0.001) for n, speed in speeds.items()]
+    assert choose(points, math.inf).batch_size == 64
+
+
+def test_a_size_beyond_the_limit_neither_serves_nor_sets_the_pace() -> None:
+    points = [point(n, 10.0 * n, spread=0.001) for n in SIZES]
+    choice = choose(points, points[3].peak_memory)
+    assert choice.batch_size == 64
+    assert "memory limit" in choice.reason
+    none = choose(points, 1.0)
+    assert none.batch_size is None
+    assert "memory limit" in none.reason
+
+
+def test_noise_does_not_choose() -> None:
+    # All sizes are equally fast: by the fastest of the noisy figures alone the smallest would win
+    # in few cases only.
+    generator = random.Random(3)
+    smallest = by_figures = 0
+    for _ in range(400):
+        speeds = [500 * math.exp(generator.gauss(0, 0.0175)) for _ in SIZES]
+        points = [
+            point(n, speed, spread=0.035, trials=4) for n, speed in zip(SIZES, speeds, strict=True)
+        ]
+        smallest += choose(points, math.inf).batch_size == SIZES[0]
+        by_figures += speeds[0] >= (1 - NEAR) * max(speeds)
+    assert smallest > 395
+    assert by_figures < smallest - 10
+
+
+def test_a_machine_that_is_too_noisy_chooses_nothing() -> None:
+    choice = choose([point(n, spread=0.2) for n in SIZES], math.inf)
+    assert choice.batch_size is None
+    assert "noisy" in choice.reason
+
+
+def test_single_trials_are_taken_to_be_noisy() -> None:
+    assert choose([point(n, trials=1) for n in SIZES], math.inf).batch_size is None
+
+
+# --- which results belong together
+
+
+def result(test: str, batch_size: int | None, speed: float = 500.0) -> CheckResult:
+    values = {"throughput": speed, "first_batch": 0.1, "peak_memory": 2.0 * MIB}
+    metrics = {
+        name: Comparison(name, value, judged=False, verdict=Verdict.MEASURED, pairs=3, spread=0.02)
+        for name, value in values.items()
+    }
+    return CheckResult(
+        f"{test}[{batch_size}]",
+        Verdict.MEASURED,
+        batch_size,
+        workload=Workload("int64[*]", 8.0),
+        metrics=metrics,
+        sweep=test if batch_size else "",
+    )
+
+
+def test_checks_that_differ_only_in_batch_size_belong_together() -> None:
+    failed = replace(result("a", 64), metrics={}, verdict=Verdict.ERROR)
+    found = sweeps(
+        [result("a", 32), result("b", 8), result("a", 16, 400.0), failed, result("c", None)]
+    )
+    assert {test: [p.batch_size for p in points] for test, points in found.items()} == {
+        "a": [16, 32]
+    }
+    assert found["a"][0] == Point(16, 400.0, 0.02, 3, 0.1, 2.0 * MIB, 8.0)
