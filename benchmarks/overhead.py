@@ -5,7 +5,7 @@
 One round is a pair of the guard's own timing trials, taking turns as in a check, and a bare ``for
 batch in loader`` loop in a process of its own, which runs through: workers go on in the
 milliseconds around a slice, so that counting the batches taken in short ones reads some 3 % fast.
-The pair and the loop alternate every few seconds, the other one frozen.
+The pair and the loop alternate every half second, the other one frozen.
 Every round starts both sides anew: a process, and all that it forks, keeps the luck of its memory
 layout for life. Bar: the median ratio of each reference loader lies within 3 % of 1.
 """
@@ -39,7 +39,7 @@ LOADERS = (
     ("test_keras_text", "test_text_vectorization", "vector_loader"),
 )
 STRETCH_SECONDS = 12.0  # of each side in a round
-TURN_SECONDS = 1.5
+TURN_SECONDS = 0.5  # the machine changes its speed within seconds
 
 
 class BareLoop:

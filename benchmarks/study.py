@@ -24,7 +24,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,13 +48,15 @@ class Condition:
     peers: bool = False
 
 
-# So many parts in 1,000 cost 5, 10 and 20 % of throughput: 1 / (1 + parts / 1000).
+# What parts in 1,000 cost of throughput: 1 - 1 / (1 + parts / 1000).
 CONDITIONS = {
     "same": Condition(),
     "layout": Condition(layout=True),
     "bursts": Condition(bursts=True),
     "loss 5 %, tolerance 5 %": Condition(53, "5%"),
+    "loss 7 %": Condition(75),
     "loss 10 %": Condition(111),
+    "loss 13 %": Condition(149),
     "loss 20 %": Condition(250),
     "peers, same": Condition(peers=True),
     "peers, loss 10 %": Condition(111, peers=True),
@@ -143,7 +145,7 @@ def one_round(folder: Path, name: str, modules: list[str]) -> None:
     project, condition = project_in(folder), CONDITIONS[name]
     change(project, condition)
     if condition.peers:
-        append(folder, [{"condition": name, **run} for run in peer_runs(project, modules)])
+        append(folder, ({"condition": name, **run} for run in peer_runs(project, modules)))
         return
     with bursts(condition.bursts):
         checks = pytest(
@@ -158,11 +160,14 @@ def one_round(folder: Path, name: str, modules: list[str]) -> None:
     append(folder, lines)
 
 
-def append(folder: Path, lines: list[dict[str, Any]]) -> None:
-    """Keep what a round has found."""
+def append(folder: Path, lines: Iterable[dict[str, Any]]) -> None:
+    """Keep what a round has found, and with which version of the guard."""
+    tree = ["git", "rev-parse", "--short", "HEAD:src"]
+    source = subprocess.run(tree, cwd=ROOT, capture_output=True, text=True, check=True)
+    common = {"when": round(time.time()), "source": source.stdout.strip()}
     with (folder / "results.jsonl").open("a") as file:
         for line in lines:
-            file.write(json.dumps({"when": round(time.time()), **line}) + "\n")
+            file.write(json.dumps({**common, **line}) + "\n")
 
 
 def peer_runs(project: Path, modules: list[str]) -> Iterator[dict[str, Any]]:

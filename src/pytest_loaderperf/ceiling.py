@@ -36,6 +36,7 @@ class _Seat:
 
     trial: Watched
     available: float  # bytes, when it started
+    before: float  # that it had then: what a fresh process has imported
     limit: float
     rested: float = 0.0  # when it is time for a look again
 
@@ -60,7 +61,8 @@ class Ceiling:
         """Watch a trial that has just been started, and has not used anything yet."""
         available = self._memory.available
         with self._lock:
-            self._seats[trial.pid] = _Seat(trial, available, self._limit.of(available))
+            limit = self._limit.of(available)
+            self._seats[trial.pid] = _Seat(trial, available, _used(trial), limit)
         if self._thread is None:
             self._thread = threading.Thread(
                 target=self._run, name="loaderperf-ceiling", daemon=True
@@ -108,10 +110,14 @@ class Ceiling:
 
     def _used(self, seat: _Seat) -> float:
         started = time.monotonic()
-        used = 0.0
-        with contextlib.suppress(LoaderError):  # this kernel does not tell
-            tree = used_by_tree(seat.trial.pid)
-            used = float(tree.anonymous + tree.shared)
+        used = max(0.0, _used(seat.trial) - seat.before)
         now = time.monotonic()
         seat.rested = now + _REST * (now - started)
         return used
+
+
+def _used(trial: Watched) -> float:
+    with contextlib.suppress(LoaderError):  # this kernel does not tell
+        tree = used_by_tree(trial.pid)
+        return float(tree.anonymous + tree.shared)
+    return 0.0

@@ -8,6 +8,7 @@ import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from . import sweep
 from .model import METRICS, STORED, CheckResult, Comparison, Metric, Noise, Verdict
 from .units import format_percent, format_value, round_significant
 
@@ -198,6 +199,7 @@ def to_json(
     machine: Mapping[str, object],
     mode: str,
     commits: Sequence[str],
+    memory_limit: float,
 ) -> dict[str, object]:
     """The results file, schema 1."""
     counts = Counter(str(result.verdict) for result in results)
@@ -208,6 +210,7 @@ def to_json(
         "against": {"mode": mode, "commits": list(commits)},
         "checks": [_check_json(result) for result in results],
         "summary": dict(sorted(counts.items())),
+        "sweeps": sweep.to_json(results, memory_limit),
     }
 
 

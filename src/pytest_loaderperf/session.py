@@ -235,16 +235,20 @@ class Session:
             terminalreporter.write_line(line)
         if not self._results:
             return
-        limit = self._settings.memory_limit.of(Memory().available)
         for lines in (
             report.table(self._results),
-            charts.lines(self._results, limit),
+            charts.lines(self._results, self._memory_limit),
             report.notes(self._results),
             report.noise(self._results),
         ):
             for line in lines:
                 terminalreporter.write_line(line)
         terminalreporter.write_line(report.summary(self._results))
+
+    @property
+    def _memory_limit(self) -> float:
+        """What a loader may use, in bytes."""
+        return self._settings.memory_limit.of(Memory().available)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the results file."""
@@ -258,6 +262,7 @@ class Session:
             machine=machine(),
             mode=self._references.mode,
             commits=self._references.commits,
+            memory_limit=self._memory_limit,
         )
         path = self._config.invocation_params.dir / self._settings.json
         unfinished = path.with_name(f"{path.name}.tmp")

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from scipy.stats import t as student
 
 from .model import CheckResult
+from .units import round_significant
 
 # A size is fast enough if it is not shown to be further than this from the fastest one.
 NEAR = 0.05
 _SURE = 0.95
+_SHOWN = ("throughput", "spread", "first_batch", "peak_memory")
 # What trials are taken to scatter by where no size has had two of them.
 _SCATTER, _FREEDOM = 0.05, 4
 
@@ -84,6 +86,25 @@ def sweeps(results: Sequence[CheckResult]) -> dict[str, list[Point]]:
         for test, points in found.items()
         if len(points) > 1
     }
+
+
+def to_json(results: Sequence[CheckResult], limit: float) -> list[dict[str, object]]:
+    """All sweeps for the results file; ``limit`` is the memory that a loader may use (bytes)."""
+    return [
+        {
+            "test": test,
+            "points": [
+                {"batch_size": point.batch_size, **_rounded(point, _SHOWN)} for point in points
+            ],
+            "memory": _rounded(memory_model(points), ("fixed", "per_sample", "batches")),
+            "best": vars(choose(points, limit)),
+        }
+        for test, points in sweeps(results).items()
+    ]
+
+
+def _rounded(values: object, names: Sequence[str]) -> dict[str, float]:
+    return {name: round_significant(getattr(values, name)) for name in names}
 
 
 def memory_model(points: Sequence[Point]) -> MemoryModel:

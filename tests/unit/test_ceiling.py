@@ -59,6 +59,7 @@ def watched(machine: Machine, limit: MemoryLimit, *pids: int) -> tuple[Ceiling, 
     for trial in trials:
         machine.used[trial.pid] = 0.0
         watching.watch(trial)
+    machine.looks.clear()
     return watching, trials
 
 
@@ -131,7 +132,8 @@ def test_a_trial_that_has_ended_is_forgotten(machine: Machine) -> None:
 
 
 def test_the_thread_looks_by_itself_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ceiling, "used_by_tree", lambda pid: Tree({pid: Used(2**40)}, 0))
+    used = iter([2**30, 2**40])
+    monkeypatch.setattr(ceiling, "used_by_tree", lambda pid: Tree({pid: Used(next(used))}, 0))
     monkeypatch.setattr(ceiling, "_GROWN", -1e9)
     watching, trial = Ceiling(MemoryLimit(0, GIB)), Trial(7)
     watching.watch(trial)
@@ -139,6 +141,6 @@ def test_the_thread_looks_by_itself_and_ends(monkeypatch: pytest.MonkeyPatch) ->
     while not trial.ended and time.monotonic() < end:
         time.sleep(0.01)
     watching.close()
-    assert trial.ended == [(2.0**40, GIB)]
+    assert trial.ended == [(2.0**40 - GIB, GIB)]  # less what it had when it started
     assert watching._thread is not None
     assert not watching._thread.is_alive()

@@ -74,7 +74,12 @@ def having(verdict: Verdict, message: str = "") -> CheckResult:
 def exported(results: Sequence[CheckResult]) -> dict[str, Any]:
     """The results file, through strict JSON."""
     content = report.to_json(
-        results, plugin="0.1.0", machine={"cpus": 2}, mode="accepted", commits=["1a2b3c4d5e6f"]
+        results,
+        plugin="0.1.0",
+        machine={"cpus": 2},
+        mode="accepted",
+        commits=["1a2b3c4d5e6f"],
+        memory_limit=2.0**30,
     )
     read: dict[str, Any] = json.loads(json.dumps(content, allow_nan=False))
     return read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from dataclasses import replace
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_loaderperf.model import CheckResult, Comparison, Verdict, Workload
-from pytest_loaderperf.sweep import NEAR, Point, choose, memory_model, sweeps
+from pytest_loaderperf.sweep import NEAR, Point, choose, memory_model, sweeps, to_json
 
 MIB = 2**20
 SIZES = (8, 16, 32, 64, 128, 256)
@@ -131,3 +132,22 @@ def test_checks_that_differ_only_in_batch_size_belong_together() -> None:
         "a": [16, 32]
     }
     assert found["a"][0] == Point(16, 400.0, 0.02, 3, 0.1, 2.0 * MIB, 8.0)
+
+
+def test_the_results_file_has_points_model_and_choice() -> None:
+    (found,) = to_json([result("a", 32), result("a", 64)], 2.0**30)
+    assert json.loads(json.dumps(found)) == {
+        "test": "a",
+        "points": [
+            {
+                "batch_size": size,
+                "throughput": 500.0,
+                "spread": 0.02,
+                "first_batch": 0.1,
+                "peak_memory": round(2.0 * MIB, -3),
+            }
+            for size in (32, 64)
+        ],
+        "memory": {"fixed": round(2.0 * MIB, -3), "per_sample": 0.0, "batches": 0.0},
+        "best": {"batch_size": 32, "reason": "it is the fastest"},
+    }
