@@ -294,6 +294,7 @@ def test_the_results_file_is_as_documented() -> None:
             }
         ],
         "summary": {"unchanged": 1},
+        "sweeps": [],
     }
     assert metrics["throughput"] == {
         "unit": "samples/s",
