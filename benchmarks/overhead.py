@@ -124,7 +124,9 @@ def one_round(module: str, test: str, fixture: str, batch_size: int, *, guard_fi
             plan = measure.paced(survey, [timing])
             slices = max(2, 2 * round(TURN_SECONDS / timing.batch_seconds / plan.batches / 2))
             with first.trials(), second.trials():
-                trials = turns.open_frozen((first, second), nodeid, plan)
+                trials = turns.open_frozen(
+                    [turns.Side(arm, nodeid, plan) for arm in (first, second)]
+                )
                 bare.open(plan, slices * plan.batches, batch_size)
                 seconds, samples = alternate(trials, bare, plan, slices, guard_first=guard_first)
                 bare.end()
@@ -147,7 +149,7 @@ def alternate(
     stretches = []
     for turn in ("gbbg" if guard_first else "bggb") * (rounds // 2):
         if turn == "g":
-            turns.take_turns(first, second, plan, slices)
+            turns.take_turns(first, second, slices, short=plan.short_turns)
         else:
             stretches.append(bare.stretch())
     return sum(seconds for seconds, _ in stretches), sum(samples for _, samples in stretches)

@@ -47,9 +47,8 @@ def study(nodeid: str, pairs: int, out: Path, *, both_turns: bool) -> None:
             for number, short_turns in itertools.product(range(pairs), ways):
                 started = time.monotonic()
                 pace = replace(plan, short_turns=short_turns)
-                timings = turns.time_pair(
-                    candidate, baseline, nodeid, pace, candidate_first=number % 2 == 0
-                )
+                pair = [turns.Side(arm, nodeid, pace) for arm in (candidate, baseline)]
+                timings = turns.time_pair(*pair, candidate_first=number % 2 == 0)
                 line = {
                     "check": nodeid,
                     "arms": f"{candidate.memory_root}:{baseline.memory_root}",

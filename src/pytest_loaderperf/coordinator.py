@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from . import measure, paired, peaks, selftest, unpaired
 from .acceptance import accepted_entry, refusal
 from .arms import Arm, Arms
-from .contents import difference, samples_of
 from .decision import Rule
 from .errors import ArmError, LoaderPerfError, MemoryLimitError
 from .findings import Bench, Findings, Spec
@@ -20,6 +18,7 @@ from .model import CheckResult, Verdict
 from .reference import Reference, References
 from .remote import TrialOver
 from .settings import RunSettings
+from .sweeping import Sweeps
 from .units import format_size
 
 _NEVER_CALLED = "the test never called loaderperf(loader), which hands over what to measure"
@@ -52,8 +51,7 @@ class Coordinator:
         self._candidate = candidate
         self._settings = settings
         self._rule = rule
-        # Of each test in a sweep: what its first batch size delivered.
-        self._delivered: dict[str, tuple[Counter[str], int | None]] = {}
+        self._sweeps = Sweeps()
 
     def check(self, spec: Spec, progress: Callable[[str], None]) -> Outcome:
         """Run one check; ``progress`` hears the news of it.
@@ -95,8 +93,7 @@ class Coordinator:
             reference = self._usable(bench, reference)
         found.notes += [reference.note] if reference.note else []
         if self._settings.sweep:
-            unpaired.sweep(bench, found)
-            found.message = self._other_data(bench, found)
+            self._sweeps.measure(bench, found)
         elif self._settings.selftest:
             self._judge(selftest.patient(bench, found), reference, found)
             selftest.judge(bench, reference, found, began)
@@ -145,18 +142,6 @@ class Coordinator:
         else:
             message = "this check has no baseline yet"
             unpaired.show(bench, found, Verdict.NO_BASELINE, message)
-
-    def _other_data(self, bench: Bench, found: Findings) -> str:
-        """How what this batch size delivers differs from the first one's; empty if it does not."""
-        delivered = measure.contents(bench.arm(), bench.spec.nodeid, bench.spec.settings.budget)
-        if not (delivered.complete and delivered.repeats):
-            why = "its epochs differ" if delivered.complete else "an epoch takes too long"
-            found.notes.append(f"not checked that all batch sizes deliver the same data: {why}")
-            return ""
-        samples, size = samples_of(delivered), bench.spec.batch_size
-        first, of_size = self._delivered.setdefault(bench.spec.sweep, (samples, size))
-        changed = difference(first, samples)
-        return changed and f"other data than at batch size {of_size}: {changed}"
 
     def _usable(self, bench: Bench, reference: Reference) -> Reference:
         """The reference, or its stored numbers alone where its commit cannot be measured."""

@@ -14,6 +14,7 @@ from .model import CheckResult, Comparison, Noise, Verdict, worst
 from .pacing import Plan, pair_seconds
 from .settings import CheckSettings
 from .timing import Timing
+from .turns import Side
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,10 @@ class Bench:
     def arm(self, version: Version | None = None) -> Arm:
         """The arm of a version, by default the candidate's."""
         return self.arms.get(version or self.candidate, self.spec.module)
+
+    def side(self, pace: Plan, version: Version | None = None) -> Side:
+        """One side of a pair: the check in the arm of a version."""
+        return Side(self.arm(version), self.spec.nodeid, pace)
 
     def start_anew(self, version: Version | None = None) -> None:
         """Replace the arms of candidate and baseline by fresh processes, the other one first.

@@ -93,9 +93,9 @@ def _measure(
 
 def _pair(bench: Bench, version: Version, found: Findings, *, candidate_first: bool) -> Pair:
     """Measure a pair, and note what else the machine did."""
-    arms, nodeid = (bench.arm(), bench.arm(version)), bench.spec.nodeid
+    sides = (bench.side(found.plan), bench.side(found.plan, version))
     before = noise.Moment.now()
-    pair = turns.time_pair(*arms, nodeid, found.plan, candidate_first=candidate_first)
+    pair = turns.time_pair(*sides, candidate_first=candidate_first)
     candidate, baseline = pair
     spoiled = candidate.paused or baseline.paused
     spoiled |= noise.unfair(candidate.others, baseline.others)

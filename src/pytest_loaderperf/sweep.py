@@ -10,30 +10,35 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from scipy.stats import t as student
 
-from .model import CheckResult
+from .model import CheckResult, Verdict
 from .units import round_significant
 
 # A size is fast enough if it is not shown to be further than this from the fastest one.
 NEAR = 0.05
 _SURE = 0.95
+_ROUNDING = 1e-6  # of a peak: what a slope may be by rounding alone
 _SHOWN = ("throughput", "spread", "first_batch", "peak_memory")
-# What trials are taken to scatter by where no size has had two of them.
-_SCATTER, _FREEDOM = 0.05, 4
 
 
 @dataclass(frozen=True)
 class Point:
-    """A test at one batch size; sizes in bytes, ``spread`` is that of the trials' logarithms."""
+    """A test at one batch size; sizes in bytes.
+
+    Its throughput comes from so many ``pairs`` with the first size, ``spread`` is that of the
+    logarithms of their ratios. The first size has none, and is known exactly: only ratios count.
+    """
 
     batch_size: int
     throughput: float  # samples/s
     spread: float
-    trials: int
+    pairs: int
     first_batch: float  # s
     peak_memory: float
     bytes_per_sample: float
+    beside: bool  # whether it was compared with the first size side by side, in a sweep
 
 
 @dataclass(frozen=True)
@@ -75,10 +80,11 @@ def sweeps(results: Sequence[CheckResult]) -> dict[str, list[Point]]:
                 result.batch_size,
                 speed.value,
                 speed.spread,
-                max(speed.pairs, 1),
+                speed.pairs,
                 result.metrics["first_batch"].value,
                 result.metrics["peak_memory"].value,
                 result.workload.bytes_per_sample if result.workload else 0.0,
+                beside=speed.verdict is Verdict.MEASURED,
             )
         )
     return {
@@ -112,20 +118,14 @@ def memory_model(points: Sequence[Point]) -> MemoryModel:
 
     Relative, since the error of a peak grows with it.
     """
-    weights = [1 / max(point.peak_memory, 1.0) ** 2 for point in points]
-    total = sum(weights)
-    size = sum(w * point.batch_size for w, point in zip(weights, points, strict=True)) / total
-    peak = sum(w * point.peak_memory for w, point in zip(weights, points, strict=True)) / total
-    steep = sum(
-        w * (point.batch_size - size) * (point.peak_memory - peak)
-        for w, point in zip(weights, points, strict=True)
-    )
-    wide = sum(w * (point.batch_size - size) ** 2 for w, point in zip(weights, points, strict=True))
-    per_sample = max(0.0, steep / wide)
+    sizes = [point.batch_size for point in points]
+    peaks = [point.peak_memory for point in points]
+    slope, start = np.polyfit(sizes, peaks, 1, w=[1 / max(peak, 1.0) for peak in peaks])
+    rises = slope * max(sizes) > _ROUNDING * max(peaks)
+    per_sample = float(slope) if rises else 0.0
     sample = max(point.bytes_per_sample for point in points)
-    return MemoryModel(
-        max(0.0, peak - per_sample * size), per_sample, per_sample / sample if sample else 0.0
-    )
+    batches = per_sample / sample if sample else 0.0
+    return MemoryModel(max(0.0, float(start)), per_sample, batches)
 
 
 def choose(points: Sequence[Point], limit: float) -> Choice:
@@ -133,16 +133,24 @@ def choose(points: Sequence[Point], limit: float) -> Choice:
 
     What noise may have done is taken out: a size is left out only if it is shown to be too slow.
     """
+    if not all(point.beside for point in points):
+        return Choice(None, "pytest --loaderperf-sweep compares sizes side by side, and tells")
     fitting = [point for point in points if point.peak_memory <= limit]
     if not fitting:
         return Choice(None, "none of the sizes keeps to the memory limit")
     best = max(fitting, key=lambda point: point.throughput)
-    spread, freedom = _pooled(fitting)
-    quantile = float(student.ppf(_SURE, freedom))
+    freedom = sum(max(0, point.pairs - 1) for point in points)
+    if not freedom:
+        return Choice(None, "too few pairs were measured to tell")
+    # Pairs are taken to scatter alike at all sizes.
+    squares = sum(max(0, point.pairs - 1) * point.spread**2 for point in points)
+    scatter = float(student.ppf(_SURE, freedom)) * math.sqrt(squares / freedom)
 
     def doubt(point: Point) -> float:
         """How much of a ratio to the best one noise may have made."""
-        return quantile * spread * math.sqrt(1 / point.trials + 1 / best.trials)
+        if point is best:
+            return 0.0
+        return scatter * math.sqrt(sum(1 / each.pairs for each in (point, best) if each.pairs))
 
     widest = max(map(doubt, fitting))
     if widest > math.log(1 + NEAR):
@@ -164,12 +172,3 @@ def choose(points: Sequence[Point], limit: float) -> Choice:
         f"the smallest that is not shown to be more than {NEAR:.0%} slower than the fastest"
         f"{left_out}, {best.batch_size}",
     )
-
-
-def _pooled(points: Sequence[Point]) -> tuple[float, float]:
-    """The scatter of trials, taken to be the same at all sizes, and its degrees of freedom."""
-    freedom = sum(point.trials - 1 for point in points)
-    if not freedom:
-        return _SCATTER, _FREEDOM
-    squares = sum((point.trials - 1) * point.spread**2 for point in points)
-    return math.sqrt(squares / freedom), freedom

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from . import process
 from .arms import Arm
@@ -32,26 +33,34 @@ def time_alone(arm: Arm, nodeid: str, pace: Plan) -> Timing:
     return timed.result()
 
 
-def time_pair(
-    candidate: Arm, baseline: Arm, nodeid: str, pace: Plan, *, candidate_first: bool
-) -> tuple[Timing, Timing]:
-    """Time one trial of each arm, alive together and taking turns: a pair."""
-    arms = (candidate, baseline) if candidate_first else (baseline, candidate)
-    with candidate.trials(), baseline.trials():
-        trials = open_frozen(arms, nodeid, pace)
+@dataclass(frozen=True)
+class Side:
+    """One side of a pair: what to run where, and how."""
+
+    arm: Arm
+    nodeid: str
+    pace: Plan
+
+
+def time_pair(candidate: Side, baseline: Side, *, candidate_first: bool) -> tuple[Timing, Timing]:
+    """Time one trial of each side, alive together and taking turns: a pair."""
+    sides = (candidate, baseline) if candidate_first else (baseline, candidate)
+    with candidate.arm.trials(), baseline.arm.trials():
+        trials = open_frozen(sides)
         first, second = random.sample(trials, 2)
-        take_turns(first, second, pace, pace.slices)
+        short_turns = all(side.pace.short_turns for side in sides)
+        take_turns(first, second, min(side.pace.slices for side in sides), short=short_turns)
         for trial in trials:
             trial.end()
     results = [trial.result() for trial in trials]
     return (results[0], results[1]) if candidate_first else (results[1], results[0])
 
 
-def open_frozen(arms: Iterable[Arm], nodeid: str, pace: Plan) -> list[TimedTrial]:
-    """A trial of each arm, opened one after the other and ready to take turns."""
+def open_frozen(sides: Iterable[Side]) -> list[TimedTrial]:
+    """A trial of each side, opened one after the other and ready to take turns."""
     trials = []
-    for arm in arms:
-        trials.append(TimedTrial(arm, nodeid, pace))
+    for side in sides:
+        trials.append(TimedTrial(side.arm, side.nodeid, side.pace))
         trials[-1].freeze()
     share_cpu(trials)
     return trials
@@ -68,9 +77,9 @@ def share_cpu(trials: Sequence[TimedTrial]) -> None:
             trial.pin(cpu)
 
 
-def take_turns(first: TimedTrial, second: TimedTrial, pace: Plan, slices: int) -> None:
+def take_turns(first: TimedTrial, second: TimedTrial, slices: int, *, short: bool) -> None:
     """Let each run so many slices, in the turns that fit these loaders."""
-    take = take_short_turns if pace.short_turns else take_slices
+    take = take_short_turns if short else take_slices
     take(first, second, slices)
 
 

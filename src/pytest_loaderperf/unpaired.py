@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import math
-import time
-from dataclasses import replace
-
 from . import turns
 from .baselines import Record
 from .findings import Bench, Findings
-from .judgement import compare_stored, spread, uncompared
+from .judgement import compare_stored, uncompared
 from .model import METRICS, Verdict
 from .peaks import peak
 from .timing import TIMED, typical
 
 _TRIALS = 4  # the fewest that can be judged
 _STORED_ARMS = 3  # behind stored numbers
-# A sweep compares sizes that differ by a few per cent: more trials, while that is not known.
-_SWEEP_TRIALS, _SWEEP_TRIALS_AT_MOST = 3, 8
-_SWEEP_ERROR = 0.015  # standard error of the logarithm of throughput
 
 
 def judge(bench: Bench, record: Record, drift: float, found: Findings) -> None:
@@ -59,27 +52,6 @@ def repeat(bench: Bench, found: Findings) -> None:
         bench.start_anew()
         found.peaks.append(peak(bench, bench.candidate, found))
         _measure(bench, found, len(found.timings) + 1)
-
-
-def sweep(bench: Bench, found: Findings) -> None:
-    """Measure throughput well enough to compare batch sizes; judge nothing."""
-    while len(found.timings) < _SWEEP_TRIALS_AT_MOST:
-        _measure(bench, found, len(found.timings) + 1)
-        throughputs = [timing.values["throughput"] for timing in found.timings]
-        error = spread(METRICS["throughput"], throughputs) / math.sqrt(len(throughputs))
-        late = time.monotonic() > found.deadline
-        if len(throughputs) >= _SWEEP_TRIALS and (error < _SWEEP_ERROR or late):
-            break
-    found.comparisons = {
-        name: replace(
-            uncompared(name, value, Verdict.MEASURED, judged=False),
-            pairs=len(found.timings),
-            spread=spread(METRICS[name], [timing.values[name] for timing in found.timings]),
-        )
-        for name, value in typical(found.timings).items()
-    }
-    peak = uncompared("peak_memory", found.survey.peak_memory, Verdict.MEASURED, judged=False)
-    found.comparisons["peak_memory"] = peak
 
 
 def _measure(bench: Bench, found: Findings, trials: int) -> None:

@@ -68,14 +68,14 @@ def judged(
     seconds: float = math.inf,
 ) -> Findings:
     """What comes of pairs that this function measures, within so many seconds."""
-    monkeypatch.setattr(turns, "time_pair", lambda _c, _b, _n, pace, **_: time_pair(pace))
+    monkeypatch.setattr(turns, "time_pair", lambda side, _, **__: time_pair(side.pace))
     monkeypatch.setattr(process, "usable_cpus", lambda: [0, 1])
     settings = SimpleNamespace(
         budget=60.0, tolerances=dict.fromkeys(METRICS, Tolerance(relative=0.1))
     )
     bench: Any = SimpleNamespace(
         progress=lambda _: None,
-        arm=lambda *_: None,
+        side=lambda pace, *_: SimpleNamespace(pace=pace),
         rule=Rule(),
         pair_seconds=2.4,
         spec=SimpleNamespace(nodeid="test", settings=settings),
