@@ -14,7 +14,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from .model import CheckResult, Verdict
-from .units import round_significant
+from .units import format_percent, round_significant
 
 # A size is fast enough if it is not shown to be further than this from the fastest one.
 NEAR = 0.05
@@ -169,6 +169,6 @@ def choose(points: Sequence[Point], limit: float) -> Choice:
         return Choice(chosen.batch_size, f"it is the fastest{left_out}")
     return Choice(
         chosen.batch_size,
-        f"the smallest that is not shown to be more than {NEAR:.0%} slower than the fastest"
+        f"the smallest that is not shown to be more than {format_percent(NEAR)} slower than the fastest"
         f"{left_out}, {best.batch_size}",
     )
