@@ -169,6 +169,6 @@ def choose(points: Sequence[Point], limit: float) -> Choice:
         return Choice(chosen.batch_size, f"it is the fastest{left_out}")
     return Choice(
         chosen.batch_size,
-        f"the smallest that is not shown to be more than {format_percent(NEAR)} slower than the fastest"
-        f"{left_out}, {best.batch_size}",
+        f"the smallest that is not shown to be more than {format_percent(NEAR)} slower than the "
+        f"fastest{left_out}, {best.batch_size}",
     )
