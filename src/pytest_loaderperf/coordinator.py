@@ -193,7 +193,7 @@ class Coordinator:
                 f"{where}out of memory{size}: ended at {needed}, when less than 10 % of the "
                 "machine's memory was left"
             )
-        limit = f"limit {format_size(error.limit)} ({self._settings.memory_limit})"
+        limit = f"limit {format_size(error.limit)}"
         return (
             f"{where}out of memory{size}: {needed} needed, {limit}. A smaller batch size, fewer "
             "workers or less prefetching need less; --loaderperf-memory-limit sets the limit"

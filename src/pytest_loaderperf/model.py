@@ -13,7 +13,6 @@ from .errors import SettingsError
 from .options import TOLERANCES
 from .units import (
     format_percent,
-    format_size,
     format_value,
     parse_duration,
     parse_fraction,
@@ -137,9 +136,6 @@ class MemoryLimit:
         if not (0 < limit.share <= 1 or limit.bytes > 0):
             raise SettingsError(f"{text!r} is not a limit such as '12 GiB' or '80%'")
         return limit
-
-    def __str__(self) -> str:
-        return format_size(self.bytes) if self.bytes else format_percent(self.share)
 
     def of(self, available: float) -> float:
         """Bytes that a trial may use which starts when so many are available."""
