@@ -36,7 +36,14 @@ from .messages import (
     Started,
     StartTrial,
 )
-from .nodes import ARM, batch_size_of, is_check, marker_arguments, sweep_of
+from .nodes import (
+    ARM,
+    batch_size_of,
+    is_check,
+    marker_arguments,
+    names_below_module,
+    sweep_of,
+)
 from .output import new_file, tail
 from .perf import Measured
 from .report import explain
@@ -265,7 +272,7 @@ def _check(item: pytest.Item) -> Check:
     CheckSettings().with_values(settings, f"{item.nodeid}: loaderperf marker")
     batch_size = batch_size_of(item)
     return Check(
-        names=_names(item),
+        names=names_below_module(item),
         location=list(item.location),
         keywords=sorted(item.keywords),
         markers=[[m.name, m.args, m.kwargs] for m in item.iter_markers() if _is_json(m)],
@@ -273,13 +280,6 @@ def _check(item: pytest.Item) -> Check:
         batch_size=batch_size,
         sweep="" if batch_size is None else sweep_of(item),
     )
-
-
-def _names(item: pytest.Item) -> list[str]:
-    """The names of the nodes between the module and a test: a parameter may contain '::'."""
-    chain = item.listchain()
-    below = next(i for i, node in enumerate(chain) if isinstance(node, pytest.File)) + 1
-    return [node.name for node in chain[below:]]
 
 
 def _is_json(marker: pytest.Mark) -> bool:

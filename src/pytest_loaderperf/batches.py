@@ -77,7 +77,7 @@ def without(share: float, count: SampleCounter) -> SampleCounter:
 def _path_to_leaf(batch: Any) -> Iterator[Any]:
     """The keys and indices that lead to the first part that tells a number of samples."""
     while isinstance(batch, Mapping) or (
-        isinstance(batch, list | tuple) and not holds_samples(batch)
+        isinstance(batch, list | tuple) and not _holds_samples(batch)
     ):
         parts = batch.items() if isinstance(batch, Mapping) else enumerate(batch)
         step = next(key for key, part in parts if any(_counts(part, "")))
@@ -117,7 +117,7 @@ def signature(batch: object) -> str:
     if isinstance(batch, Mapping):
         return f"dict[{', '.join(f'{key}: {signature(batch[key])}' for key in batch)}]"
     if isinstance(batch, list | tuple):
-        if holds_samples(batch):
+        if _holds_samples(batch):
             return f"{_name(batch)}[{signature(batch[0]) if len(batch) else ''}, ...]"
         return f"{_name(batch)}[{', '.join(signature(part) for part in batch)}]"
     if dataclasses.is_dataclass(batch):
@@ -158,21 +158,28 @@ def _is_dim(part: str) -> bool:
 
 def _counts(batch: object, place: str) -> Iterator[tuple[str, int]]:
     """Every part of a batch that tells a number of samples, with its place."""
+    for where, part in columns(batch, place):
+        samples = part.shape[0] if is_leaf(part) else len(part)
+        if samples is not None:
+            yield where, int(samples)
+
+
+def columns(batch: object, place: str = "batch") -> Iterator[tuple[str, Any]]:
+    """Every array of a batch and every list of samples in it, with its place."""
     if is_leaf(batch):
-        if batch.shape[0] is not None:  # type: ignore[attr-defined]
-            yield place, int(batch.shape[0])  # type: ignore[attr-defined]
+        yield place, batch
     elif isinstance(batch, Mapping):
         for key, part in batch.items():
-            yield from _counts(part, f"{place}[{key!r}]")
+            yield from columns(part, f"{place}[{key!r}]")
     elif isinstance(batch, list | tuple):
-        if holds_samples(batch):
-            yield place, len(batch)
+        if _holds_samples(batch):
+            yield place, batch
         else:
             for index, part in enumerate(batch):
-                yield from _counts(part, f"{place}[{index}]")
+                yield from columns(part, f"{place}[{index}]")
     elif dataclasses.is_dataclass(batch):
         for each in dataclasses.fields(batch):
-            yield from _counts(getattr(batch, each.name), f"{place}.{each.name}")
+            yield from columns(getattr(batch, each.name), f"{place}.{each.name}")
 
 
 def _sizes(batch: object) -> Iterator[int]:
@@ -209,7 +216,7 @@ def is_leaf(batch: object) -> bool:
         return False
 
 
-def holds_samples(batch: list[Any] | tuple[Any, ...]) -> bool:
+def _holds_samples(batch: list[Any] | tuple[Any, ...]) -> bool:
     """Whether a list is a batch of samples (scalars, records) rather than the parts of one."""
     return not batch or all(isinstance(part, (*_SCALARS, Mapping)) for part in batch)
 

@@ -82,7 +82,8 @@ class Ceiling:
 
     def _run(self) -> None:
         while not self._closed.wait(_EVERY):
-            self.look()
+            if self._seats:
+                self.look()
 
     def look(self) -> None:
         """Look once, and end whatever has passed its limit."""
@@ -96,7 +97,7 @@ class Ceiling:
                 if scarce
                 or (now > seat.rested and seat.available - available > _GROWN * seat.limit)
             ]
-            used = {seat.trial.pid: self._used(seat) for seat in seats}
+            used = {seat.trial.pid: _grown(seat) for seat in seats}
             over = [seat for seat in seats if used[seat.trial.pid] > seat.limit]
             for seat in over:
                 self._end(seat, used[seat.trial.pid], seat.limit)
@@ -108,12 +109,14 @@ class Ceiling:
         del self._seats[seat.trial.pid]
         seat.trial.end_for(used, limit)
 
-    def _used(self, seat: _Seat) -> float:
-        started = time.monotonic()
-        used = max(0.0, _used(seat.trial) - seat.before)
-        now = time.monotonic()
-        seat.rested = now + _REST * (now - started)
-        return used
+
+def _grown(seat: _Seat) -> float:
+    """What a trial has taken since it started, in bytes."""
+    started = time.monotonic()
+    grown = max(0.0, _used(seat.trial) - seat.before)
+    now = time.monotonic()
+    seat.rested = now + _REST * (now - started)
+    return grown
 
 
 def _used(trial: Watched) -> float:

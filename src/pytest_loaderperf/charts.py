@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .model import CheckResult
+from .report import aligned
 from .sweep import Point, choose, memory_model, sweeps
 from .units import format_duration, format_size, format_value
 
 _BAR = 20  # characters
+_BARS = (2, 5)  # columns
 
 
 def lines(results: Sequence[CheckResult], limit: float) -> list[str]:
@@ -34,18 +36,8 @@ def _sweep(test: str, points: Sequence[Point], limit: float) -> list[str]:
         )
         for point in points
     ]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    bars = (2, 5)
-    table = [
-        "  "
-        + "  ".join(
-            cell.ljust(width) if column in bars else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-    memory, best = f"  {_memory(points, limit)}", f"  {_best(points, limit)}"
-    return [f"{test}, by batch size", *table, memory, best]
+    below = (*aligned(rows, left=_BARS), _memory(points, limit), _best(points, limit))
+    return [f"{test}, by batch size", *(f"  {line}" for line in below)]
 
 
 def _bar(value: float, highest: float) -> str:

@@ -5,11 +5,10 @@ Generator batch size is to change how fast samples arrive, and not which.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from . import batches
@@ -78,24 +77,15 @@ def sample_hashes(batch: object, samples: int) -> list[bytes]:
 
 def _columns(batch: object, samples: int) -> Iterator[Sequence[bytes]]:
     """Each part of a batch that has a value for every sample, as bytes."""
-    if batches.is_leaf(batch):
-        import numpy as np  # noqa: PLC0415  (not in every arm)
+    import numpy as np  # noqa: PLC0415  (not in every arm)
 
-        array = np.asarray(batch)
-        if len(array) == samples:
-            yield [_row(row) for row in array]
-    elif isinstance(batch, Mapping):
-        for key in sorted(batch, key=str):
-            yield from _columns(batch[key], samples)
-    elif isinstance(batch, list | tuple):
-        if len(batch) == samples and batches.holds_samples(batch):
-            yield [repr(each).encode() for each in batch]
+    for _, part in batches.columns(batch):
+        if batches.is_leaf(part):
+            values = [_row(row) for row in np.asarray(part)]
         else:
-            for part in batch:
-                yield from _columns(part, samples)
-    elif dataclasses.is_dataclass(batch):
-        for field in dataclasses.fields(batch):
-            yield from _columns(getattr(batch, field.name), samples)
+            values = [repr(each).encode() for each in part]
+        if len(values) == samples:
+            yield values
 
 
 def _row(row: Any) -> bytes:

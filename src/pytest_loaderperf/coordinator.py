@@ -74,47 +74,46 @@ class Coordinator:
         return replace(outcome, result=replace(outcome.result, seconds=seconds))
 
     def _check(self, bench: Bench) -> Outcome:
+        if self._settings.sweep:
+            return self._measured(bench)
         began = time.monotonic()
-        spec = bench.spec
-        reference = Reference(None, None)
-        if not self._settings.sweep:
-            reference = self._references.find(spec.module, spec.key)
+        reference = self._references.find(bench.spec.module, bench.spec.key)
         if reference.version is not None:
             bench.arm(reference.version)  # started now: it imports while the candidate works
-        check_sources(self._candidate, bench.arm().collected)
-        bench.progress("memory")
-        survey = measure.survey(bench.arm(), spec.nodeid, pair_seconds=bench.pair_seconds)
-        judged = frozenset((*spec.settings.metrics, *survey.asserted))
-        if self._settings.sweep:
-            judged = frozenset()
-        deadline = time.monotonic() + spec.settings.budget
-        found = Findings(survey, judged, peaks=[survey.peak_memory], deadline=deadline)
+        found = self._survey(bench)
         if reference.version is not None:
             reference = self._usable(bench, reference)
         found.notes += [reference.note] if reference.note else []
-        if self._settings.sweep:
-            self._sweeps.measure(bench, found)
-        elif self._settings.selftest:
+        if self._settings.selftest:
             self._judge(selftest.patient(bench, found), reference, found)
             selftest.judge(bench, reference, found, began)
         else:
             self._judge(bench, reference, found)
-        if found.plan.epochs:
-            found.notes.append(
-                f"an epoch of {found.plan.epoch_batches} batches is too short for a steady state: "
-                "whole epochs are timed, start included"
-            )
-        result = found.result(spec)
-        if self._settings.sweep:  # there is nothing that the test could assert
-            if found.message:
-                return Outcome(replace(result, verdict=Verdict.ERROR, outcome="failed"))
-            return Outcome(replace(result, outcome="passed"))
+        result = found.result(bench.spec)
         finished = self._last_trial(bench, result)
         failed = any(report["outcome"] == "failed" for report in finished.reports)
         note = self._store(bench, reference, found, failed=failed)
         notes = (*result.notes, note) if note else result.notes
         result = replace(result, outcome="failed" if failed else "passed", notes=notes)
         return Outcome(result, finished.reports)
+
+    def _measured(self, bench: Bench) -> Outcome:
+        """A check in a sweep: nothing to compare with, and nothing that its test could assert."""
+        found = self._survey(bench)
+        self._sweeps.measure(bench, found)
+        result = found.result(bench.spec)
+        if found.message:
+            return Outcome(replace(result, verdict=Verdict.ERROR, outcome="failed"))
+        return Outcome(replace(result, outcome="passed"))
+
+    def _survey(self, bench: Bench) -> Findings:
+        check_sources(self._candidate, bench.arm().collected)
+        bench.progress("memory")
+        settings = bench.spec.settings
+        survey = measure.survey(bench.arm(), bench.spec.nodeid, pair_seconds=bench.pair_seconds)
+        judged = frozenset((*settings.metrics, *survey.asserted))
+        deadline = time.monotonic() + settings.budget
+        return Findings(survey, judged, peaks=[survey.peak_memory], deadline=deadline)
 
     def _judge(self, bench: Bench, reference: Reference, found: Findings) -> None:
         # The store describes the accepted commit, not another one that was asked for.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from .arms import Arm, Arms
 from .decision import Rule
 from .launch import Version
-from .measure import Survey
+from .measure import Survey, paced
 from .model import CheckResult, Comparison, Noise, Verdict, worst
 from .pacing import Plan, pair_seconds
 from .settings import CheckSettings
@@ -91,6 +91,13 @@ class Findings:
         """What each timing trial does."""
         return self.repaced or self.survey.plan
 
+    def pace_by(self, timings: Sequence[Timing], pair_seconds: float) -> bool:
+        """Fit the plan to the first timings; whether they took the turns that fit."""
+        if self.repaced is not None:
+            return True
+        self.repaced = paced(self.survey, timings, pair_seconds)
+        return self.repaced.short_turns == self.survey.plan.short_turns
+
     @property
     def verdict(self) -> Verdict:
         """The verdict of the check."""
@@ -105,6 +112,12 @@ class Findings:
 
     def result(self, spec: Spec) -> CheckResult:
         """The check's result, so far without outcome and duration."""
+        notes = list(self.notes)
+        if self.plan.epochs:
+            notes.append(
+                f"an epoch of {self.plan.epoch_batches} batches is too short for a steady state: "
+                "whole epochs are timed, start included"
+            )
         return CheckResult(
             spec.nodeid,
             self.verdict,
@@ -112,7 +125,7 @@ class Findings:
             pairs=self.pairs,
             workload=self.survey.workload,
             message=self.message,
-            notes=tuple(self.notes),
+            notes=tuple(notes),
             metrics=self.comparisons,
             noise=tuple(self.noise),
             sweep=spec.sweep,

@@ -11,13 +11,7 @@ from typing import Any, Literal
 
 from .errors import SettingsError
 from .options import TOLERANCES
-from .units import (
-    format_percent,
-    format_value,
-    parse_duration,
-    parse_fraction,
-    parse_size,
-)
+from .units import format_percent, format_value, parse_duration, parse_fraction, parse_size
 
 Better = Literal["higher", "lower"]
 Shipped = dict[str, object]  # a value as it crosses to another process: JSON types only

@@ -54,20 +54,26 @@ def batch_size_of(item: pytest.Item) -> int | None:
     return size if type(size) is int else None
 
 
-def sweep_of(item: pytest.Item) -> str:
-    """The name of a test that is the same at all batch sizes, its other parameters in it."""
-    callspec: Any = getattr(item, "callspec", None)
-    chain = [*item.listchain()]
+def names_below_module(item: pytest.Item) -> list[str]:
+    """The names of the nodes between the module and a test: a parameter may contain '::'."""
+    chain = item.listchain()
     below = next(i for i, node in enumerate(chain) if isinstance(node, pytest.File)) + 1
-    names = [node.name for node in chain[below:-1]]
+    return [node.name for node in chain[below:]]
+
+
+def sweep_of(item: pytest.Item) -> str:
+    """The name of a parametrized test without its batch size, with its other parameters."""
+    callspec: Any = getattr(item, "callspec", None)
     others = [
-        f"{name}={value}" if isinstance(value, str | int | float) else f"{name}#{number}"
+        f"{name}={value}"
+        if isinstance(value, str | int | float)
+        else f"{name}#{callspec.indices[name]}"
         for name, value in callspec.params.items()
         if name != "batch_size"
-        for number in [callspec.indices[name]]
     ]
     parameters = f"[{', '.join(others)}]" if others else ""
-    return "::".join([*names, getattr(item, "originalname", item.name) + parameters])
+    test = getattr(item, "originalname", item.name)
+    return "::".join([*names_below_module(item)[:-1], test + parameters])
 
 
 class CheckFile(pytest.File):

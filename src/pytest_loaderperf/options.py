@@ -90,4 +90,6 @@ OPTIONS: tuple[Option, ...] = (
         command_line=False,
     ),
 )
+# Each of these options asks for a run of the checks.
+RUNS = ("loaderperf", "loaderperf_update", "loaderperf_selftest", "loaderperf_sweep")
 UPDATES: tuple[Update, ...] = ("new", "changed", "all")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from . import measure, noise, turns
+from . import noise, turns
 from .decision import Within, log_cost
 from .errors import SettingsError
 from .findings import Bench, Findings
@@ -75,11 +75,9 @@ def _measure(
         pairs.append(pair)
         if _difference(pairs[0]):
             break
-        if found.repaced is None:
-            found.repaced = measure.paced(found.survey, pairs[0], bench.pair_seconds)
-            if found.repaced.short_turns != found.survey.plan.short_turns:
-                pairs.clear()  # it took turns in the wrong way
-                continue
+        if not found.pace_by(pairs[0], bench.pair_seconds):
+            pairs.clear()
+            continue
         comparisons = _compare(bench, version, pairs, judged)
         left = deadline - time.monotonic()
         if not confirming and left < (bench.rule.looks[0] - len(pairs)) * found.noise[-1].seconds:

@@ -22,7 +22,7 @@ from .nodes import (
     marker_arguments,
     take_batch_sizes,
 )
-from .options import OPTIONS, UPDATES
+from .options import OPTIONS, RUNS, UPDATES
 
 if TYPE_CHECKING:
     from .arm import Arm
@@ -96,7 +96,7 @@ def pytest_configure(config: pytest.Config) -> None:
     selftest = config.getoption("loaderperf_selftest")
     prune = config.getoption("loaderperf_prune")
     sweep = config.getoption("loaderperf_sweep")
-    asked = config.getoption("loaderperf") or update or selftest or prune or sweep
+    asked = prune or any(config.getoption(name) for name in RUNS)
     if not asked or config.pluginmanager.has_plugin(ARM):
         return
     if update not in (None, *UPDATES):

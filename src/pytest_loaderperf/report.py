@@ -30,11 +30,16 @@ def table(results: Sequence[CheckResult]) -> list[str]:
             module = here
             rows.append((module,))
         rows.append((f"  {name}", *_cells(result)))
-    columns = range(len(_COLUMNS))
+    return aligned(rows, left=(0, 3, 9))
+
+
+def aligned(rows: Sequence[Sequence[str]], left: Sequence[int]) -> list[str]:
+    """Rows of cells in columns, some of them to the left; a row of one cell runs across."""
+    columns = range(len(rows[0]))
     widths = [max(len(row[i]) for row in rows if len(row) > 1) for i in columns]
     return [
         row[0] if len(row) == 1 else "  ".join(
-            row[i].ljust(widths[i]) if i in (0, 3, 9) else row[i].rjust(widths[i]) for i in columns
+            row[i].ljust(widths[i]) if i in left else row[i].rjust(widths[i]) for i in columns
         ).rstrip()
         for row in rows
     ]  # fmt: skip

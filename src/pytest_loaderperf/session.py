@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import signal
 import sys
@@ -28,6 +29,7 @@ from .machine import machine
 from .messages import Collected
 from .model import CheckResult, Verdict
 from .nodes import Check, CheckFile
+from .options import RUNS
 from .progress import LiveLine
 from .reference import References
 from .schedule import Schedule
@@ -126,13 +128,7 @@ class Session:
     @property
     def _only_prunes(self) -> bool:
         option = self._config.option
-        runs = (
-            option.loaderperf
-            or option.loaderperf_update
-            or option.loaderperf_selftest
-            or option.loaderperf_sweep
-        )
-        return option.loaderperf_prune and not runs
+        return option.loaderperf_prune and not any(getattr(option, name) for name in RUNS)
 
     def _prune(self, *, whole: bool) -> None:
         if not whole:
@@ -245,9 +241,9 @@ class Session:
                 terminalreporter.write_line(line)
         terminalreporter.write_line(report.summary(self._results))
 
-    @property
+    @functools.cached_property
     def _memory_limit(self) -> float:
-        """What a loader may use, in bytes."""
+        """What a loader may use, in bytes: the same in the terminal and in the results file."""
         return self._settings.memory_limit.of(Memory().available)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

@@ -40,7 +40,7 @@ class Sweeps:
         first = self._first.get(bench.spec.sweep)
         if first is None:
             timing = turns.time_alone(bench.arm(), bench.spec.nodeid, found.plan)
-            found.repaced = measure.paced(found.survey, [timing], bench.pair_seconds)
+            found.pace_by([timing], bench.pair_seconds)
             first = self._first[bench.spec.sweep] = _First(bench, found, timing.values)
             found.comparisons = {
                 name: _measured(name, value) for name, value in timing.values.items()
@@ -59,11 +59,9 @@ def _beside(first: _First, bench: Bench, found: Findings) -> dict[str, Compariso
         bench.progress(f"pair {len(pairs) + 1}")
         sides = bench.side(found.plan), first.bench.side(first.found.plan)
         pairs.append(turns.time_pair(*sides, candidate_first=len(pairs) % 2 == 0))
-        if found.repaced is None:
-            found.repaced = measure.paced(found.survey, pairs[0][:1], bench.pair_seconds)
-            if found.repaced.short_turns != found.survey.plan.short_turns:
-                pairs.clear()  # it took turns in the wrong way
-                continue
+        if not found.pace_by(pairs[0][:1], bench.pair_seconds):
+            pairs.clear()
+            continue
         ratios = _ratios("throughput", pairs)
         error = spread(METRICS["throughput"], ratios) / math.sqrt(len(ratios))
         late = time.monotonic() > found.deadline
