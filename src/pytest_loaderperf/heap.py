@@ -4,7 +4,7 @@ Where large buffers begin within a page makes a process up to 13 % faster or slo
 decoding and scaling a photograph took 2.26 to 2.59 ms, as it happened (benchmarks/layout.py). It
 is settled by the free blocks that a trial inherits from its arm: all trials of an arm share it, so
 that more pairs of the same two arms do not average it out. Throw-away blocks of random sizes,
-changed before every slice, and in workers every half second, turn it into noise inside each trial.
+changed several times in every trial, in its workers too, turn it into noise inside each trial.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from collections.abc import Callable
 # and the bytes of the smallest and the largest.
 _SIZES = ((50, 16, 8 * 2**10), (16, 64 * 2**10, 2**20))
 
-# Workers are resumed several times a second. A shuffle takes 0.12 ms, and moves their buffers to
-# places that no cache knows: one every tenth of a second slowed photos down by some 2 %.
-_SECONDS = 0.5
+# A shuffle takes 0.12 ms, and moves buffers to places that no cache knows: one every tenth of a
+# second slowed photos down by some 2 % in workers, which shuffle while they are timed; one before
+# every 60 ms slowed a tokenizer down by 0.6 %. So many seconds lie between two of them.
+_SECONDS = 0.2
+_WORKER_SECONDS = 0.5
 
 
 class Heap:
@@ -34,7 +36,12 @@ class Heap:
         self._random = random.Random()  # noqa: S311  (no secret)
         self._malloc, self._free = _allocator()
         self._blocks: list[object] = []
-        self._shuffled_at = 0.0
+        self._shuffled_at = float("-inf")
+
+    def shuffle_when_due(self, seconds: float = _SECONDS) -> None:
+        """Shuffle, unless the last time is less than so many seconds ago."""
+        if time.monotonic() - self._shuffled_at >= seconds:
+            self.shuffle()
 
     def shuffle(self) -> None:
         """Allocate anew, then let the old blocks go."""
@@ -63,8 +70,7 @@ class Heap:
                 signal.siginterrupt(signal.SIGCONT, False)  # system calls go on as without it
 
     def _resumed(self, *_: object) -> None:
-        if time.monotonic() - self._shuffled_at >= _SECONDS:
-            self.shuffle()
+        self.shuffle_when_due(_WORKER_SECONDS)
 
 
 def _allocator() -> tuple[Callable[[int], object], Callable[[object], object]]:

@@ -108,7 +108,7 @@ class LoaderPerf:
         """What to do before every stretch."""
         heap = Heap()
         heap.shuffle_workers()
-        return heap.shuffle
+        return heap.shuffle_when_due
 
     def _serve(self, stream: Stream) -> None:
         """Do as the coordinator says, until it lets the test go on or ends it."""

@@ -20,7 +20,7 @@ import ctypes, os, signal, sys, time
 from pytest_loaderperf.allocator import settle
 from pytest_loaderperf import heap
 settle(keep=True)
-heap._SECONDS = float(sys.argv[4])
+heap._WORKER_SECONDS = float(sys.argv[4])
 if sys.argv[1] == "shuffle":
     heap.Heap().shuffle_workers()
 def show():
@@ -71,6 +71,17 @@ def test_a_worker_that_is_resumed_tries_its_luck_again() -> None:
 @glibc
 def test_a_worker_that_is_resumed_again_at_once_does_not_shuffle_again() -> None:
     assert len(places("shuffle", workers=1, resumed=24, seconds=60.0)) == 1
+
+
+def test_stretches_that_follow_soon_keep_their_luck(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([0.0, 0.0, 0.1, 0.3, 0.3])  # each look at the clock, and the end of each shuffle
+    monkeypatch.setattr("pytest_loaderperf.heap.time.monotonic", lambda: next(times))
+    shuffled, blocks = Heap(), []
+    for _ in range(3):
+        shuffled.shuffle_when_due()
+        blocks.append(list(shuffled._blocks))
+    assert blocks[0]
+    assert blocks[0] == blocks[1] != blocks[2]
 
 
 HANDLES = """
