@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from . import frames
 from .errors import LoaderError
 from .heap import Heap
 from .loaders import Loader, describe
@@ -20,10 +21,6 @@ from .report import explain
 from .stream import Stream
 
 SampleCount = Callable[[Any], int]
-
-# TensorFlow looks up the line numbers of the 30 innermost frames whenever it makes a tensor, which
-# takes the longer the longer their functions are: those of pytest cost 5 us a batch.
-_SMALL_FRAMES = 30
 
 
 class TrialDone(BaseException):
@@ -68,7 +65,7 @@ class LoaderPerf:
             raise LoaderError(f"samples={samples!r}: give a callable that counts a batch's samples")
         self._hand(known)
         stream = Stream(known, samples, self._prepare(), self._in_vain)
-        _above_small_frames(lambda: self._serve(stream), _SMALL_FRAMES)
+        frames.call_apart(lambda: self._serve(stream))
         self._perf = Perf.probe()
         return self._perf
 
@@ -132,12 +129,3 @@ class LoaderPerf:
                 assert isinstance(message, End), message
                 self.unwound = True
                 raise TrialDone
-
-
-def _above_small_frames(call: Callable[[], None], frames: int) -> None:
-    """Call it with so many frames of a short function between it and what lies below."""
-    __tracebackhide__ = True
-    if frames:
-        _above_small_frames(call, frames - 1)
-    else:
-        call()

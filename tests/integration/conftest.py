@@ -11,7 +11,6 @@ import pytest
 
 from integration import tiny
 from integration.project import Project
-from integration.tiny import Tiny
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +30,7 @@ def project(accepted: Project, tmp_path: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def measuring(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+def measuring(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project without git that leaves a file where anything is measured."""
     root = tmp_path_factory.mktemp("measuring") / "project"
     telling = tiny.PACED.replace("    for ", "    open('measured', 'w').close()\n    for ")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 # Two loaders whose work per sample is known: a count of additions in pure Python.
 LOADERS = '''\
@@ -96,19 +100,25 @@ class Project:
         self.write(loaders=text)
 
     def pytest(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Run:
-        """Run pytest as a user does."""
+        """Run pytest as a user does; it must leave no process, and nothing in a folder of its own.
+
+        There it finds the machine's lock, too: the runs of other tests do not wait for it.
+        """
         results = self.root.parent / f"{self.root.name}-results.json"
         results.unlink(missing_ok=True)
         options = (f"--loaderperf-json={results}",) if "--collect-only" not in arguments else ()
-        finished = subprocess.run(
-            [sys.executable, "-m", "pytest", *arguments, *options],
-            cwd=self.root,
-            env={**clean_environment(), **(environment or {})},
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
+        with tempfile.TemporaryDirectory(prefix="lp-") as temporary:
+            finished = subprocess.run(
+                [sys.executable, "-m", "pytest", *arguments, *options],
+                cwd=self.root,
+                env={**clean_environment(), "TMPDIR": temporary, **(environment or {})},
+                capture_output=True,
+                text=True,
+                timeout=240,
+                check=False,
+            )
+            assert not processes(temporary)
+            assert not leftovers(temporary)
         content = json.loads(results.read_text("utf-8")) if results.exists() else {"checks": []}
         return Run(finished.returncode, finished.stdout + finished.stderr, content)
 
@@ -148,6 +158,21 @@ class Project:
         """A clone of it, history included."""
         self.git("clone", "-q", *options, self.root.as_uri(), str(root))
         return Project(root)
+
+
+def processes(temporary: str) -> list[psutil.Process]:
+    """The processes of a run, told by their temporary folder."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("TMPDIR", "").startswith(temporary):
+                found.append(process)
+    return found
+
+
+def leftovers(temporary: str) -> list[str]:
+    """What a run has left in its temporary folder, beside the lock."""
+    return [path.name for path in Path(temporary).iterdir() if path.suffix != ".lock"]
 
 
 def clean_environment() -> dict[str, str]:

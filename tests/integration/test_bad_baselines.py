@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from integration import tiny
-from integration.tiny import Tiny
+from integration.project import Project
 
 STORES = {
     "damaged": ('{"format": 1, "checks": ', "Expecting value"),
@@ -20,7 +20,7 @@ STORES = {
     ("kind", "option"),
     [("damaged", "--loaderperf"), *((kind, "--loaderperf-update=all") for kind in STORES)],
 )
-def test_unreadable_store_is_an_error_and_stays(measuring: Tiny, kind: str, option: str) -> None:
+def test_unreadable_store_is_an_error_and_stays(measuring: Project, kind: str, option: str) -> None:
     content, problem = STORES[kind]
     store = measuring.root / "baselines" / "test_it.json"
     store.parent.mkdir(exist_ok=True)
@@ -35,7 +35,7 @@ def test_unreadable_store_is_an_error_and_stays(measuring: Tiny, kind: str, opti
     store.unlink()
 
 
-def test_folder_in_place_of_a_store_is_an_error(measuring: Tiny) -> None:
+def test_folder_in_place_of_a_store_is_an_error(measuring: Project) -> None:
     store = measuring.root / "baselines" / "test_it.json"
     store.mkdir(parents=True)
     report = tiny.report(measuring, "--loaderperf-update")

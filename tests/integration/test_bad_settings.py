@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from integration import tiny
-from integration.tiny import Tiny
+from integration.project import Project
 
 MARKERS = {
     "batchsizes=[1]": ["batchsizes=[1]", "accepted are batch_sizes, metrics, budget, throughput"],
@@ -31,7 +31,7 @@ INI_ONLY = {
 
 
 @pytest.mark.parametrize("arguments", MARKERS)
-def test_wrong_marker_is_a_usage_error(measuring: Tiny, arguments: str) -> None:
+def test_wrong_marker_is_a_usage_error(measuring: Project, arguments: str) -> None:
     check = tiny.CHECK.replace("def ", f"@pytest.mark.loaderperf({arguments})\ndef ")
     measuring.write(test_it="import pytest\n" + check)
     try:
@@ -41,35 +41,35 @@ def test_wrong_marker_is_a_usage_error(measuring: Tiny, arguments: str) -> None:
 
 
 @pytest.mark.parametrize("setting", OPTIONS)
-def test_wrong_option_is_a_usage_error(measuring: Tiny, setting: str) -> None:
+def test_wrong_option_is_a_usage_error(measuring: Project, setting: str) -> None:
     name, _, value = setting.partition("=")
     switch = f"--loaderperf-{name.replace('_', '-')}"
     tiny.assert_usage_error(measuring, f"{switch}={value}", says=[switch, value, OPTIONS[setting]])
 
 
 @pytest.mark.parametrize("setting", ["throughput=ten", *INI_ONLY])
-def test_wrong_ini_value_is_a_usage_error(measuring: Tiny, setting: str) -> None:
+def test_wrong_ini_value_is_a_usage_error(measuring: Project, setting: str) -> None:
     name, _, value = setting.partition("=")
     says = [f"ini loaderperf_{name}", value, (OPTIONS | INI_ONLY)[setting]]
     tiny.assert_usage_error(measuring, "-o", f"loaderperf_{name}={value}", says=says)
 
 
-def test_wrong_update_mode_is_a_usage_error(measuring: Tiny) -> None:
+def test_wrong_update_mode_is_a_usage_error(measuring: Project) -> None:
     says = ["--loaderperf-update=nonsense: give new, changed or all"]
     tiny.assert_usage_error(measuring, "--loaderperf-update=nonsense", says=says)
 
 
-def test_baseline_python_that_does_not_exist_is_a_usage_error(measuring: Tiny) -> None:
+def test_baseline_python_that_does_not_exist_is_a_usage_error(measuring: Project) -> None:
     option = "--loaderperf-baseline-python=no/such/python"
     tiny.assert_usage_error(measuring, option, says=[option, "the path of a Python interpreter"])
 
 
-def test_commit_without_git_is_a_usage_error(measuring: Tiny) -> None:
+def test_commit_without_git_is_a_usage_error(measuring: Project) -> None:
     says = ["--loaderperf-against=v1.0 needs git", str(measuring.root), "against=stored"]
     tiny.assert_usage_error(measuring, "--loaderperf-against=v1.0", says=says)
 
 
-def test_xdist_is_a_usage_error(measuring: Tiny) -> None:
+def test_xdist_is_a_usage_error(measuring: Project) -> None:
     measuring.write(
         like_xdist="""\
 def pytest_addoption(parser):

@@ -18,8 +18,7 @@ import psutil
 import pytest
 
 from integration import tiny
-from integration.project import clean_environment
-from integration.tiny import Tiny
+from integration.project import Project, clean_environment, leftovers, processes
 from pytest_loaderperf import baselines
 
 # A loader with a worker process that would stay; each trial that has started it leaves a sign.
@@ -48,7 +47,7 @@ class Running:
         wait_until(lambda: len(list(self.signs.iterdir())) >= count, 60)
 
     def wait_for_processes_to_end(self) -> None:
-        wait_until(lambda: not tiny.processes(str(self.temporary)), SECONDS)
+        wait_until(lambda: not processes(str(self.temporary)), SECONDS)
 
     def ended(self) -> str:
         """The output, when the run has ended."""
@@ -69,7 +68,7 @@ def temporary() -> Iterator[Path]:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Tiny:
+def project(tmp_path: Path) -> Project:
     """A project that compares with a commit: both arms are measured side by side."""
     project = tiny.create(tmp_path / "project", paced=TELLING, test_it=tiny.CHECK)
     tiny.accept(project)
@@ -77,7 +76,7 @@ def project(tmp_path: Path) -> Tiny:
 
 
 @contextlib.contextmanager
-def started(project: Tiny, temporary: Path, *arguments: str) -> Iterator[Running]:
+def started(project: Project, temporary: Path, *arguments: str) -> Iterator[Running]:
     signs = project.root.parent / "signs"
     signs.mkdir()
     results = project.root.parent / "results.json"
@@ -97,7 +96,7 @@ def started(project: Tiny, temporary: Path, *arguments: str) -> Iterator[Running
 
 
 @pytest.mark.parametrize("trials", [1, 3], ids=["memory", "a pair"])
-def test_ctrl_c_ends_everything(project: Tiny, temporary: Path, trials: int) -> None:
+def test_ctrl_c_ends_everything(project: Project, temporary: Path, trials: int) -> None:
     with started(project, temporary, "--loaderperf") as running:
         running.wait_for_trials(trials)
         os.killpg(running.process.pid, signal.SIGINT)
@@ -109,7 +108,7 @@ def test_ctrl_c_ends_everything(project: Tiny, temporary: Path, trials: int) -> 
     assert json.loads(running.results.read_text())["checks"] == []
 
 
-def test_sigterm_ends_everything(project: Tiny, temporary: Path) -> None:
+def test_sigterm_ends_everything(project: Project, temporary: Path) -> None:
     with started(project, temporary, "--loaderperf") as running:
         running.wait_for_trials(3)
         running.process.terminate()
@@ -121,7 +120,7 @@ def test_sigterm_ends_everything(project: Tiny, temporary: Path) -> None:
 
 
 @pytest.mark.parametrize("trials", ["fork", "fresh"])
-def test_sigkill_leaves_no_process(project: Tiny, temporary: Path, trials: str) -> None:
+def test_sigkill_leaves_no_process(project: Project, temporary: Path, trials: str) -> None:
     with started(project, temporary, "--loaderperf", f"--loaderperf-trials={trials}") as running:
         wait_until(lambda: any_is_frozen(temporary), 60)
         running.process.kill()
@@ -129,7 +128,7 @@ def test_sigkill_leaves_no_process(project: Tiny, temporary: Path, trials: str) 
         running.wait_for_processes_to_end()
 
 
-def test_interrupted_update_keeps_the_old_baselines(project: Tiny, temporary: Path) -> None:
+def test_interrupted_update_keeps_the_old_baselines(project: Project, temporary: Path) -> None:
     store = baselines.store_path(project.root, "test_it.py")
     before = store.read_bytes()
     update = ("--loaderperf-update=all", "--loaderperf-against=stored")
@@ -146,13 +145,13 @@ def test_interrupted_update_keeps_the_old_baselines(project: Tiny, temporary: Pa
 
 def any_is_frozen(temporary: Path) -> bool:
     statuses = []
-    for process in tiny.processes(str(temporary)):
+    for process in processes(str(temporary)):
         with contextlib.suppress(psutil.Error):
             statuses.append(process.status())
     return psutil.STATUS_STOPPED in statuses
 
 
-def assert_nothing_is_left(project: Tiny, running: Running) -> None:
-    assert not tiny.leftovers(str(running.temporary))
+def assert_nothing_is_left(project: Project, running: Running) -> None:
+    assert not leftovers(str(running.temporary))
     assert len(project.git("worktree", "list").splitlines()) == 1
     assert project.git("status", "--porcelain") == ""

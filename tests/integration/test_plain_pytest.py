@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from integration import tiny
-from integration.tiny import Tiny
+from integration.project import Project
 
 # In many ways a check of its own; none needs more than its loader's first failure.
 CHECKS = """\
@@ -61,14 +61,14 @@ MIXED_NODES = ["test_mixed.py::test_marked", "test_mixed.py::test_asks"]
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     root = tmp_path_factory.mktemp("plain") / "project"
     return tiny.create(
         root, git=False, ini="markers = slow\n", test_checks=CHECKS, test_mixed=MIXED
     )
 
 
-def test_plain_pytest_skips_checks_and_runs_the_rest(project: Tiny) -> None:
+def test_plain_pytest_skips_checks_and_runs_the_rest(project: Project) -> None:
     run = project.pytest("-rs", "-v")
     assert run.status == 0, run.output
     assert "1 passed, 5 skipped" in run.output
@@ -81,7 +81,7 @@ def test_plain_pytest_skips_checks_and_runs_the_rest(project: Tiny) -> None:
 
 
 @pytest.mark.parametrize("node", [NODES[0], NODES[2], "test_checks.py::TestPhotos"])
-def test_plain_pytest_knows_checks_by_their_node_ids(project: Tiny, node: str) -> None:
+def test_plain_pytest_knows_checks_by_their_node_ids(project: Project, node: str) -> None:
     run = project.pytest(node)
     assert run.status == 0, run.output
     assert "skipped" in run.output.splitlines()[-1]
@@ -111,7 +111,7 @@ def pytest_unconfigure():
     assert not heavy & imported
 
 
-def test_collect_only_lists_node_ids_and_measures_nothing(project: Tiny) -> None:
+def test_collect_only_lists_node_ids_and_measures_nothing(project: Project) -> None:
     run = project.pytest("--loaderperf", "--collect-only", "-q")
     assert run.status == 0, run.output
     assert run.output.splitlines()[: len(NODES) + len(MIXED_NODES)] == NODES + MIXED_NODES
@@ -119,13 +119,13 @@ def test_collect_only_lists_node_ids_and_measures_nothing(project: Tiny) -> None
 
 
 @pytest.mark.parametrize("node", NODES[:1] + NODES[2:4] + NODES[5:])
-def test_check_is_selected_by_its_node_id(project: Tiny, node: str) -> None:
+def test_check_is_selected_by_its_node_id(project: Project, node: str) -> None:
     run = project.pytest("--loaderperf", node)
     assert run.verdicts == {node: "error"}
     assert "broken on purpose" in run.output
 
 
-def test_group_of_checks_is_selected_by_its_node_id(project: Tiny) -> None:
+def test_group_of_checks_is_selected_by_its_node_id(project: Project) -> None:
     run = project.pytest("--loaderperf", "test_checks.py::TestPhotos::TestSmall")
     assert list(run.verdicts) == NODES[2:5]
 
@@ -141,7 +141,7 @@ SELECTIONS = {
 
 
 @pytest.mark.parametrize("arguments", SELECTIONS, ids=" ".join)
-def test_pytest_selects_checks(project: Tiny, arguments: tuple[str, ...]) -> None:
+def test_pytest_selects_checks(project: Project, arguments: tuple[str, ...]) -> None:
     run = project.pytest("--loaderperf", *arguments)
     assert list(run.verdicts) == SELECTIONS[arguments], run.output
 
@@ -156,7 +156,7 @@ def test_last_failed_runs_what_failed(tmp_path: Path) -> None:
     assert list(run.verdicts) == ["test_it.py::test_sizes[16]"]
 
 
-def test_junit_counts_a_failed_check_as_a_failure(project: Tiny) -> None:
+def test_junit_counts_a_failed_check_as_a_failure(project: Project) -> None:
     file = project.root / "junit.xml"
     project.pytest("--loaderperf", f"--junitxml={file}", NODES[5])
     suite = ElementTree.parse(file).getroot()[0]
@@ -167,14 +167,14 @@ def test_junit_counts_a_failed_check_as_a_failure(project: Tiny) -> None:
     assert case.get("name") == "test_slow"
 
 
-def test_ordinary_tests_are_not_run_with_checks(project: Tiny) -> None:
+def test_ordinary_tests_are_not_run_with_checks(project: Project) -> None:
     run = project.pytest("--loaderperf", "test_mixed.py")
     assert list(run.verdicts) == MIXED_NODES
     assert "2 failed" in run.output
     assert "passed" not in run.output
 
 
-def test_pytest_shows_marker_and_options(project: Tiny) -> None:
+def test_pytest_shows_marker_and_options(project: Project) -> None:
     markers = project.pytest("--markers").output
     assert "@pytest.mark.loaderperf(batch_sizes=, " in markers
     help_text = project.pytest("--help").output

@@ -7,28 +7,29 @@ from pathlib import Path
 import pytest
 
 from integration import tiny
-from integration.tiny import KEY, NODE, Tiny
+from integration.project import Project
+from integration.tiny import KEY, NODE
 from pytest_loaderperf import baselines
 
 GONE = "test_it.py::test_gone"
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Tiny:
+def project(tmp_path: Path) -> Project:
     """A project with a baseline of a test that it does not have."""
     project = tiny.create(tmp_path / "project", git=False)
     tiny.accept(project, NODE, GONE, commit=False)
     return project
 
 
-def test_a_stale_baseline_is_told_and_kept(project: Tiny) -> None:
+def test_a_stale_baseline_is_told_and_kept(project: Project) -> None:
     run = project.pytest("--loaderperf", "-k", "nothing_of_that_name")
     says = "baselines/test_it.json: no test any more: test_gone; --loaderperf-prune removes them"
     assert says in run.output
     assert set(kept(project)) == {KEY, "test_gone"}
 
 
-def test_pruning_removes_it_and_measures_nothing(project: Tiny) -> None:
+def test_pruning_removes_it_and_measures_nothing(project: Project) -> None:
     run = project.pytest("--loaderperf-prune")
     assert run.status == 0, run.output
     assert "removed from baselines/test_it.json: no test any more: test_gone" in run.output
@@ -40,21 +41,23 @@ def test_pruning_removes_it_and_measures_nothing(project: Tiny) -> None:
 @pytest.mark.parametrize(
     "arguments", [("-k", "paced"), ("test_it.py",), ("--deselect", NODE), ("--lf",)]
 )
-def test_an_incomplete_collection_prunes_nothing(project: Tiny, arguments: tuple[str, ...]) -> None:
+def test_an_incomplete_collection_prunes_nothing(
+    project: Project, arguments: tuple[str, ...]
+) -> None:
     run = project.pytest("--loaderperf-prune", *arguments)
     assert run.status == 4
     assert "--loaderperf-prune needs a complete collection" in run.output
     assert set(kept(project)) == {KEY, "test_gone"}
 
 
-def test_a_module_that_does_not_import_prunes_nothing(project: Tiny) -> None:
+def test_a_module_that_does_not_import_prunes_nothing(project: Project) -> None:
     project.write(test_it="import nothing_of_that_name\n" + tiny.CHECK)
     run = project.pytest("--loaderperf-prune")
     assert run.status == 2, run.output
     assert set(kept(project)) == {KEY, "test_gone"}
 
 
-def test_a_store_that_cannot_be_written_is_told_and_kept(project: Tiny) -> None:
+def test_a_store_that_cannot_be_written_is_told_and_kept(project: Project) -> None:
     # As on a full disk. (A read-only folder stops nobody who is root.)
     project.write(conftest="import os\n\ndef full(_):\n    raise OSError(28, 'No space left')\n\n"
                            "os.fsync = full\n")  # fmt: skip
@@ -64,5 +67,5 @@ def test_a_store_that_cannot_be_written_is_told_and_kept(project: Tiny) -> None:
     assert set(kept(project)) == {KEY, "test_gone"}
 
 
-def kept(project: Tiny) -> baselines.Entries:
+def kept(project: Project) -> baselines.Entries:
     return baselines.load(project.root / "baselines/test_it.json")

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from integration import tiny
-from integration.project import clean_environment
-from integration.tiny import Tiny
+from integration.project import Project, clean_environment
 
 # --- folders
 
@@ -123,7 +122,7 @@ def test_each_version_is_measured_on_its_own_sources(
     (root / "tests").mkdir()
     (root / "tests" / "test_it.py").write_text(LAYOUT_CHECK)
     (root / "pytest.ini").write_text(f"[pytest]\nloaderperf_budget = 8\n{ini}")
-    inner = Tiny(root)
+    inner = Project(root)
     tiny.accept(inner, "tests/test_it.py::test_paced")
     sources = tmp_path / "sources"
     environment = {"SOURCES": str(sources)}
@@ -177,7 +176,7 @@ def test_two_runs_wait_for_each_other(tmp_path: Path) -> None:
 
 
 @contextlib.contextmanager
-def start(project: Tiny, temporary: str) -> Iterator[subprocess.Popen[bytes]]:
+def start(project: Project, temporary: str) -> Iterator[subprocess.Popen[bytes]]:
     with (
         (project.root / "output").open("wb") as file,
         subprocess.Popen(
@@ -195,7 +194,7 @@ def start(project: Tiny, temporary: str) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-def output(project: Tiny) -> str:
+def output(project: Project) -> str:
     return (project.root / "output").read_text()
 
 

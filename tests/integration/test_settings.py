@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from integration import tiny
-from integration.tiny import Tiny
+from integration.project import Project
 
 
-def stored(tmp_path: Path, ini: str = "", **modules: str) -> Tiny:
+def stored(tmp_path: Path, ini: str = "", **modules: str) -> Project:
     """A project outside git: numbers of another day prove nothing at a usual tolerance."""
     project = tiny.create(tmp_path / "project", git=False, ini=ini, **modules)
     tiny.accept(project, commit=False)

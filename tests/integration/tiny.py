@@ -1,16 +1,12 @@
-"""Tiny projects for tests that need no true numbers: their baselines are written by hand."""
+"""Project projects for tests that need no true numbers: their baselines are written by hand."""
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
-
-import psutil
 
 from integration.project import Project, Run
 from pytest_loaderperf import baselines
@@ -46,44 +42,10 @@ KEY = "test_paced"
 NODE = f"test_it.py::{KEY}"
 
 
-@dataclass(frozen=True)
-class Tiny(Project):
-    """A project whose runs share neither temporary folder nor machine lock with others."""
-
-    def pytest(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Run:
-        """Run pytest; it must leave no process, and nothing in its temporary folder."""
-        with tempfile.TemporaryDirectory(prefix="lp-") as temporary:
-            run = super().pytest(
-                *arguments, environment={"TMPDIR": temporary, **(environment or {})}
-            )
-            assert not processes(temporary)
-            assert not leftovers(temporary)
-        return run
-
-    def clone(self, root: Path, *options: str) -> Tiny:
-        """A clone of it, history included."""
-        return Tiny(super().clone(root, *options).root)
-
-
-def processes(temporary: str) -> list[psutil.Process]:
-    """The processes of a run, told by their temporary folder."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.environ().get("TMPDIR", "").startswith(temporary):
-                found.append(process)
-    return found
-
-
-def leftovers(temporary: str) -> list[str]:
-    """What a run has left in its temporary folder, beside the lock."""
-    return [path.name for path in Path(temporary).iterdir() if path.suffix != ".lock"]
-
-
-def create(root: Path, *, git: bool = True, ini: str = "", **modules: str) -> Tiny:
+def create(root: Path, *, git: bool = True, ini: str = "", **modules: str) -> Project:
     """A project with one module of checks, or with the modules that are given; not committed."""
     root.mkdir(parents=True)
-    project = Tiny(root)
+    project = Project(root)
     if git:
         project.git("init", "-q", "-b", "main")
     (root / ".gitignore").write_text("__pycache__/\n.pytest_cache/\n.loaderperf/\n")
@@ -94,7 +56,7 @@ def create(root: Path, *, git: bool = True, ini: str = "", **modules: str) -> Ti
 
 
 def accept(
-    project: Tiny,
+    project: Project,
     *checks: str,
     throughput: float = 950.0,
     machine: str = "",
@@ -133,7 +95,7 @@ class Report:
         return {check["nodeid"].rpartition("::")[2]: check for check in self.run.results["checks"]}
 
 
-def report(project: Tiny, *arguments: str, **options: Any) -> Report:
+def report(project: Project, *arguments: str, **options: Any) -> Report:
     """Run pytest, and read its report file."""
     file = project.root.parent / f"{project.root.name}-junit.xml"
     run = project.pytest(*arguments, f"--junitxml={file}", **options)
@@ -147,7 +109,7 @@ def report(project: Tiny, *arguments: str, **options: Any) -> Report:
     return Report(run, outcomes, texts)
 
 
-def assert_usage_error(project: Tiny, *arguments: str, says: list[str]) -> None:
+def assert_usage_error(project: Project, *arguments: str, says: list[str]) -> None:
     (project.root / "measured").unlink(missing_ok=True)
     run = project.pytest("--loaderperf", *arguments)
     assert run.status == 4, run.output
