@@ -20,6 +20,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     if whole and not measures and getattr(option, "numprocesses", 0) is None and not option.usepdb:
         option.numprocesses, option.dist = 2, "loadfile"
+        option.loadscopereorder = False  # the integration tests, which are long, begin
 
 
 def pytest_configure() -> None:
