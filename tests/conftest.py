@@ -15,6 +15,8 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
     The loader checks of this project are run one at a time, as all checks are.
     """
+    if hasattr(config, "workerinput"):  # one of the two, which must not start more
+        return
     option = config.option
     measures = any(getattr(option, name) for name in (*RUNS, "loaderperf_prune"))
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS

@@ -102,7 +102,7 @@ def test_an_iterable_that_can_be_called_is_iterated() -> None:
     assert started(Both(3))[0] == [0, 1, 2]
 
 
-@pytest.mark.parametrize("thing", [None, 3, object()], ids=repr)
+@pytest.mark.parametrize("thing", [None, 3, object()], ids=["None", "number", "object"])
 def test_what_cannot_be_iterated_is_refused_by_its_type(thing: object) -> None:
     with pytest.raises(LoaderError, match=rf"got a {type(thing).__name__}, which cannot be iter"):
         describe(thing)
