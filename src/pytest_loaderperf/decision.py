@@ -138,9 +138,9 @@ def decide(
     # Welch and Satterthwaite: a variance that is given, not estimated, has all freedom.
     freedom *= ((sampling + extra_variance) / sampling) ** 2
     share = rule.share(pairs)
-    prove_loss = _quantile(1 - rule.alpha * share, freedom) * error
-    prove_none = _quantile(1 - rule.beta * share, freedom) * error
-    half_width = _quantile(0.975, freedom) * error
+    prove_loss = quantile(1 - rule.alpha * share, freedom) * error
+    prove_none = quantile(1 - rule.beta * share, freedom) * error
+    half_width = quantile(0.975, freedom) * error
     if freedom <= 1:  # two pairs of which nothing else is known
         return Decision(None, mean, mean - half_width, mean + half_width, math.inf)
 
@@ -150,11 +150,11 @@ def decide(
         verdict = Verdict.REGRESSED
     elif mean + prove_none < whole:
         # Both pass, so that the look which settles this may tell them apart less strictly.
-        gained = mean + _quantile(1 - rule.beta, freedom) * error < -slight and mean <= -half
+        gained = mean + quantile(1 - rule.beta, freedom) * error < -slight and mean <= -half
         verdict = Verdict.IMPROVED if gained else Verdict.UNCHANGED
     # A t test of a true difference follows the noncentral t distribution.
     shift = _noncentrality(0.99, freedom, prove_loss / error) * error
-    detectable = max(slight + shift, half + _quantile(0.99, freedom) * error)
+    detectable = max(slight + shift, half + quantile(0.99, freedom) * error)
     return Decision(verdict, mean, mean - half_width, mean + half_width, detectable)
 
 
@@ -186,7 +186,7 @@ def _of_a_pair(losses: Sequence[float], rule: Rule, within: Within | None) -> tu
 
 
 @lru_cache(1000)
-def _quantile(probability: float, freedom: float) -> float:
+def quantile(probability: float, freedom: float) -> float:
     """The quantile of Student's t distribution."""
     from scipy.special import stdtrit  # noqa: PLC0415  (here: plain `pytest` imports no scipy)
 

@@ -10,9 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from scipy.stats import t as student
-
+from .decision import quantile
 from .model import CheckResult, Verdict
 from .units import format_percent, round_significant
 
@@ -120,6 +118,8 @@ def memory_model(points: Sequence[Point]) -> MemoryModel:
     """
     sizes = [point.batch_size for point in points]
     peaks = [point.peak_memory for point in points]
+    import numpy as np  # noqa: PLC0415  (here: an arm needs none)
+
     slope, start = np.polyfit(sizes, peaks, 1, w=[1 / max(peak, 1.0) for peak in peaks])
     rises = slope * max(sizes) > _ROUNDING * max(peaks)
     per_sample = float(slope) if rises else 0.0
@@ -144,7 +144,7 @@ def choose(points: Sequence[Point], limit: float) -> Choice:
         return Choice(None, "too few pairs were measured to tell")
     # Pairs are taken to scatter alike at all sizes.
     squares = sum(max(0, point.pairs - 1) * point.spread**2 for point in points)
-    scatter = float(student.ppf(_SURE, freedom)) * math.sqrt(squares / freedom)
+    scatter = quantile(_SURE, freedom) * math.sqrt(squares / freedom)
 
     def doubt(point: Point) -> float:
         """How much of a ratio to the best one noise may have made."""

@@ -77,6 +77,19 @@ def test_importing_the_plugin_imports_nothing_heavy(name: str) -> None:
     assert (HEAVY | FOR_RUNS_ONLY) & modules == set()
 
 
+def test_an_arm_imports_nothing_heavy() -> None:
+    # It is started several times in a run, and each of its trials has what it has imported.
+    modules = modules_after("import pytest_loaderperf.arm, pytest_loaderperf.trial")
+    assert "pytest_loaderperf.report" in modules
+    assert HEAVY & modules == set()
+
+
+def test_a_run_imports_only_the_part_of_scipy_that_it_uses() -> None:
+    modules = modules_after("import pytest_loaderperf.session")
+    assert "pytest_loaderperf.coordinator" in modules
+    assert {"scipy.stats", "scipy.optimize"} & modules == set()
+
+
 def test_importing_the_package_does_not_import_pytest() -> None:
     assert "pytest" not in modules_after("import pytest_loaderperf")
 
