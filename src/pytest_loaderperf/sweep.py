@@ -116,10 +116,10 @@ def memory_model(points: Sequence[Point]) -> MemoryModel:
 
     Relative, since the error of a peak grows with it.
     """
-    sizes = [point.batch_size for point in points]
-    peaks = [point.peak_memory for point in points]
     import numpy as np  # noqa: PLC0415  (here: an arm needs none)
 
+    sizes = [point.batch_size for point in points]
+    peaks = [point.peak_memory for point in points]
     slope, start = np.polyfit(sizes, peaks, 1, w=[1 / max(peak, 1.0) for peak in peaks])
     rises = slope * max(sizes) > _ROUNDING * max(peaks)
     per_sample = float(slope) if rises else 0.0
