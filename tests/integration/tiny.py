@@ -1,4 +1,4 @@
-"""Project projects for tests that need no true numbers: their baselines are written by hand."""
+"""Tiny projects for tests that need no true numbers: their baselines are written by hand."""
 
 from __future__ import annotations
 
