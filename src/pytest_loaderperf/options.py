@@ -67,7 +67,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "drift",
         "how much numbers of one machine move between days, for comparisons with stored numbers: "
-        "a standard deviation, default 10%, 0% for a dedicated machine",
+        "a standard deviation, default 25%, 0% for a dedicated machine",
         command_line=False,
     ),
     Option(

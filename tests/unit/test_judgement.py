@@ -22,6 +22,7 @@ from pytest_loaderperf.judgement import (
     typical,
 )
 from pytest_loaderperf.model import METRICS, Comparison, Metric, Tolerance, Verdict
+from pytest_loaderperf.settings import RunSettings
 
 MIB = 2**20
 THROUGHPUT, MEMORY, FIRST = (METRICS[n] for n in ("throughput", "peak_memory", "first_batch"))
@@ -226,6 +227,13 @@ def test_spread_and_drift_widen_a_comparison_with_stored_numbers(
     assert comparison.verdict is Verdict(verdict)
     assert comparison.baseline == pytest.approx(1000)
     assert comparison.source == "stored numbers"
+
+
+def test_a_shared_machine_of_another_hour_is_no_regression() -> None:
+    # As it was seen of identical code, minutes apart.
+    drift = RunSettings().drift
+    assert judge_stored(0.66, 0.01, drift).verdict is Verdict.INCONCLUSIVE
+    assert judge_stored(0.35, 0.01, drift).verdict is Verdict.REGRESSED
 
 
 def test_a_wider_comparison_says_so() -> None:
