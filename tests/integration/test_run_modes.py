@@ -245,8 +245,7 @@ def frames():
 
 class Looking(Paced):
     def __iter__(self):
-        innermost = list(frames())[:30]
-        assert not [name for name in innermost if "/pluggy/" in name or "/_pytest/" in name]
+        assert not [name for name in frames() if "/pluggy/" in name or "/_pytest/" in name]
         yield from super().__iter__()
 
 def test_paced(loaderperf):
@@ -254,7 +253,7 @@ def test_paced(loaderperf):
 """
 
 
-def test_the_frames_of_pytest_are_not_among_the_innermost(tmp_path: Path) -> None:
+def test_a_loader_is_iterated_above_none_of_pytests_frames(tmp_path: Path) -> None:
     project = tiny.create(tmp_path / "project", git=False, test_it=FRAMES)
     run = project.pytest("--loaderperf")
     assert run.verdicts == {tiny.NODE: "no_baseline"}, run.output
