@@ -10,8 +10,8 @@ from typing import Protocol
 
 from .available import Memory
 from .errors import LoaderError
-from .memory import used_by_tree
 from .model import MemoryLimit
+from .pages import used_by_tree
 
 _EVERY = 0.05  # seconds between looks at what the machine has left: two cores fill 0.3 GB
 # A look at every page of a tree takes the tree's own time: where something seems to grow, it is

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from . import measure, paired, peaks, selftest, unpaired
+from . import measure, paired, peaks, selftest, thrashing, unpaired
 from .acceptance import accepted_entry, refusal
 from .arms import Arm, Arms
 from .decision import Rule
@@ -74,8 +74,9 @@ class Coordinator:
         return replace(outcome, result=replace(outcome.result, seconds=seconds))
 
     def _check(self, bench: Bench) -> Outcome:
+        paging = thrashing.Paging.now()
         if self._settings.sweep:
-            return self._measured(bench)
+            return self._measured(bench, paging)
         began = time.monotonic()
         reference = self._references.find(bench.spec.module, bench.spec.key)
         if reference.version is not None:
@@ -89,7 +90,7 @@ class Coordinator:
             selftest.judge(bench, reference, found, began)
         else:
             self._judge(bench, reference, found)
-        result = found.result(bench.spec)
+        result = found.result(bench.spec, paging)
         finished = self._last_trial(bench, result)
         failed = any(report["outcome"] == "failed" for report in finished.reports)
         note = self._store(bench, reference, found, failed=failed)
@@ -97,11 +98,11 @@ class Coordinator:
         result = replace(result, outcome="failed" if failed else "passed", notes=notes)
         return Outcome(result, finished.reports)
 
-    def _measured(self, bench: Bench) -> Outcome:
+    def _measured(self, bench: Bench, paging: thrashing.Paging) -> Outcome:
         """A check in a sweep: nothing to compare with, and nothing that its test could assert."""
         found = self._survey(bench)
         self._sweeps.measure(bench, found)
-        result = found.result(bench.spec)
+        result = found.result(bench.spec, paging)
         if found.message:
             return Outcome(replace(result, verdict=Verdict.ERROR, outcome="failed"))
         return Outcome(replace(result, outcome="passed"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -41,6 +42,7 @@ class Survey:
     batches: int  # taken in the steady state
     plan: Plan
     asserted: tuple[str, ...]  # metrics that the test compares with a baseline
+    memory_source: str = ""  # what ``peak_memory`` comes from
 
 
 def survey(
@@ -50,12 +52,10 @@ def survey(
 
     With ``like`` the trial takes as many batches as that one did, so that the two compare.
     """
-    with arm.trials():
-        result = _survey(arm, nodeid, like, pair_seconds)
+    result = _survey(arm, nodeid, like, pair_seconds)
     if result.loader.built_data:
         # A trial that has built test data has spent memory on that: its peak says nothing.
-        with arm.trials():
-            result = _survey(arm, nodeid, like, pair_seconds)
+        result = _survey(arm, nodeid, like, pair_seconds)
     return result
 
 
@@ -89,10 +89,19 @@ def contents(arm: Arm, nodeid: str, seconds: float) -> Contents:
 
 
 def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> Survey:
-    trial = arm.trial(nodeid)
-    memory = PeakMemory(arm.memory_root)
+    with contextlib.ExitStack() as afterwards, arm.trials():
+        trial = arm.trial(nodeid)
+        memory = PeakMemory(arm.memory_root, trial.pid)
+        afterwards.callback(memory.close)
+        return _followed(arm, trial, memory, like, pair_seconds)
+
+
+def _followed(
+    arm: Arm, trial: Trial, memory: PeakMemory, like: Survey | None, pair_seconds: float
+) -> Survey:
     ask = _Followed(trial, memory.follow)
-    loader = trial.ask(Begin(), Handed)  # what setting up has freed is not followed
+    loader = trial.ask(Begin(), Handed)
+    memory.start()  # what setting up has freed does not count
     warmup = warmup_batches(loader.workers, loader.prefetch)
     drain = loader.workers * loader.prefetch
     epoch_batches = like.plan.epoch_batches if like else loader.epoch_batches
@@ -135,6 +144,7 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> 
         taken.batches,
         pace_after(taken, busy=is_busy(taken, loader.workers, cpus)),
         tuple(finished.asserted) if finished else (),
+        memory.source,
     )
 
 

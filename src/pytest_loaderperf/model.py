@@ -262,6 +262,7 @@ class CheckResult:
     metrics: Mapping[str, Comparison] = field(default_factory=dict)
     noise: tuple[Noise, ...] = ()  # of each pair, in order
     sweep: str = ""  # the test without its batch size; empty where it has none
+    memory_source: str = ""  # what its peak memory comes from
 
     def dump(self) -> Shipped:
         """The result as JSON types, for another process."""

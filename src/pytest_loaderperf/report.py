@@ -191,6 +191,12 @@ def noise(results: Sequence[CheckResult]) -> list[str]:
     return [line]
 
 
+def memory_sources(results: Sequence[CheckResult]) -> list[str]:
+    """What the figures of memory come from; a line, if there are any."""
+    sources = dict.fromkeys(result.memory_source for result in results if result.memory_source)
+    return [f"memory: from {' and '.join(sources)}"] if sources else []
+
+
 def summary(results: Sequence[CheckResult]) -> str:
     """How many checks ended how."""
     counts = Counter(result.verdict for result in results)
@@ -228,6 +234,7 @@ def _check_json(result: CheckResult) -> dict[str, object]:
         "seconds": round(result.seconds, 1),
         "pairs": result.pairs,
         "workload": vars(result.workload) if result.workload else {},
+        "memory_source": result.memory_source,
         "message": result.message,
         "notes": list(result.notes),
         "metrics": {name: _metric_json(c) for name, c in result.metrics.items()},

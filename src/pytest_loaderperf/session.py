@@ -236,6 +236,7 @@ class Session:
             charts.lines(self._results, self._memory_limit),
             report.notes(self._results),
             report.noise(self._results),
+            report.memory_sources(self._results),
         ):
             for line in lines:
                 terminalreporter.write_line(line)

@@ -15,6 +15,8 @@ from typing import Any
 
 import psutil
 
+from pytest_loaderperf import group
+
 # Two loaders whose work per sample is known: a count of additions in pure Python.
 LOADERS = '''\
 class Loader:
@@ -171,8 +173,9 @@ def processes(temporary: str) -> list[psutil.Process]:
 
 
 def leftovers(temporary: str) -> list[str]:
-    """What a run has left in its temporary folder, beside the lock."""
-    return [path.name for path in Path(temporary).iterdir() if path.suffix != ".lock"]
+    """What a run has left: in its temporary folder, beside the lock, and of control groups."""
+    groups = [path.name for place, _ in group.places() for path in group.abandoned(place)]
+    return [path.name for path in Path(temporary).iterdir() if path.suffix != ".lock"] + groups
 
 
 def clean_environment() -> dict[str, str]:

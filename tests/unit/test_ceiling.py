@@ -9,8 +9,8 @@ import pytest
 
 from pytest_loaderperf import ceiling
 from pytest_loaderperf.ceiling import Ceiling
-from pytest_loaderperf.memory import Tree, Used
 from pytest_loaderperf.model import MemoryLimit
+from pytest_loaderperf.pages import Tree, Used
 
 GIB = float(2**30)
 

@@ -253,6 +253,16 @@ def test_without_pairs_nothing_is_said_of_the_machine() -> None:
     assert report.noise([CheckResult("test_a.py::test_b", Verdict.NO_BASELINE)]) == []
 
 
+def test_the_source_of_memory_is_named_once() -> None:
+    pages = replace(RESULT, memory_source="pages of each process")
+    group = replace(RESULT, memory_source="control group v1")
+    assert report.memory_sources([pages, pages]) == ["memory: from pages of each process"]
+    assert report.memory_sources([group, pages, RESULT]) == [
+        "memory: from control group v1 and pages of each process"
+    ]
+    assert report.memory_sources([RESULT]) == []
+
+
 # --- JSON ---------------------------------------------------------------------------------------
 
 
@@ -289,6 +299,7 @@ def test_the_results_file_is_as_documented() -> None:
                     "bytes_per_sample": 602120.0,
                     "samples_per_epoch": 2048,
                 },
+                "memory_source": "",
                 "message": "",
                 "notes": [],
             }

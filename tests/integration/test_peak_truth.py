@@ -1,0 +1,143 @@
+"""Peak memory of trees whose answer is known, from both of its sources on Linux."""
+
+from __future__ import annotations
+
+import select
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pytest_loaderperf import process
+from pytest_loaderperf.memory import PeakMemory
+
+MIB = 2**20
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+# Each tree runs its first part, is followed from then on, and runs its second part.
+PRELUDE = """
+import mmap, os, signal, sys, time
+PAGE = 4096
+def touch(block, value=b"x"):
+    for start in range(0, len(block), PAGE):
+        block[start:start + 1] = value
+def private(size):
+    block = mmap.mmap(-1, size << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    touch(block)
+    return block
+def fork(work):
+    ready, told = os.pipe()
+    if os.fork() == 0:
+        kept = work()
+        os.write(told, b"x")
+        signal.pause()
+    os.read(ready, 1)
+"""
+TREES = {
+    "nothing": ("", "", 0),
+    "the process itself": ("", "block = private(300)", 300),
+    "four workers": ("", "for _ in range(4): fork(lambda: private(100))", 400),
+    "a grandchild": ("", "fork(lambda: fork(lambda: private(300)))", 300),
+    "shared between processes": (
+        "",
+        "block = mmap.mmap(-1, 300 << 20)\ntouch(block)\nfork(lambda: sum(block[::PAGE]))",
+        300,
+    ),
+    "a shared file that nobody maps any more": (
+        "",
+        "file = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)\nos.unlink(sys.argv[1])\n"
+        "os.truncate(file, 300 << 20)\n"
+        "with mmap.mmap(file, 300 << 20) as block: touch(block)",
+        300,
+    ),
+    "a shared file that nobody has open": (
+        "",
+        "with open(sys.argv[1], 'wb') as file:\n    for _ in range(300): file.write(b'x' * 2**20)",
+        300,
+    ),
+    "a fork that touches nothing": ("block = private(300)", "fork(lambda: None)", 0),
+    "a fork that writes to what it shares": (
+        "block = private(300)",
+        "fork(lambda: touch(block, b'y'))",
+        300,
+    ),
+    "a spike of a millisecond": ("", "with private(300): time.sleep(0.001)", 300),
+    "a spike in a worker": (
+        "",
+        "def work():\n    with private(300): time.sleep(0.001)\nfork(work)",
+        300,
+    ),
+    "a file that is mapped": (
+        "file = open(sys.argv[2], 'w+b')\nfile.truncate(300 << 20)\nfile.write(b'x' * (300 << 20))",
+        "block = mmap.mmap(file.fileno(), 300 << 20, prot=mmap.PROT_READ)\nsum(block[::PAGE])",
+        0,
+    ),
+    "a file that is mapped for a moment": (
+        "file = open(sys.argv[2], 'w+b')\nfile.truncate(300 << 20)\nfile.write(b'x' * (300 << 20))",
+        "with mmap.mmap(file.fileno(), 300 << 20, prot=mmap.PROT_READ) as block:\n"
+        "    sum(block[::PAGE])\n    time.sleep(0.1)",
+        0,
+    ),
+    "a file that is read": (
+        "with open(sys.argv[2], 'wb') as file: file.write(b'x' * (300 << 20))",
+        "with open(sys.argv[2], 'rb') as file:\n    while file.read(PAGE): pass",
+        0,
+    ),
+    "what was freed before": ("with private(300): pass", "block = private(50)", 50),
+}
+
+
+@contextmanager
+def running(before: str, after: str, files: Path) -> Iterator[subprocess.Popen[str]]:
+    """A tree that has run its first part; ends with all of its processes."""
+    code = f"{PRELUDE}\n{before}\nprint('ready', flush=True)\ninput()\n{after}\nprint('done')"
+    with tempfile.NamedTemporaryFile(dir="/dev/shm", prefix="torch_0_") as shared:
+        arguments = [f"{shared.name}_", str(files / "file")]
+        tree = subprocess.Popen(
+            [sys.executable, "-I", "-u", "-c", f"{code}\nsignal.pause()", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            assert tree.stdout is not None
+            assert tree.stdout.readline() == "ready\n"
+            yield tree
+        finally:
+            process.end(tree.pid)
+            tree.communicate()
+            Path(arguments[0]).unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("grouped", [True, False], ids=["group", "pages"])
+@pytest.mark.parametrize(("before", "after", "answer"), TREES.values(), ids=TREES)
+def test_the_peak_of_a_tree_is_its_known_answer(
+    tmp_path: Path, before: str, after: str, answer: int, grouped: bool
+) -> None:
+    with running(before, after, tmp_path) as tree:
+        memory = PeakMemory(tree.pid, tree.pid if grouped else None)
+        try:
+            if grouped and not memory.source.startswith("control group"):
+                pytest.skip("no control group can be made here")
+            assert tree.stdin is not None
+            assert tree.stdout is not None
+            tree.stdin.write("\n")
+            tree.stdin.flush()
+            while not select.select([tree.stdout], [], [], 0.02)[0]:  # as a memory trial does
+                memory.follow()
+            memory.follow()
+            assert tree.stdout.readline() == "done\n"
+            for _ in range(2):
+                memory.sample()
+        finally:
+            process.end(tree.pid)
+            tree.wait()
+            memory.close()
+    error = memory.peak / MIB - answer
+    print(f"{memory.source}: {answer} MiB, read {error:+.2f} MiB")
+    assert abs(error) < max(2, (0.02 if grouped else 0.05) * answer)
