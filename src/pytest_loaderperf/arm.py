@@ -208,9 +208,8 @@ class Arm:
             printed = tail(output)
             shipped = [_shipped(item, report, printed) for report in self._reports]
             failure = next((r.longreprtext for r in self._reports if not r.passed), "")
-            channel.send(
-                Finished(shipped, failure, handle.asserted, handle.misused, **self._sources())
-            )
+            looked_at = handle.asserted, handle.used
+            channel.send(Finished(shipped, failure, *looked_at, handle.misused, **self._sources()))
             status = 0
         except ChannelClosed:
             pass

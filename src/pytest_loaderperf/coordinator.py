@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from . import measure, paired, peaks, selftest, thrashing, unpaired
+from . import growth, measure, paired, peaks, selftest, thrashing, unpaired
 from .acceptance import accepted_entry, refusal
 from .arms import Arm, Arms
 from .decision import Rule
@@ -133,9 +133,11 @@ class Coordinator:
             unpaired.show(bench, found, Verdict.INCOMPARABLE, message)
         elif reference.version is not None:
             peaks.judge(bench, reference.version, record, found)
+            growth.judge(bench, reference.version, record, found)
         elif record is not None:
             unpaired.judge(bench, record, self._settings.drift, found)
             peaks.judge(bench, None, record, found)
+            growth.judge(bench, None, record, found)
         elif reference.entry is not None:
             message = "the baseline has no numbers of this machine class"
             unpaired.show(bench, found, Verdict.NO_BASELINE, message)

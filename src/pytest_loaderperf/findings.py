@@ -80,6 +80,7 @@ class Findings:
     comparisons: dict[str, Comparison] = field(default_factory=dict)
     timings: list[Timing] = field(default_factory=list)  # of the candidate
     peaks: list[float] = field(default_factory=list)  # of the candidate, bytes
+    growths: list[float] = field(default_factory=list)  # of the candidate, bytes/1000 samples
     repaced: Plan | None = None  # what timing showed to fit better than the survey's plan
     pairs: int = 0
     losses: list[float] = field(default_factory=list)  # of throughput, of each pair
@@ -87,6 +88,11 @@ class Findings:
     deadline: float = math.inf  # of judging, on the monotonic clock
     message: str = ""
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The metrics that somebody judges or looks at: some are measured only then."""
+        return self.judged | {*self.survey.used}
 
     @property
     def plan(self) -> Plan:

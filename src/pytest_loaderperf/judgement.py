@@ -10,8 +10,8 @@ from .baselines import Stored
 from .decision import Rule, Within, decide, log_cost, ratio_of
 from .model import STORED, Comparison, Metric, Tolerance, Verdict
 
-# Peaks below this are noise of the allocator; their logarithms would differ wildly.
-_SMALLEST = {"bytes": float(2**20)}
+# Less than this is noise of the allocator; logarithms of it would differ wildly.
+_SMALLEST = {"bytes": float(2**20), "bytes/1000 samples": float(2**20)}
 
 
 def compare(

@@ -42,6 +42,7 @@ class Survey:
     batches: int  # taken in the steady state
     plan: Plan
     asserted: tuple[str, ...]  # metrics that the test compares with a baseline
+    used: tuple[str, ...] = ()  # metrics that it looks at, in whatever way
     memory_source: str = ""  # what ``peak_memory`` comes from
 
 
@@ -144,6 +145,7 @@ def _followed(
         taken.batches,
         pace_after(taken, busy=is_busy(taken, loader.workers, cpus)),
         tuple(finished.asserted) if finished else (),
+        tuple(finished.used) if finished else (),
         memory.source,
     )
 
@@ -151,24 +153,29 @@ def _followed(
 def _let_queues_fill(pid: int, memory: PeakMemory, longest: float) -> None:
     """Wait while a loader works ahead, as it does during a training step: then its peak comes.
 
-    How full its queues are at other times is chance. One thread that is waiting for the next
-    message works on nothing.
+    How full its queues are at other times is chance.
+    """
+    rest(pid, min(max(longest, _IDLE_SECONDS), _LONGEST_FILL), memory.follow)
+    for _ in range(2):
+        memory.sample()
+
+
+def rest(pid: int, longest: float, look: Callable[[], None] = lambda: None) -> None:
+    """Wait until a loader does next to nothing, so many seconds at most, and look meanwhile.
+
+    One thread that is waiting for the next message works on nothing.
     """
     if process.has_one_thread(pid):
-        longest = 0.0
-    else:
-        longest = min(max(longest, _IDLE_SECONDS), _LONGEST_FILL)
+        return
     end = time.monotonic() + longest
     idle_since, used = time.monotonic(), process.cpu_seconds(pid)
     while (now := time.monotonic()) < end and now - idle_since < _IDLE_SECONDS:
         time.sleep(_LOOK_SECONDS)
-        memory.follow()
+        look()
         used_now = process.cpu_seconds(pid)
         if used_now - used > _IDLE * (time.monotonic() - now):
             idle_since = time.monotonic()
         used = used_now
-    for _ in range(2):
-        memory.sample()
 
 
 def _epochs(pace: Plan, taken: Slice, like: Survey | None) -> int:

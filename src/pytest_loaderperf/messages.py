@@ -217,6 +217,7 @@ class Finished:
     reports: list[dict[str, object]]
     text: str  # of the first report that did not pass
     asserted: list[str]  # metrics that the test compared with a baseline
+    used: list[str]  # metrics that it looked at
     misused: bool  # what failed is the test's use of this package, not its loader
     foreign: list[str]  # as in Collected: a trial may have imported more
     shadowed: list[str]

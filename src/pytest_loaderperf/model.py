@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from .errors import SettingsError
 from .options import TOLERANCES
-from .units import format_percent, format_value, parse_duration, parse_fraction, parse_size
+from .units import PARSERS, format_percent, format_value, parse_fraction, parse_size
 
 Better = Literal["higher", "lower"]
 Shipped = dict[str, object]  # a value as it crosses to another process: JSON types only
@@ -82,8 +82,10 @@ class Tolerance:
     @classmethod
     def parse(cls, text: str, unit: str) -> Tolerance:
         """Read ``"10%"``, ``"8MiB"``, ``"100ms"`` or a sum of a share and an amount."""
-        amount = {"bytes": parse_size, "s": parse_duration}.get(unit)
-        example = {"bytes": "'5%+8MiB'", "s": "'25%+100ms'"}.get(unit, "'10%'")
+        amount = PARSERS.get(unit)
+        example = "'10%'"
+        if amount is not None:
+            example = "'25%+100ms'" if unit == "s" else "'5%+8MiB'"
         relative = absolute = 0.0
         parts = text.split("+")
         try:
@@ -162,6 +164,7 @@ METRICS: Mapping[str, Metric] = {
         _metric("peak_memory", "bytes", "lower", judged=True),
         _metric("first_batch", "s", "lower"),
         _metric("cpu_time", "s/sample", "lower"),
+        _metric("memory_growth", "bytes/1000 samples", "lower"),
     )
 }
 

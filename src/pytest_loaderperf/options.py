@@ -12,6 +12,7 @@ TOLERANCES = {
     "peak_memory": "5%+8MiB",
     "first_batch": "25%+100ms",
     "cpu_time": "10%",
+    "memory_growth": "10%+1MiB",
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from .errors import ComparisonError, LoaderError, SettingsError
 from .model import METRICS, CheckResult, Comparison, Metric, Verdict
 from .report import explain, explain_budget
-from .units import format_value, parse_duration, parse_size
+from .units import PARSERS, format_value
 
 
 class Measured:
@@ -69,6 +69,7 @@ class Measured:
             self._check_baseline(operator, other)
             return self._perf.holds(self.metric)
         limit = self._limit(other)  # also while probing: a misuse shows before the measurement
+        self._perf.used.append(self.metric.name)
         return self._perf.probing or within(limit)
 
     def _check_baseline(self, operator: str, other: BaselineValue) -> None:
@@ -87,7 +88,7 @@ class Measured:
     def _limit(self, other: object) -> float:
         if isinstance(other, int | float):
             return float(other)
-        parse = {"bytes": parse_size, "s": parse_duration}.get(self.metric.unit)
+        parse = PARSERS.get(self.metric.unit)
         if isinstance(other, str) and parse:
             return parse(other)
         raise SettingsError(
@@ -123,6 +124,7 @@ class Baseline:
     peak_memory: BaselineValue
     first_batch: BaselineValue
     cpu_time: BaselineValue
+    memory_growth: BaselineValue
 
     def __init__(self, perf: Perf) -> None:
         for name, metric in METRICS.items():
@@ -136,11 +138,13 @@ class Perf:
     peak_memory: Measured
     first_batch: Measured
     cpu_time: Measured
+    memory_growth: Measured
 
     def __init__(self, result: CheckResult, *, accepting: bool, probing: bool = False) -> None:
         self.result = result
         self.probing = probing
         self.asserted: list[str] = []
+        self.used: list[str] = []
         self._accepting = accepting
         self.baseline = Baseline(self)
         for name, metric in METRICS.items():
@@ -162,10 +166,18 @@ class Perf:
         return self.result.verdict
 
     def comparison(self, metric: Metric) -> Comparison:
-        """All that is known of one metric."""
-        return self.result.metrics[metric.name]
+        """All that is known of one metric; LoaderError where it was not measured."""
+        self.used.append(metric.name)
+        try:
+            return self.result.metrics[metric.name]
+        except KeyError:
+            raise LoaderError(
+                f"{metric.name} was not measured: the test did not look at it while its loader was "
+                f"measured. Ask for it: @pytest.mark.loaderperf(metrics=['{metric.name}', ...])"
+            ) from None
 
     def holds(self, metric: Metric) -> bool:
         """Whether a metric is not proven worse than its baseline."""
         self.asserted.append(metric.name)
+        self.used.append(metric.name)
         return self.probing or self._accepting or not self.comparison(metric).verdict.fails

@@ -83,6 +83,11 @@ class LoaderPerf:
         """The metrics that the test has compared with their baselines."""
         return self._perf.asserted if self._perf else []
 
+    @property
+    def used(self) -> list[str]:
+        """The metrics that the test has looked at."""
+        return self._perf.used if self._perf else []
+
     def failure(self) -> CheckResult | None:
         """The result of the last trial, if its verdict fails the test by itself."""
         if self._perf is None or not self._begin.fails:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Callable
 
 from .errors import SettingsError
 
@@ -23,6 +24,14 @@ def parse_size(text: str) -> float:
 def parse_duration(text: str) -> float:
     """Seconds of a duration such as ``"60s"``, ``"50ms"`` or ``"2 min"``."""
     return _parse(text, _DURATIONS, "a duration such as '60s' or '50ms'")
+
+
+# How people write amounts of a unit.
+PARSERS: dict[str, Callable[[str], float]] = {
+    "bytes": parse_size,
+    "bytes/1000 samples": parse_size,
+    "s": parse_duration,
+}
 
 
 def parse_fraction(text: str) -> float:
@@ -66,6 +75,8 @@ def format_value(value: float, unit: str) -> str:
     """A value with its unit, in the scale that reads best."""
     if unit == "bytes":
         return format_size(value)
+    if unit == "bytes/1000 samples":
+        return f"{format_size(value)}/1000 samples"
     if unit == "s":
         return format_duration(value)
     if unit == "s/sample":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import turns
+from . import growth, turns
 from .baselines import Record
 from .findings import Bench, Findings
 from .judgement import compare_stored, uncompared
@@ -36,9 +36,10 @@ def show(bench: Bench, found: Findings, verdict: Verdict, message: str) -> None:
     values["peak_memory"] = found.survey.peak_memory
     found.message = message
     found.comparisons = {
-        name: uncompared(name, values[name], verdict, judged=name in found.judged)
-        for name in METRICS
+        name: uncompared(name, value, verdict, judged=name in found.judged)
+        for name, value in values.items()
     }
+    growth.show(bench, found, verdict)
 
 
 def repeat(bench: Bench, found: Findings) -> None:
@@ -46,12 +47,13 @@ def repeat(bench: Bench, found: Findings) -> None:
 
     All trials of an arm share its luck: how far arms lie apart is what another day will see.
     """
-    found.timings, found.peaks = [], [found.survey.peak_memory]
+    found.timings, found.peaks, found.growths = [], [found.survey.peak_memory], []
     _measure(bench, found, 1)
     while len(found.timings) < _STORED_ARMS:
         bench.start_anew()
         found.peaks.append(peak(bench, bench.candidate, found))
         _measure(bench, found, len(found.timings) + 1)
+    growth.repeat(bench, found)
 
 
 def _measure(bench: Bench, found: Findings, trials: int) -> None:

@@ -126,8 +126,16 @@ def test_an_entry_has_all_metrics_of_this_machine_class_and_the_workload() -> No
     assert entry.workload == WORKLOAD
     (record,) = entry.records.values()
     assert list(entry.records) == [machine_class(VERSIONS)]
-    assert record.metrics.keys() == METRICS.keys()
+    assert record.metrics.keys() == METRICS.keys() - {"memory_growth"}
     assert record.versions == VERSIONS
+
+
+def test_what_was_measured_since_it_was_asked_for_is_stored_too() -> None:
+    found = findings(memory_growth="no_baseline")
+    found.growths = [3.0 * MIB, 3.0 * MIB, 3.0 * MIB]
+    (record,) = accepted_entry(found, VERSIONS, None).records.values()
+    assert record.metrics.keys() == METRICS.keys()
+    assert record.metrics["memory_growth"].value == pytest.approx(3.0 * MIB)
 
 
 def test_values_are_typical_ones_with_their_spread() -> None:

@@ -163,7 +163,13 @@ def test_pieces_may_end_anywhere(raw: tuple[Channel, socket.socket]) -> None:
 def test_a_large_message_arrives(ends: Ends) -> None:
     ours, theirs = ends
     message = Finished(
-        [{"longrepr": "ä\n" * 500_000}], "", ["throughput"], misused=False, foreign=[], shadowed=[]
+        [{"longrepr": "ä\n" * 500_000}],
+        "",
+        asserted=["throughput"],
+        used=["throughput"],
+        misused=False,
+        foreign=[],
+        shadowed=[],
     )
     with meanwhile(lambda: ours.send(message)):
         assert theirs.next(LONG) == message

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,13 @@ from pytest_loaderperf.model import METRICS, CheckResult, Comparison, Verdict
 from pytest_loaderperf.perf import Baseline, Measured, Perf
 
 MIB = 2**20
-VALUES = {"throughput": 500.0, "peak_memory": 64.0 * MIB, "first_batch": 1.5, "cpu_time": 0.002}
+VALUES = {
+    "throughput": 500.0,
+    "peak_memory": 64.0 * MIB,
+    "first_batch": 1.5,
+    "cpu_time": 0.002,
+    "memory_growth": 3.0 * MIB,
+}
 NAMES = list(METRICS)
 every_metric = pytest.mark.parametrize("name", NAMES)
 
@@ -112,6 +119,33 @@ def test_while_a_baseline_is_accepted_every_comparison_with_it_holds(name: str) 
     assert holds(made(Verdict.NO_BASELINE, of=name, compared=False, accepting=True), name)
 
 
+def test_a_metric_that_nobody_asked_for_says_how_to_ask() -> None:
+    whole = made()
+    metrics = {name: each for name, each in whole.result.metrics.items() if name != "memory_growth"}
+    perf = Perf(replace(whole.result, metrics=metrics), accepting=False)
+    assert perf.throughput.value == 500
+    with pytest.raises(LoaderError, match=r"memory_growth was not measured.*metrics="):
+        _ = perf.memory_growth <= "3 MiB"
+
+
+LOOKS: dict[str, Callable[[Perf], object]] = {
+    "a budget": lambda perf: perf.memory_growth <= "3 MiB",
+    "its baseline": lambda perf: perf.memory_growth <= perf.baseline.memory_growth,
+    "its value": lambda perf: perf.memory_growth.value,
+    "its number": lambda perf: float(perf.memory_growth),
+    "its verdict": lambda perf: perf.memory_growth.verdict,
+    "the baseline's value": lambda perf: perf.baseline.memory_growth.value,
+}
+
+
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
+def test_a_probe_learns_what_a_test_looks_at(look: Callable[[Perf], object]) -> None:
+    perf = Perf.probe()
+    assert perf.used == []
+    look(perf)
+    assert set(perf.used) == {"memory_growth"}
+
+
 # --- budgets ------------------------------------------------------------------------------------
 
 BUDGETS: list[tuple[str, str, object, bool]] = [
@@ -128,6 +162,8 @@ BUDGETS: list[tuple[str, str, object, bool]] = [
     ("first_batch", ">", "1s", True),
     ("cpu_time", "<=", 0.002, True),
     ("cpu_time", "<=", 0.0019, False),
+    ("memory_growth", "<=", "3 MiB", True),
+    ("memory_growth", "<=", "2 MiB", False),
     ("throughput", ">=", math.inf, False),
 ]
 
@@ -217,6 +253,7 @@ def test_values_show_with_their_units() -> None:
         "64 MiB",
         "1.5 s",
         "2 ms/sample",
+        "3 MiB/1000 samples",
     ]
     assert repr(perf.baseline.throughput) == "1,000 samples/s"
 

@@ -127,6 +127,7 @@ def test_a_formatted_percentage_reads_back(value: float) -> None:
         (-3 * 2**30, "bytes", "-3 GiB"),
         (0, "bytes", "0 B"),
         (2**60, "bytes", "1,048,576 TiB"),
+        (3 * 2**20, "bytes/1000 samples", "3 MiB/1000 samples"),
         (0.0421, "s", "42.1 ms"),
         (75.0, "s", "75 s"),
         (5e-6, "s/sample", "5 us/sample"),

@@ -1,0 +1,154 @@
+"""How fast the private memory of a loader grows: leaks, caches, copy-on-write in its workers.
+
+Measured only where it is asked for, in trials of its own: some seconds of batches, in which the
+loader is let come to rest again and again, and its memory is read. Batches under way would else
+make it look now larger, now smaller. What grows from epoch to epoch is a leak; what workers take
+that live for one epoch, such as copies of pages that they share, grows within each.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from . import measure
+from .arms import Arm
+from .baselines import Record
+from .findings import Bench, Findings
+from .judgement import uncompared
+from .launch import Version
+from .messages import Begin, Handed, Open, Opened, Run, Slice
+from .model import METRICS, Verdict
+from .pacing import SLICE_SECONDS, Plan
+from .pages import used_by_tree
+from .repeats import Quantity, beside, with_stored
+from .units import format_value
+
+_METRIC = METRICS["memory_growth"]
+_SAMPLES = 1000  # for which growth is told
+_STEPS = 16  # points at which memory is read
+_PAIRS = 2  # a trial takes as long as that many timing trials, and what it rests
+_IN_AN_EPOCH = 4  # points at least, if an epoch is long enough for that
+_DISCARDED = 0.25  # of the points, in which caches and heaps fill up
+_STORED = 3  # trials behind a stored number
+_LONGEST_REST = 3.0  # seconds that a loader may take to come to rest
+
+
+@dataclass(frozen=True)
+class Point:
+    """The memory of a loader after so many samples, in bytes, and the epoch it was in."""
+
+    epoch: int
+    samples: int
+    used: int
+
+
+@dataclass(frozen=True)
+class Slope:
+    """Bytes per 1000 samples, with its standard error."""
+
+    value: float
+    error: float
+
+    def describe(self) -> str:
+        """The slope with its 95 % interval."""
+        low, value, high = (
+            format_value(each, _METRIC.unit)
+            for each in (self.value - 2 * self.error, self.value, self.value + 2 * self.error)
+        )
+        return f"private memory grew by {value} (95 %: {low} to {high})"
+
+
+def slope(points: Sequence[Point]) -> Slope:
+    """The least-squares line through points, with a height of its own for each epoch.
+
+    Zero, and infinitely uncertain, where no epoch has two points.
+    """
+    epochs: dict[int, list[Point]] = defaultdict(list)
+    for point in points:
+        epochs[point.epoch].append(point)
+    across, both, down = 0.0, 0.0, 0.0
+    for epoch in epochs.values():
+        samples = statistics.fmean(point.samples for point in epoch)
+        used = statistics.fmean(point.used for point in epoch)
+        across += sum((point.samples - samples) ** 2 for point in epoch)
+        both += sum((point.samples - samples) * (point.used - used) for point in epoch)
+        down += sum((point.used - used) ** 2 for point in epoch)
+    if not across:
+        return Slope(0.0, math.inf)
+    rise = both / across
+    freedom = len(points) - len(epochs) - 1
+    if freedom < 1:
+        return Slope(_SAMPLES * rise, math.inf)
+    error = math.sqrt(max(0.0, down - rise * both) / freedom / across)
+    return Slope(_SAMPLES * rise, _SAMPLES * error)
+
+
+def judge(bench: Bench, version: Version | None, record: Record | None, found: Findings) -> None:
+    """Fill in the comparison of memory growth, if anybody wants it."""
+    if _METRIC.name not in found.wanted:
+        return
+    quantity = Quantity(_METRIC, lambda version: grown(bench, version, found))
+    if version is not None:
+        comparison = beside(bench, version, found, quantity, found.growths)
+    else:
+        stored = record.metrics.get(_METRIC.name) if record else None
+        comparison = with_stored(bench, stored, found, quantity, found.growths)
+    found.comparisons[_METRIC.name] = comparison
+
+
+def show(bench: Bench, found: Findings, verdict: Verdict) -> None:
+    """Measure it once, without a comparison, if anybody wants it."""
+    if _METRIC.name in found.wanted:
+        found.growths.append(grown(bench, bench.candidate, found))
+        found.comparisons[_METRIC.name] = uncompared(
+            _METRIC.name, found.growths[0], verdict, judged=_METRIC.name in found.judged
+        )
+
+
+def repeat(bench: Bench, found: Findings) -> None:
+    """Measure it as a stored comparison does, to store the numbers, if anybody wants it."""
+    if _METRIC.name in found.wanted:
+        found.growths = [grown(bench, bench.candidate, found) for _ in range(_STORED)]
+
+
+def grown(bench: Bench, version: Version, found: Findings) -> float:
+    """The growth of a version in one more trial: what shrinks does not grow."""
+    seconds = _PAIRS * bench.pair_seconds
+    rise = slope(points(bench.arm(version), bench.spec.nodeid, found.plan, seconds))
+    if version == bench.candidate and not found.growths:
+        found.notes.append(rise.describe())
+    return max(0.0, rise.value)
+
+
+def points(arm: Arm, nodeid: str, pace: Plan, seconds: float) -> list[Point]:
+    """The memory of a loader in a trial of its own, over so many seconds of batches."""
+    taken: list[Point] = []
+    epoch = samples = 0
+    with arm.trials():
+        trial = arm.trial(nodeid)
+        loader = trial.ask(Begin(), Handed)
+        trial.ask(Open(pace.warmup, pace.drain, pace.epoch_batches), Opened)
+        step = _step(pace, loader.workers, seconds / _STEPS / SLICE_SECONDS)
+        for _ in range(_STEPS):
+            result = trial.ask(step, Slice)
+            measure.rest(trial.pid, _LONGEST_REST)
+            # Whole epochs have no place within one; else each stretch but the first begins one.
+            epoch += 0 if step.epochs else len(result.stretches) - 1
+            samples += result.samples
+            taken.append(Point(epoch, samples, used_by_tree(arm.memory_root).anonymous))
+        trial.end()
+    return taken[int(_DISCARDED * _STEPS) :]
+
+
+def _step(pace: Plan, workers: int, slices: float) -> Run:
+    """What to run between two points: so many slices, and less where epochs are short."""
+    if pace.epochs:
+        return Run(0, max(1, round(slices * pace.epochs)))
+    batches = round(slices * pace.batches)
+    if pace.epoch_batches is not None:
+        batches = min(batches, pace.epoch_batches // _IN_AN_EPOCH)
+    return Run(max(batches, workers, 1))

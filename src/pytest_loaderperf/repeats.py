@@ -1,0 +1,113 @@
+"""Judge a metric on trials that run one after the other: memory, which depends little on time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from .baselines import Stored
+from .decision import Within
+from .findings import Bench, Findings
+from .judgement import compare, compare_stored
+from .launch import Version
+from .model import Comparison, Metric, Verdict
+
+# The fewest: pipelines that tune themselves can peak at one of two heights, and it is no rare thing
+# that two pairs differ in the same way. They may show that nothing has grown, and confirm.
+_TRIALS = 4
+_FEW_TRIALS = 2
+_TRIALS_AT_MOST = 8  # memory repeats well: what eight pairs leave open, more would too
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A metric, and what one more trial of a version gives for it.
+
+    ``within`` is what is known of the noise of pairs before there are pairs enough to tell.
+    """
+
+    metric: Metric
+    measure: Callable[[Version], float]
+    within: Within | None = None
+
+
+def beside(
+    bench: Bench, version: Version, found: Findings, quantity: Quantity, candidate: list[float]
+) -> Comparison:
+    """Compare pairs, beginning with the values of the candidate that there are.
+
+    A regression is confirmed by fresh processes; else it is not sure.
+    """
+    compared = _pairs(bench, version, found, quantity, candidate)
+    if not (compared.judged and compared.verdict is Verdict.REGRESSED):
+        return compared
+    bench.start_anew(version)
+    again = _pairs(bench, version, found, quantity, [], confirming=True)
+    if again.verdict is Verdict.REGRESSED:
+        return compared
+    found.doubt(quantity.metric.name, compared.pairs, again.pairs)
+    return replace(compared, verdict=Verdict.INCONCLUSIVE)
+
+
+def with_stored(
+    bench: Bench,
+    stored: Stored | None,
+    found: Findings,
+    quantity: Quantity,
+    candidate: list[float],
+) -> Comparison:
+    """Compare values of the candidate, those that there are first, with a stored number."""
+    name = quantity.metric.name
+    while len(candidate) < _TRIALS:
+        candidate.append(quantity.measure(bench.candidate))
+    comparison = compare_stored(
+        quantity.metric,
+        candidate,
+        stored,
+        bench.spec.settings.tolerances[name],
+        bench.rule,
+        judged=name in found.judged,
+        drift=0.0,
+    )
+    return replace(comparison, pairs=0)
+
+
+def _pairs(
+    bench: Bench,
+    version: Version,
+    found: Findings,
+    quantity: Quantity,
+    candidate: list[float],
+    *,
+    confirming: bool = False,
+) -> Comparison:
+    """A regression takes four pairs at least, its confirmation two."""
+    baseline: list[float] = []
+    name = quantity.metric.name
+    judged = name in found.judged
+    label = f"{'confirming, ' if confirming else ''}{name.replace('_', ' ')}"
+    while True:
+        bench.progress(f"{label}, pair {len(baseline) + 1}")
+        if len(candidate) == len(baseline):
+            candidate.append(quantity.measure(bench.candidate))
+        baseline.append(quantity.measure(version))
+        comparison = compare(
+            quantity.metric,
+            candidate[: len(baseline)],
+            baseline,
+            bench.spec.settings.tolerances[name],
+            bench.rule,
+            judged=judged,
+            source=version.name,
+            within=quantity.within,
+        )
+        late = time.monotonic() > found.deadline
+        if comparison.verdict is Verdict.REGRESSED:
+            enough = _FEW_TRIALS if confirming else _TRIALS
+        elif comparison.verdict is Verdict.INCONCLUSIVE:
+            enough = _TRIALS if late else _TRIALS_AT_MOST
+        else:
+            enough = _FEW_TRIALS
+        if len(baseline) >= enough or not judged:  # one pair shows what nobody judges
+            return comparison

@@ -1,0 +1,109 @@
+"""Memory that grows while a loader runs: by a known amount, and by copies of what workers share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from integration import tiny
+
+MIB = 2**20
+# Keeps so many KiB of each batch of two samples.
+LEAKY = """\
+from paced import Paced
+
+kept = []
+
+class Leaky(Paced):
+    def __iter__(self):
+        for batch in super().__iter__():
+            kept.append(bytearray(b"x") * (LEAK << 10))
+            yield batch
+"""
+CHECK = """\
+import pytest
+import leaky
+
+@pytest.mark.loaderperf(metrics=["memory_growth"])
+def test_paced(loaderperf):
+    perf = loaderperf(leaky.Leaky())
+    assert perf.memory_growth <= perf.baseline.memory_growth
+"""
+ASKS = """\
+import leaky
+
+def test_paced(loaderperf):
+    perf = loaderperf(leaky.Leaky())
+    assert perf.memory_growth <= "12 MiB"
+"""
+
+
+def leaky(kibibytes: int) -> str:
+    return LEAKY.replace("LEAK", str(kibibytes))
+
+
+def test_a_leak_is_a_regression_and_reads_as_it_is(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", leaky=leaky(0), test_it=CHECK)
+    tiny.accept(project)
+    project.write(leaky=leaky(20))
+    run = project.pytest("--loaderperf")
+    assert run.verdicts == {tiny.NODE: "regressed"}, run.output
+    (check,) = run.results["checks"]
+    growth = check["metrics"]["memory_growth"]
+    assert growth["value"] == pytest.approx(500 * 20 * 1024, rel=0.05)  # of 500 batches
+    assert growth["baseline"] < MIB  # below what counts
+    assert growth["unit"] == "bytes/1000 samples"
+    assert "memory_growth regressed: 9." in run.output
+
+
+def test_what_keeps_nothing_has_not_grown(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", leaky=leaky(0), test_it=CHECK)
+    tiny.accept(project)
+    run = project.pytest("--loaderperf")
+    assert run.verdicts == {tiny.NODE: "unchanged"}, run.output
+    assert "private memory grew by" in run.output
+
+
+def test_a_budget_alone_asks_for_it(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", git=False, leaky=leaky(20), test_it=ASKS)
+    update = project.pytest("--loaderperf-update")
+    assert update.status == 0, update.output
+    stored = (project.root / "baselines/test_it.json").read_text()
+    assert '"memory_growth"' in stored
+    project.write(leaky=leaky(40))
+    run = project.pytest("--loaderperf")
+    assert run.status == 1
+    assert "memory_growth: 19." in run.output
+    assert "/1000 samples <= 12 MiB/1000 samples is false" in run.output
+
+
+SHARED = """\
+import pytest
+from torch.utils.data import DataLoader, Dataset
+
+class Numbers(Dataset):
+    def __init__(self):
+        self.items = [(index, str(index)) for index in range(200_000)]
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, index):
+        number, text = self.items[index]  # its reference count is written to: the page is copied
+        return number
+
+@pytest.mark.loaderperf(metrics=["memory_growth"])
+def test_paced(loaderperf):
+    loader = DataLoader(Numbers(), 1000, num_workers=2)
+    perf = loaderperf(loader)
+    assert perf.memory_growth <= "50 KiB"
+"""
+
+
+def test_copies_of_what_workers_share_are_growth(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", git=False, test_it=SHARED)
+    run = project.pytest("--loaderperf")
+    assert run.status == 1, run.output
+    growth = run.results["checks"][0]["metrics"]["memory_growth"]["value"]
+    assert 50 * 2**10 < growth < 500 * 2**10, run.output
