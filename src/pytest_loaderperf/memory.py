@@ -11,7 +11,7 @@ import sys
 import time
 
 from .group import group_for
-from .pages import Counters, counters_of, named_files, reset_highest, used_by_tree
+from .pages import Counters, counters_of, reset_highest, torch_files, used_by_tree
 from .process import tree
 
 # Looking at every page takes the tree's own time: its memory cannot grow meanwhile.
@@ -32,7 +32,6 @@ class PeakMemory:
     def __init__(self, pid: int, member: int | None = None) -> None:
         self._pid = pid
         self._group = None if member is None else group_for(member)
-        self._files = set(named_files())  # that are there already
         used = used_by_tree(pid)
         self._before = used.anonymous + used.shared
         self._processes: dict[int, Counters] = {}  # the highest of each counter
@@ -79,8 +78,7 @@ class PeakMemory:
 
     def sample(self) -> None:
         """Look once. A look takes milliseconds and slows the tree: never while timing."""
-        files = {file: size for file, size in named_files().items() if file not in self._files}
-        used = used_by_tree(self._pid, files)
+        used = used_by_tree(self._pid, torch_files(self._processes))
         # What a process had at its highest and has not now; of pages that it shares, it counts
         # its part, whatever that is at the moment.
         gone = 0

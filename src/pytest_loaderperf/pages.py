@@ -16,7 +16,7 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -98,7 +98,7 @@ def reset_highest(pid: int) -> None:
 
 # Where the kernel shows shared memory as files.
 _SHARED = ("/dev/shm/", "/memfd:")  # noqa: S108  (looked for, never made)
-_NAMES = ("psm_", "torch_")
+_TORCH = re.compile(r"torch_(\d+)_")
 _BLOCK = 512  # bytes, whatever the file system says (stat(2))
 # A line of the mapping of such a file, and the lines that describe it in ``smaps``.
 _MAPPING = re.compile(
@@ -159,18 +159,18 @@ def used_by_tree(pid: int, files: Mapping[File, int] = MappingProxyType({})) -> 
     return Tree(processes, _unseen(processes, files) if sys.platform == "linux" else 0)
 
 
-def named_files() -> dict[File, int]:
-    """Sizes in bytes of the shared memory of this user that has a name, open or not.
+def torch_files(pids: Container[int]) -> dict[File, int]:
+    """Sizes in bytes of the files in which torch shares memory, of these processes, open or not.
 
-    Whose a file is that nobody has open cannot be told: only names count that Python's
-    ``SharedMemory`` and torch give to theirs.
+    Their names tell who has made them. Whose another file is that nobody has open, nothing tells.
     """
     found = {}
     with contextlib.suppress(OSError), os.scandir("/dev/shm") as entries:  # noqa: S108
         for entry in entries:
-            with contextlib.suppress(OSError):  # removed in the meantime
-                status = entry.stat(follow_symlinks=False)
-                if entry.name.startswith(_NAMES) and status.st_uid == os.geteuid():
+            maker = _TORCH.match(entry.name)
+            if maker and int(maker[1]) in pids:
+                with contextlib.suppress(OSError):  # removed in the meantime
+                    status = entry.stat(follow_symlinks=False)
                     found[status.st_dev, status.st_ino] = status.st_blocks * _BLOCK
     return found
 

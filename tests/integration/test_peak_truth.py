@@ -5,7 +5,6 @@ from __future__ import annotations
 import select
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,11 +21,12 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 PRELUDE = """
 import mmap, os, signal, sys, time
 PAGE = 4096
+SHARED = f"/dev/shm/torch_{os.getpid()}_1"
 def touch(block, value=b"x"):
     for start in range(0, len(block), PAGE):
         block[start:start + 1] = value
 def private(size):
-    block = mmap.mmap(-1, size << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    block = bytearray(size << 20)
     touch(block)
     return block
 def fork(work):
@@ -49,14 +49,14 @@ TREES = {
     ),
     "a shared file that nobody maps any more": (
         "",
-        "file = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)\nos.unlink(sys.argv[1])\n"
+        "file = os.open(SHARED, os.O_RDWR | os.O_CREAT)\nos.unlink(SHARED)\n"
         "os.truncate(file, 300 << 20)\n"
         "with mmap.mmap(file, 300 << 20) as block: touch(block)",
         300,
     ),
     "a shared file that nobody has open": (
         "",
-        "with open(sys.argv[1], 'wb') as file:\n    for _ in range(300): file.write(b'x' * 2**20)",
+        "with open(SHARED, 'wb') as file:\n    for _ in range(300): file.write(b'x' * 2**20)",
         300,
     ),
     "a fork that touches nothing": ("block = private(300)", "fork(lambda: None)", 0),
@@ -65,29 +65,29 @@ TREES = {
         "fork(lambda: touch(block, b'y'))",
         300,
     ),
-    "a spike of a millisecond": ("", "with private(300): time.sleep(0.001)", 300),
+    "a spike of a millisecond": ("", "block = private(300)\ntime.sleep(0.001)\ndel block", 300),
     "a spike in a worker": (
         "",
-        "def work():\n    with private(300): time.sleep(0.001)\nfork(work)",
+        "def work():\n    block = private(300)\n    time.sleep(0.001)\nfork(work)",
         300,
     ),
     "a file that is mapped": (
-        "file = open(sys.argv[2], 'w+b')\nfile.truncate(300 << 20)\nfile.write(b'x' * (300 << 20))",
+        "file = open(sys.argv[1], 'w+b')\nfile.truncate(300 << 20)\nfile.write(b'x' * (300 << 20))",
         "block = mmap.mmap(file.fileno(), 300 << 20, prot=mmap.PROT_READ)\nsum(block[::PAGE])",
         0,
     ),
     "a file that is mapped for a moment": (
-        "file = open(sys.argv[2], 'w+b')\nfile.truncate(300 << 20)\nfile.write(b'x' * (300 << 20))",
+        "file = open(sys.argv[1], 'w+b')\nfile.truncate(300 << 20)\nfile.write(b'x' * (300 << 20))",
         "with mmap.mmap(file.fileno(), 300 << 20, prot=mmap.PROT_READ) as block:\n"
         "    sum(block[::PAGE])\n    time.sleep(0.1)",
         0,
     ),
     "a file that is read": (
-        "with open(sys.argv[2], 'wb') as file: file.write(b'x' * (300 << 20))",
-        "with open(sys.argv[2], 'rb') as file:\n    while file.read(PAGE): pass",
+        "with open(sys.argv[1], 'wb') as file: file.write(b'x' * (300 << 20))",
+        "with open(sys.argv[1], 'rb') as file:\n    while file.read(PAGE): pass",
         0,
     ),
-    "what was freed before": ("with private(300): pass", "block = private(50)", 50),
+    "what was freed before": ("block = private(300)\ndel block", "block = private(50)", 50),
 }
 
 
@@ -95,23 +95,21 @@ TREES = {
 def running(before: str, after: str, files: Path) -> Iterator[subprocess.Popen[str]]:
     """A tree that has run its first part; ends with all of its processes."""
     code = f"{PRELUDE}\n{before}\nprint('ready', flush=True)\ninput()\n{after}\nprint('done')"
-    with tempfile.NamedTemporaryFile(dir="/dev/shm", prefix="torch_0_") as shared:
-        arguments = [f"{shared.name}_", str(files / "file")]
-        tree = subprocess.Popen(
-            [sys.executable, "-I", "-u", "-c", f"{code}\nsignal.pause()", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        try:
-            assert tree.stdout is not None
-            assert tree.stdout.readline() == "ready\n"
-            yield tree
-        finally:
-            process.end(tree.pid)
-            tree.communicate()
-            Path(arguments[0]).unlink(missing_ok=True)
+    tree = subprocess.Popen(
+        [sys.executable, "-I", "-u", "-c", f"{code}\nsignal.pause()", str(files / "file")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert tree.stdout is not None
+        assert tree.stdout.readline() == "ready\n"
+        yield tree
+    finally:
+        process.end(tree.pid)
+        tree.communicate()
+        Path(f"/dev/shm/torch_{tree.pid}_1").unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize("grouped", [True, False], ids=["group", "pages"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +20,7 @@ from pytest_loaderperf.pages import (
     parse_rollup,
     parse_status,
     reset_highest,
+    torch_files,
     used_by_tree,
 )
 from unit.running import python
@@ -211,3 +213,17 @@ def test_counters_of_a_process_that_has_ended_are_nothing() -> None:
         assert counters_of(pid).anonymous > 0
     reset_highest(pid)
     assert counters_of(pid) == Counters()
+
+
+@on_linux
+def test_files_of_torch_count_for_those_who_have_made_them() -> None:
+    mine, others = (Path(f"/dev/shm/torch_{pid}_unit_test") for pid in (os.getpid(), 1))
+    try:
+        for file in (mine, others):
+            file.write_bytes(b"x" * MIB)
+        assert list(torch_files({os.getpid()}).values()) == [MIB]
+        assert torch_files(set()) == {}
+    finally:
+        mine.unlink()
+        others.unlink()
+    assert torch_files({os.getpid()}) == {}
