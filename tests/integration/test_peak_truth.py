@@ -33,6 +33,7 @@ def fork(work):
     ready, told = os.pipe()
     if os.fork() == 0:
         kept = work()
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         os.write(told, b"x")
         signal.pause()
     os.read(ready, 1)

@@ -1,0 +1,166 @@
+"""How well does peak memory repeat, and is an increase found? The reference loaders, many times.
+
+    python benchmarks/peaks.py run FOLDER [--rounds 25] [--condition same] [--batch-size 32]
+    python benchmarks/peaks.py show FOLDER
+
+Every check is made by fresh arms, and judged as the guard judges peaks: ``same`` is identical code
+beside itself, ``more`` keeps 5 % of the stored peak and 8 MiB more for the time of a test. Results
+are appended to ``FOLDER/peaks.jsonl``; ``show`` prints counts with their bounds, and how much the
+peaks of one loader scatter between fresh arms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from overhead import LOADERS, ROOT, launch
+from study import bound
+
+from pytest_loaderperf import measure, peaks
+from pytest_loaderperf.arms import Arms
+from pytest_loaderperf.baselines import Record, Stored
+from pytest_loaderperf.decision import Rule
+from pytest_loaderperf.findings import Bench, Findings, Spec
+from pytest_loaderperf.launch import Version
+from pytest_loaderperf.pacing import pair_seconds
+from pytest_loaderperf.settings import CheckSettings
+
+MIB = 2**20
+JUDGED = frozenset({"peak_memory"})
+BUDGET = 24.0  # seconds: of a loader's peak, long trials tell no more than short ones
+BASELINE = Version(ROOT, label="the baseline")
+# The candidate keeps memory for as long as a test runs.
+_KEEPING = """
+
+@pytest.fixture(autouse=True)
+def kept():
+    block = bytearray(b"x") * {size}
+    yield
+    del block
+"""
+
+
+def keeping(folder: Path, size: int) -> Version:
+    """A copy of this project whose tests keep so many bytes."""
+    copy = folder / "more"
+    shutil.rmtree(copy, ignore_errors=True)
+    for part in ("src", "tests/perf"):
+        shutil.copytree(ROOT / part, copy / part)
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    conftest = copy / "tests" / "perf" / "conftest.py"
+    conftest.write_text(conftest.read_text() + _KEEPING.format(size=size))
+    return Version(copy, toplevel=str(ROOT), moved_to=str(copy), label="the candidate")
+
+
+def check(nodeid: str, condition: str, folder: Path, stored: float | None) -> dict[str, Any]:
+    """One check by fresh arms; without a stored peak it only learns it."""
+    candidate = Version(ROOT, label="the candidate")
+    if condition == "more":
+        assert stored is not None
+        candidate = keeping(folder, round(0.05 * stored + 8 * MIB))
+    module = nodeid.partition("::")[0]
+    spec = Spec(nodeid, module, nodeid, None, replace(CheckSettings(), budget=BUDGET))
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        arms = Arms(launch(Path(scratch)))
+        bench = Bench(spec, arms, candidate, Rule.for_metrics(8), lambda _: None)
+        try:
+            survey = measure.survey(bench.arm(), nodeid, pair_seconds=pair_seconds(BUDGET))
+            line = {"peak": survey.peak_memory, "source": survey.memory_source}
+            if stored is None:
+                return line
+            found = Findings(
+                survey, JUDGED, peaks=[survey.peak_memory], deadline=time.monotonic() + BUDGET
+            )
+            record = Record({"peak_memory": Stored(stored, 0.0)}, bench.versions)
+            peaks.judge(bench, BASELINE, record, found)
+            compared = found.comparisons["peak_memory"]
+            return {
+                **line,
+                "verdict": compared.verdict,
+                "ratio": compared.ratio,
+                "pairs": compared.pairs,
+                "seconds": time.monotonic() - started,
+            }
+        finally:
+            arms.close()
+
+
+def run(folder: Path, conditions: list[str], rounds: int, batch_size: int) -> None:
+    """Check all loaders under all conditions, and append what comes of it."""
+    file = folder / "peaks.jsonl"
+    for _ in range(rounds):
+        for path, test, _ in LOADERS:
+            nodeid = f"tests/perf/{path}.py::{test}[{batch_size}]"
+            for condition in conditions:
+                known = [line for line in lines(file) if line["check"] == nodeid]
+                stored = known[0]["peak"] if known else None
+                while stored is None:
+                    stored = check(nodeid, "same", folder, None)["peak"]
+                found = check(nodeid, condition, folder, stored)
+                common = {"check": nodeid, "condition": condition, "code": source()}
+                with file.open("a") as out:
+                    out.write(json.dumps({**common, **found}) + "\n")
+
+
+def source() -> str:
+    """The version of the guard."""
+    tree = ["git", "rev-parse", "--short", "HEAD:src"]
+    return subprocess.run(tree, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def lines(file: Path) -> list[dict[str, Any]]:
+    """The results so far."""
+    return [json.loads(text) for text in file.read_text().splitlines()] if file.exists() else []
+
+
+def show(folder: Path) -> None:
+    """Print a line for each condition and loader."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for line in lines(folder / "peaks.jsonl"):
+        found[line["condition"], line["check"]].append(line)
+        found[line["condition"], "all"].append(line)
+    for (condition, name), checks in sorted(found.items()):
+        counts = ", ".join(
+            f"{verdict} {count} of {len(checks)} (at most {bound(count, len(checks)):.1%})"
+            for verdict, count in sorted(Counter(line["verdict"] for line in checks).items())
+        )
+        values = [line["peak"] / MIB for line in checks]
+        repeats = ""
+        if name != "all" and len(values) > 1:
+            mean = statistics.fmean(values)
+            repeats = f"; {mean:.1f} MiB, sd {statistics.stdev(values) / mean:.2%}"
+        seconds = statistics.median(line["seconds"] for line in checks)
+        print(f"{condition}; {name}: {counts}; median {seconds:.0f} s{repeats}")
+
+
+def main() -> int:
+    """Run or show."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("action", choices=["run", "show"])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--condition", action="append", choices=["same", "more"])
+    parser.add_argument("--batch-size", type=int, default=32)
+    options = parser.parse_args()
+    folder = options.folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    if options.action == "run":
+        run(folder, options.condition or ["same", "more"], options.rounds, options.batch_size)
+    show(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
