@@ -78,6 +78,8 @@ def _measure(
         if not found.pace_by(pairs[0], bench.pair_seconds):
             pairs.clear()
             continue
+        if judged.isdisjoint(TIMED):  # one pair shows what nobody judges
+            break
         comparisons = _compare(bench, version, pairs, judged)
         left = deadline - time.monotonic()
         if not confirming and left < (bench.rule.looks[0] - len(pairs)) * found.noise[-1].seconds:

@@ -76,9 +76,9 @@ def _baseline(comparison: Comparison | None) -> str:
 def _ratio(comparison: Comparison | None) -> str:
     if comparison is None or comparison.ratio is None:
         return "-"
-    if comparison.interval is None:
+    low, high = comparison.interval or (0.0, math.inf)
+    if high == math.inf:  # unknown, as after a single pair
         return f"{comparison.ratio:.3f}"
-    low, high = comparison.interval
     return f"{comparison.ratio:.3f} [{low:.3f}, {high:.3f}]"
 
 
@@ -261,12 +261,18 @@ def _metric_json(comparison: Comparison) -> dict[str, object]:
         "value": _rounded(comparison.value),
         "baseline": _rounded(comparison.baseline),
         "ratio": _rounded(comparison.ratio),
-        "interval": [_rounded(x) for x in comparison.interval] if comparison.interval else None,
+        "interval": _known(comparison.interval),
         "tolerance": _rounded(comparison.tolerance),
         "detectable": _rounded(comparison.detectable),
         "pairs": comparison.pairs,
         "verdict": comparison.verdict.value if comparison.judged else None,
     }
+
+
+def _known(interval: tuple[float, float] | None) -> list[float | None] | None:
+    if interval is None or math.inf in interval:
+        return None
+    return [_rounded(bound) for bound in interval]
 
 
 def _rounded(value: float | None) -> float | None:

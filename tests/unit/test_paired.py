@@ -66,6 +66,7 @@ def judged(
     *,
     short_turns: bool = True,
     seconds: float = math.inf,
+    metrics: frozenset[str] = frozenset({"throughput"}),
 ) -> Findings:
     """What comes of pairs that this function measures, within so many seconds."""
     monkeypatch.setattr(turns, "time_pair", lambda side, _, **__: time_pair(side.pace))
@@ -83,9 +84,18 @@ def judged(
     loader = Handed("iterable", 0, 0, None, None, built_data=False)
     paces = plan(0.1, 0, 0, short_turns=short_turns)
     survey = Survey(loader, WORKLOAD, 1e6, {"first_batch": 0.1}, 10, paces, ())
-    found = Findings(survey, frozenset({"throughput"}), deadline=time.monotonic() + seconds)
+    found = Findings(survey, metrics, deadline=time.monotonic() + seconds)
     paired.judge(bench, SimpleNamespace(name="old"), found)  # type: ignore[arg-type]
     return found
+
+
+@pytest.mark.parametrize(("metrics", "pairs"), [({"peak_memory"}, 1), ({"cpu_time"}, 2)])
+def test_one_pair_shows_what_nobody_judges(
+    monkeypatch: pytest.MonkeyPatch, metrics: set[str], pairs: int
+) -> None:
+    found = judged(monkeypatch, lambda _: (trial(), trial()), metrics=frozenset(metrics))
+    assert found.pairs == pairs
+    assert found.comparisons["throughput"].ratio == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("surveyed", [True, False])

@@ -134,8 +134,11 @@ def test_a_check_that_could_not_be_measured_has_a_row() -> None:
     assert row.split() == ["test_b", *["-"] * 7, "0", "error"]
 
 
-def test_a_ratio_without_an_interval_is_shown_alone() -> None:
-    glanced = replace(RESULT, metrics={"throughput": replace(THROUGHPUT, interval=None)})
+@pytest.mark.parametrize("interval", [None, (0.0, math.inf)])
+def test_a_ratio_without_an_interval_is_shown_alone(
+    interval: tuple[float, float] | None,
+) -> None:
+    glanced = replace(RESULT, metrics={"throughput": replace(THROUGHPUT, interval=interval)})
     row = report.table([glanced])[-1]
     assert "0.797" in row
     assert "[0.000" not in row
