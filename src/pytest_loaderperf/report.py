@@ -261,18 +261,12 @@ def _metric_json(comparison: Comparison) -> dict[str, object]:
         "value": _rounded(comparison.value),
         "baseline": _rounded(comparison.baseline),
         "ratio": _rounded(comparison.ratio),
-        "interval": _known(comparison.interval),
+        "interval": [_rounded(x) for x in comparison.interval] if comparison.interval else None,
         "tolerance": _rounded(comparison.tolerance),
         "detectable": _rounded(comparison.detectable),
         "pairs": comparison.pairs,
         "verdict": comparison.verdict.value if comparison.judged else None,
     }
-
-
-def _known(interval: tuple[float, float] | None) -> list[float | None] | None:
-    if interval is None or math.inf in interval:
-        return None
-    return [_rounded(bound) for bound in interval]
 
 
 def _rounded(value: float | None) -> float | None:
