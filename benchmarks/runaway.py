@@ -4,7 +4,7 @@
 
 The reference loaders at a batch size that fits and at one that does not, since their files and
 sentences are repeated until a batch of them takes more than the memory limit (of the sentences,
-which are small: 1 GiB). Prints each check's verdict, the least memory that the machine had left,
+which are small: 2 GiB). Prints each check's verdict, the least memory that the machine had left,
 and the processes that are left. Ends with 1 unless every large batch was ended, every small one
 measured, a tenth of the memory was left all the time, and no process at the end.
 """
@@ -42,8 +42,8 @@ def sentences(loaderperf_data):
 """
 RUNS = {
     "test_torch_photos.py": (60_000, "80%"),
-    "test_tf_photos.py": (60_000, "80%"),
-    "test_keras_text.py": (1_200_000, "1GiB"),
+    "test_tf_photos.py": (24_000, "80%"),
+    "test_keras_text.py": (1_200_000, "2GiB"),
 }
 
 
