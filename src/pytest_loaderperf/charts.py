@@ -36,7 +36,7 @@ def _sweep(test: str, points: Sequence[Point], limit: float) -> list[str]:
         )
         for point in points
     ]
-    below = (*aligned(rows, left=_BARS), _memory(points, limit), _best(points, limit))
+    below = (*aligned(rows, left=_BARS), memory(points, limit), best(points, limit))
     return [f"{test}, by batch size", *(f"  {line}" for line in below)]
 
 
@@ -44,7 +44,8 @@ def _bar(value: float, highest: float) -> str:
     return "#" * round(_BAR * value / highest) if highest else ""
 
 
-def _memory(points: Sequence[Point], limit: float) -> str:
+def memory(points: Sequence[Point], limit: float) -> str:
+    """What the peaks of a sweep say of memory, and of what fits."""
     model = memory_model(points)
     largest = model.largest(limit)
     fits = "" if largest is None else f"; up to {largest:,} fit in {format_size(limit)}"
@@ -54,7 +55,8 @@ def _memory(points: Sequence[Point], limit: float) -> str:
     )
 
 
-def _best(points: Sequence[Point], limit: float) -> str:
+def best(points: Sequence[Point], limit: float) -> str:
+    """Which batch size serves best, and why."""
     choice = choose(points, limit)
     if choice.batch_size is None:
         return f"best batch size: unknown; {choice.reason}"

@@ -54,6 +54,12 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("baseline_python", "interpreter of the baseline arm", "PATH", ini=False),
     Option("json", "write the results to a file", "FILE", ini=False),
+    Option(
+        "summary",
+        "append the results to a file as Markdown, such as the summary of a CI job",
+        "FILE",
+        ini=False,
+    ),
     Option("metrics", f"metrics to judge in every check, of {', '.join(TOLERANCES)}", "NAMES"),
     *(
         Option(name, f"tolerance of {name}, default {default}", "TOLERANCE")

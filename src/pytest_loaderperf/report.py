@@ -49,19 +49,20 @@ def _cells(result: CheckResult) -> list[str]:
     speed, memory = result.metrics.get("throughput"), result.metrics.get("peak_memory")
     first = result.metrics.get("first_batch")
     return [
-        _value(speed),
+        value_cell(speed),
         _baseline(speed),
-        _ratio(speed),
-        _value(memory),
+        ratio_cell(speed),
+        value_cell(memory),
         _baseline(memory),
-        _value(first),
+        value_cell(first),
         str(result.pairs) if result.pairs else "-",
         f"{result.seconds:.0f}",
-        _verdict_cell(result),
+        verdict_cell(result),
     ]
 
 
-def _value(comparison: Comparison | None) -> str:
+def value_cell(comparison: Comparison | None) -> str:
+    """What a table says of a metric's value."""
     if comparison is None:
         return "-"
     return format_value(comparison.value, METRICS[comparison.metric].unit)
@@ -73,7 +74,8 @@ def _baseline(comparison: Comparison | None) -> str:
     return format_value(comparison.baseline, METRICS[comparison.metric].unit)
 
 
-def _ratio(comparison: Comparison | None) -> str:
+def ratio_cell(comparison: Comparison | None) -> str:
+    """What a table says of the ratio to the baseline: with its interval, if that is known."""
     if comparison is None or comparison.ratio is None:
         return "-"
     low, high = comparison.interval or (0.0, math.inf)
@@ -82,7 +84,8 @@ def _ratio(comparison: Comparison | None) -> str:
     return f"{comparison.ratio:.3f} [{low:.3f}, {high:.3f}]"
 
 
-def _verdict_cell(result: CheckResult) -> str:
+def verdict_cell(result: CheckResult) -> str:
+    """What a table says of a verdict: with the metrics that it comes from."""
     culprits = [
         name for name, c in result.metrics.items() if c.judged and c.verdict is result.verdict
     ]

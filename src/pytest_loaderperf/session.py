@@ -10,13 +10,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from . import __version__, charts, data, report, stale
+from . import __version__, charts, data, files, markdown, report, stale
 from .arms import Arms
 from .available import Memory
 from .coordinator import Coordinator, Outcome
@@ -248,29 +248,32 @@ class Session:
         return self._settings.memory_limit.of(Memory().available)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the results file."""
+        """Write the results to the files that are asked for."""
         if self._only_prunes and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = pytest.ExitCode.OK
-        if not self._settings.json:
-            return
-        content = report.to_json(
-            self._results,
-            plugin=__version__,
-            machine=machine(),
-            mode=self._references.mode,
-            commits=self._references.commits,
-            memory_limit=self._memory_limit,
-        )
-        path = self._config.invocation_params.dir / self._settings.json
-        unfinished = path.with_name(f"{path.name}.tmp")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        here = self._config.invocation_params.dir
+        if self._settings.json:
+            content = report.to_json(
+                self._results,
+                plugin=__version__,
+                machine=machine(),
+                mode=self._references.mode,
+                commits=self._references.commits,
+                memory_limit=self._memory_limit,
+            )
             text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-            # A message may quote what no UTF-8 can hold, such as the name of a file.
-            unfinished.write_text(text, "utf-8", errors="backslashreplace")
-            unfinished.replace(path)
+            self._write("json", here / self._settings.json, text, files.replace)
+        if self._settings.summary:
+            text = markdown.summary(self._results, self._memory_limit)
+            self._write("summary", here / self._settings.summary, text, files.append)
+
+    def _write(
+        self, option: str, path: Path, text: str, write: Callable[[Path, str], None]
+    ) -> None:
+        try:
+            write(path, text)
         except OSError as error:
-            self._say(f"--loaderperf-json={path} could not be written: {error}")
+            self._say(f"--loaderperf-{option}={path} could not be written: {error}")
 
     def pytest_unconfigure(self) -> None:
         """Leave no process and no worktree behind."""

@@ -98,6 +98,7 @@ class RunSettings:
     sweep: tuple[int, ...] = ()
     baseline_python: str = ""
     json: str = ""
+    summary: str = ""
     trials: TrialStart = "auto"
     # A standard deviation; hosted runners differ by some 20 % between builds (docs/verdicts.md).
     drift: float = 0.25

@@ -176,6 +176,7 @@ EXAMPLES: list[tuple[str, object, object, Get]] = [
     ("strict", True, True, lambda run: run.strict),
     ("baseline_python", "/usr/bin/python3", "/usr/bin/python3", lambda run: run.baseline_python),
     ("json", "out.json", "out.json", lambda run: run.json),
+    ("summary", "out.md", "out.md", lambda run: run.summary),
     ("metrics", "cpu_time,throughput", ("cpu_time", "throughput"), lambda run: run.check.metrics),
     ("throughput", "3%", Tolerance(0.03), lambda run: run.check.tolerances["throughput"]),
     ("trials", "fresh", "fresh", lambda run: run.trials),

@@ -1,0 +1,123 @@
+"""Results as Markdown, for the summary of a CI job: the verdict first, then what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from . import charts, report
+from .model import CheckResult, Verdict, worst
+from .sweep import Point, sweeps
+from .units import format_duration, format_size, format_value
+
+_MARKS = {
+    Verdict.UNCHANGED: "✅",
+    Verdict.IMPROVED: "🚀",
+    Verdict.INCONCLUSIVE: "❔",
+    Verdict.MEASURED: "📏",
+}
+_FAILED = "❌"
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>#|~]")
+_TITLES = {
+    Verdict.REGRESSED: "Loaders got worse",
+    Verdict.INCOMPARABLE: "A loader cannot be compared with its baseline",
+    Verdict.NO_BASELINE: "A loader has no baseline",
+    Verdict.ERROR: "A loader could not be measured",
+    Verdict.INCONCLUSIVE: "Nothing was proven about some loaders",
+    Verdict.IMPROVED: "Loaders got better",
+    Verdict.UNCHANGED: "No loader got worse",
+    Verdict.MEASURED: "Loaders were measured",
+}
+_COLUMNS = ("check", "throughput", "ratio [95 %]", "peak memory", "ratio", "verdict")
+_SWEEP = ("batch size", "throughput", "first batch", "peak memory")
+
+
+def summary(results: Sequence[CheckResult], memory_limit: float) -> str:
+    """The summary of a run; ``memory_limit`` is what a loader may use, in bytes.
+
+    A run in which nothing was measured says so: it has proven nothing.
+    """
+    if not results:
+        return f"## {_FAILED} No loader was measured\n"
+    parts = [f"## {_title(results)}", report.summary(results)]
+    parts += [_failure(result) for result in results if result.outcome == "failed"]
+    parts.append(_table(_COLUMNS, map(_row, results)))
+    parts += [_sweep(test, points, memory_limit) for test, points in sweeps(results).items()]
+    below = [*report.notes(results), *report.noise(results), *report.memory_sources(results)]
+    if below:
+        parts.append("\n".join(f"- {_escaped(line)}" for line in below))
+    return "\n\n".join(parts) + "\n"
+
+
+def _title(results: Sequence[CheckResult]) -> str:
+    verdict = worst([result.verdict for result in results])
+    failed = any(result.outcome == "failed" for result in results)
+    if failed and verdict is Verdict.INCONCLUSIVE:  # of a strict run
+        return f"{_FAILED} {_TITLES[verdict]}"
+    if failed and not verdict.fails:  # by a budget, say
+        return f"{_FAILED} A test failed, although no loader got worse"
+    return f"{_mark(verdict)} {_TITLES[verdict]}"
+
+
+def _failure(result: CheckResult) -> str:
+    doubtful = result.verdict.fails or result.verdict is Verdict.INCONCLUSIVE
+    text = "\n".join(report.explain(result)) if doubtful else "An assertion of the test failed."
+    fence = max("```", _fence(text), key=len)
+    return f"### {_code(result.nodeid)}: {result.verdict}\n\n{fence}text\n{text}\n{fence}"
+
+
+def _row(result: CheckResult) -> tuple[str, ...]:
+    speed, memory = result.metrics.get("throughput"), result.metrics.get("peak_memory")
+    return (
+        _code(result.nodeid),
+        report.value_cell(speed),
+        report.ratio_cell(speed),
+        report.value_cell(memory),
+        report.ratio_cell(memory),
+        f"{_mark(result.verdict)} {report.verdict_cell(result)}",
+    )
+
+
+def _sweep(test: str, points: Sequence[Point], limit: float) -> str:
+    rows = [
+        (
+            f"{point.batch_size:,}",
+            format_value(point.throughput, "samples/s"),
+            format_duration(point.first_batch),
+            format_size(point.peak_memory),
+        )
+        for point in points
+    ]
+    lines = [charts.memory(points, limit), charts.best(points, limit)]
+    below = "\n".join(f"- {_escaped(line)}" for line in lines)
+    return f"### {_code(test)}, by batch size\n\n{_table(_SWEEP, rows)}\n\n{below}"
+
+
+def _mark(verdict: Verdict) -> str:
+    return _MARKS.get(verdict, _FAILED)
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(map(_cell, row)) + " |" for row in lines)
+
+
+def _code(text: str) -> str:
+    """A span in which nothing is markup."""
+    fence = _fence(text)
+    space = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{space}{text}{space}{fence}"
+
+
+def _fence(text: str) -> str:
+    """Backticks, more than there are in a row in some text."""
+    return "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _escaped(text: str) -> str:
+    """A line in which nothing is markup."""
+    return _MARKUP.sub(r"\\\g<0>", text.replace("\n", " "))
