@@ -266,6 +266,8 @@ class CheckResult:
     noise: tuple[Noise, ...] = ()  # of each pair, in order
     sweep: str = ""  # the test without its batch size; empty where it has none
     memory_source: str = ""  # what its peak memory comes from
+    file: str = ""  # of the test, below the root
+    line: int = 0  # where it begins
 
     def dump(self) -> Shipped:
         """The result as JSON types, for another process."""

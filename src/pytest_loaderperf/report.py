@@ -231,6 +231,8 @@ def to_json(
 def _check_json(result: CheckResult) -> dict[str, object]:
     return {
         "nodeid": result.nodeid,
+        "file": result.file,
+        "line": result.line,
         "batch_size": result.batch_size,
         "verdict": result.verdict.value,
         "outcome": result.outcome,

@@ -199,6 +199,9 @@ class Session:
 
     def _reports(self, item: Check, outcome: Outcome) -> list[pytest.TestReport]:
         result = outcome.result
+        if result is not None:
+            file, line, _ = item.location
+            result = replace(result, file=file, line=(line or 0) + 1)
         reports = [_restored(self._config, fields) for fields in outcome.reports]
         if result is not None and not reports:
             reports = [_report(item, result.outcome, result.message, result.seconds)]

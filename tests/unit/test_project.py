@@ -131,7 +131,7 @@ class TestRun:
             [
                 "ruff check .",
                 "ruff format --check .",
-                "zizmor --offline --no-progress .github/workflows",
+                "zizmor --offline --no-progress .github",
                 "actionlint",
                 "mypy",
                 "mypy .ci/readme_commands.py",
@@ -177,18 +177,25 @@ class TestWorkflows:
         assert {"test.yml", "loaderperf.yml"} <= found.keys()
         return found
 
-    def test_actions_are_pinned_by_commit(self, workflows: dict[str, str]) -> None:
-        pinned = re.compile(r"[\w.-]+(/[\w.-]+)+@[0-9a-f]{40} # v\d+(\.\d+)*")
+    @pytest.fixture
+    def action(self) -> str:
+        file = ROOT / ".github" / "actions" / "loaderperf" / "action.yml"
+        return file.read_text(encoding="utf-8")
+
+    def test_actions_are_pinned_by_commit(self, workflows: dict[str, str], action: str) -> None:
+        ours = r"\./\.github/actions/loaderperf # zizmor: .*"
+        pinned = re.compile(rf"[\w.-]+(/[\w.-]+)+@[0-9a-f]{{40}} # v\d+(\.\d+)*|{ours}")
         uses = [
             (name, use.strip())
-            for name, text in workflows.items()
+            for name, text in {**workflows, "action.yml": action}.items()
             for use in re.findall(r"^[\s-]*[\"']?uses[\"']?\s*:(.*)$", text, re.MULTILINE)
         ]
         assert uses
         assert [each for each in uses if not pinned.fullmatch(each[1])] == []
 
-    def test_one_action_has_one_version(self, workflows: dict[str, str]) -> None:
-        uses = set(re.findall(r"uses: (\S+?)@(\S+ # \S+)", "\n".join(workflows.values())))
+    def test_one_action_has_one_version(self, workflows: dict[str, str], action: str) -> None:
+        texts = "\n".join([*workflows.values(), action])
+        uses = set(re.findall(r"uses: (\S+?)@(\S+ # \S+)", texts))
         assert len(uses) == len({action for action, _ in uses})
 
     def test_no_permission_is_given_to_a_whole_workflow(self, workflows: dict[str, str]) -> None:

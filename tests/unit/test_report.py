@@ -292,6 +292,8 @@ def test_the_results_file_is_as_documented() -> None:
         "checks": [
             {
                 "nodeid": "tests/perf/test_images.py::test_photos[32]",
+                "file": "",
+                "line": 0,
                 "batch_size": 32,
                 "verdict": "unchanged",
                 "outcome": "passed",

@@ -1,0 +1,137 @@
+"""Run the gate in a job of GitHub Actions: ``python -m pytest_loaderperf.ci [ARGUMENT...]``.
+
+Fetches as much of the history as it takes to find the accepted commits, runs ``pytest
+--loaderperf`` with these arguments (or those in ``LOADERPERF_ARGUMENTS``), marks the tests that
+failed, and says how it ended: as the summary of the job, and as its outputs ``verdict``,
+``regressed`` (a number) and ``report``. Ends as pytest does, or with 1 if nothing was measured.
+Outside of a job it does what it can.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import baselines
+from .checkout import Repository
+from .errors import CheckoutError, LoaderPerfError
+from .model import Verdict, worst
+
+_REPORT = "loaderperf.json"
+_DEEPER = 64  # commits to fetch first; twice as many each time
+_NOTHING = "nothing"  # the verdict of a run that has measured nothing
+# What annotations must not hold, in their text, and in their properties as well.
+_ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+_PROPERTY_ESCAPES = {**_ESCAPES, ":": "%3A", ",": "%2C"}
+
+
+def fetch_history(root: Path) -> None:
+    """Deepen a shallow clone until it has the commit that accepted each baseline.
+
+    Where that cannot be done, the run says so, check by check.
+    """
+    repository = Repository.find(root)
+    if repository is None:
+        return
+    commits, head = _DEEPER, _git(root, "rev-parse", "HEAD")
+    for path in sorted((root / "baselines").rglob("*.json")):
+        try:
+            keys = list(baselines.load(path))
+        except LoaderPerfError:  # damaged: the run says so
+            continue
+        for key in keys:
+            while not _is_known(repository, path, key):
+                if _git(root, "rev-parse", "--is-shallow-repository") != "true":
+                    return
+                print(f"fetching {commits} commits more, to find what was accepted", flush=True)
+                # By its hash: the merge of a pull request, say, is on no branch.
+                deepen = ("fetch", "--quiet", "--no-tags", f"--deepen={commits}", "origin")
+                if subprocess.run(["git", *deepen, head], cwd=root, check=False).returncode:
+                    return
+                commits *= 2
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", *arguments]
+    found = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    return found.stdout.strip()
+
+
+def _is_known(repository: Repository, path: Path, key: str) -> bool:
+    try:
+        repository.accepted_commit(path, key)
+    except CheckoutError:
+        return False
+    return True
+
+
+def marks(results: Mapping[str, Any]) -> Iterator[str]:
+    """A command for each check that failed or is in doubt: the runner shows it at the test."""
+    for check in results["checks"]:
+        failed = check["outcome"] == "failed"
+        if failed or check["verdict"] == Verdict.INCONCLUSIVE:
+            place = {"file": check["file"], "line": str(check["line"])}
+            title = {"title": f"{check['nodeid']}: {check['verdict']}"}
+            properties = ",".join(
+                f"{name}={_escaped(text, _PROPERTY_ESCAPES)}"
+                for name, text in {**place, **title}.items()
+            )
+            level = "error" if failed else "warning"
+            yield f"::{level} {properties}::{_escaped(_message(check), _ESCAPES)}"
+
+
+def outputs(results: Mapping[str, Any], report: str) -> dict[str, str]:
+    """The outputs of the job."""
+    verdicts = [Verdict(check["verdict"]) for check in results["checks"]]
+    regressed = sum(verdict is Verdict.REGRESSED for verdict in verdicts)
+    verdict = str(worst(verdicts)) if verdicts else _NOTHING
+    return {"verdict": verdict, "regressed": str(regressed), "report": report}
+
+
+def _message(check: Mapping[str, Any]) -> str:
+    lines = [
+        f"{name}: {metric['verdict']}, ratio {metric['ratio']} {metric['interval'] or ''}".rstrip()
+        for name, metric in check["metrics"].items()
+        if metric["verdict"] not in (None, "unchanged") and metric["ratio"] is not None
+    ]
+    return "\n".join([*lines, *filter(None, [check["message"]])]) or "see the log of this job"
+
+
+def _escaped(text: str, escapes: Mapping[str, str]) -> str:
+    return "".join(escapes.get(character, character) for character in text)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the gate; the exit status of the job."""
+    root, environment = Path.cwd(), os.environ
+    if arguments is None:
+        arguments = sys.argv[1:] or shlex.split(environment.get("LOADERPERF_ARGUMENTS", ""))
+    report = Path(environment.get("LOADERPERF_REPORT") or _REPORT)
+    report.unlink(missing_ok=True)  # that of an earlier run would be taken for this one's
+    fetch_history(root)
+    command = [sys.executable, "-m", "pytest", "--loaderperf", f"--loaderperf-json={report}"]
+    if summary := environment.get("GITHUB_STEP_SUMMARY"):
+        command.append(f"--loaderperf-summary={summary}")
+    status = subprocess.run([*command, *arguments], cwd=root, check=False).returncode
+    results: Mapping[str, Any] = {"checks": []}
+    if report.exists():
+        results = json.loads(report.read_text("utf-8"))
+    for line in marks(results):
+        print(line)
+    if file := environment.get("GITHUB_OUTPUT"):
+        with Path(file).open("a", encoding="utf-8") as out:
+            out.writelines(f"{k}={v}\n" for k, v in outputs(results, str(report)).items())
+    if not results["checks"] and status == 0:
+        print("::error title=No loader was measured::The run has proven nothing.")
+        return 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""The gate as a job of GitHub Actions runs it: the script behind the action, on a real checkout."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from integration import tiny
+from integration.project import Project, clean_environment
+
+_LATER = 80  # commits since the baselines were accepted: more than are fetched at first
+# What the pull request makes of the loader, or of the checks.
+CHANGES: Mapping[str, dict[str, str]] = {
+    "pass": {},
+    "regressed": {"paced": tiny.PACED.replace("0.002", "0.003")},
+    "no_baseline": {"test_it": tiny.CHECK.replace("test_paced", "test_new")},
+    "error": {"paced": tiny.PACED.replace("yield list(batch)", "raise OSError('no, 50% off')")},
+    "nothing": {"test_it": "def test_plain(): pass\n"},
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """How a job ended."""
+
+    status: int
+    log: str
+    summary: str
+    outputs: Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A repository whose baselines were accepted long ago."""
+    project = tiny.create(tmp_path_factory.mktemp("origin") / "project", test_it=tiny.CHECK)
+    tiny.accept(project)
+    for number in range(_LATER):
+        project.git("commit", "-q", "--allow-empty", "-m", f"later {number}")
+    return project
+
+
+def pull_request(origin: Project, name: str, folder: Path, **changed: str) -> Project:
+    """A checkout as a job has it: one commit, the merge of a branch that is not fetched."""
+    origin.git("checkout", "-q", "-b", name, "main")
+    origin.write(**changed)
+    origin.git("add", "-A")
+    origin.git("commit", "-q", "--allow-empty", "-m", f"change: {name}")
+    origin.git("checkout", "-q", "--detach", "main")
+    origin.git("merge", "-q", "--no-ff", "-m", "merge", name)
+    origin.git("update-ref", f"refs/pull/{name}/merge", "HEAD")
+    origin.git("checkout", "-q", "main")
+    folder.mkdir()
+    job = Project(folder)
+    job.git("init", "-q")
+    job.git("remote", "add", "origin", origin.root.as_uri())
+    job.git("fetch", "-q", "--depth=1", "origin", f"refs/pull/{name}/merge")
+    job.git("checkout", "-q", "--detach", "FETCH_HEAD")
+    return job
+
+
+def run(project: Project, folder: Path, *arguments: str, given: str = "") -> Job:
+    """Run the script with the files that a runner gives, and the arguments of an action."""
+    files = {name: folder / name for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT")}
+    for file in files.values():
+        file.touch()
+    finished = subprocess.run(
+        [sys.executable, "-m", "pytest_loaderperf.ci", *arguments],
+        cwd=project.root,
+        env={
+            **clean_environment(),
+            **{name: str(file) for name, file in files.items()},
+            "GITHUB_ACTIONS": "true",
+            "LOADERPERF_ARGUMENTS": given,
+            "CI": "true",
+            "LOADERPERF_REPORT": str(folder / "out" / "report.json"),
+            "TMPDIR": str(folder),
+        },
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    lines = files["GITHUB_OUTPUT"].read_text().splitlines()
+    outputs = dict(line.split("=", 1) for line in lines)
+    summary = files["GITHUB_STEP_SUMMARY"].read_text()
+    return Job(finished.returncode, finished.stdout + finished.stderr, summary, outputs)
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "title", "mark"),
+    [
+        ("pass", 0, "✅ No loader got worse", None),
+        ("regressed", 1, "❌ Loaders got worse", "throughput: regressed, ratio 0."),
+        ("no_baseline", 1, "❌ A loader has no baseline", "this check has no baseline yet"),
+        ("error", 1, "❌ A loader could not be measured", "the test failed before its loader"),
+        ("nothing", 5, "❌ No loader was measured", None),
+    ],
+)
+def test_a_job_ends_as_its_run_does(
+    origin: Project, tmp_path: Path, name: str, status: int, title: str, mark: str | None
+) -> None:
+    project = pull_request(origin, name, tmp_path / "job", **CHANGES[name])
+    job = run(project, tmp_path)
+    assert job.status == status, job.log
+    assert job.summary.splitlines()[0] == f"## {title}"
+    verdict = {"pass": "unchanged"}.get(name, name)
+    report = tmp_path / "out" / "report.json"
+    assert job.outputs == {
+        "verdict": verdict,
+        "regressed": str(int(name == "regressed")),
+        "report": str(report),
+    }
+    command = r"^::(error|warning) file=test_it.py,line=3,title=(.*?)::(.*)$"
+    marks = re.findall(command, job.log, re.MULTILINE)
+    assert len(marks) == (mark is not None)
+    for level, where, text in marks:
+        assert level == "error"
+        assert where.endswith(verdict)
+        assert mark is not None
+        assert text.startswith(mark)
+    if name in ("pass", "regressed"):
+        assert "fetching 64 commits more" in job.log
+        assert "fetching 128 commits more" in job.log
+        accepted = origin.git("log", "-1", "--format=%H", "--", "baselines")
+        assert json.loads(report.read_text())["against"]["commits"] == [accepted]
+
+
+def test_what_is_in_doubt_is_a_warning_and_red_where_it_is_strict(
+    origin: Project, tmp_path: Path
+) -> None:
+    project = pull_request(origin, "doubt", tmp_path / "job")
+    doubt = ("-o", "loaderperf_drift=40%", "--loaderperf-against=stored")
+    job = run(project, tmp_path, *doubt)
+    assert job.status == 0, job.log
+    assert "::warning file=test_it.py,line=3,title=" in job.log
+    assert job.outputs["verdict"] == "inconclusive"
+    assert "❔ Nothing was proven" in job.summary
+    job = run(project, tmp_path, given=f"{' '.join(doubt)} '--loaderperf-strict'")
+    assert job.status == 1
+    assert "::error file=test_it.py,line=3,title=" in job.log
+
+
+def test_a_run_that_measures_nothing_and_ends_well_is_red(tmp_path: Path) -> None:
+    skipped = "import pytest\n@pytest.mark.skip\n" + tiny.CHECK.removeprefix("import paced\n")
+    project = tiny.create(tmp_path / "project", git=False, test_it=skipped)
+    job = run(project, tmp_path)
+    assert job.status == 1, job.log
+    assert "::error title=No loader was measured::" in job.log
+    assert job.outputs["verdict"] == "nothing"
+
+
+def test_an_old_report_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", git=False, test_it="import nowhere\n")
+    report = tmp_path / "out" / "report.json"
+    report.parent.mkdir()
+    report.write_text(json.dumps({"checks": [{"verdict": "unchanged"}]}))
+    job = run(project, tmp_path, "--no-such-option")
+    assert job.status == 4
+    assert job.outputs["verdict"] == "nothing"
+    assert not report.exists()
