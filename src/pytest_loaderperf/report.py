@@ -200,6 +200,25 @@ def memory_sources(results: Sequence[CheckResult]) -> list[str]:
     return [f"memory: from {' and '.join(sources)}"] if sources else []
 
 
+def properties(result: CheckResult) -> list[tuple[str, object]]:
+    """What reports of pytest, such as JUnit's, keep of a check beside its outcome."""
+    found: list[tuple[str, object]] = [("loaderperf.verdict", result.verdict.value)]
+    for name, comparison in result.metrics.items():
+        numbers = {
+            "": comparison.value,
+            ".baseline": comparison.baseline,
+            ".ratio": comparison.ratio,
+        }
+        found += [
+            (f"loaderperf.{name}{part}", round_significant(number))
+            for part, number in numbers.items()
+            if number is not None
+        ]
+        if comparison.judged:
+            found.append((f"loaderperf.{name}.verdict", comparison.verdict.value))
+    return found
+
+
 def summary(results: Sequence[CheckResult]) -> str:
     """How many checks ended how."""
     counts = Counter(result.verdict for result in results)

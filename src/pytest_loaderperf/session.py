@@ -215,6 +215,8 @@ class Session:
                 reports = [failure if each.when == "call" else each for each in reports]
         if result is not None:
             self._results.append(result)
+            for each in reports:
+                each.user_properties += report.properties(result)
         return reports
 
     # --- reporting

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -118,9 +119,17 @@ def test_a_loader_that_waits_is_judged_by_its_waits(tmp_path: Path) -> None:
     project = tiny.create(tmp_path / "project", paced=_waits("0.03"), test_it=tiny.CHECK)
     tiny.accept(project)
     project.write(paced=_waits("0.04"))
-    run = project.pytest("--loaderperf", "--loaderperf-budget=12")
+    file = tmp_path / "junit.xml"
+    run = project.pytest("--loaderperf", "--loaderperf-budget=12", f"--junitxml={file}")
     assert run.verdicts == {tiny.NODE: "regressed"}, run.output
     assert run.results["checks"][0]["metrics"]["throughput"]["ratio"] == pytest.approx(0.75, 0.04)
+
+    suite = ElementTree.parse(file).getroot()[0]
+    assert suite.get("failures") == "1"
+    kept = [(each.get("name"), each.get("value")) for each in suite.iter("property")]
+    assert len(dict(kept)) == len(kept)  # each once
+    assert dict(kept)["loaderperf.throughput.verdict"] == "regressed"
+    assert float(dict(kept)["loaderperf.throughput.ratio"] or 0) == pytest.approx(0.75, 0.04)
 
 
 def _waits(seconds: str) -> str:

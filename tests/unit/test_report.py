@@ -266,6 +266,19 @@ def test_the_source_of_memory_is_named_once() -> None:
     assert report.memory_sources([RESULT]) == []
 
 
+def test_reports_of_pytest_keep_the_numbers() -> None:
+    unasked = Comparison("first_batch", 0.123456, judged=False, verdict=Verdict.UNCHANGED)
+    result = replace(RESULT, metrics={"throughput": THROUGHPUT, "first_batch": unasked})
+    assert report.properties(result) == [
+        ("loaderperf.verdict", "regressed"),
+        ("loaderperf.throughput", pytest.approx(THROUGHPUT.value, rel=1e-3)),
+        ("loaderperf.throughput.baseline", pytest.approx(THROUGHPUT.baseline, rel=1e-3)),
+        ("loaderperf.throughput.ratio", pytest.approx(THROUGHPUT.ratio, rel=1e-3)),
+        ("loaderperf.throughput.verdict", "regressed"),
+        ("loaderperf.first_batch", 0.1235),
+    ]
+
+
 # --- JSON ---------------------------------------------------------------------------------------
 
 
