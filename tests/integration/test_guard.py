@@ -67,7 +67,7 @@ def test_both_losses_are_named_and_can_be_accepted(project: Project) -> None:
     assert update.status == 0, update.output
     assert project.git("status", "--porcelain", "baselines") == "M baselines/test_perf.json"
     project.commit("slower and bigger, on purpose")
-    run = project.pytest("--loaderperf", "-k", "train")
+    run = project.pytest("--loaderperf", "-k", "train", "--loaderperf-budget=12")
     assert run.status == 0, run.output
     assert run.results["against"]["commits"] == [project.git("rev-parse", "HEAD")]
 
@@ -102,7 +102,8 @@ def test_against_a_commit(project: Project) -> None:
     slower = project.commit("slower")
     run = project.pytest("--loaderperf", "-k", "train", "--loaderperf-against=HEAD~1")
     assert run.verdicts == {TRAIN: "regressed"}, run.output
-    run = project.pytest("--loaderperf", "-k", "train", "--loaderperf-against=HEAD")
+    shorter = "--loaderperf-budget=12"  # nothing is to be found
+    run = project.pytest("--loaderperf", "-k", "train", "--loaderperf-against=HEAD", shorter)
     assert run.status == 0, run.output
     assert run.results["against"]["commits"] == [slower]
 
