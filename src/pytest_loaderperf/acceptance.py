@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from .baselines import Entry, Record, Stored
 from .findings import Findings
 from .judgement import spread, typical
@@ -9,6 +11,7 @@ from .machine import machine_class
 from .model import METRICS, Verdict
 from .options import Update
 from .timing import TIMED
+from .units import format_value
 
 
 def refusal(found: Findings, update: Update, *, failed: bool, stored: bool) -> str | None:
@@ -44,6 +47,24 @@ def accepted_entry(found: Findings, versions: dict[str, str], old: Entry | None)
     )
     kept = {} if old is None or _moved(found) else old.records
     return Entry(found.survey.workload, {**kept, machine_class(versions): record})
+
+
+def change(old: Entry | None, new: Entry, versions: dict[str, str], judged: Set[str]) -> str:
+    """What the judged numbers of this machine class were, and what they are now."""
+    machine = machine_class(versions)
+    before = old.records.get(machine) if old else None
+    told = []
+    for name, stored in new.records[machine].metrics.items():
+        if name in judged:
+            unit = METRICS[name].unit
+            now = format_value(stored.value, unit)
+            was = before.metrics.get(name) if before else None
+            if was is None:
+                told.append(f"{name} {now}")
+            else:
+                moved = f", {100 * (stored.value / was.value - 1):+.1f} %" if was.value else ""
+                told.append(f"{name} {format_value(was.value, unit)} -> {now}{moved}")
+    return "; ".join(told)
 
 
 def _moved(found: Findings) -> bool:

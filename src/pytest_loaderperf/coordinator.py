@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from . import growth, measure, paired, peaks, selftest, thrashing, unpaired
-from .acceptance import accepted_entry, refusal
+from .acceptance import accepted_entry, change, refusal
 from .arms import Arm, Arms
 from .decision import Rule
 from .errors import ArmError, LoaderPerfError, MemoryLimitError
@@ -184,7 +184,8 @@ class Coordinator:
         spec = bench.spec
         entry = accepted_entry(found, bench.versions, reference.entry)
         path = self._references.save(spec.module, spec.key, entry)
-        return f"baseline written to {path}"
+        moved = change(reference.entry, entry, bench.versions, found.judged)
+        return f"baseline written to {path}: {moved}"
 
     def _out_of_memory(self, spec: Spec, error: MemoryLimitError) -> str:
         where = "" if error.version == self._candidate.name else f"{error.version}: "

@@ -83,6 +83,7 @@ def test_new_check_fails_and_says_how_to_add_it(project: Project) -> None:
     before = (project.root / "baselines/test_perf.json").read_text()
     update = project.pytest("--loaderperf-update=new", "-k", "new")
     assert update.status == 0, update.output
+    assert "baseline written to baselines/test_perf.json: throughput " in update.output
     after = (project.root / "baselines/test_perf.json").read_text()
     assert after != before
     assert '"test_other"' in after  # entries of checks that did not run are kept

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from pytest_loaderperf.acceptance import accepted_entry, refusal
+from pytest_loaderperf.acceptance import accepted_entry, change, refusal
 from pytest_loaderperf.baselines import Entry, Record, Stored, parse, render
 from pytest_loaderperf.findings import Findings
 from pytest_loaderperf.machine import machine_class
@@ -200,3 +200,16 @@ def test_a_reason_is_worth_telling_or_empty(update: Update, failed: bool) -> Non
     for verdict, stored in itertools.product(Verdict, (False, True)):
         answer = refusal(findings(throughput=verdict), update, failed=failed, stored=stored)
         assert answer in (WRITTEN, NOTHING_NEW) or " " in str(answer)
+
+
+def test_a_change_is_told_with_what_was_there_before() -> None:
+    judged = {"throughput", "peak_memory"}
+    old = accepted_entry(findings(throughput="no_baseline"), VERSIONS, None)
+    found = findings(timings=(0.8,), peaks=(96 * MIB,), throughput="regressed")
+    new = accepted_entry(found, VERSIONS, old)
+    assert change(old, new, VERSIONS, judged) == (
+        "throughput 100 samples/s -> 80 samples/s, -20.0 %; peak_memory 64 MiB -> 96 MiB, +50.0 %"
+    )
+    assert change(None, new, VERSIONS, judged) == "throughput 80 samples/s; peak_memory 96 MiB"
+    elsewhere = Entry(WORKLOAD, {"another machine": next(iter(old.records.values()))})
+    assert change(elsewhere, new, VERSIONS, {"throughput"}) == "throughput 80 samples/s"
