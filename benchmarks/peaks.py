@@ -2,11 +2,13 @@
 
     python benchmarks/peaks.py run FOLDER [--rounds 25] [--condition same] [--batch-size 32]
     python benchmarks/peaks.py show FOLDER
+    python benchmarks/peaks.py predict FOLDER
 
 Every check is made by fresh arms, and judged as the guard judges peaks: ``same`` is identical code
 beside itself, ``more`` keeps 5 % of the stored peak and 8 MiB more for the time of a test. Results
 are appended to ``FOLDER/peaks.jsonl``; ``show`` prints counts with their bounds, and how much the
-peaks of one loader scatter between fresh arms.
+peaks of one loader scatter between fresh arms. ``predict`` puts a line through the peaks of the
+torch loader at three batch sizes, and measures what it says of others.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ from pytest_loaderperf.findings import Bench, Findings, Spec
 from pytest_loaderperf.launch import Version
 from pytest_loaderperf.pacing import pair_seconds
 from pytest_loaderperf.settings import CheckSettings
+from pytest_loaderperf.sweep import Point, memory_model
 
 MIB = 2**20
 JUDGED = frozenset({"peak_memory"})
@@ -51,16 +54,54 @@ def kept():
 """
 
 
-def keeping(folder: Path, size: int) -> Version:
-    """A copy of this project whose tests keep so many bytes."""
-    copy = folder / "more"
+def copied(folder: Path) -> Version:
+    """A copy of this project, to be changed."""
+    copy = folder / "copy"
     shutil.rmtree(copy, ignore_errors=True)
     for part in ("src", "tests/perf"):
         shutil.copytree(ROOT / part, copy / part)
     shutil.copy(ROOT / "pyproject.toml", copy)
-    conftest = copy / "tests" / "perf" / "conftest.py"
-    conftest.write_text(conftest.read_text() + _KEEPING.format(size=size))
     return Version(copy, toplevel=str(ROOT), moved_to=str(copy), label="the candidate")
+
+
+def keeping(folder: Path, size: int) -> Version:
+    """A copy of this project whose tests keep so many bytes."""
+    version = copied(folder)
+    conftest = version.root / "tests" / "perf" / "conftest.py"
+    conftest.write_text(conftest.read_text() + _KEEPING.format(size=size))
+    return version
+
+
+def predict(folder: Path) -> None:
+    """Print the peaks of batch sizes beside what the line through three of them says."""
+    version, module = copied(folder), "tests/perf/test_torch_photos.py"
+    known, others = (32, 64, 128), (48, 96, 192, 256)
+    checks = version.root / module
+    checks.write_text(checks.read_text().replace(str([*known]), str([*known, *others])))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        arms = Arms(launch(Path(scratch)))
+        try:
+            surveys = {
+                size: measure.survey(arms.get(version, module), f"{module}::test_photos[{size}]")
+                for size in (*known, *others)
+            }
+        finally:
+            arms.close()
+    line = memory_model(
+        [
+            Point(
+                size, 1.0, 0.0, 0, 1.0, surveys[size].peak_memory,
+                surveys[size].workload.bytes_per_sample, beside=False,
+            )
+            for size in known
+        ]
+    )  # fmt: skip
+    for size in others:
+        measured = surveys[size].peak_memory
+        print(
+            f"batch size {size}: predicted {line.peak(size) / MIB:.0f} MiB, measured "
+            f"{measured / MIB:.0f} MiB ({line.peak(size) / measured - 1:+.1%})"
+        )
 
 
 def check(nodeid: str, condition: str, folder: Path, stored: float | None) -> dict[str, Any]:
@@ -148,7 +189,7 @@ def show(folder: Path) -> None:
 def main() -> int:
     """Run or show."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("action", choices=["run", "show"])
+    parser.add_argument("action", choices=["run", "show", "predict"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--condition", action="append", choices=["same", "more"])
@@ -158,7 +199,10 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     if options.action == "run":
         run(folder, options.condition or ["same", "more"], options.rounds, options.batch_size)
-    show(folder)
+    if options.action == "predict":
+        predict(folder)
+    else:
+        show(folder)
     return 0
 
 
