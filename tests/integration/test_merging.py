@@ -1,0 +1,74 @@
+"""Two branches that accept different checks of one file."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from integration import tiny
+from integration.project import Project
+from pytest_loaderperf import baselines
+from pytest_loaderperf.baselines import Entry, Record, Stored
+from pytest_loaderperf.model import Workload
+
+CHECKS = ("test_a", "test_c", "test_e", "test_g")
+
+
+def entry(throughput: float) -> Entry:
+    metrics = {
+        "throughput": Stored(throughput, 0.01),
+        "peak_memory": Stored(6e6, 0.01),
+        "first_batch": Stored(0.002, 0.01),
+        "cpu_time": Stored(1e-5, 0.01),
+    }
+    versions = {"numpy": "2.4.6", "torch": "2.14.1"}
+    return Entry(Workload("list[int, ...]", 8.0), {"a machine": Record(metrics, versions)})
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A project whose baselines are on its main branch."""
+    project = tiny.create(tmp_path / "project")
+    tiny.accept(project, *(f"test_it.py::{name}" for name in CHECKS))
+    project.git("branch", "theirs")
+    return project
+
+
+def accept(project: Project, branch: str, **accepted: float) -> Path:
+    """Accept these throughputs on a branch."""
+    project.git("checkout", "-q", branch)
+    path = baselines.store_path(project.root, "test_it.py")
+    entries = {**baselines.load(path), **{name: entry(each) for name, each in accepted.items()}}
+    baselines.save(path, entries)
+    project.commit(f"accept {', '.join(accepted)}")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ({"test_a": 1.0}, {"test_c": 2.0}),  # neighbours
+        ({"test_a": 1.0}, {"test_g": 2.0}),
+        ({"test_b": 1.0}, {"test_f": 2.0}),  # new ones
+        ({"test_b": 1.0}, {"test_c": 2.0}),
+        ({"test_a": 1.0}, {"test_z": 2.0}),  # a new last one
+    ],
+)
+def test_branches_merge(project: Project, ours: dict[str, float], theirs: dict[str, float]) -> None:
+    path = accept(project, "theirs", **theirs)
+    before = baselines.load(accept(project, "main", **ours))
+    project.git("merge", "-q", "-m", "merge", "theirs")
+    merged = baselines.load(path)
+    assert merged == {**before, **{name: entry(each) for name, each in theirs.items()}}
+
+
+def test_two_that_accept_the_same_check_are_in_conflict_and_told_so(project: Project) -> None:
+    accept(project, "theirs", test_a=1.0)
+    accept(project, "main", test_a=2.0)
+    with pytest.raises(subprocess.CalledProcessError):
+        project.git("merge", "-q", "-m", "merge", "theirs")
+    run = project.pytest("--loaderperf")
+    assert run.status == 1
+    assert "is the mark of a merge conflict; resolve it" in run.output
