@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from pytest_loaderperf import group
 from pytest_loaderperf.group import group_for, parse_stat
-from unit.running import python
 
 MIB = 2**20
 no_deadline = settings(deadline=None)
@@ -169,13 +168,45 @@ def test_groups_of_runs_that_were_killed_are_removed(tmp_path: Path) -> None:
     assert other.exists()
 
 
-def test_a_real_group_counts_what_its_processes_add() -> None:
-    with python("before = bytearray(b'x') * (64 << 20)", "input()\nmore = before * 2") as pid:
-        mine = group_for(pid)
-        if mine is None:
+# Takes and frees so many MiB for each line that it reads.
+SPIKES = """
+import sys
+for size in sys.stdin:
+    block = bytearray(b"x") * (int(size) << 20)
+    del block
+    print("freed", flush=True)
+"""
+
+
+def test_a_real_group_counts_what_its_processes_add_and_free() -> None:
+    command = [sys.executable, "-I", "-c", SPIKES]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1) as spiking:
+        assert spiking.stdin is not None
+        assert spiking.stdout is not None
+        ask, answer = spiking.stdin, spiking.stdout
+
+        def spike(size: int) -> None:
+            print(size, file=ask)
+            assert answer.readline() == "freed\n"
+
+        def highest_of(size: int) -> int:
+            spike(size)
+            mine.look()
+            return mine.highest // MIB
+
+        spike(1)
+        found = group_for(spiking.pid)
+        if found is None:
+            spiking.kill()
             pytest.skip("no control group can be made here")
+        mine = found
         assert mine.source.startswith("control group v")
-        mine.look()
-        assert mine.highest < 16 * MIB
+        assert 200 <= highest_of(200) <= 202
+        mine.start()
+        assert 64 <= highest_of(64) <= 66
+        assert 64 <= highest_of(30) <= 66
+        spiking.kill()
+        spiking.wait()
     mine.close()
     assert not mine._folder.exists()

@@ -43,6 +43,27 @@ def test_a_peak_between_looks_at_all_pages_shows_in_the_counters() -> None:
 
 
 @on_linux
+def test_a_peak_that_no_look_has_seen_is_known_to_the_kernel() -> None:
+    memory = PeakMemory(os.getpid())
+    block = bytearray(b"x") * (64 * MIB)
+    del block
+    memory.follow()
+    memory.sample()
+    assert 60 * MIB < memory.peak < 64 * MIB + SLACK
+
+
+@on_linux
+def test_a_peak_of_before_the_start_does_not_count() -> None:
+    memory = PeakMemory(os.getpid())
+    block = bytearray(b"x") * (64 * MIB)
+    del block
+    memory.start()
+    memory.follow()
+    memory.sample()
+    assert memory.peak < SLACK
+
+
+@on_linux
 def test_following_a_tree_mostly_leaves_it_alone() -> None:
     memory = PeakMemory(os.getpid())
     looks = 0
