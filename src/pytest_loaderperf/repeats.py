@@ -14,7 +14,7 @@ from .launch import Version
 from .model import Comparison, Metric, Verdict
 
 # The fewest: pipelines that tune themselves can peak at one of two heights, and it is no rare thing
-# that two pairs differ in the same way. They may show that nothing has grown, and confirm.
+# that two pairs differ in the same way. They may show that nothing has changed, and confirm.
 _TRIALS = 4
 _FEW_TRIALS = 2
 _TRIALS_AT_MOST = 8  # memory repeats well: what eight pairs leave open, more would too
@@ -82,7 +82,7 @@ def _pairs(
     *,
     confirming: bool = False,
 ) -> Comparison:
-    """A regression takes four pairs at least, its confirmation two."""
+    """A change takes four pairs at least, the confirmation of a regression two."""
     baseline: list[float] = []
     name = quantity.metric.name
     judged = name in found.judged
@@ -103,8 +103,10 @@ def _pairs(
             within=quantity.within,
         )
         late = time.monotonic() > found.deadline
-        if comparison.verdict is Verdict.REGRESSED:
-            enough = _FEW_TRIALS if confirming else _TRIALS
+        if comparison.verdict is Verdict.REGRESSED and confirming:
+            enough = _FEW_TRIALS
+        elif comparison.verdict in (Verdict.REGRESSED, Verdict.IMPROVED):
+            enough = _TRIALS
         elif comparison.verdict is Verdict.INCONCLUSIVE:
             enough = _TRIALS if late else _TRIALS_AT_MOST
         else:
