@@ -112,7 +112,9 @@ def show(bench: Bench, found: Findings, verdict: Verdict) -> None:
 def repeat(bench: Bench, found: Findings) -> None:
     """Measure it as a stored comparison does, to store the numbers, if anybody wants it."""
     if _METRIC.name in found.wanted:
-        found.growths = [grown(bench, bench.candidate, found) for _ in range(_STORED)]
+        found.growths = []
+        while len(found.growths) < _STORED:
+            found.growths.append(grown(bench, bench.candidate, found))
 
 
 def grown(bench: Bench, version: Version, found: Findings) -> float:
@@ -127,7 +129,7 @@ def grown(bench: Bench, version: Version, found: Findings) -> float:
 def points(arm: Arm, nodeid: str, pace: Plan, seconds: float) -> list[Point]:
     """The memory of a loader in a trial of its own, over so many seconds of batches."""
     taken: list[Point] = []
-    epoch = samples = 0
+    restarts = batches = samples = 0
     with arm.trials():
         trial = arm.trial(nodeid)
         loader = trial.ask(Begin(), Handed)
@@ -136,12 +138,25 @@ def points(arm: Arm, nodeid: str, pace: Plan, seconds: float) -> list[Point]:
         for _ in range(_STEPS):
             result = trial.ask(step, Slice)
             measure.rest(trial.pid, _LONGEST_REST)
-            # Whole epochs have no place within one; else each stretch but the first begins one.
-            epoch += 0 if step.epochs else len(result.stretches) - 1
-            samples += result.samples
-            taken.append(Point(epoch, samples, used_by_tree(arm.memory_root).anonymous))
+            restarts += len(result.stretches) - 1
+            batches, samples = batches + result.batches, samples + result.samples
+            used = used_by_tree(arm.memory_root).anonymous
+            taken.append(Point(epoch_of(pace, batches, restarts), samples, used))
         trial.end()
     return taken[int(_DISCARDED * _STEPS) :]
+
+
+def epoch_of(pace: Plan, batches: int, restarts: int) -> int:
+    """In which epoch a trial is after so many batches, and so many new epochs within steps.
+
+    A step may also end where its epoch does: where the length of epochs is known, it tells.
+    """
+    if pace.epochs:  # whole ones are run, so that no point lies within one
+        return 0
+    if pace.epoch_batches is None:
+        return restarts
+    steady = pace.epoch_batches - 1 - pace.warmup - pace.drain
+    return (batches - 1) // steady
 
 
 def _step(pace: Plan, workers: int, slices: float) -> Run:

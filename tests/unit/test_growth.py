@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_loaderperf.growth import Point, Slope, slope
+from pytest_loaderperf.growth import Point, Slope, epoch_of, slope
+from pytest_loaderperf.pacing import Plan
 
 MIB = 2**20
 no_deadline = settings(deadline=None)
@@ -71,3 +72,18 @@ def test_a_slope_is_told_with_its_interval() -> None:
     assert Slope(3.0 * MIB, 0.5 * MIB).describe() == (
         "private memory grew by 3 MiB/1000 samples (95 %: 2 MiB/1000 samples to 4 MiB/1000 samples)"
     )
+
+
+@pytest.mark.parametrize(
+    ("pace", "batches", "restarts", "epoch"),
+    [
+        (Plan(2, 1, 4, 8, epoch_batches=14), 10, 0, 0),  # of 14, 10 are timed
+        (Plan(2, 1, 4, 8, epoch_batches=14), 11, 0, 1),  # although no step went across
+        (Plan(2, 1, 4, 8, epoch_batches=14), 21, 1, 2),
+        (Plan(2, 0, 4, 8), 1000, 0, 0),
+        (Plan(2, 0, 4, 8), 1000, 3, 3),
+        (Plan(0, 0, 0, 8, epochs=5, epoch_batches=2), 1000, 99, 0),
+    ],
+)
+def test_the_epoch_of_a_point(pace: Plan, batches: int, restarts: int, epoch: int) -> None:
+    assert epoch_of(pace, batches, restarts) == epoch
