@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from . import growth, measure, paired, peaks, selftest, thrashing, unpaired
+from . import growth, measure, paired, peaks, selftest, unpaired
 from .acceptance import accepted_entry, change, refusal
 from .arms import Arm, Arms
 from .decision import Rule
@@ -74,9 +74,8 @@ class Coordinator:
         return replace(outcome, result=replace(outcome.result, seconds=seconds))
 
     def _check(self, bench: Bench) -> Outcome:
-        paging = thrashing.Paging.now()
         if self._settings.sweep:
-            return self._measured(bench, paging)
+            return self._measured(bench)
         began = time.monotonic()
         reference = self._references.find(bench.spec.module, bench.spec.key)
         if reference.version is not None:
@@ -90,7 +89,7 @@ class Coordinator:
             selftest.judge(bench, reference, found, began)
         else:
             self._judge(bench, reference, found)
-        result = found.result(bench.spec, paging)
+        result = found.result(bench.spec)
         finished = self._last_trial(bench, result)
         failed = any(report["outcome"] == "failed" for report in finished.reports)
         note = self._store(bench, reference, found, failed=failed)
@@ -98,11 +97,11 @@ class Coordinator:
         result = replace(result, outcome="failed" if failed else "passed", notes=notes)
         return Outcome(result, finished.reports)
 
-    def _measured(self, bench: Bench, paging: thrashing.Paging) -> Outcome:
+    def _measured(self, bench: Bench) -> Outcome:
         """A check in a sweep: nothing to compare with, and nothing that its test could assert."""
         found = self._survey(bench)
         self._sweeps.measure(bench, found)
-        result = found.result(bench.spec, paging)
+        result = found.result(bench.spec)
         if found.message:
             return Outcome(replace(result, verdict=Verdict.ERROR, outcome="failed"))
         return Outcome(replace(result, outcome="passed"))

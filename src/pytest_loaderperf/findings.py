@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from . import thrashing
 from .arms import Arm, Arms
 from .decision import Rule
 from .launch import Version
@@ -14,7 +13,6 @@ from .measure import Survey, paced
 from .model import CheckResult, Comparison, Noise, Verdict, worst
 from .pacing import Plan, pair_seconds
 from .settings import CheckSettings
-from .thrashing import Paging
 from .timing import Timing
 from .turns import Side
 
@@ -118,11 +116,9 @@ class Findings:
             "processes did not confirm"
         )
 
-    def result(self, spec: Spec, before: Paging) -> CheckResult:
-        """The check's result, so far without outcome and duration; what was paged ``before``."""
-        notes = list(self.notes)
-        if short := thrashing.note(before, Paging.now()):
-            notes.append(short)
+    def result(self, spec: Spec) -> CheckResult:
+        """The check's result, so far without outcome and duration."""
+        notes = [*self.notes, *filter(None, [self.survey.thrashing])]
         if self.plan.epochs:
             notes.append(
                 f"an epoch of {self.plan.epoch_batches} batches is too short for a steady state: "

@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from . import process
+from . import process, thrashing
 from .arms import Arm
 from .memory import PeakMemory
 from .messages import Begin, Contents, Handed, Open, Opened, Probe, Read, Run, Slice
 from .model import Workload
 from .pacing import PAIR_SECONDS, Plan, is_busy, plan, warmup_batches
 from .remote import Trial, TrialOver
+from .thrashing import Paging
 from .timing import Timing, rates, total
 
 _A = TypeVar("_A", Opened, Slice)
@@ -44,6 +45,7 @@ class Survey:
     asserted: tuple[str, ...]  # metrics that the test compares with a baseline
     used: tuple[str, ...] = ()  # metrics that it looks at, in whatever way
     memory_source: str = ""  # what ``peak_memory`` comes from
+    thrashing: str = ""  # what there is to say of a machine that was short of memory
 
 
 def survey(
@@ -103,6 +105,7 @@ def _followed(
     ask = _Followed(trial, memory.follow)
     loader = trial.ask(Begin(), Handed)
     memory.start()  # what setting up has freed does not count
+    paged = Paging.of(trial.pid)
     warmup = warmup_batches(loader.workers, loader.prefetch)
     drain = loader.workers * loader.prefetch
     epoch_batches = like.plan.epoch_batches if like else loader.epoch_batches
@@ -133,6 +136,7 @@ def _followed(
     others = process.cpu_seconds(os.getpid()) - used - taken.cpu_seconds
     cpus = len(process.usable_cpus()) - others / (time.monotonic() - began)
     _let_queues_fill(trial.pid, memory, 2 * max(warmup, drain) * taken.seconds / taken.batches)
+    paging = Paging.of(trial.pid)
     trial.send(Probe())
     finished = trial.finished()
     if finished and finished.misused:
@@ -147,6 +151,7 @@ def _followed(
         tuple(finished.asserted) if finished else (),
         tuple(finished.used) if finished else (),
         memory.source,
+        thrashing.note(paged, paging),
     )
 
 

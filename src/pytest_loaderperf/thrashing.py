@@ -11,33 +11,44 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from .process import tree
+
 _LINE = re.compile(r"^(\w+) (\d+)$", re.MULTILINE)
-# Less than that happens on any machine in the time of a check.
-_MAJOR_FAULTS = 100
-_PAGES = 256
+# Less than that happens on any machine: a library is read anew that nobody has used for hours.
+_MAJOR_FAULTS = 1000
+_PAGES = 1000
 
 
 @dataclass(frozen=True)
 class Paging:
-    """What a machine has counted since it started: major page faults, pages that came back."""
+    """Major page faults of a tree, and pages that have come back on the whole machine, so far."""
 
     major_faults: int = 0
     returned: int = 0
 
     @classmethod
-    def now(cls) -> Paging:
-        """The counters as they are; nothing where the system has none (no Linux)."""
+    def of(cls, pid: int) -> Paging:
+        """The counters of a process and its descendants; zeros where there are none."""
         with contextlib.suppress(OSError):
-            return cls.parse(Path("/proc/vmstat").read_text())
+            returned = parse_returned(Path("/proc/vmstat").read_text())
+            return cls(sum(map(_major_faults, tree(pid))), returned)
         return cls()
 
-    @classmethod
-    def parse(cls, text: str) -> Paging:
-        """What the text of ``/proc/vmstat`` says."""
-        count = {name: int(number) for name, number in _LINE.findall(text)}
-        # A page that comes back from swap is counted as both, where the kernel knows both.
-        swapped = max(count.get("pswpin", 0), count.get("workingset_refault_anon", 0))
-        return cls(count.get("pgmajfault", 0), swapped + count.get("workingset_refault_file", 0))
+
+def parse_returned(text: str) -> int:
+    """The pages that have come back, of the text of ``/proc/vmstat``."""
+    count = {name: int(number) for name, number in _LINE.findall(text)}
+    # A page that comes back from swap is counted as both, where the kernel knows both.
+    swapped = max(count.get("pswpin", 0), count.get("workingset_refault_anon", 0))
+    return swapped + count.get("workingset_refault_file", 0)
+
+
+def _major_faults(pid: int) -> int:
+    """Of a process, and of the children that it has waited for."""
+    with contextlib.suppress(OSError):  # it has ended
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[9]) + int(fields[10])
+    return 0
 
 
 def note(before: Paging, after: Paging) -> str:
@@ -48,5 +59,5 @@ def note(before: Paging, after: Paging) -> str:
         return ""
     return (
         f"thrashing: the machine was short of memory, and read back {returned:,} pages that it had "
-        f"taken away ({faults:,} major page faults)"
+        f"taken away ({faults:,} major page faults of the loader)"
     )
