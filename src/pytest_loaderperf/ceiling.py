@@ -14,10 +14,11 @@ from .model import MemoryLimit
 from .pages import used_by_tree
 
 _EVERY = 0.05  # seconds between looks at what the machine has left: two cores fill 0.3 GB
-# A look at every page of a tree takes the tree's own time: where something seems to grow, it is
-# looked at again and again, but no more often than this many times what a look takes.
-_REST = 50
-_GROWN = 0.5  # of its limit: less than that a trial need not be looked at
+# A look at every page of a tree takes the tree's own time, a second of a large one. So a trial is
+# looked at when half of what it had left to its limit has gone since the last time; and no sooner
+# than this many times what a look takes.
+_GROWN = 0.5
+_REST = 2
 _FLOOR = 0.1  # of the machine's memory: below that the largest trial ends, whatever its limit
 
 
@@ -35,9 +36,10 @@ class _Seat:
     """What is known of a trial under the ceiling."""
 
     trial: Watched
-    available: float  # bytes, when it started
-    before: float  # that it had then: what a fresh process has imported
+    available: float  # bytes, when it was looked at
+    before: float  # that it had when it started: what a fresh process has imported
     limit: float
+    left: float  # to its limit, when it was looked at
     rested: float = 0.0  # when it is time for a look again
 
 
@@ -62,7 +64,7 @@ class Ceiling:
         available = self._memory.available
         with self._lock:
             limit = self._limit.of(available)
-            self._seats[trial.pid] = _Seat(trial, available, _used(trial), limit)
+            self._seats[trial.pid] = _Seat(trial, available, _used(trial), limit, limit)
         if self._thread is None:
             self._thread = threading.Thread(
                 target=self._run, name="loaderperf-ceiling", daemon=True
@@ -94,10 +96,9 @@ class Ceiling:
             seats = [
                 seat
                 for seat in self._seats.values()
-                if scarce
-                or (now > seat.rested and seat.available - available > _GROWN * seat.limit)
+                if scarce or (now > seat.rested and seat.available - available > _GROWN * seat.left)
             ]
-            used = {seat.trial.pid: _grown(seat) for seat in seats}
+            used = {seat.trial.pid: _grown(seat, available) for seat in seats}
             over = [seat for seat in seats if used[seat.trial.pid] > seat.limit]
             for seat in over:
                 self._end(seat, used[seat.trial.pid], seat.limit)
@@ -110,12 +111,13 @@ class Ceiling:
         seat.trial.end_for(used, limit)
 
 
-def _grown(seat: _Seat) -> float:
+def _grown(seat: _Seat, available: float) -> float:
     """What a trial has taken since it started, in bytes."""
     started = time.monotonic()
     grown = max(0.0, _used(seat.trial) - seat.before)
     now = time.monotonic()
     seat.rested = now + _REST * (now - started)
+    seat.available, seat.left = available, max(0.0, seat.limit - grown)
     return grown
 
 

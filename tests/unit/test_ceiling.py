@@ -99,7 +99,7 @@ def test_whoever_grows_is_not_looked_at_all_the_time(
 ) -> None:
     clock = [100.0]
     monkeypatch.setattr(ceiling, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    monkeypatch.setattr(ceiling, "_REST", 50)
+    monkeypatch.setattr(ceiling, "_REST", 2)
     watching, _ = watched(machine, MemoryLimit(0, 3 * GIB), 7)
 
     def takes_a_tenth(pid: int) -> Tree:
@@ -112,6 +112,20 @@ def test_whoever_grows_is_not_looked_at_all_the_time(
         watching.look()
         clock[0] += 0.05
     assert len(machine.looks) == 1  # in five seconds
+
+
+def test_whoever_nears_its_limit_is_looked_at_ever_sooner(machine: Machine) -> None:
+    watching, (trial,) = watched(machine, MemoryLimit(0, 4 * GIB), 7)
+    seen = []
+    while not trial.ended:
+        machine.used[7] += GIB / 64
+        watching.look()
+        if machine.looks:
+            seen.append(machine.used[7] / GIB)
+            machine.looks.clear()
+    # Half of what is left has gone each time.
+    assert seen[:4] == pytest.approx([2.0, 3.0, 3.5, 3.75], abs=0.1)
+    assert machine.used[7] == pytest.approx(4 * GIB, rel=0.01)
 
 
 def test_when_the_machine_has_no_more_the_largest_ends(machine: Machine) -> None:
