@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-
-import pytest
 
 from integration import tiny
 
@@ -51,18 +50,19 @@ def test_a_leak_is_a_regression_and_reads_as_it_is(tmp_path: Path) -> None:
     assert run.verdicts == {tiny.NODE: "regressed"}, run.output
     (check,) = run.results["checks"]
     growth = check["metrics"]["memory_growth"]
-    assert growth["value"] == pytest.approx(500 * 20 * 1024, rel=0.05)  # of 500 batches
+    # Of 500 batches, and what an interpreter takes in its first second.
+    assert 500 * 20 * 1024 * 0.97 < growth["value"] < 500 * 20 * 1024 + MIB
     assert growth["baseline"] < MIB  # below what counts
     assert growth["unit"] == "bytes/1000 samples"
-    assert "memory_growth regressed: 9." in run.output
-    assert "private memory grew by 9." in run.output
+    assert re.search(r"memory_growth regressed: (9|10)[.\d]* MiB/1000 samples", run.output)
+    assert re.search(r"private memory grew by [\d.]+ MiB/1000 samples \(95 %: ", run.output)
 
 
 def test_a_budget_alone_asks_for_it(tmp_path: Path) -> None:
     project = tiny.create(tmp_path / "project", git=False, leaky=leaky(40), test_it=ASKS)
     run = project.pytest("--loaderperf-update")
     assert run.status == 1
-    assert "memory_growth: 19." in run.output
+    assert re.search(r"memory_growth: (19|20)[.\d]* MiB/1000 samples", run.output)
     assert "/1000 samples <= 12 MiB/1000 samples is false" in run.output
     assert "baseline not written: the test failed" in run.output
 
