@@ -41,6 +41,7 @@ try:
     while True: os.wait()
 except ChildProcessError:
     pass
+if os.path.exists(SHARED): os.unlink(SHARED)
 """
 # With the tree as a child: what its parent is told of the largest process that has ended.
 _CHILDREN = """\
@@ -126,7 +127,8 @@ def memray_peak(before: str, after: str, folder: Path) -> float:
             stderr=subprocess.DEVNULL,
         )
         files = folder.glob(f"{name}.bin*")
-        return sum(memray.FileReader(file).metadata.peak_memory for file in files) / MIB
+        peaks: list[int] = [memray.FileReader(file).metadata.peak_memory for file in files]
+        return sum(peaks) / MIB
 
     return run(after, "with") - run("", "without")
 
