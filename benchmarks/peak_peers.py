@@ -10,7 +10,6 @@ memray (the extra ``benchmarks``).
 from __future__ import annotations
 
 import argparse
-import select
 import statistics
 import subprocess
 import sys
@@ -21,9 +20,8 @@ from pathlib import Path
 import memray
 import psutil
 
-from integration.test_peak_truth import PRELUDE, TREES, running
+from integration.test_peak_truth import PRELUDE, TREES, follow, read, running
 from pytest_loaderperf import process
-from pytest_loaderperf.memory import PeakMemory
 
 MIB = 2**20
 Peer = Callable[[str, str, Path], float]  # the two parts of a tree, a folder -> MiB
@@ -49,10 +47,7 @@ import resource, subprocess, sys
 subprocess.run([sys.executable, '-c', sys.argv[2], sys.argv[1]], start_new_session=True)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
 """
-_TRACED = """\
-peak = tracemalloc.get_traced_memory()[1] - {base}
-print(peak / 2**20, flush=True)
-"""
+_TRACED = "print(tracemalloc.get_traced_memory()[1] / 2**20, flush=True)"
 
 
 def whole(before: str, after: str, start: str = "", end: str = "") -> str:
@@ -62,17 +57,7 @@ def whole(before: str, after: str, start: str = "", end: str = "") -> str:
 
 def guard(before: str, after: str, folder: Path, *, grouped: bool) -> float:
     """What the guard reads."""
-    with running(before, after, folder) as tree:
-        memory = PeakMemory(tree.pid, tree.pid if grouped else None)
-        try:
-            _follow(tree, memory.follow)
-            for _ in range(2):
-                memory.sample()
-        finally:
-            process.end(tree.pid)
-            tree.wait()
-            memory.close()
-    return memory.peak / MIB
+    return read(before, after, folder, grouped=grouped).peak / MIB
 
 
 def rss_sum(before: str, after: str, folder: Path) -> float:
@@ -90,7 +75,7 @@ def rss_sum(before: str, after: str, folder: Path) -> float:
     with running(before, after, folder) as tree:
         first = now()
         sums = [first]
-        _follow(tree, lambda: sums.append(now()))
+        follow(tree, lambda: sums.append(now()))
     return max(sums) - first
 
 
@@ -140,7 +125,7 @@ def traced(before: str, after: str, folder: Path) -> float:
         [
             sys.executable,
             "-c",
-            whole(before, after, start, _TRACED.format(base=0)),
+            whole(before, after, start, _TRACED),
             str(folder / "file"),
         ],
         capture_output=True,
@@ -160,16 +145,6 @@ PEERS: dict[str, Peer] = {
     "memray --follow-fork": memray_peak,
     "tracemalloc": traced,
 }
-
-
-def _follow(tree: subprocess.Popen[str], look: Callable[[], object]) -> None:
-    assert tree.stdin is not None
-    assert tree.stdout is not None
-    tree.stdin.write("\n")
-    tree.stdin.flush()
-    while not select.select([tree.stdout], [], [], 0.02)[0]:
-        look()
-    look()
 
 
 def main() -> None:

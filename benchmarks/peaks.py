@@ -17,7 +17,6 @@ import argparse
 import json
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from overhead import LOADERS, ROOT, launch
-from study import bound
+from study import bound, source
 
 from pytest_loaderperf import measure, peaks
 from pytest_loaderperf.arms import Arms
@@ -147,18 +146,12 @@ def run(folder: Path, conditions: list[str], rounds: int, batch_size: int) -> No
             for condition in conditions:
                 known = [line for line in lines(file) if line["check"] == nodeid]
                 stored = known[0]["peak"] if known else None
-                while stored is None:
+                if stored is None:
                     stored = check(nodeid, "same", folder, None)["peak"]
                 found = check(nodeid, condition, folder, stored)
                 common = {"check": nodeid, "condition": condition, "code": source()}
                 with file.open("a") as out:
                     out.write(json.dumps({**common, **found}) + "\n")
-
-
-def source() -> str:
-    """The version of the guard."""
-    tree = ["git", "rev-parse", "--short", "HEAD:src"]
-    return subprocess.run(tree, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def lines(file: Path) -> list[dict[str, Any]]:

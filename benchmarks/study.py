@@ -160,11 +160,15 @@ def one_round(folder: Path, name: str, modules: list[str]) -> None:
     append(folder, lines)
 
 
+def source() -> str:
+    """The version of the guard."""
+    tree = ["git", "rev-parse", "--short", "HEAD:src"]
+    return subprocess.run(tree, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def append(folder: Path, lines: Iterable[dict[str, Any]]) -> None:
     """Keep what a round has found, and with which version of the guard."""
-    tree = ["git", "rev-parse", "--short", "HEAD:src"]
-    source = subprocess.run(tree, cwd=ROOT, capture_output=True, text=True, check=True)
-    common = {"when": round(time.time()), "source": source.stdout.strip()}
+    common = {"when": round(time.time()), "source": source()}
     with (folder / "results.jsonl").open("a") as file:
         for line in lines:
             file.write(json.dumps({**common, **line}) + "\n")

@@ -132,6 +132,23 @@ class Repository:
                         break  # the clone ends here, and the entry may be older
         raise CheckoutError(f"the commit that accepted {key!r} is not in this clone; {_DEEPEN}")
 
+    @property
+    def is_shallow(self) -> bool:
+        """Whether the clone lacks a part of its history."""
+        asked = _git(self.toplevel, "rev-parse", "--is-shallow-repository")
+        return asked.stdout.strip() == b"true"
+
+    def deepen(self, commits: int) -> None:
+        """Fetch so many commits more of the history of what is checked out.
+
+        Raises CheckoutError, in git's own words, if git cannot.
+        """
+        # By its hash: the merge of a pull request, say, is on no branch.
+        fetch = ("fetch", "--quiet", "--no-tags", f"--deepen={commits}", "origin")
+        fetched = _git(self.toplevel, *fetch, self.resolve("HEAD"))
+        if fetched.returncode:
+            raise CheckoutError(f"the history cannot be fetched: {_words(fetched)}")
+
     def worktree(self, commit: str, parent: Path) -> Path:
         """Check out a commit (a full hash) below a folder, and return the project root inside.
 

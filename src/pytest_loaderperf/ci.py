@@ -39,7 +39,7 @@ def fetch_history(root: Path) -> None:
     repository = Repository.find(root)
     if repository is None:
         return
-    commits, head = _DEEPER, _git(root, "rev-parse", "HEAD")
+    commits = _DEEPER
     for path in sorted((root / "baselines").rglob("*.json")):
         try:
             keys = list(baselines.load(path))
@@ -47,20 +47,15 @@ def fetch_history(root: Path) -> None:
             continue
         for key in keys:
             while not _is_known(repository, path, key):
-                if _git(root, "rev-parse", "--is-shallow-repository") != "true":
+                if not repository.is_shallow:
                     return
                 print(f"fetching {commits} commits more, to find what was accepted", flush=True)
-                # By its hash: the merge of a pull request, say, is on no branch.
-                deepen = ("fetch", "--quiet", "--no-tags", f"--deepen={commits}", "origin")
-                if subprocess.run(["git", *deepen, head], cwd=root, check=False).returncode:
+                try:
+                    repository.deepen(commits)
+                except CheckoutError as error:
+                    print(error, flush=True)
                     return
                 commits *= 2
-
-
-def _git(root: Path, *arguments: str) -> str:
-    command = ["git", *arguments]
-    found = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    return found.stdout.strip()
 
 
 def _is_known(repository: Repository, path: Path, key: str) -> bool:
@@ -76,14 +71,16 @@ def marks(results: Mapping[str, Any]) -> Iterator[str]:
     for check in results["checks"]:
         failed = check["outcome"] == "failed"
         if failed or check["verdict"] == Verdict.INCONCLUSIVE:
-            place = {"file": check["file"], "line": str(check["line"])}
-            title = {"title": f"{check['nodeid']}: {check['verdict']}"}
-            properties = ",".join(
-                f"{name}={_escaped(text, _PROPERTY_ESCAPES)}"
-                for name, text in {**place, **title}.items()
+            properties = {
+                "file": check["file"],
+                "line": str(check["line"]),
+                "title": f"{check['nodeid']}: {check['verdict']}",
+            }
+            shown = ",".join(
+                f"{name}={_escaped(text, _PROPERTY_ESCAPES)}" for name, text in properties.items()
             )
             level = "error" if failed else "warning"
-            yield f"::{level} {properties}::{_escaped(_message(check), _ESCAPES)}"
+            yield f"::{level} {shown}::{_escaped(_message(check), _ESCAPES)}"
 
 
 def outputs(results: Mapping[str, Any], report: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -113,30 +113,41 @@ def running(before: str, after: str, files: Path) -> Iterator[subprocess.Popen[s
         Path(f"/dev/shm/torch_{tree.pid}_1").unlink(missing_ok=True)
 
 
-@pytest.mark.parametrize("grouped", [True, False], ids=["group", "pages"])
-@pytest.mark.parametrize(("before", "after", "answer"), TREES.values(), ids=TREES)
-def test_the_peak_of_a_tree_is_its_known_answer(
-    tmp_path: Path, before: str, after: str, answer: int, grouped: bool
-) -> None:
-    with running(before, after, tmp_path) as tree:
+def follow(tree: subprocess.Popen[str], look: Callable[[], object]) -> None:
+    """Let a tree run its second part, and look at it as a memory trial does."""
+    assert tree.stdin is not None
+    assert tree.stdout is not None
+    tree.stdin.write("\n")
+    tree.stdin.flush()
+    while not select.select([tree.stdout], [], [], 0.02)[0]:
+        look()
+    look()
+    assert tree.stdout.readline() == "done\n"
+
+
+def read(before: str, after: str, files: Path, *, grouped: bool) -> PeakMemory:
+    """The peak of a tree, from a control group if there can be one, or from its pages alone."""
+    with running(before, after, files) as tree:
         memory = PeakMemory(tree.pid, tree.pid if grouped else None)
         try:
-            if grouped and not memory.source.startswith("control group"):
-                pytest.skip("no control group can be made here")
-            assert tree.stdin is not None
-            assert tree.stdout is not None
-            tree.stdin.write("\n")
-            tree.stdin.flush()
-            while not select.select([tree.stdout], [], [], 0.02)[0]:  # as a memory trial does
-                memory.follow()
-            memory.follow()
-            assert tree.stdout.readline() == "done\n"
+            follow(tree, memory.follow)
             for _ in range(2):
                 memory.sample()
         finally:
             process.end(tree.pid)
             tree.wait()
             memory.close()
+    return memory
+
+
+@pytest.mark.parametrize("grouped", [True, False], ids=["group", "pages"])
+@pytest.mark.parametrize(("before", "after", "answer"), TREES.values(), ids=TREES)
+def test_the_peak_of_a_tree_is_its_known_answer(
+    tmp_path: Path, before: str, after: str, answer: int, grouped: bool
+) -> None:
+    memory = read(before, after, tmp_path, grouped=grouped)
+    if grouped and not memory.source.startswith("control group"):
+        pytest.skip("no control group can be made here")
     error = memory.peak / MIB - answer
     print(f"{memory.source}: {answer} MiB, read {error:+.2f} MiB")
     assert abs(error) < max(2, (0.02 if grouped else 0.05) * answer)

@@ -425,6 +425,22 @@ def test_shallow_clones(project: Project, tmp_path: Path) -> None:
     assert cut.accepted() == accepted
 
 
+def test_a_shallow_clone_can_be_deepened(project: Project, tmp_path: Path) -> None:
+    accepted = project.accept(key=1)
+    for number in range(5):
+        project.commit(f"later {number}")
+    cut = clone(project, tmp_path / "cut", "--depth=1")
+    assert cut.repository.is_shallow
+    cut.repository.deepen(2)
+    assert cut.repository.is_shallow
+    cut.repository.deepen(20)
+    assert cut.accepted() == accepted
+    assert not cut.repository.is_shallow
+    cut.git("remote", "remove", "origin")
+    with pytest.raises(CheckoutError, match="cannot be fetched: .*origin"):
+        cut.repository.deepen(1)
+
+
 def test_a_shallow_clone_that_has_the_parent_after_all(simple: Project, tmp_path: Path) -> None:
     """The walk ends at the boundary, and the commits beyond it are there from another branch."""
     simple.accept(key=1)
