@@ -437,7 +437,7 @@ def test_a_shallow_clone_can_be_deepened(project: Project, tmp_path: Path) -> No
     assert cut.accepted() == accepted
     assert not cut.repository.is_shallow
     cut.git("remote", "remove", "origin")
-    with pytest.raises(CheckoutError, match="cannot be fetched: .*origin"):
+    with pytest.raises(CheckoutError, match=r"cannot be fetched: .*origin"):
         cut.repository.deepen(1)
 
 
