@@ -94,9 +94,12 @@ def project_in(folder: Path) -> Path:
         (project / "layout.py").write_text("")
         (project / "pytest.ini").write_text("[pytest]\nloaderperf_metrics = throughput\n")
         (project / ".gitignore").write_text("__pycache__/\n.loaderperf\n.pytest_cache/\n")
+        (ROOT / ".loaderperf").mkdir(exist_ok=True)
         (project / ".loaderperf").symlink_to(ROOT / ".loaderperf")
         git(project, "init", "-q")
-        pytest(project, "--loaderperf-update", *MODULES)
+        checks = pytest(project, "--loaderperf-update", *MODULES)
+        if failed := [check["nodeid"] for check in checks if check["outcome"] != "passed"]:
+            raise SystemExit(f"these checks cannot be accepted: {', '.join(failed)}")
         git(project, "add", "-A")
         git(project, "commit", "-q", "-m", "accept")
         project = project.rename(finished)
