@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import IO, cast
 
 from . import baselines
-from .baselines import Entry
+from .baselines import Entries, Entry
 from .errors import CheckoutError, StoreError
 
 # A git hook runs with these set, and they would lead every command here to the hook's repository,
@@ -52,6 +54,28 @@ _NO_HOOKS = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
 _DEEPEN = "if the clone is shallow, run `git fetch --unshallow`; in CI set `fetch-depth: 0`"
 
 _Read = Callable[[str], bytes | None]  # the content of an object, None if there is none
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What there is to show of a commit; ``day`` is that of its committer, as in 2026-11-26."""
+
+    hash: str
+    day: str
+    subject: str
+
+    @classmethod
+    def parse(cls, name: str, content: bytes) -> Commit:
+        """Read the object of a commit."""
+        header, _, message = content.decode(errors="replace").partition("\n\n")
+        stamp = re.search(r"^committer .* (\d+) ([+-])(\d\d)(\d\d)$", header, re.MULTILINE)
+        day = ""
+        if stamp:
+            offset = timedelta(hours=int(stamp[3]), minutes=int(stamp[4]))
+            with contextlib.suppress(ValueError, OverflowError, OSError):  # git takes any number
+                zone = timezone(-offset if stamp[2] == "-" else offset)
+                day = datetime.fromtimestamp(int(stamp[1]), zone).date().isoformat()
+        return cls(name, day, message.strip().partition("\n")[0])
 
 
 @dataclass(frozen=True)
@@ -110,9 +134,7 @@ class Repository:
         current = baselines.load(path).get(key)
         if current is None:
             return None
-        name = os.path.relpath(os.path.realpath(path), os.path.realpath(self.toplevel))
-        if name.startswith("../") or "\n" in name:
-            raise CheckoutError(f"{name!r} must be a file of the checkout, without a line break")
+        name = self._name(path)
         with _objects(self.toplevel) as read:
             history = _History(read, name, key)
             if history.entry("HEAD") != current:
@@ -131,6 +153,35 @@ class Repository:
                             return commit
                         break  # the clone ends here, and the entry may be older
         raise CheckoutError(f"the commit that accepted {key!r} is not in this clone; {_DEEPEN}")
+
+    def accepted(self, path: Path) -> list[tuple[Commit, Entries]]:
+        """What the commits that changed a file of the store accepted, oldest first.
+
+        The merge of a branch stands for its commits. What a shallow clone lacks is left out, and
+        so are commits in which the file is damaged or has gone.
+
+        Raises CheckoutError, in git's own words, if git cannot tell.
+        """
+        name = self._name(path)
+        walk = _git(self.toplevel, "rev-list", "--first-parent", "--reverse", "HEAD", "--", name)
+        if walk.returncode:
+            raise CheckoutError(f"the history of {name} cannot be read: {_words(walk)}")
+        found = []
+        with _objects(self.toplevel) as read:
+            for commit in walk.stdout.decode().split():
+                content = read(f"{commit}:{name}")
+                with contextlib.suppress(StoreError):
+                    if content is not None:
+                        entries = baselines.parse(content, commit)
+                        found.append((Commit.parse(commit, read(commit) or b""), entries))
+        return found
+
+    def _name(self, path: Path) -> str:
+        """A file as git names it."""
+        name = os.path.relpath(os.path.realpath(path), os.path.realpath(self.toplevel))
+        if name.startswith("../") or "\n" in name:
+            raise CheckoutError(f"{name!r} must be a file of the checkout, without a line break")
+        return name
 
     @property
     def is_shallow(self) -> bool:

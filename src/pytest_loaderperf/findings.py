@@ -136,4 +136,5 @@ class Findings:
             noise=tuple(self.noise),
             sweep=spec.sweep,
             memory_source=self.survey.memory_source,
+            memory=self.survey.memory,
         )

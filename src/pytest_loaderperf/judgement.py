@@ -51,6 +51,7 @@ def compare(
         len(losses),
         source,
         spread(metric, candidate),
+        tuple(ratio_of(loss, metric.better) for loss in losses),
     )
 
 

@@ -6,28 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 
 from . import charts, report
-from .model import CheckResult, Verdict, worst
+from .model import CheckResult
 from .sweep import Point, sweeps
 from .units import format_duration, format_size, format_value
 
-_MARKS = {
-    Verdict.UNCHANGED: "✅",
-    Verdict.IMPROVED: "🚀",
-    Verdict.INCONCLUSIVE: "❔",
-    Verdict.MEASURED: "📏",
-}
-_FAILED = "❌"
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>#|~]")
-_TITLES = {
-    Verdict.REGRESSED: "Loaders got worse",
-    Verdict.INCOMPARABLE: "A loader cannot be compared with its baseline",
-    Verdict.NO_BASELINE: "A loader has no baseline",
-    Verdict.ERROR: "A loader could not be measured",
-    Verdict.INCONCLUSIVE: "Nothing was proven about some loaders",
-    Verdict.IMPROVED: "Loaders got better",
-    Verdict.UNCHANGED: "No loader got worse",
-    Verdict.MEASURED: "Loaders were measured",
-}
 _COLUMNS = ("check", "throughput", "ratio [95 %]", "peak memory", "ratio", "verdict")
 _SWEEP = ("batch size", "throughput", "first batch", "peak memory")
 
@@ -37,9 +20,10 @@ def summary(results: Sequence[CheckResult], memory_limit: float) -> str:
 
     A run in which nothing was measured says so: it has proven nothing.
     """
+    title = f"## {report.headline(results)}"
     if not results:
-        return f"## {_FAILED} No loader was measured\n"
-    parts = [f"## {_title(results)}", report.summary(results)]
+        return f"{title}\n"
+    parts = [title, report.summary(results)]
     parts += [_failure(result) for result in results if result.outcome == "failed"]
     parts.append(_table(_COLUMNS, map(_row, results)))
     parts += [_sweep(test, points, memory_limit) for test, points in sweeps(results).items()]
@@ -49,19 +33,8 @@ def summary(results: Sequence[CheckResult], memory_limit: float) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _title(results: Sequence[CheckResult]) -> str:
-    verdict = worst([result.verdict for result in results])
-    failed = any(result.outcome == "failed" for result in results)
-    if failed and verdict is Verdict.INCONCLUSIVE:  # of a strict run
-        return f"{_FAILED} {_TITLES[verdict]}"
-    if failed and not verdict.fails:  # by a budget, say
-        return f"{_FAILED} A test failed, although no loader got worse"
-    return f"{_mark(verdict)} {_TITLES[verdict]}"
-
-
 def _failure(result: CheckResult) -> str:
-    doubtful = result.verdict.fails or result.verdict is Verdict.INCONCLUSIVE
-    text = "\n".join(report.explain(result)) if doubtful else "An assertion of the test failed."
+    text = "\n".join(report.failure(result))
     fence = max("```", _fence(text), key=len)
     return f"### {_code(result.nodeid)}: {result.verdict}\n\n{fence}text\n{text}\n{fence}"
 
@@ -74,7 +47,7 @@ def _row(result: CheckResult) -> tuple[str, ...]:
         report.ratio_cell(speed),
         report.value_cell(memory),
         report.ratio_cell(memory),
-        f"{_mark(result.verdict)} {report.verdict_cell(result)}",
+        f"{report.mark(result.verdict)} {report.verdict_cell(result)}",
     )
 
 
@@ -91,10 +64,6 @@ def _sweep(test: str, points: Sequence[Point], limit: float) -> str:
     lines = [charts.memory(points, limit), charts.best(points, limit)]
     below = "\n".join(f"- {_escaped(line)}" for line in lines)
     return f"### {_code(test)}, by batch size\n\n{_table(_SWEEP, rows)}\n\n{below}"
-
-
-def _mark(verdict: Verdict) -> str:
-    return _MARKS.get(verdict, _FAILED)
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

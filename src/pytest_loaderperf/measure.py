@@ -13,7 +13,7 @@ from . import process, thrashing
 from .arms import Arm
 from .memory import PeakMemory
 from .messages import Begin, Contents, Handed, Open, Opened, Probe, Read, Run, Slice
-from .model import Workload
+from .model import MemoryLook, Workload
 from .pacing import PAIR_SECONDS, Plan, is_busy, plan, warmup_batches
 from .remote import Trial, TrialOver
 from .thrashing import Paging
@@ -46,6 +46,7 @@ class Survey:
     used: tuple[str, ...] = ()  # metrics that it looks at, in whatever way
     memory_source: str = ""  # what ``peak_memory`` comes from
     thrashing: str = ""  # what there is to say of a machine that was short of memory
+    memory: tuple[MemoryLook, ...] = ()
 
 
 def survey(
@@ -152,6 +153,7 @@ def _followed(
         tuple(finished.used) if finished else (),
         memory.source,
         thrashing.note(paged, paging),
+        tuple(memory.looks),
     )
 
 

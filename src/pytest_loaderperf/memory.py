@@ -11,7 +11,8 @@ import sys
 import time
 
 from .group import group_for
-from .pages import Counters, counters_of, reset_highest, torch_files, used_by_tree
+from .model import MemoryLook
+from .pages import Counters, Tree, counters_of, reset_highest, torch_files, used_by_tree
 from .process import tree
 
 # Looking at every page takes the tree's own time: its memory cannot grow meanwhile.
@@ -31,12 +32,16 @@ class PeakMemory:
 
     def __init__(self, pid: int, member: int | None = None) -> None:
         self._pid = pid
+        self._member = member
         self._group = None if member is None else group_for(member)
         used = used_by_tree(pid)
         self._before = used.anonymous + used.shared
         self._processes: dict[int, Counters] = {}  # the highest of each counter
         self._anonymous = self._shared = self._last = self._glimpsed = 0
         self._rested = 0.0  # when it is time for a full look again
+        self._created = time.monotonic()
+        self._children: dict[int, str] = {}
+        self.looks: list[MemoryLook] = []  # at all pages
         self.start()
 
     def start(self) -> None:
@@ -89,6 +94,20 @@ class PeakMemory:
         self._shared = max(self._shared, min(self._last, used.shared))
         self._glimpsed = max(self._glimpsed, used.shared)
         self._last = used.shared
+        self.looks.append(self._look(used))
+
+    def _look(self, used: Tree) -> MemoryLook:
+        processes = {}
+        for pid, each in used.processes.items():
+            if pid == self._member:
+                name = "main"
+            elif pid == self._pid:  # what the member was forked from
+                continue
+            else:
+                name = self._children.setdefault(pid, f"child {len(self._children) + 1}")
+            processes[name] = each.anonymous + each.shared
+        seconds = time.monotonic() - self._created
+        return MemoryLook(seconds, used.anonymous + used.shared - self._before, processes)
 
     @property
     def _missed(self) -> int:

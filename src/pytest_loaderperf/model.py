@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any, Literal
@@ -209,7 +209,7 @@ class Comparison:
     ``ratio`` is candidate / baseline with its 95 % ``interval``; ``tolerance`` is the fraction
     in force; ``detectable`` is the smallest loss that this many pairs would have shown.
     All of them are None where there is no baseline. ``pairs`` counts the values of the candidate,
-    ``spread`` is the standard deviation of their logarithms.
+    ``spread`` is the standard deviation of their logarithms, ``ratios`` are those of each pair.
     """
 
     metric: str
@@ -224,6 +224,20 @@ class Comparison:
     pairs: int = 0
     source: str = ""  # what the baseline is: "commit 1a2b3c4d5e6f" or STORED
     spread: float = 0.0
+    ratios: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class MemoryLook:
+    """What a trial used at a moment, in bytes, ``seconds`` after the first look.
+
+    ``added`` is what the whole tree used more than at first. Each of the ``processes`` ("main",
+    "child 1", ...) has its share of the pages that it has in common with others.
+    """
+
+    seconds: float
+    added: int
+    processes: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -266,6 +280,7 @@ class CheckResult:
     noise: tuple[Noise, ...] = ()  # of each pair, in order
     sweep: str = ""  # the test without its batch size; empty where it has none
     memory_source: str = ""  # what its peak memory comes from
+    memory: tuple[MemoryLook, ...] = ()  # of the candidate's memory trial, in order
     file: str = ""  # of the test, below the root
     line: int = 0  # where it begins
 
@@ -282,14 +297,28 @@ class CheckResult:
         values["workload"] = workload and Workload(**workload)
         values["notes"] = tuple(values["notes"])
         values["noise"] = tuple(Noise(**noise) for noise in values["noise"])
+        values["memory"] = tuple(MemoryLook(**look) for look in values["memory"])
         values["metrics"] = {
             name: Comparison(
                 **{
                     **metric,
                     "verdict": Verdict(metric["verdict"]),
                     "interval": metric["interval"] and tuple(metric["interval"]),
+                    "ratios": tuple(metric["ratios"]),
                 }
             )
             for name, metric in values["metrics"].items()
         }
         return cls(**values)
+
+
+@dataclass(frozen=True)
+class Run:
+    """All that is known of a run when it ends: every report is made of it."""
+
+    results: Sequence[CheckResult]
+    plugin: str  # the version of this package
+    machine: Mapping[str, str | int]
+    mode: str  # what it was compared with
+    commits: Sequence[str]  # that were measured beside the candidate
+    memory_limit: float  # that a loader may use, in bytes

@@ -55,6 +55,12 @@ OPTIONS: tuple[Option, ...] = (
     Option("baseline_python", "interpreter of the baseline arm", "PATH", ini=False),
     Option("json", "write the results to a file", "FILE", ini=False),
     Option(
+        "html",
+        "write a report with charts to a file: one page that needs no network",
+        "FILE",
+        ini=False,
+    ),
+    Option(
         "summary",
         "append the results to a file as Markdown, such as the summary of a CI job",
         "FILE",
@@ -85,6 +91,13 @@ OPTIONS: tuple[Option, ...] = (
         ini=False,
     ),
     Option(
+        "history",
+        "print what was accepted for each check, commit by commit; without another option of a "
+        "run it measures nothing",
+        flag=True,
+        ini=False,
+    ),
+    Option(
         "sweep",
         "measure every test that declares a batch_size at the powers of two in a range such as "
         "8:1024, without baselines and without judging; implies --loaderperf",
@@ -99,4 +112,6 @@ OPTIONS: tuple[Option, ...] = (
 )
 # Each of these options asks for a run of the checks.
 RUNS = ("loaderperf", "loaderperf_update", "loaderperf_selftest", "loaderperf_sweep")
+# And these do something without one.
+LOOKS = ("loaderperf_prune", "loaderperf_history")
 UPDATES: tuple[Update, ...] = ("new", "changed", "all")

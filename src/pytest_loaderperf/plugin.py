@@ -22,7 +22,7 @@ from .nodes import (
     marker_arguments,
     take_batch_sizes,
 )
-from .options import OPTIONS, RUNS, UPDATES
+from .options import LOOKS, OPTIONS, RUNS, UPDATES
 
 if TYPE_CHECKING:
     from .arm import Arm
@@ -94,9 +94,8 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     update = config.getoption("loaderperf_update")
     selftest = config.getoption("loaderperf_selftest")
-    prune = config.getoption("loaderperf_prune")
     sweep = config.getoption("loaderperf_sweep")
-    asked = prune or any(config.getoption(name) for name in RUNS)
+    asked = any(config.getoption(name) for name in (*RUNS, *LOOKS))
     if not asked or config.pluginmanager.has_plugin(ARM):
         return
     if update not in (None, *UPDATES):

@@ -6,10 +6,10 @@ import math
 import shlex
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from . import sweep
-from .model import METRICS, STORED, CheckResult, Comparison, Metric, Noise, Verdict
+from .model import METRICS, STORED, CheckResult, Comparison, Metric, Noise, Run, Verdict, worst
 from .units import format_percent, format_value, round_significant
 
 SCHEMA = 1
@@ -18,6 +18,44 @@ _COLUMNS = (
     "", "throughput", "baseline", "ratio [95 %]", "peak memory", "baseline", "first batch",
     "pairs", "seconds", "verdict",
 )  # fmt: skip
+_FAILED = "❌"
+_MARKS = {
+    Verdict.UNCHANGED: "✅",
+    Verdict.IMPROVED: "🚀",
+    Verdict.INCONCLUSIVE: "❔",
+    Verdict.MEASURED: "📏",
+}
+_TITLES = {
+    Verdict.REGRESSED: "Loaders got worse",
+    Verdict.INCOMPARABLE: "A loader cannot be compared with its baseline",
+    Verdict.NO_BASELINE: "A loader has no baseline",
+    Verdict.ERROR: "A loader could not be measured",
+    Verdict.INCONCLUSIVE: "Nothing was proven about some loaders",
+    Verdict.IMPROVED: "Loaders got better",
+    Verdict.UNCHANGED: "No loader got worse",
+    Verdict.MEASURED: "Loaders were measured",
+}
+
+
+def headline(results: Sequence[CheckResult]) -> str:
+    """A run in a few words, its worst verdict first.
+
+    One in which nothing was measured has proven nothing.
+    """
+    if not results:
+        return f"{_FAILED} No loader was measured"
+    verdict = worst([result.verdict for result in results])
+    failed = any(result.outcome == "failed" for result in results)
+    if failed and verdict is Verdict.INCONCLUSIVE:  # of a strict run
+        return f"{_FAILED} {_TITLES[verdict]}"
+    if failed and not verdict.fails:  # by a budget, say
+        return f"{_FAILED} A test failed, although no loader got worse"
+    return f"{mark(verdict)} {_TITLES[verdict]}"
+
+
+def mark(verdict: Verdict) -> str:
+    """A verdict as one character."""
+    return _MARKS.get(verdict, _FAILED)
 
 
 def table(results: Sequence[CheckResult]) -> list[str]:
@@ -110,6 +148,13 @@ def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
     elif result.verdict is Verdict.NO_BASELINE:
         lines.append(f"To add one: {command}, then commit baselines/")
     return lines or [f"{result.nodeid}: {result.verdict}"]
+
+
+def failure(result: CheckResult) -> list[str]:
+    """Why a check failed: its verdict, or an assertion of the test, of which pytest tells."""
+    if result.verdict.fails or result.verdict is Verdict.INCONCLUSIVE:
+        return explain(result)
+    return ["An assertion of the test failed."]
 
 
 def describe(comparison: Comparison) -> list[str]:
@@ -225,25 +270,17 @@ def summary(results: Sequence[CheckResult]) -> str:
     return ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
 
 
-def to_json(
-    results: Sequence[CheckResult],
-    *,
-    plugin: str,
-    machine: Mapping[str, object],
-    mode: str,
-    commits: Sequence[str],
-    memory_limit: float,
-) -> dict[str, object]:
+def to_json(run: Run) -> dict[str, object]:
     """The results file, schema 1."""
-    counts = Counter(str(result.verdict) for result in results)
+    counts = Counter(str(result.verdict) for result in run.results)
     return {
         "schema": SCHEMA,
-        "plugin": plugin,
-        "machine": dict(machine),
-        "against": {"mode": mode, "commits": list(commits)},
-        "checks": [_check_json(result) for result in results],
+        "plugin": run.plugin,
+        "machine": dict(run.machine),
+        "against": {"mode": run.mode, "commits": list(run.commits)},
+        "checks": [_check_json(result) for result in run.results],
         "summary": dict(sorted(counts.items())),
-        "sweeps": sweep.to_json(results, memory_limit),
+        "sweeps": sweep.to_json(run.results, run.memory_limit),
     }
 
 
@@ -289,6 +326,7 @@ def _metric_json(comparison: Comparison) -> dict[str, object]:
         "tolerance": _rounded(comparison.tolerance),
         "detectable": _rounded(comparison.detectable),
         "pairs": comparison.pairs,
+        "ratios": [_rounded(ratio) for ratio in comparison.ratios],
         "verdict": comparison.verdict.value if comparison.judged else None,
     }
 

@@ -8,26 +8,27 @@ import json
 import signal
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from . import __version__, charts, data, files, markdown, report, stale
+from . import __version__, charts, data, history, outputs, report, stale, testreports
 from .arms import Arms
 from .available import Memory
 from .coordinator import Coordinator, Outcome
 from .decision import Rule
-from .errors import InconclusiveWarning, SettingsError, StoreError
+from .errors import CheckoutError, InconclusiveWarning, SettingsError, StoreError
 from .findings import Spec
+from .history import Histories, History
+from .interrupt import interrupted_by
 from .launch import Launch, Version
 from .lock import machine_lock
 from .machine import machine
 from .messages import Collected
-from .model import CheckResult, Verdict
+from .model import CheckResult, Run, Verdict
 from .nodes import Check, CheckFile
 from .options import RUNS
 from .progress import LiveLine
@@ -70,6 +71,7 @@ class Session:
         self._coordinator: Coordinator | None = None
         self._schedule = Schedule([])
         self._results: list[CheckResult] = []
+        self._checks: list[str] = []  # node ids of all that were selected
         self._collected: dict[str, set[str]] = {}
         self._stale: list[Stale] = []
         self._usage_error = ""
@@ -77,7 +79,7 @@ class Session:
 
     def pytest_sessionstart(self) -> None:
         """Clean up after SIGTERM as after Ctrl-C: it is how CI cancels a run."""
-        self._cleanup.enter_context(_interrupted_by(signal.SIGTERM))
+        self._cleanup.enter_context(interrupted_by(signal.SIGTERM))
 
     # --- collection
 
@@ -117,18 +119,21 @@ class Session:
         self._stale = stale.find(self._root, self._collected, whole=whole)
         if self._config.option.loaderperf_prune and not session.testsfailed:
             self._prune(whole=whole)
-        run = [item for item in items if isinstance(item, Check) and not self._only_prunes]
+        checks = [item for item in items if isinstance(item, Check)]
+        self._checks = [item.nodeid for item in checks]
+        run = [] if self._only_looks else checks
         if self._settings.sweep:
-            run = [item for item in run if item.batch_size is not None]
+            run = [check for check in run if check.batch_size is not None]
         others = [item for item in items if item not in run]
         if others:
             self._config.hook.pytest_deselected(items=others)
             items[:] = run
 
     @property
-    def _only_prunes(self) -> bool:
+    def _only_looks(self) -> bool:
+        """Whether nothing is to be measured."""
         option = self._config.option
-        return option.loaderperf_prune and not any(getattr(option, name) for name in RUNS)
+        return not any(getattr(option, name) for name in RUNS)
 
     def _prune(self, *, whole: bool) -> None:
         if not whole:
@@ -202,16 +207,16 @@ class Session:
         if result is not None:
             file, line, _ = item.location
             result = replace(result, file=file, line=(line or 0) + 1)
-        reports = [_restored(self._config, fields) for fields in outcome.reports]
+        reports = [testreports.restored(self._config, fields) for fields in outcome.reports]
         if result is not None and not reports:
-            reports = [_report(item, result.outcome, result.message, result.seconds)]
+            reports = [testreports.of_check(item, result.outcome, result.message, result.seconds)]
         elif result is not None and result.verdict is Verdict.INCONCLUSIVE:
             text = report.warning(result)
             try:
                 item.warn(InconclusiveWarning(text))
             except InconclusiveWarning:  # the project turns warnings into errors
                 result = replace(result, outcome="failed")
-                failure = _report(item, "failed", text, result.seconds)
+                failure = testreports.of_check(item, "failed", text, result.seconds)
                 reports = [failure if each.when == "call" else each for each in reports]
         if result is not None:
             self._results.append(result)
@@ -230,6 +235,8 @@ class Session:
         notes = [
             f"{each.describe(self._root)}; --loaderperf-prune removes them" for each in self._stale
         ]
+        if self._settings.history:
+            notes += self._past()
         if self._results or notes:
             terminalreporter.section("loaderperf")
         for line in notes:
@@ -247,38 +254,44 @@ class Session:
                 terminalreporter.write_line(line)
         terminalreporter.write_line(report.summary(self._results))
 
+    def _past(self) -> list[str]:
+        """The history of all selected checks, as text."""
+        lines: list[str] = []
+        try:
+            histories = Histories(self._root)
+            for check in self._checks:
+                lines += [*history.lines(check, histories.of(check)), ""]
+        except CheckoutError as error:
+            lines.append(f"--loaderperf-history: {error}")
+        return lines
+
     @functools.cached_property
     def _memory_limit(self) -> float:
         """What a loader may use, in bytes: the same in the terminal and in the results file."""
         return self._settings.memory_limit.of(Memory().available)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the results to the files that are asked for."""
-        if self._only_prunes and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+        """Write the reports that are asked for."""
+        if self._only_looks and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = pytest.ExitCode.OK
-        here = self._config.invocation_params.dir
-        if self._settings.json:
-            content = report.to_json(
-                self._results,
-                plugin=__version__,
-                machine=machine(),
-                mode=self._references.mode,
-                commits=self._references.commits,
-                memory_limit=self._memory_limit,
-            )
-            text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-            self._write("json", here / self._settings.json, text, files.replace)
-        if self._settings.summary:
-            text = markdown.summary(self._results, self._memory_limit)
-            self._write("summary", here / self._settings.summary, text, files.append)
+        run = Run(
+            self._results,
+            __version__,
+            machine(),
+            self._references.mode,
+            self._references.commits,
+            self._memory_limit,
+        )
+        outputs.write(
+            run, self._settings, self._config.invocation_params.dir, self._histories, self._say
+        )
 
-    def _write(
-        self, option: str, path: Path, text: str, write: Callable[[Path, str], None]
-    ) -> None:
-        try:
-            write(path, text)
-        except OSError as error:
-            self._say(f"--loaderperf-{option}={path} could not be written: {error}")
+    def _histories(self) -> dict[str, History]:
+        """The baselines of the checks over time, by node id; empty where git tells of none."""
+        with contextlib.suppress(CheckoutError):
+            histories = Histories(self._root)
+            return {result.nodeid: histories.of(result.nodeid) for result in self._results}
+        return {}
 
     def pytest_unconfigure(self) -> None:
         """Leave no process and no worktree behind."""
@@ -297,24 +310,6 @@ class Session:
         if terminal is not None:
             terminal.write_line(f"loaderperf: {text}")
             terminal.flush()  # it may be all there is to see for minutes
-
-
-@contextlib.contextmanager
-def _interrupted_by(number: signal.Signals) -> Iterator[None]:
-    """Have a signal raise KeyboardInterrupt, unless somebody handles it already."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt(number.name)
-
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    if not in_main_thread or signal.getsignal(number) is not signal.SIG_DFL:
-        yield
-        return
-    signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(number, signal.SIG_DFL)
 
 
 def _ini(config: pytest.Config, key: str) -> object:
@@ -345,30 +340,6 @@ def _is_whole(config: pytest.Config) -> bool:
 
 def _schedule(specs: Sequence[Spec]) -> Schedule:
     return Schedule([spec.settings.budget for spec in specs])
-
-
-def _restored(config: pytest.Config, fields: Mapping[str, object]) -> pytest.TestReport:
-    """A report as the trial's pytest made it: JSON has made lists of its tuples."""
-    restored: pytest.TestReport = config.hook.pytest_report_from_serializable(
-        config=config, data=dict(fields)
-    )
-    if isinstance(restored.longrepr, list):  # where a test was skipped, and why
-        path, line, reason = restored.longrepr
-        restored.longrepr = path, line, reason
-    return restored
-
-
-def _report(item: Check, outcome: str, message: str, seconds: float) -> pytest.TestReport:
-    """The report of a check that has no reports of its own."""
-    return pytest.TestReport(
-        nodeid=item.nodeid,
-        location=item.location,
-        keywords=dict.fromkeys(item.keywords, 1),
-        outcome="passed" if outcome == "passed" else "failed",
-        longrepr=None if outcome == "passed" else message,
-        when="call",
-        duration=seconds,
-    )
 
 
 def _launch(config: pytest.Config, root: Path, settings: RunSettings, scratch: Path) -> Launch:

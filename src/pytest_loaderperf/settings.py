@@ -95,9 +95,11 @@ class RunSettings:
     update: Update | None = None
     strict: bool = False
     selftest: bool = False
+    history: bool = False
     sweep: tuple[int, ...] = ()
     baseline_python: str = ""
     json: str = ""
+    html: str = ""
     summary: str = ""
     trials: TrialStart = "auto"
     # A standard deviation; hosted runners differ by some 20 % between builds (docs/verdicts.md).

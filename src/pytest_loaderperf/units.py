@@ -68,7 +68,7 @@ def format_duration(value: float) -> str:
 
 def format_percent(fraction: float) -> str:
     """``0.1`` as ``"10 %"``, ``0.025`` as ``"2.5 %"``."""
-    return f"{fraction * 100:.3g} %"
+    return f"{_three_digits(fraction * 100)} %"
 
 
 def format_value(value: float, unit: str) -> str:

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_loaderperf import baselines
 from pytest_loaderperf.baselines import Entry, Record, Stored
-from pytest_loaderperf.checkout import Repository
+from pytest_loaderperf.checkout import Commit, Repository
 from pytest_loaderperf.errors import CheckoutError, StoreError
 from pytest_loaderperf.model import Workload
 
@@ -668,3 +668,85 @@ def test_submodules_stay_empty(simple: Project, tmp_path: Path) -> None:
     assert list((root / "library").iterdir()) == []
     simple.repository.remove_worktree(root)
     assert simple.worktrees() == 0
+
+
+# --- everything that was accepted ---------------------------------------------------------------
+
+
+def accepted_values(project: Project, key: str = KEY) -> list[tuple[str, float | None]]:
+    """The subject of each commit, and what it accepted for a check."""
+    return [
+        (commit.subject, found.records["x86_64"].metrics["throughput"].value if found else None)
+        for commit, entries in project.repository.accepted(project.store)
+        for found in [entries.get(key)]
+    ]
+
+
+def test_everything_that_was_accepted_oldest_first(project: Project) -> None:
+    project.write(key=1)
+    first = project.commit("one\n\nmore")
+    project.commit("nothing to do with it")
+    project.write(other=5)
+    project.commit("another check")
+    project.write(key=2)
+    project.commit("two")
+    assert accepted_values(project) == [("one", 1), ("another check", 1), ("two", 2)]
+    commit, _ = project.repository.accepted(project.store)[0]
+    assert commit.hash == first
+    assert commit.day == project.git("log", "-1", "--format=%cs", first)
+
+
+def test_a_merge_stands_for_its_branch(simple: Project) -> None:
+    simple.write(key=1)
+    simple.commit("one")
+    simple.git("checkout", "-q", "-b", "side")
+    for value in (2, 3):
+        simple.write(key=value)
+        simple.commit(f"side {value}")
+    simple.git("checkout", "-q", "main")
+    simple.git("merge", "-q", "--no-ff", "-m", "merged", "side")
+    assert accepted_values(simple) == [("one", 1), ("merged", 3)]
+
+
+def test_damage_and_removal_are_left_out(simple: Project) -> None:
+    simple.accept(key=1)
+    simple.accept_text("{")
+    simple.store.unlink()
+    simple.commit("gone")
+    simple.accept(key=2)
+    assert [value for _, value in accepted_values(simple)] == [1, 2]
+
+
+def test_a_shallow_clone_tells_what_it_has(simple: Project, tmp_path: Path) -> None:
+    for value in (1, 2, 3):
+        simple.accept(key=value)
+    clone = Project(tmp_path / "clone")
+    clone.top.mkdir()
+    clone.git("clone", "-q", "--depth=2", simple.top.as_uri(), ".")
+    assert [value for _, value in accepted_values(clone)] == [2, 3]
+
+
+def test_without_a_commit_git_says_why(simple: Project) -> None:
+    simple.write(key=1)
+    with pytest.raises(CheckoutError, match=r"cannot be read: .*HEAD"):
+        simple.repository.accepted(simple.store)
+
+
+@pytest.mark.parametrize(
+    ("stamp", "day"),
+    [
+        ("1795676492 +0000", "2026-11-26"),
+        ("1795737599 -0100", "2026-11-26"),
+        ("1795737599 +0100", "2026-11-27"),
+        ("99999999999999999 +0000", ""),
+        ("1795676492 +9900", ""),
+    ],
+)
+def test_the_day_is_that_of_the_committer(stamp: str, day: str) -> None:
+    header = f"tree 1\nauthor A <a@b> 1 +0000\ncommitter C <c@d> {stamp}\n\nwhy\n\nmore"
+    assert Commit.parse("1a2b", header.encode()) == Commit("1a2b", day, "why")
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\n\n\xff", b"committer\n\n"])
+def test_a_commit_may_be_anything(content: bytes) -> None:
+    assert Commit.parse("1a2b", content).day == ""

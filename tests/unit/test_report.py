@@ -19,6 +19,7 @@ from pytest_loaderperf.model import (
     CheckResult,
     Comparison,
     Noise,
+    Run,
     Verdict,
     Workload,
 )
@@ -37,6 +38,7 @@ THROUGHPUT = Comparison(
     detectable=0.0712,
     pairs=8,
     source="commit 1a2b3c4d5e6f",
+    ratios=(0.79, 0.80423),
 )
 PEAK = Comparison(
     "peak_memory",
@@ -73,14 +75,8 @@ def having(verdict: Verdict, message: str = "") -> CheckResult:
 
 def exported(results: Sequence[CheckResult]) -> dict[str, Any]:
     """The results file, through strict JSON."""
-    content = report.to_json(
-        results,
-        plugin="0.1.0",
-        machine={"cpus": 2},
-        mode="accepted",
-        commits=["1a2b3c4d5e6f"],
-        memory_limit=2.0**30,
-    )
+    run = Run(results, "0.1.0", {"cpus": 2}, "accepted", ["1a2b3c4d5e6f"], 2.0**30)
+    content = report.to_json(run)
     read: dict[str, Any] = json.loads(json.dumps(content, allow_nan=False))
     return read
 
@@ -335,6 +331,7 @@ def test_the_results_file_is_as_documented() -> None:
         "tolerance": 0.1,
         "detectable": 0.0712,
         "pairs": 8,
+        "ratios": [0.79, 0.8042],
         "verdict": "unchanged",
     }
 

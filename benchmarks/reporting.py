@@ -1,0 +1,85 @@
+"""How long do the reports of a run of many checks take, all of them together?
+
+    python benchmarks/reporting.py [CHECKS]
+
+The checks have 24 pairs, two worker processes and a history of 50 commits: a lot for any check.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+from pytest_loaderperf import charts, history, markdown, report, webpage
+from pytest_loaderperf.baselines import Record, Stored
+from pytest_loaderperf.checkout import Commit
+from pytest_loaderperf.model import (
+    CheckResult,
+    Comparison,
+    MemoryLook,
+    Noise,
+    Run,
+    Verdict,
+    Workload,
+)
+
+_PAIRS, _LOOKS, _COMMITS, _ROUNDS = 24, 1000, 50, 5
+
+
+def check(number: int) -> CheckResult:
+    ratios = tuple(1 + 0.001 * n for n in range(_PAIRS))
+    metrics = {
+        name: Comparison(
+            name, 450.0, True, Verdict.REGRESSED, 440.0, 1.01, (1.0, 1.02), 0.1, 0.05, _PAIRS,
+            "commit 1a2b3c4d5e6f", 0.01, ratios,
+        )
+        for name in ("throughput", "peak_memory", "first_batch", "cpu_time")
+    }  # fmt: skip
+    memory = tuple(
+        MemoryLook(0.01 * n, 2**20 * n, {"main": 2**26, "child 1": 2**25, "child 2": 2**25})
+        for n in range(_LOOKS)
+    )
+    noise = (Noise(7.0, 0.1, 0.1, 0.0, {"cpu": 0.1, "memory": 0.0, "io": 0.0}, spoiled=False),)
+    sweep = f"tests/perf/test_images.py::test_photos_{number // 5}"
+    return CheckResult(
+        f"{sweep}[{number}]", Verdict.REGRESSED, 2 ** (number % 5 + 3), "failed", 20.0, _PAIRS,
+        Workload("tuple[float32[*,3,224,224], int64[*]]", 602120.0, 2048), metrics=metrics,
+        noise=noise * _PAIRS, sweep=sweep, memory=memory,
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Print the seconds of each report, and of all."""
+    checks = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+    record = Record({"throughput": Stored(450.0, 0.01), "peak_memory": Stored(2.0**28, 0.01)}, {})
+    accepted = [
+        history.Accepted(Commit(f"{n:02}" + "0" * 38, "2026-11-26", "Accept it"), record)
+        for n in range(_COMMITS)
+    ]
+    results = [check(number) for number in range(checks)]
+    run = Run(results, "0.1.0", {"cpu": "", "cores": 2, "os": "", "architecture": "", "python": ""},
+              "accepted", [], 2.0**34)  # fmt: skip
+    pasts = {result.nodeid: {"a machine": accepted} for result in results}
+    reports: dict[str, Callable[[], object]] = {
+        "terminal": lambda: (report.table(results), charts.lines(results, 2.0**34)),
+        "JSON": lambda: json.dumps(report.to_json(run), indent=2),
+        "Markdown": lambda: markdown.summary(results, 2.0**34),
+        "HTML": lambda: webpage.render(run, pasts),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in reports}
+    for _ in range(_ROUNDS):
+        for name, made in reports.items():
+            started = time.perf_counter()
+            made()
+            seconds[name].append(time.perf_counter() - started)
+    for name, taken in seconds.items():
+        print(f"{name}: {taken[0]:.3f} s at first, then {statistics.median(taken[1:]):.3f} s")
+    first = sum(taken[0] for taken in seconds.values())
+    print(f"all reports of {len(results)} checks: {first:.2f} s")
+
+
+if __name__ == "__main__":
+    main()

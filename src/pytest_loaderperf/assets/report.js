@@ -1,0 +1,179 @@
+// Draws the charts of a report, each when it comes into view and whenever its width changes.
+"use strict";
+
+const DATA = JSON.parse(document.getElementById("data").textContent);
+const MIB = 2 ** 20;
+const HEIGHT = 260;
+// Of the whole page, so that charts follow light and dark.
+const STYLE = { background: "none", color: "var(--text)", fontSize: "12px", overflow: "visible" };
+const COMMON = { height: HEIGHT, marginBottom: 42, style: STYLE };
+
+function pairs(element, width) {
+  const found = DATA.checks[element.dataset.index].pairs[element.dataset.metric];
+  const points = found.ratios.map((ratio, i) => ({ ratio, row: `pair ${i + 1}` }));
+  const shown = [1, found.ratio, ...found.ratios, ...(found.interval ?? [])];
+  // A limit that is far away would leave no room for the points.
+  const farthest = Math.max(0.05, ...shown.map((ratio) => Math.abs(ratio - 1)));
+  if (Math.abs(found.limit - 1) < 4 * farthest) {
+    shown.push(found.limit);
+  }
+  const [low, high] = d3.extent(shown);
+  const space = Math.max((high - low) * 0.08, 0.005);
+  const domain = [low - space, high + space];
+  const worse = found.better === "higher" ? [domain[0], found.limit] : [found.limit, domain[1]];
+  const all = { ratio: found.ratio, row: "all", low: found.interval?.[0], high: found.interval?.[1] };
+  return Plot.plot({
+    ...COMMON,
+    width,
+    height: 80 + 16 * (points.length + 1),
+    marginLeft: 56,
+    x: { domain, label: "candidate / baseline", grid: true },
+    y: { domain: [...points.map((point) => point.row), "all"], label: null },
+    marks: [
+      Plot.rectX([worse], { x1: "0", x2: "1", fill: "var(--bad)", fillOpacity: 0.12, clip: true }),
+      Plot.ruleX([found.limit], { stroke: "var(--bad)", strokeDasharray: "4 3", clip: true }),
+      Plot.ruleX([1], { stroke: "currentColor" }),
+      Plot.dot(points, { x: "ratio", y: "row", r: 3.5, fill: "var(--candidate)" }),
+      found.interval
+        ? Plot.ruleY([all], { x1: "low", x2: "high", y: "row", stroke: "var(--other)", strokeWidth: 4 })
+        : null,
+      Plot.dot([all], { x: "ratio", y: "row", r: 5, fill: "var(--other)" }),
+    ],
+  });
+}
+
+function memory(element, width) {
+  const check = DATA.checks[element.dataset.index];
+  const lines = check.memory.flatMap(({ seconds, processes }) =>
+    Object.entries(processes).map(([name, bytes]) => ({ seconds, name, mib: bytes / MIB })),
+  );
+  const added = check.memory.map(({ seconds, added }) => ({ seconds, mib: added / MIB }));
+  const last = d3.rollups(lines, (each) => each[each.length - 1], (each) => each.name);
+  return Plot.plot({
+    ...COMMON,
+    width,
+    marginRight: 64,
+    x: { label: "seconds" },
+    y: { label: "MiB", grid: true, zero: true },
+    marks: [
+      Plot.lineY(lines, { x: "seconds", y: "mib", z: "name", stroke: "var(--candidate)" }),
+      Plot.text(last.map(([, each]) => each), {
+        x: "seconds", y: "mib", text: "name", textAnchor: "start", dx: 6, fill: "var(--candidate)",
+      }),
+      Plot.lineY(added, { x: "seconds", y: "mib", stroke: "var(--other)", strokeWidth: 2.5 }),
+      Plot.text(added.slice(-1), {
+        x: "seconds", y: "mib", text: ["added"], textAnchor: "start", dx: 6, fill: "var(--other)",
+      }),
+      check.peak === null
+        ? null
+        : Plot.ruleY([check.peak / MIB], { stroke: "var(--other)", strokeDasharray: "4 3" }),
+      check.peak === null
+        ? null
+        : Plot.text(["peak"], {
+            y: [check.peak / MIB], frameAnchor: "left", dx: 4, dy: -7, textAnchor: "start",
+            fill: "var(--other)",
+          }),
+    ],
+  });
+}
+
+function history(element, width) {
+  const metric = element.dataset.metric;
+  const scale = metric === "peak_memory" ? MIB : 1;
+  const all = DATA.checks[element.dataset.index].history;
+  const points = all
+    .filter((each) => metric in each)
+    .map((each) => ({ ...each, value: each[metric] / scale }));
+  const commits = [...new Set(all.map((each) => each.commit))];
+  const machines = new Set(points.map((each) => each.machine)).size;
+  const step = Math.ceil(commits.length / (width / 90)); // labels that do not overlap
+  return Plot.plot({
+    ...COMMON,
+    width,
+    marginRight: 40,
+    x: {
+      type: "point",
+      domain: commits,
+      label: null,
+      ticks: commits.filter((_, i) => i % step === 0),
+    },
+    y: { label: metric === "peak_memory" ? "MiB" : "samples/s", grid: true, zero: true, nice: true },
+    symbol: { legend: machines > 1 },
+    marks: [
+      Plot.lineY(points, { x: "commit", y: "value", z: "machine", stroke: "var(--candidate)" }),
+      Plot.dot(points, {
+        x: "commit", y: "value", r: 4, stroke: "var(--candidate)", symbol: "machine",
+        title: (each) => `${each.commit} ${each.day}`,
+      }),
+    ],
+  });
+}
+
+function sweep(element, width) {
+  const { points, best, limit } = DATA.sweeps[element.dataset.index];
+  const box = document.createElement("div");
+  box.className = "charts";
+  // Beside each other where there is room, as the style sheet has them.
+  const each = width < 800 ? width : (width - 16) / 2;
+  const highest = d3.max(points, (point) => point.peak_memory);
+  const chart = (label, value, rule) =>
+    Plot.plot({
+      ...COMMON,
+      width: each,
+      x: { type: "log", base: 2, label: "batch size", ticks: points.map((p) => p.batch_size), tickFormat: "d" },
+      y: { label, grid: true, zero: true },
+      marks: [
+        Plot.ruleY(rule, { stroke: "var(--bad)", strokeDasharray: "4 3" }),
+        Plot.lineY(points, { x: "batch_size", y: value, stroke: "var(--candidate)" }),
+        Plot.dot(points, {
+          x: "batch_size", y: value, r: (p) => (p.batch_size === best ? 7 : 4),
+          fill: (p) => (p.batch_size === best ? "var(--other)" : "var(--candidate)"),
+        }),
+      ],
+    });
+  box.append(
+    chart("samples/s", "throughput", []),
+    chart("MiB of memory", (p) => p.peak_memory / MIB, limit < 2 * highest ? [limit / MIB] : []),
+  );
+  return box;
+}
+
+const CHARTS = { pairs, memory, history, sweep };
+
+function draw(element) {
+  const width = element.clientWidth;
+  if (width && width !== element.drawnWidth) {
+    element.drawnWidth = width;
+    element.replaceChildren(CHARTS[element.dataset.chart](element, width));
+  }
+}
+
+const resized = new ResizeObserver((entries) => entries.forEach(({ target }) => draw(target)));
+const seen = new IntersectionObserver(
+  (entries) =>
+    entries
+      .filter((entry) => entry.isIntersecting)
+      .forEach(({ target }) => {
+        seen.unobserve(target);
+        draw(target);
+        resized.observe(target);
+      }),
+  { rootMargin: "200px" },
+);
+document.querySelectorAll("[data-chart]").forEach((element) => seen.observe(element));
+
+// A link of the overview opens the check that it leads to.
+function reveal() {
+  const target = location.hash && document.getElementById(location.hash.slice(1));
+  if (target && target.tagName === "DETAILS") {
+    target.open = true;
+  }
+}
+addEventListener("hashchange", reveal);
+reveal();
+
+// On paper all is shown.
+addEventListener("beforeprint", () => {
+  document.querySelectorAll("details").forEach((each) => (each.open = true));
+  document.querySelectorAll("[data-chart]").forEach(draw);
+});

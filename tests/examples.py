@@ -1,0 +1,123 @@
+"""A run with an example of everything that a report can show."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pytest_loaderperf.baselines import Record, Stored
+from pytest_loaderperf.checkout import Commit
+from pytest_loaderperf.history import Accepted, History
+from pytest_loaderperf.model import (
+    CheckResult,
+    Comparison,
+    MemoryLook,
+    Noise,
+    Run,
+    Verdict,
+    Workload,
+)
+
+MIB = 2.0**20
+SLOWER = "tests/perf/test_images.py::test_photos[32]"
+HOSTILE = "tests/test_x.py::test_<b>&\"'[</script><script>alert(1)</script>-\N{SNOWMAN}]"
+MACHINES = ("AMD EPYC x4, Linux x86_64, Python 3.11, torch 2", "Apple M9 x8, Darwin arm64")
+
+
+def comparison(
+    metric: str, value: float, *ratios: float, verdict: Verdict, judged: bool = True
+) -> Comparison:
+    """A comparison whose ratio is the mean of those of its pairs."""
+    ratio = sum(ratios) / len(ratios)
+    interval = (min(ratios), max(ratios)) if len(ratios) > 1 else None
+    source = "commit 1a2b3c4d5e6f"
+    return Comparison(
+        metric, value, judged, verdict, value / ratio, ratio, interval, 0.1, 0.06, len(ratios),
+        source, 0.02, ratios,
+    )  # fmt: skip
+
+
+def check(nodeid: str, verdict: Verdict, *ratios: float, **fields: object) -> CheckResult:
+    """A check with pairs of these ratios of throughput."""
+    peaks = [1.01] * len(ratios)
+    metrics = (
+        comparison("throughput", 451.2, *ratios, verdict=verdict),
+        comparison("peak_memory", 64 * MIB, *peaks, verdict=Verdict.UNCHANGED),
+        comparison("first_batch", 0.21, 1.1, verdict=Verdict.UNCHANGED, judged=False),
+    )
+    result = CheckResult(
+        nodeid,
+        verdict,
+        32,
+        "failed" if verdict.fails else "passed",
+        21.3,
+        len(ratios),
+        Workload("tuple[float32[*,3,224,224], int64[*]]", 602120.0, 2048),
+        metrics={each.metric: each for each in metrics},
+        memory_source="pages of each process",
+        memory=looks(),
+    )
+    return replace(result, **fields)  # type: ignore[arg-type]
+
+
+def looks() -> tuple[MemoryLook, ...]:
+    """A loader with two workers, whose memory grows and then stays."""
+    return tuple(
+        MemoryLook(
+            0.1 * n,
+            int(min(n, 10) * 6 * MIB),
+            {
+                "main": int(80 * MIB),
+                **{f"child {k}": int((40 + min(n, 10)) * MIB) for k in (1, 2)},
+            },
+        )
+        for n in range(15)
+    )
+
+
+def point(batch_size: int, throughput: float) -> CheckResult:
+    """A check of a sweep."""
+    metrics = (
+        Comparison("throughput", throughput, True, Verdict.MEASURED, pairs=3, spread=0.01),
+        Comparison("peak_memory", (20 + batch_size) * MIB, True, Verdict.MEASURED),
+        Comparison("first_batch", 0.2, False, Verdict.MEASURED),
+    )
+    test = "tests/perf/test_images.py::test_photos"
+    return CheckResult(
+        f"{test}[{batch_size}]", Verdict.MEASURED, batch_size, "passed", 5.0, 3,
+        Workload("float32[*,8]", 32.0), metrics={each.metric: each for each in metrics},
+        sweep=test,
+    )  # fmt: skip
+
+
+def run() -> Run:
+    """Regressed, improved, inconclusive, failed, without a baseline, hostile, and a sweep."""
+    noise = Noise(7.2, 0.123, 0.0, 0.01, {"cpu": 0.5, "io": None}, spoiled=True)
+    results = [
+        check(SLOWER, Verdict.REGRESSED, 0.78, 0.81, 0.8, 0.79, noise=(noise,)),
+        check("tests/perf/test_text.py::test_words", Verdict.IMPROVED, 1.2, 1.21, 1.19, 1.2),
+        check("tests/perf/test_text.py::test_long" + "_name" * 20, Verdict.INCONCLUSIVE, 0.9, 1.1),
+        check("tests/test_rows.py::test_rows", Verdict.UNCHANGED, 1.0, 1.004, notes=("a note",)),
+        CheckResult("tests/perf/test_x.py::test_dead", Verdict.ERROR, outcome="failed",
+                    seconds=3.0, message="a trial was killed by SIGKILL; its last output:\n<oops>"),
+        CheckResult(HOSTILE, Verdict.NO_BASELINE, outcome="failed", message="no baseline yet"),
+        *(point(2**n, 400 + 10 * n) for n in range(3, 8)),
+    ]  # fmt: skip
+    machine: dict[str, str | int] = {"cpu": "AMD EPYC", "cores": 4, "os": "Linux"}
+    machine |= {"architecture": "x86_64", "python": "3.11"}
+    commits = ["1a2b3c4d5e6f" + "0" * 28]
+    return Run(results, "0.1.0", machine, "accepted", commits, 100 * MIB)
+
+
+def accepted(number: int, throughput: float, peak: float) -> Accepted:
+    """What a commit accepted."""
+    commit = Commit(
+        f"{number:02x}" + 38 * "0", f"2026-11-{number:02}", f"Accept <i>number</i> {number}"
+    )
+    metrics = {"throughput": Stored(throughput, 0.02), "peak_memory": Stored(peak, 0.01)}
+    return Accepted(commit, Record(metrics, {"torch": "2.14.1"}))
+
+
+def histories() -> dict[str, History]:
+    """The history of the first check, on two machines."""
+    there = [accepted(n, 500 + 20 * n, (60 + n) * MIB) for n in range(1, 13)]
+    return {SLOWER: {MACHINES[0]: there, MACHINES[1]: [accepted(13, 900, 70 * MIB)]}}
