@@ -1,4 +1,4 @@
-"""How long do the reports of a run of many checks take, all of them together?
+"""Times the reports of a run of many checks, all of them together.
 
     python benchmarks/reporting.py [CHECKS]
 
