@@ -21,7 +21,7 @@ from typing import NoReturn
 
 import pytest
 
-from . import allocator, data, imports, loaders, machine, process
+from . import allocator, data, imports, loaders, machine, process, replay
 from .errors import ArmError, LoaderPerfError, SettingsError
 from .messages import (
     Begin,
@@ -87,6 +87,7 @@ class Arm:
         self._trials: set[int] = set()
         self._handle: LoaderPerf | None = None
         self._reports: list[pytest.TestReport] = []
+        self._benchmark: dict[str, object] = {}  # what the test has set of its benchmark
 
     def handle(self) -> LoaderPerf:
         """What the fixture ``loaderperf`` is, inside a trial."""
@@ -209,7 +210,11 @@ class Arm:
             shipped = [_shipped(item, report, printed) for report in self._reports]
             failure = next((r.longreprtext for r in self._reports if not r.passed), "")
             looked_at = handle.asserted, handle.used
-            channel.send(Finished(shipped, failure, *looked_at, handle.misused, **self._sources()))
+            noted = _as_json(self._benchmark)
+            sources = self._sources()
+            channel.send(
+                Finished(shipped, failure, *looked_at, handle.misused, benchmark=noted, **sources)
+            )
             status = 0
         except ChannelClosed:
             pass
@@ -228,9 +233,12 @@ class Arm:
             self._reports.append(report)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_call(self) -> Generator[None, object, object]:
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """Fail a test whose verdict fails, if no assertion of its own has failed before."""
-        outcome = yield
+        try:
+            outcome = yield
+        finally:
+            self._benchmark = replay.settle(item)
         if self._handle is not None:
             failure = self._handle.failure()
             if failure is not None:
@@ -259,8 +267,12 @@ def _shipped(item: pytest.Item, report: pytest.TestReport, output: str) -> dict[
     shipped: dict[str, object] = hook.pytest_report_to_serializable(
         config=item.config, report=report
     )
-    # A test may record anything as a property of its report.
-    as_json: dict[str, object] = json.loads(json.dumps(shipped, default=str))
+    return _as_json(shipped)
+
+
+def _as_json(fields: Mapping[str, object]) -> dict[str, object]:
+    """Fields in which a test may have recorded anything, as another process can read them."""
+    as_json: dict[str, object] = json.loads(json.dumps(fields, default=str))
     return as_json
 
 
@@ -278,6 +290,7 @@ def _check(item: pytest.Item) -> Check:
         settings=settings,
         batch_size=batch_size,
         sweep="" if batch_size is None else sweep_of(item),
+        benchmark=replay.FIXTURE in getattr(item, "fixturenames", ()),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from . import growth, measure, paired, peaks, selftest, unpaired
 from .acceptance import accepted_entry, change, refusal
@@ -29,10 +29,12 @@ class Outcome:
     """How a check ended: its result, None if it was skipped, and the reports of its test.
 
     Without reports there was no last trial: if the check failed ``result.message`` says why.
+    ``benchmark`` is what the test has set of the fixture of pytest-benchmark.
     """
 
     result: CheckResult | None
     reports: Sequence[Mapping[str, object]] = ()
+    benchmark: Mapping[str, object] = field(default_factory=dict)
 
 
 class Coordinator:
@@ -95,7 +97,7 @@ class Coordinator:
         note = self._store(bench, reference, found, failed=failed)
         notes = (*result.notes, note) if note else result.notes
         result = replace(result, outcome="failed" if failed else "passed", notes=notes)
-        return Outcome(result, finished.reports)
+        return Outcome(result, finished.reports, finished.benchmark)
 
     def _measured(self, bench: Bench) -> Outcome:
         """A check in a sweep: nothing to compare with, and nothing that its test could assert."""

@@ -137,4 +137,5 @@ class Findings:
             sweep=spec.sweep,
             memory_source=self.survey.memory_source,
             memory=self.survey.memory,
+            batch_seconds=tuple(each for timing in self.timings for each in timing.rounds),
         )

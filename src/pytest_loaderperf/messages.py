@@ -62,6 +62,7 @@ class Check:
     settings: dict[str, object]  # the arguments of the loaderperf marker
     batch_size: int | None
     sweep: str  # the test without its batch size, below the module; empty where it has none
+    benchmark: bool  # whether it also asks for the fixture of pytest-benchmark
 
 
 @dataclass(frozen=True)
@@ -221,6 +222,7 @@ class Finished:
     misused: bool  # what failed is the test's use of this package, not its loader
     foreign: list[str]  # as in Collected: a trial may have imported more
     shadowed: list[str]
+    benchmark: dict[str, object]  # what the test has set of the fixture of pytest-benchmark
 
 
 Message = (

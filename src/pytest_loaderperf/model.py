@@ -281,6 +281,7 @@ class CheckResult:
     sweep: str = ""  # the test without its batch size; empty where it has none
     memory_source: str = ""  # what its peak memory comes from
     memory: tuple[MemoryLook, ...] = ()  # of the candidate's memory trial, in order
+    batch_seconds: tuple[float, ...] = ()  # what a batch took in each slice of the candidate
     file: str = ""  # of the test, below the root
     line: int = 0  # where it begins
 
@@ -296,6 +297,7 @@ class CheckResult:
         values["verdict"] = Verdict(values["verdict"])
         values["workload"] = workload and Workload(**workload)
         values["notes"] = tuple(values["notes"])
+        values["batch_seconds"] = tuple(values["batch_seconds"])
         values["noise"] = tuple(Noise(**noise) for noise in values["noise"])
         values["memory"] = tuple(MemoryLook(**look) for look in values["memory"])
         values["metrics"] = {

@@ -108,6 +108,7 @@ class Check(pytest.Item):
 
     batch_size: int | None
     sweep: str
+    benchmark: bool
     settings: Mapping[str, object]
     where: tuple[str, int | None, str]
 
@@ -175,6 +176,7 @@ def _check(parent: pytest.Collector, name: str, fields: Mapping[str, Any]) -> Ch
     item: Check = Check.from_parent(parent, name=name, nodeid=f"{parent.nodeid}::{name}")
     item.batch_size = fields["batch_size"]
     item.sweep = fields["sweep"]
+    item.benchmark = fields["benchmark"]
     item.settings = fields["settings"]
     path, line, domain = fields["location"]
     item.where = path, line, domain

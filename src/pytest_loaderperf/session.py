@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from . import __version__, charts, data, history, outputs, report, stale, testreports
+from . import __version__, charts, data, history, outputs, replay, report, stale, testreports
 from .arms import Arms
 from .available import Memory
 from .coordinator import Coordinator, Outcome
@@ -44,6 +44,9 @@ _NOT_FOR_ARMS: dict[str, object] = {
     "trace": False, "xmlpath": None, "durations": None, "capture": "no", "basetemp": None,
     "cov_source": [], "setuponly": False, "setupshow": False, "setupplan": False,
     "loaderperf": False, "loaderperf_update": None, "loaderperf_prune": False,
+    "benchmark_autosave": None, "benchmark_save": None, "benchmark_save_data": False,
+    "benchmark_compare": None, "benchmark_compare_fail": None, "benchmark_histogram": None,
+    "benchmark_disable": True, "benchmark_enable": False, "benchmark_only": False,
 }  # fmt: skip
 
 
@@ -124,6 +127,8 @@ class Session:
         run = [] if self._only_looks else checks
         if self._settings.sweep:
             run = [check for check in run if check.batch_size is not None]
+        if getattr(self._config.option, "benchmark_only", False):
+            run = [check for check in run if check.benchmark]
         others = [item for item in items if item not in run]
         if others:
             self._config.hook.pytest_deselected(items=others)
@@ -219,6 +224,8 @@ class Session:
                 failure = testreports.of_check(item, "failed", text, result.seconds)
                 reports = [failure if each.when == "call" else each for each in reports]
         if result is not None:
+            if replay.wanted(item):
+                reports += replay.replay(item, result, outcome.benchmark)
             self._results.append(result)
             for each in reports:
                 each.user_properties += report.properties(result)

@@ -32,6 +32,7 @@ class Timing:
     taken: Slice
     made: float
     parts: tuple[dict[str, float], ...] = ()
+    rounds: tuple[float, ...] = ()  # what a batch took in each slice, in seconds
     others: float = 0.0  # the share of the CPUs that others took while it ran
     paused: bool = False  # whether the whole machine seems to have stood still meanwhile
 
@@ -112,8 +113,10 @@ class TimedTrial:
         values = {**rates(taken, made), "first_batch": self._opened.first_batch}
         halves = map(total, zip(slices[::2], slices[1::2], strict=False))
         parts = tuple(rates(half, batches_made(half, taken.marks, self._ahead)) for half in halves)
-        watch = self._watch
-        return Timing(values, workload, taken, made, parts, watch.others, paused=watch.paused)
+        batch = taken.batches / made
+        rounds = tuple(batch * each.seconds / each.batches for each in slices)
+        others, paused = self._watch.others, self._watch.paused
+        return Timing(values, workload, taken, made, parts, rounds, others, paused=paused)
 
     def _ended(self, measured: Slice) -> None:
         if not measured.batches:

@@ -170,6 +170,7 @@ def test_a_large_message_arrives(ends: Ends) -> None:
         misused=False,
         foreign=[],
         shadowed=[],
+        benchmark={},
     )
     with meanwhile(lambda: ours.send(message)):
         assert theirs.next(LONG) == message
