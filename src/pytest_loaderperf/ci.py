@@ -3,7 +3,8 @@
 Fetches as much of the history as it takes to find the accepted commits, runs ``pytest
 --loaderperf`` with these arguments (or those in ``LOADERPERF_ARGUMENTS``), marks the tests that
 failed, and says how it ended: as the summary of the job, and as its outputs ``verdict``,
-``regressed`` (a number) and ``report``. Ends as pytest does, or with 1 if nothing was measured.
+``regressed`` (a number), ``report`` and ``page`` (files, as JSON and HTML). Ends as pytest does, or
+with 1 if nothing was measured.
 Outside of a job it does what it can.
 """
 
@@ -83,12 +84,13 @@ def marks(results: Mapping[str, Any]) -> Iterator[str]:
             yield f"::{level} {shown}::{_escaped(_message(check), _ESCAPES)}"
 
 
-def outputs(results: Mapping[str, Any], report: str) -> dict[str, str]:
+def outputs(results: Mapping[str, Any], report: Path, page: Path) -> dict[str, str]:
     """The outputs of the job."""
     verdicts = [Verdict(check["verdict"]) for check in results["checks"]]
     regressed = sum(verdict is Verdict.REGRESSED for verdict in verdicts)
     verdict = str(worst(verdicts)) if verdicts else _NOTHING
-    return {"verdict": verdict, "regressed": str(regressed), "report": report}
+    files = {"report": str(report), "page": str(page)}
+    return {"verdict": verdict, "regressed": str(regressed), **files}
 
 
 def _message(check: Mapping[str, Any]) -> str:
@@ -110,9 +112,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         arguments = sys.argv[1:] or shlex.split(environment.get("LOADERPERF_ARGUMENTS", ""))
     report = Path(environment.get("LOADERPERF_REPORT") or _REPORT)
-    report.unlink(missing_ok=True)  # that of an earlier run would be taken for this one's
+    page = report.with_suffix(".html")
+    for file in (report, page):
+        file.unlink(missing_ok=True)  # that of an earlier run would be taken for this one's
     fetch_history(root)
-    command = [sys.executable, "-m", "pytest", "--loaderperf", f"--loaderperf-json={report}"]
+    command = [sys.executable, "-m", "pytest", "--loaderperf"]
+    command += [f"--loaderperf-json={report}", f"--loaderperf-html={page}"]
     if summary := environment.get("GITHUB_STEP_SUMMARY"):
         command.append(f"--loaderperf-summary={summary}")
     status = subprocess.run([*command, *arguments], cwd=root, check=False).returncode
@@ -121,9 +126,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         results = json.loads(report.read_text("utf-8"))
     for line in marks(results):
         print(line)
-    if file := environment.get("GITHUB_OUTPUT"):
-        with Path(file).open("a", encoding="utf-8") as out:
-            out.writelines(f"{k}={v}\n" for k, v in outputs(results, str(report)).items())
+    if said := environment.get("GITHUB_OUTPUT"):
+        with Path(said).open("a", encoding="utf-8") as out:
+            out.writelines(f"{k}={v}\n" for k, v in outputs(results, report, page).items())
     if not results["checks"] and status == 0:
         print("::error title=No loader was measured::The run has proven nothing.")
         return 1

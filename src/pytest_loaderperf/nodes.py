@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -139,6 +140,9 @@ class UnimportedFile(pytest.File):
 
 class SkippedCheck(pytest.Item):
     """A check that is skipped."""
+
+    # pytest-benchmark 5.0 expects every test to have some.
+    funcargs: Mapping[str, object] = MappingProxyType({})
 
     def setup(self) -> None:
         """Skip."""

@@ -22,6 +22,7 @@ CHANGES: Mapping[str, dict[str, str]] = {
     "regressed": {"paced": tiny.PACED.replace("0.002", "0.003")},
     "no_baseline": {"test_it": tiny.CHECK.replace("test_paced", "test_new")},
     "error": {"paced": tiny.PACED.replace("yield list(batch)", "raise OSError('no, 50% off')")},
+    "crash": {"paced": "import os\n" + tiny.PACED.replace("yield list(batch)", "os.abort()")},
     "nothing": {"test_it": "def test_plain(): pass\n"},
 }
 
@@ -100,6 +101,7 @@ def run(project: Project, folder: Path, *arguments: str, given: str = "") -> Job
         ("regressed", 1, "❌ Loaders got worse", "throughput: regressed, ratio 0."),
         ("no_baseline", 1, "❌ A loader has no baseline", "this check has no baseline yet"),
         ("error", 1, "❌ A loader could not be measured", "the test failed before its loader"),
+        ("crash", 1, "❌ A loader could not be measured", "a trial of the working tree was killed"),
         ("nothing", 5, "❌ No loader was measured", None),
     ],
 )
@@ -110,13 +112,15 @@ def test_a_job_ends_as_its_run_does(
     job = run(project, tmp_path, "--loaderperf-budget=24")  # pairs that a busy machine leaves alone
     assert job.status == status, job.log
     assert job.summary.splitlines()[0] == f"## {title}"
-    verdict = {"pass": "unchanged"}.get(name, name)
-    report = tmp_path / "out" / "report.json"
+    verdict = {"pass": "unchanged", "crash": "error"}.get(name, name)
+    report, page = tmp_path / "out" / "report.json", tmp_path / "out" / "report.html"
     assert job.outputs == {
         "verdict": verdict,
         "regressed": str(int(name == "regressed")),
         "report": str(report),
+        "page": str(page),
     }
+    assert title in page.read_text()
     command = r"^::(error|warning) file=test_it.py,line=3,title=(.*?)::(.*)$"
     marks = re.findall(command, job.log, re.MULTILINE)
     assert len(marks) == (mark is not None)
