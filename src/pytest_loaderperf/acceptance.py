@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
+from . import baselines
 from .baselines import Entry, Record, Stored
 from .findings import Findings
 from .judgement import spread, typical
 from .machine import machine_class
 from .model import METRICS, Verdict
 from .options import Update
+from .report import aligned
 from .timing import TIMED
 from .units import format_value
+
+_COLUMNS = ("", "", "accepted", "now", "change", "verdict")
 
 
 def refusal(found: Findings, update: Update, *, failed: bool, stored: bool) -> str | None:
@@ -49,22 +55,59 @@ def accepted_entry(found: Findings, versions: dict[str, str], old: Entry | None)
     return Entry(found.survey.workload, {**kept, machine_class(versions): record})
 
 
-def change(old: Entry | None, new: Entry, versions: dict[str, str], judged: Set[str]) -> str:
-    """What the judged numbers of this machine class were, and what they are now."""
-    machine = machine_class(versions)
-    before = old.records.get(machine) if old else None
-    told = []
-    for name, stored in new.records[machine].metrics.items():
-        if name in judged:
-            unit = METRICS[name].unit
-            now = format_value(stored.value, unit)
+@dataclass(frozen=True)
+class Acceptance:
+    """An entry that is to be written, and the one that it replaces.
+
+    ``machine`` is the class that was measured, ``judged`` are the metrics that matter.
+    """
+
+    nodeid: str
+    verdict: Verdict
+    old: Entry | None
+    new: Entry
+    machine: str
+    judged: frozenset[str]
+
+
+def table(acceptances: Sequence[Acceptance]) -> list[str]:
+    """What was accepted and what is now: a row for each judged metric."""
+    rows: list[Sequence[str]] = [_COLUMNS]
+    for each in acceptances:
+        now = each.new.records[each.machine].metrics
+        before = each.old.records.get(each.machine) if each.old else None
+        names = [name for name in now if name in each.judged]
+        for name in names:
             was = before.metrics.get(name) if before else None
-            if was is None:
-                told.append(f"{name} {now}")
-            else:
-                moved = f", {100 * (stored.value / was.value - 1):+.1f} %" if was.value else ""
-                told.append(f"{name} {format_value(was.value, unit)} -> {now}{moved}")
-    return "; ".join(told)
+            first = name == names[0]
+            rows.append(
+                (
+                    each.nodeid if first else "",
+                    name.replace("_", " "),
+                    "-" if was is None else format_value(was.value, METRICS[name].unit),
+                    format_value(now[name].value, METRICS[name].unit),
+                    f"{100 * (now[name].value / was.value - 1):+.1f} %"
+                    if was and was.value
+                    else "new",
+                    each.verdict.value if first else "",
+                )
+            )
+    return aligned(rows, left=(0, 1, 5))
+
+
+def write(root: Path, acceptances: Sequence[Acceptance]) -> Iterator[str]:
+    """Write all entries, a file at a time, keeping all others; yields the files that are written.
+
+    StoreError where one cannot be; the files before it are written.
+    """
+    changed: dict[Path, baselines.Entries] = {}
+    for each in acceptances:
+        module, _, key = each.nodeid.partition("::")
+        changed.setdefault(baselines.store_path(root, module), {})[key] = each.new
+    for path, entries in changed.items():
+        baselines.save(path, {**baselines.load(path), **entries})
+        checks = "1 check" if len(entries) == 1 else f"{len(entries)} checks"
+        yield f"{path.relative_to(root)}, {checks}"
 
 
 def _moved(found: Findings) -> bool:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from . import growth, measure, paired, peaks, selftest, unpaired
-from .acceptance import accepted_entry, change, refusal
+from .acceptance import Acceptance, accepted_entry, refusal
 from .arms import Arm, Arms
 from .decision import Rule
 from .errors import ArmError, LoaderPerfError, MemoryLimitError
 from .findings import Bench, Findings, Spec
 from .launch import Version, check_sources
+from .machine import machine_class
 from .messages import Begin, Finished
 from .model import CheckResult, Verdict
 from .reference import Reference, References
@@ -54,6 +55,7 @@ class Coordinator:
         self._settings = settings
         self._rule = rule
         self._sweeps = Sweeps()
+        self.accepted: list[Acceptance] = []  # to be written when the run ends
 
     def check(self, spec: Spec, progress: Callable[[str], None]) -> Outcome:
         """Run one check; ``progress`` hears the news of it.
@@ -94,7 +96,7 @@ class Coordinator:
         result = found.result(bench.spec)
         finished = self._last_trial(bench, result)
         failed = any(report["outcome"] == "failed" for report in finished.reports)
-        note = self._store(bench, reference, found, failed=failed)
+        note = self._accept(bench, reference, found, failed=failed)
         notes = (*result.notes, note) if note else result.notes
         result = replace(result, outcome="failed" if failed else "passed", notes=notes)
         return Outcome(result, finished.reports, finished.benchmark)
@@ -173,20 +175,27 @@ class Coordinator:
             trial = bench.arm().trial(bench.spec.nodeid)
             return trial.ask(Begin(result.dump(), accepting, fails), Finished)
 
-    def _store(self, bench: Bench, reference: Reference, found: Findings, *, failed: bool) -> str:
-        """Write the check's entry where the update mode says so; returns a note on it."""
+    def _accept(self, bench: Bench, reference: Reference, found: Findings, *, failed: bool) -> str:
+        """Accept the check's numbers where the update mode says so; returns why not."""
         update = self._settings.update
         if update is None:
             return ""
         refused = refusal(found, update, failed=failed, stored=reference.version is None)
         if refused is not None:
             return f"baseline not written: {refused}" if refused else ""
+        verdict = found.verdict
         unpaired.repeat(bench, found)
-        spec = bench.spec
-        entry = accepted_entry(found, bench.versions, reference.entry)
-        path = self._references.save(spec.module, spec.key, entry)
-        moved = change(reference.entry, entry, bench.versions, found.judged)
-        return f"baseline written to {path}: {moved}"
+        self.accepted.append(
+            Acceptance(
+                bench.spec.nodeid,
+                verdict,
+                reference.entry,
+                accepted_entry(found, bench.versions, reference.entry),
+                machine_class(bench.versions),
+                found.judged,
+            )
+        )
+        return ""
 
     def _out_of_memory(self, spec: Spec, error: MemoryLimitError) -> str:
         where = "" if error.version == self._candidate.name else f"{error.version}: "

@@ -96,13 +96,6 @@ class References:
             )
         return Reference(self._version(accepted), entry)
 
-    def save(self, module: str, key: str, entry: Entry) -> Path:
-        """Write one entry of the store, keeping all others; returns its file below the root."""
-        path = baselines.store_path(self._root, module)
-        self._stores[module] = {**baselines.load(path), key: entry}
-        baselines.save(path, self._stores[module])
-        return path.relative_to(self._root)
-
     def close(self) -> None:
         """Remove all worktrees."""
         while self._worktrees:

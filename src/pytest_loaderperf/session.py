@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Generator, Sequence
@@ -15,7 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from . import __version__, charts, data, history, outputs, replay, report, stale, testreports
+from . import (
+    __version__,
+    acceptance,
+    charts,
+    history,
+    outputs,
+    replay,
+    report,
+    stale,
+    testreports,
+)
+from .armoptions import arm_launch
 from .arms import Arms
 from .available import Memory
 from .coordinator import Coordinator, Outcome
@@ -24,7 +33,7 @@ from .errors import CheckoutError, InconclusiveWarning, SettingsError, StoreErro
 from .findings import Spec
 from .history import Histories, History
 from .interrupt import interrupted_by
-from .launch import Launch, Version
+from .launch import Version
 from .lock import machine_lock
 from .machine import machine
 from .messages import Collected
@@ -36,18 +45,6 @@ from .reference import References
 from .schedule import Schedule
 from .settings import RunSettings
 from .stale import Stale
-
-# Options of the coordinator's pytest that would make an arm select, report or stop differently.
-_NOT_FOR_ARMS: dict[str, object] = {
-    "keyword": "", "markexpr": "", "deselect": None, "lf": False, "failedfirst": False,
-    "newfirst": False, "stepwise": False, "maxfail": 0, "collectonly": False, "usepdb": False,
-    "trace": False, "xmlpath": None, "durations": None, "capture": "no", "basetemp": None,
-    "cov_source": [], "setuponly": False, "setupshow": False, "setupplan": False,
-    "loaderperf": False, "loaderperf_update": None, "loaderperf_prune": False,
-    "benchmark_autosave": None, "benchmark_save": None, "benchmark_save_data": False,
-    "benchmark_compare": None, "benchmark_compare_fail": None, "benchmark_histogram": None,
-    "benchmark_disable": True, "benchmark_enable": False, "benchmark_only": False,
-}  # fmt: skip
 
 
 class Session:
@@ -65,7 +62,7 @@ class Session:
             folder = tempfile.TemporaryDirectory(prefix="loaderperf-", ignore_cleanup_errors=True)
             scratch = Path(cleanup.enter_context(folder)).resolve()
             self._arms = Arms(
-                _launch(config, self._root, self._settings, scratch), self._settings.memory_limit
+                arm_launch(config, self._root, self._settings, scratch), self._settings.memory_limit
             )
             cleanup.callback(self._arms.close)
             self._references = References(self._root, self._settings, scratch)
@@ -278,7 +275,12 @@ class Session:
         return self._settings.memory_limit.of(Memory().available)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the reports that are asked for."""
+        """Write the baselines that are accepted, and the reports that are asked for."""
+        try:
+            self._accept()
+        except StoreError as error:
+            self._say(str(error))
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self._only_looks and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = pytest.ExitCode.OK
         run = Run(
@@ -292,6 +294,18 @@ class Session:
         outputs.write(
             run, self._settings, self._config.invocation_params.dir, self._histories, self._say
         )
+
+    def _accept(self) -> None:
+        """Show what is accepted, and write it: also after an interruption, what was measured."""
+        accepted = self._coordinator.accepted if self._coordinator else []
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is not None and accepted:
+            terminal.ensure_newline()
+            terminal.section("accepting")
+            for line in acceptance.table(accepted):
+                terminal.write_line(line)
+        for file in acceptance.write(self._root, accepted):
+            self._say(f"written: {file}")
 
     def _histories(self) -> dict[str, History]:
         """The baselines of the checks over time, by node id; empty where git tells of none."""
@@ -347,27 +361,3 @@ def _is_whole(config: pytest.Config) -> bool:
 
 def _schedule(specs: Sequence[Spec]) -> Schedule:
     return Schedule([spec.settings.budget for spec in specs])
-
-
-def _launch(config: pytest.Config, root: Path, settings: RunSettings, scratch: Path) -> Launch:
-    """The configuration of the run, as far as it is plain data."""
-    options = {name: value for name, value in vars(config.option).items() if _is_plain(value)}
-    del options["file_or_dir"]
-    return Launch(
-        root=root,
-        invocation_dir=config.invocation_params.dir.resolve(),
-        ini_file=config.inipath.resolve() if config.inipath else None,
-        options={**options, **_NOT_FOR_ARMS},
-        sys_path=[str(Path(path).resolve()) for path in sys.path if path],
-        data_root=data.root(root),
-        scratch=scratch,
-        fresh={"auto": None, "fork": False, "fresh": True}[settings.trials],
-    )
-
-
-def _is_plain(value: object) -> bool:
-    try:
-        json.dumps(value)
-    except (TypeError, ValueError):
-        return False
-    return True

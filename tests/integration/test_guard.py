@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -83,7 +84,12 @@ def test_new_check_fails_and_says_how_to_add_it(project: Project) -> None:
     before = (project.root / "baselines/test_perf.json").read_text()
     update = project.pytest("--loaderperf-update=new", "-k", "new")
     assert update.status == 0, update.output
-    assert "baseline written to baselines/test_perf.json: throughput " in update.output
+    assert re.search(
+        r"test_perf.py::test_new +throughput +- +[\d,.]+ samples/s +new +no_baseline\n"
+        r" +peak memory +- +[\d.]+ MiB +new\n"
+        r"loaderperf: written: baselines/test_perf.json, 1 check\n",
+        update.output,
+    )
     after = (project.root / "baselines/test_perf.json").read_text()
     assert after != before
     assert '"test_other"' in after  # entries of checks that did not run are kept

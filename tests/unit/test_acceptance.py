@@ -5,12 +5,23 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
-from pytest_loaderperf.acceptance import accepted_entry, change, refusal
-from pytest_loaderperf.baselines import Entry, Record, Stored, parse, render
+from pytest_loaderperf.acceptance import Acceptance, accepted_entry, refusal, table, write
+from pytest_loaderperf.baselines import (
+    Entry,
+    Record,
+    Stored,
+    load,
+    parse,
+    render,
+    save,
+    store_path,
+)
+from pytest_loaderperf.errors import StoreError
 from pytest_loaderperf.findings import Findings
 from pytest_loaderperf.machine import machine_class
 from pytest_loaderperf.measure import Survey
@@ -202,14 +213,56 @@ def test_a_reason_is_worth_telling_or_empty(update: Update, failed: bool) -> Non
         assert answer in (WRITTEN, NOTHING_NEW) or " " in str(answer)
 
 
-def test_a_change_is_told_with_what_was_there_before() -> None:
-    judged = {"throughput", "peak_memory"}
-    old = accepted_entry(findings(throughput="no_baseline"), VERSIONS, None)
-    found = findings(timings=(0.8,), peaks=(96 * MIB,), throughput="regressed")
+MACHINE = machine_class(VERSIONS)
+JUDGED = frozenset({"throughput", "peak_memory"})
+
+
+def acceptance(nodeid: str, *, old: Entry | None = None, factor: float = 1.0) -> Acceptance:
+    found = findings(timings=(factor,), peaks=(96 * MIB,), throughput="regressed")
     new = accepted_entry(found, VERSIONS, old)
-    assert change(old, new, VERSIONS, judged) == (
-        "throughput 100 samples/s -> 80 samples/s, -20.0 %; peak_memory 64 MiB -> 96 MiB, +50.0 %"
-    )
-    assert change(None, new, VERSIONS, judged) == "throughput 80 samples/s; peak_memory 96 MiB"
+    return Acceptance(nodeid, Verdict.REGRESSED, old, new, MACHINE, JUDGED)
+
+
+def cells(acceptances: Sequence[Acceptance]) -> list[str]:
+    return [" ".join(line.split()) for line in table(acceptances)]
+
+
+def test_a_change_is_shown_beside_what_was_there_before() -> None:
+    old = accepted_entry(findings(throughput="no_baseline"), VERSIONS, None)
+    assert cells([acceptance("a.py::b", old=old, factor=0.8), acceptance("a.py::c")]) == [
+        "accepted now change verdict",
+        "a.py::b throughput 100 samples/s 80 samples/s -20.0 % regressed",
+        "peak memory 64 MiB 96 MiB +50.0 %",
+        "a.py::c throughput - 100 samples/s new regressed",
+        "peak memory - 96 MiB new",
+    ]
+
+
+def test_numbers_of_another_machine_are_none_of_this_one() -> None:
+    old = accepted_entry(findings(throughput="no_baseline"), VERSIONS, None)
     elsewhere = Entry(WORKLOAD, {"another machine": next(iter(old.records.values()))})
-    assert change(elsewhere, new, VERSIONS, {"throughput"}) == "throughput 80 samples/s"
+    assert "throughput - 80 samples/s new" in cells([acceptance("b", old=elsewhere, factor=0.8)])[1]
+
+
+def test_a_file_is_written_once_and_keeps_what_nobody_accepts(tmp_path: Path) -> None:
+    kept = accepted_entry(findings(throughput="no_baseline"), VERSIONS, None)
+    save(store_path(tmp_path, "a.py"), {"kept": kept, "b": kept})
+    accepted = [acceptance("a.py::b"), acceptance("c.py::d"), acceptance("a.py::e[x::y]")]
+    written = list(write(tmp_path, accepted))
+    assert written == ["baselines/a.json, 2 checks", "baselines/c.json, 1 check"]
+    stored = load(store_path(tmp_path, "a.py"))
+    peaks = {
+        key: entry.records[MACHINE].metrics["peak_memory"].value / MIB
+        for key, entry in stored.items()
+    }
+    assert peaks == {"kept": pytest.approx(64, 1e-3), "b": pytest.approx(96, 1e-3),
+                     "e[x::y]": pytest.approx(96, 1e-3)}  # fmt: skip
+
+
+def test_a_damaged_file_is_not_written_over(tmp_path: Path) -> None:
+    path = store_path(tmp_path, "a.py")
+    path.parent.mkdir()
+    path.write_text("{")
+    with pytest.raises(StoreError):
+        list(write(tmp_path, [acceptance("a.py::b")]))
+    assert path.read_text() == "{"
