@@ -6,7 +6,7 @@ import math
 import shlex
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from . import sweep
 from .model import METRICS, STORED, CheckResult, Comparison, Metric, Noise, Run, Verdict, worst
@@ -58,17 +58,34 @@ def mark(verdict: Verdict) -> str:
     return _MARKS.get(verdict, _FAILED)
 
 
-def table(results: Sequence[CheckResult]) -> list[str]:
-    """One row for each check, below a row for its module."""
+def _plain(text: str, _: Verdict) -> str:
+    return text
+
+
+def table(
+    results: Sequence[CheckResult], paint: Callable[[str, Verdict], str] = _plain
+) -> list[str]:
+    """One row for each check, below a row for its module; ``paint`` colours its verdict."""
     rows: list[Sequence[str]] = [_COLUMNS]
+    of_rows: list[CheckResult | None] = [None]
     module = ""
     for result in results:
         here, _, name = result.nodeid.partition("::")
         if here != module:
             module = here
             rows.append((module,))
+            of_rows.append(None)
         rows.append((f"  {name}", *_cells(result)))
-    return aligned(rows, left=(0, 3, 9))
+        of_rows.append(result)
+    return [
+        line if result is None else _painted(line, result, paint)
+        for line, result in zip(aligned(rows, left=(0, 3, 9)), of_rows, strict=True)
+    ]
+
+
+def _painted(line: str, result: CheckResult, paint: Callable[[str, Verdict], str]) -> str:
+    cell = verdict_cell(result)  # the last of its row
+    return line.removesuffix(cell) + paint(cell, result.verdict)
 
 
 def aligned(rows: Sequence[Sequence[str]], left: Sequence[int]) -> list[str]:

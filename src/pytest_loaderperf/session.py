@@ -247,8 +247,13 @@ class Session:
             terminalreporter.write_line(line)
         if not self._results:
             return
+        summary = report.summary(self._results)
+        if terminalreporter.verbosity < -1:
+            terminalreporter.write_line(summary)
+            return
+        writer = self._config.get_terminal_writer()
         for lines in (
-            report.table(self._results),
+            report.table(self._results, lambda text, v: writer.markup(text, **_colors(v))),
             charts.lines(self._results, self._memory_limit),
             report.notes(self._results),
             report.noise(self._results),
@@ -256,7 +261,7 @@ class Session:
         ):
             for line in lines:
                 terminalreporter.write_line(line)
-        terminalreporter.write_line(report.summary(self._results))
+        terminalreporter.write_line(summary)
 
     def _past(self) -> list[str]:
         """The history of all selected checks, as text."""
@@ -331,6 +336,13 @@ class Session:
         if terminal is not None:
             terminal.write_line(f"loaderperf: {text}")
             terminal.flush()  # it may be all there is to see for minutes
+
+
+def _colors(verdict: Verdict) -> dict[str, bool]:
+    """How pytest's terminal shows a verdict, where it has colours."""
+    if verdict.fails:
+        return {"red": True, "bold": True}
+    return {"yellow" if verdict is Verdict.INCONCLUSIVE else "green": True}
 
 
 def _ini(config: pytest.Config, key: str) -> object:

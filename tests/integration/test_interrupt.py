@@ -143,6 +143,30 @@ def test_interrupted_update_keeps_the_old_baselines(project: Project, temporary:
     assert_nothing_is_left(project, running)
 
 
+def test_interrupted_update_writes_what_was_measured(tmp_path: Path) -> None:
+    """The second loader interrupts the run itself: the first one has been measured by then."""
+    both = """\
+import os, signal
+import paced
+
+def test_first(loaderperf):
+    loaderperf.check(paced.Paced())
+
+def interrupting():
+    os.kill(int(os.environ["RUN"]), signal.SIGINT)
+    yield from paced.Paced()
+
+def test_second(loaderperf):
+    loaderperf.check(lambda: interrupting())
+"""
+    conftest = "import os\nos.environ.setdefault('RUN', str(os.getpid()))\n"
+    project = tiny.create(tmp_path / "project", git=False, test_it=both, conftest=conftest)
+    run = project.pytest("--loaderperf-update")
+    assert run.status == 2, run.output
+    assert "loaderperf: written: baselines/test_it.json, 1 check" in run.output
+    assert baselines.load(baselines.store_path(project.root, "test_it.py")).keys() == {"test_first"}
+
+
 def any_is_frozen(temporary: Path) -> bool:
     statuses = []
     for process in processes(str(temporary)):

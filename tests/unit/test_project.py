@@ -206,11 +206,12 @@ class TestWorkflows:
     def test_oldest_versions_are_tested(self, workflows: dict[str, str]) -> None:
         project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
         python = re.search(r'^requires-python = ">=([\d.]+)"$', project, re.MULTILINE)
-        oldest = re.search(r'^ *"pytest>=([\d.]+)",$', project, re.MULTILINE)
+        oldest = re.findall(r'^ *"(pytest[\w-]*)>=([\d.]+)",$', project, re.MULTILINE)
         assert python
-        assert oldest
+        assert [name for name, _ in oldest] == ["pytest", "pytest-benchmark"]
         assert f'python: ["{python[1]}", ' in workflows["test.yml"]
-        assert f'pytest: ["pytest=={oldest[1]}.*", ' in workflows["test.yml"]
+        together = " ".join(f"{name}=={version}.*" for name, version in oldest)
+        assert f'pytest: ["{together}", ' in workflows["test.yml"]
 
 
 def test_changelog_begins_with_this_version() -> None:

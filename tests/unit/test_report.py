@@ -95,6 +95,13 @@ def test_a_row_shows_values_ratio_and_verdict() -> None:
     assert head.endswith("verdict")
 
 
+def test_the_verdict_alone_is_painted() -> None:
+    plain = report.table([RESULT])
+    painted = report.table([RESULT], lambda text, verdict: f"<{verdict}>{text}")
+    assert painted[:2] == plain[:2]
+    assert painted[2] == plain[2].replace("regressed (", "<regressed>regressed (")
+
+
 def test_columns_line_up() -> None:
     short, long = RESULT, replace(having(Verdict.NO_BASELINE), nodeid=RESULT.nodeid + "[longer]")
     head, _, *rows = report.table([short, long])
