@@ -35,7 +35,7 @@ def counts(lines: list[dict[str, Any]], tolerance: str) -> dict[str, dict[float,
         plain = not (condition.layout or condition.bursts or condition.peers)
         if plain and condition.tolerance == tolerance:
             loader = _LOADERS[Path(line["nodeid"].partition("::")[0]).stem]
-            loss = 100 * (1 - 1 / (1 + condition.parts / 1000))
+            loss = 100 * condition.loss
             found[loader][loss].append(line["verdict"] == "regressed")
     return found
 

@@ -41,25 +41,26 @@ MODULES = ("test_numpy.py", "test_torch.py", "test_tf.py")
 class Condition:
     """What is different about the candidate, or the machine."""
 
-    parts: int = 0  # of 1,000 samples, how many are worked on twice
+    loss: float = 0.0  # of throughput
     tolerance: str = "10%"
     layout: bool = False
     bursts: bool = False
     peers: bool = False
 
 
-# What parts in 1,000 cost of throughput: 1 - 1 / (1 + parts / 1000).
+# How a loss comes about: drawn for each round. A tf.data pipeline always works more, in its map.
+KINDS = ("work", "sleep", "copy")
 CONDITIONS = {
     "same": Condition(),
     "layout": Condition(layout=True),
     "bursts": Condition(bursts=True),
-    "loss 5 %, tolerance 5 %": Condition(53, "5%"),
-    "loss 7 %": Condition(75),
-    "loss 10 %": Condition(111),
-    "loss 13 %": Condition(149),
-    "loss 20 %": Condition(250),
+    "loss 5 %, tolerance 5 %": Condition(0.05, "5%"),
+    "loss 7 %": Condition(0.07),
+    "loss 10 %": Condition(0.1),
+    "loss 13 %": Condition(0.13),
+    "loss 20 %": Condition(0.2),
     "peers, same": Condition(peers=True),
-    "peers, loss 10 %": Condition(111, peers=True),
+    "peers, loss 10 %": Condition(0.1, peers=True),
 }
 
 
@@ -106,11 +107,12 @@ def project_in(folder: Path) -> Path:
     return project
 
 
-def change(project: Path, condition: Condition) -> None:
-    """Make the working tree what the condition asks for."""
+def change(project: Path, condition: Condition) -> str:
+    """Make the working tree what the condition asks for; returns the kind of its loss."""
+    kind = random.choice(KINDS)
     text = (SOURCES / "loss.py").read_text()
-    text = text.replace("PARTS = 0", f"PARTS = {condition.parts}")
-    (project / "loss.py").write_text(text)
+    text = text.replace("LOSS = 0.0", f"LOSS = {condition.loss}")
+    (project / "loss.py").write_text(text.replace('KIND = "work"', f'KIND = "{kind}"'))
     layout = ""
     if condition.layout:
         name, value = "L" * random.randint(1, 40), "x" * random.randint(1, 4000)
@@ -121,6 +123,7 @@ def change(project: Path, condition: Condition) -> None:
             f"KEPT = [bytes(n % 3000) for n in range({kept // 100})]\n"
         )
     (project / "layout.py").write_text(layout)
+    return kind if condition.loss else ""
 
 
 @contextlib.contextmanager
@@ -146,9 +149,10 @@ def bursts(wanted: bool) -> Iterator[None]:
 def one_round(folder: Path, name: str, modules: list[str]) -> None:
     """Run the checks once under a condition, and append what came out."""
     project, condition = project_in(folder), CONDITIONS[name]
-    change(project, condition)
+    kind = change(project, condition)
     if condition.peers:
-        append(folder, ({"condition": name, **run} for run in peer_runs(project, modules)))
+        runs = peer_runs(project, modules)
+        append(folder, ({"condition": name, "kind": kind, **run} for run in runs))
         return
     with bursts(condition.bursts):
         checks = pytest(
@@ -159,7 +163,9 @@ def one_round(folder: Path, name: str, modules: list[str]) -> None:
     for check in checks:
         metric = check["metrics"].get("throughput", {})
         values = {key: metric.get(key) for key in ("ratio", "interval", "detectable")}
-        lines.append({"condition": name, **{key: check[key] for key in kept}, **values})
+        lines.append(
+            {"condition": name, "kind": kind, **{key: check[key] for key in kept}, **values}
+        )
     append(folder, lines)
 
 

@@ -15,14 +15,10 @@ class Rows:
         row = self.table[index]
         return np.sort((row - row.mean()) / row.std() + np.tanh(row))
 
-    def worked(self, index):
-        if loss.extra(index):
-            self.row(index)
-        return self.row(index)
-
     def __iter__(self):
+        slower = loss.Slower()
         for start in range(0, len(self.table), self.batch_size):
-            yield np.stack([self.worked(i) for i in range(start, start + self.batch_size)])
+            yield slower(np.stack([self.row(i) for i in range(start, start + self.batch_size)]))
 
 
 @pytest.mark.loaderperf
