@@ -23,6 +23,7 @@ class Slower:
             time.sleep(extra)
         while time.process_time() < now + extra and KIND != "sleep":
             if KIND == "copy":
-                batch = batch.copy() if hasattr(batch, "copy") else [each.clone() for each in batch]
+                is_list = isinstance(batch, list)
+                batch = [each.clone() for each in batch] if is_list else batch.copy()
         self.since = time.process_time()
         return batch
