@@ -1,0 +1,85 @@
+"""The documentation: complete where it claims to be, and without a link that leads nowhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import examples
+from pytest_loaderperf import report
+from pytest_loaderperf.model import METRICS, Verdict
+from pytest_loaderperf.options import OPTIONS, TOLERANCES
+from pytest_loaderperf.settings import MARKER_ARGUMENTS
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+REFERENCE = (ROOT / "docs" / "reference.md").read_text("utf-8")
+
+
+def named(text: str, name: str) -> bool:
+    """Whether a text has this name as code, alone or at the beginning of some."""
+    return re.search(rf"`{re.escape(name)}(?![\w-])", text) is not None
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_the_reference_has_every_option(option: object) -> None:
+    assert isinstance(option, type(OPTIONS[0]))
+    if option.command_line:
+        assert named(REFERENCE, option.switch)
+    assert named(REFERENCE, option.key) == option.ini
+
+
+def test_the_reference_has_every_default_tolerance() -> None:
+    for name, tolerance in TOLERANCES.items():
+        assert f"| `loaderperf_{name}` | {tolerance} |" in REFERENCE
+
+
+@pytest.mark.parametrize("name", [*MARKER_ARGUMENTS, *METRICS, *map(str, Verdict)])
+def test_the_reference_has_every_argument_metric_and_verdict(name: str) -> None:
+    assert named(REFERENCE, name)
+
+
+def fields(value: object) -> set[str]:
+    """The names of all fields of a JSON document; what has names of its own is not among them."""
+    if isinstance(value, list):
+        return set().union(*map(fields, value))
+    if not isinstance(value, dict):
+        return set()
+    below = {name: each for name, each in value.items() if name not in METRICS}
+    below = {name: each for name, each in below.items() if name not in set(Verdict)}
+    return set(below).union(*map(fields, value.values()))
+
+
+def test_the_reference_has_every_field_of_the_results() -> None:
+    found = fields(report.to_json(examples.run()))
+    assert {"schema", "spread", "cpu_pressure", "ratios", "samples_per_epoch"} <= found
+    assert not [name for name in found if not named(REFERENCE, name)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith("https://"):
+            continue
+        name, _, anchor = target.partition("#")
+        other = (page.parent / name) if name else page
+        assert other.exists(), target
+        titles = re.findall(r"^#+ (.+)$", other.read_text("utf-8"), re.MULTILINE)
+        anchors = {
+            re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-") for title in titles
+        }
+        assert not anchor or anchor in anchors, target
+
+
+def test_every_page_can_be_reached() -> None:
+    reached, todo = set(), [ROOT / "README.md"]
+    while todo:
+        page = todo.pop()
+        if page not in reached:
+            reached.add(page)
+            targets = re.findall(r"\]\(([^)\s#]+\.md)", page.read_text("utf-8"))
+            todo += [(page.parent / target).resolve() for target in targets]
+    assert reached >= set(PAGES)
