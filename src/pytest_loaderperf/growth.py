@@ -33,7 +33,6 @@ _STEPS = 16  # points at which memory is read
 _PAIRS = 2  # a trial takes as long as that many timing trials, and what it rests
 _IN_AN_EPOCH = 4  # points at least, if an epoch is long enough for that
 _DISCARDED = 0.25  # of the points, in which caches and heaps fill up
-_STORED = 3  # trials behind a stored number
 _LONGEST_REST = 3.0  # seconds that a loader may take to come to rest
 
 
@@ -102,19 +101,17 @@ def judge(bench: Bench, version: Version | None, record: Record | None, found: F
 
 def show(bench: Bench, found: Findings, verdict: Verdict) -> None:
     """Measure it once, without a comparison, if anybody wants it."""
-    if _METRIC.name in found.wanted:
-        found.growths.append(grown(bench, bench.candidate, found))
+    add(bench, found)
+    if found.growths:
         found.comparisons[_METRIC.name] = uncompared(
             _METRIC.name, found.growths[0], verdict, judged=_METRIC.name in found.judged
         )
 
 
-def repeat(bench: Bench, found: Findings) -> None:
-    """Measure it as a stored comparison does, to store the numbers, if anybody wants it."""
+def add(bench: Bench, found: Findings) -> None:
+    """Measure the candidate once more, if anybody wants it."""
     if _METRIC.name in found.wanted:
-        found.growths = []
-        while len(found.growths) < _STORED:
-            found.growths.append(grown(bench, bench.candidate, found))
+        found.growths.append(grown(bench, bench.candidate, found))
 
 
 def grown(bench: Bench, version: Version, found: Findings) -> float:

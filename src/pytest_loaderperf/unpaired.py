@@ -48,12 +48,13 @@ def repeat(bench: Bench, found: Findings) -> None:
     All trials of an arm share its luck: how far arms lie apart is what another day will see.
     """
     found.timings, found.peaks, found.growths = [], [found.survey.peak_memory], []
-    _measure(bench, found, 1)
-    while len(found.timings) < _STORED_ARMS:
+    while True:
+        _measure(bench, found, len(found.timings) + 1)
+        growth.add(bench, found)
+        if len(found.timings) == _STORED_ARMS:
+            return
         bench.start_anew()
         found.peaks.append(peak(bench, bench.candidate, found))
-        _measure(bench, found, len(found.timings) + 1)
-    growth.repeat(bench, found)
 
 
 def _measure(bench: Bench, found: Findings, trials: int) -> None:
