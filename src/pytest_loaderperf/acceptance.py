@@ -45,8 +45,7 @@ def accepted_entry(found: Findings, versions: dict[str, str], old: Entry | None)
     """
     values = {name: [timing.values[name] for timing in found.timings] for name in TIMED}
     values["peak_memory"] = found.peaks
-    if found.growths:
-        values["memory_growth"] = found.growths
+    values |= found.extras
     record = Record(
         {name: Stored(typical(each), spread(METRICS[name], each)) for name, each in values.items()},
         versions,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from . import growth, measure, paired, peaks, selftest, unpaired
+from . import extras, measure, paired, peaks, selftest, unpaired
 from .acceptance import Acceptance, accepted_entry, refusal
 from .arms import Arm, Arms
 from .decision import Rule
@@ -136,11 +136,11 @@ class Coordinator:
             unpaired.show(bench, found, Verdict.INCOMPARABLE, message)
         elif reference.version is not None:
             peaks.judge(bench, reference.version, record, found)
-            growth.judge(bench, reference.version, record, found)
+            extras.judge(bench, reference.version, record, found)
         elif record is not None:
             unpaired.judge(bench, record, self._settings.drift, found)
             peaks.judge(bench, None, record, found)
-            growth.judge(bench, None, record, found)
+            extras.judge(bench, None, record, found)
         elif reference.entry is not None:
             message = "the baseline has no numbers of this machine class"
             unpaired.show(bench, found, Verdict.NO_BASELINE, message)

@@ -78,7 +78,7 @@ class Findings:
     comparisons: dict[str, Comparison] = field(default_factory=dict)
     timings: list[Timing] = field(default_factory=list)  # of the candidate
     peaks: list[float] = field(default_factory=list)  # of the candidate, bytes
-    growths: list[float] = field(default_factory=list)  # of the candidate, bytes/1000 samples
+    extras: dict[str, list[float]] = field(default_factory=dict)  # of the candidate, by metric
     repaced: Plan | None = None  # what timing showed to fit better than the survey's plan
     pairs: int = 0
     losses: list[float] = field(default_factory=list)  # of throughput, of each pair

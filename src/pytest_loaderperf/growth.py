@@ -16,15 +16,12 @@ from dataclasses import dataclass
 
 from . import measure
 from .arms import Arm
-from .baselines import Record
 from .findings import Bench, Findings
-from .judgement import uncompared
 from .launch import Version
 from .messages import Begin, Handed, Open, Opened, Run, Slice
-from .model import METRICS, Verdict
+from .model import METRICS
 from .pacing import SLICE_SECONDS, Plan
 from .pages import used_by_tree
-from .repeats import Quantity, beside, with_stored
 from .units import format_value
 
 _METRIC = METRICS["memory_growth"]
@@ -86,39 +83,11 @@ def slope(points: Sequence[Point]) -> Slope:
     return Slope(_SAMPLES * rise, _SAMPLES * error)
 
 
-def judge(bench: Bench, version: Version | None, record: Record | None, found: Findings) -> None:
-    """Fill in the comparison of memory growth, if anybody wants it."""
-    if _METRIC.name not in found.wanted:
-        return
-    quantity = Quantity(_METRIC, lambda version: grown(bench, version, found))
-    if version is not None:
-        comparison = beside(bench, version, found, quantity, found.growths)
-    else:
-        stored = record.metrics.get(_METRIC.name) if record else None
-        comparison = with_stored(bench, stored, found, quantity, found.growths)
-    found.comparisons[_METRIC.name] = comparison
-
-
-def show(bench: Bench, found: Findings, verdict: Verdict) -> None:
-    """Measure it once, without a comparison, if anybody wants it."""
-    add(bench, found)
-    if found.growths:
-        found.comparisons[_METRIC.name] = uncompared(
-            _METRIC.name, found.growths[0], verdict, judged=_METRIC.name in found.judged
-        )
-
-
-def add(bench: Bench, found: Findings) -> None:
-    """Measure the candidate once more, if anybody wants it."""
-    if _METRIC.name in found.wanted:
-        found.growths.append(grown(bench, bench.candidate, found))
-
-
-def grown(bench: Bench, version: Version, found: Findings) -> float:
+def grown(bench: Bench, found: Findings, version: Version) -> float:
     """The growth of a version in one more trial: what shrinks does not grow."""
     seconds = _PAIRS * bench.pair_seconds
     rise = slope(points(bench.arm(version), bench.spec.nodeid, found.plan, seconds))
-    if version == bench.candidate and not found.growths:
+    if version == bench.candidate and not found.extras.get(_METRIC.name):
         found.notes.append(rise.describe())
     return max(0.0, rise.value)
 

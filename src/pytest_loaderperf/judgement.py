@@ -10,8 +10,9 @@ from .baselines import Stored
 from .decision import Rule, Within, decide, log_cost, ratio_of
 from .model import STORED, Comparison, Metric, Tolerance, Verdict
 
+_MOST = 0.999  # of the time that is left: more than all of it cannot be lost
 # Less than this is noise of the allocator; logarithms of it would differ wildly.
-_SMALLEST = {"bytes": float(2**20), "bytes/1000 samples": float(2**20)}
+_SMALLEST = {"bytes": float(2**20), "bytes/1000 samples": float(2**20), "of time": 0.001}
 
 
 def compare(
@@ -27,31 +28,31 @@ def compare(
     extra_variance: float = 0.0,
 ) -> Comparison:
     """Judge pairs of values; the verdict is ``inconclusive`` while they do not decide."""
-    smallest = _SMALLEST.get(metric.unit, 0.0)
+    better = metric.better_ratio
     losses = [
-        log_cost(max(c, smallest), max(b, smallest), metric.better)
+        log_cost(_compared(metric, c), _compared(metric, b), better)
         for c, b in zip(candidate, baseline, strict=True)
     ]
     base = typical(baseline)
-    allowed = tolerance.relative_to(max(base, smallest))
-    decision = decide(
-        losses, allowed, metric.better, rule, within=within, extra_variance=extra_variance
-    )
-    bounds = sorted(ratio_of(loss, metric.better) for loss in (decision.low, decision.high))
+    allowed = tolerance.relative_to(_compared(metric, base))
+    if metric.is_share:
+        allowed = min(allowed, _MOST)
+    decision = decide(losses, allowed, better, rule, within=within, extra_variance=extra_variance)
+    bounds = sorted(ratio_of(loss, better) for loss in (decision.low, decision.high))
     return Comparison(
         metric.name,
         typical(candidate),
         judged,
         decision.verdict or Verdict.INCONCLUSIVE,
         base,
-        ratio_of(decision.loss, metric.better),
+        ratio_of(decision.loss, better),
         (bounds[0], bounds[1]),
         allowed,
-        metric.loss(ratio_of(decision.detectable, metric.better)),
+        metric.loss(ratio_of(decision.detectable, better)),
         len(losses),
         source,
         spread(metric, candidate),
-        tuple(ratio_of(loss, metric.better) for loss in losses),
+        tuple(ratio_of(loss, better) for loss in losses),
     )
 
 
@@ -87,16 +88,21 @@ def glance(
 
     Only for peak memory, which depends little on how busy the machine is.
     """
-    smallest = _SMALLEST.get(metric.unit, 0.0)
-    base = max(stored.value, smallest)
+    base = _compared(metric, stored.value)
     allowed = tolerance.relative_to(base)
-    ratio = max(value, smallest) / base
+    ratio = _compared(metric, value) / base
     if abs(metric.loss(ratio)) > allowed / 2:
         return None
     return Comparison(
         metric.name, value, judged=judged, verdict=Verdict.UNCHANGED, baseline=stored.value,
         ratio=ratio, interval=None, tolerance=allowed, source=STORED,
     )  # fmt: skip
+
+
+def _compared(metric: Metric, value: float) -> float:
+    """What of a value is compared: of a share of time the rest; and never next to nothing."""
+    smallest = _SMALLEST.get(metric.unit, 0.0)
+    return max(1 - value if metric.is_share else value, smallest)
 
 
 def uncompared(name: str, value: float, verdict: Verdict, *, judged: bool) -> Comparison:
@@ -126,10 +132,9 @@ def settled(comparisons: Mapping[str, Comparison]) -> bool:
 
 def spread(metric: Metric, values: Sequence[float]) -> float:
     """The standard deviation of the logarithm of some values; 0 for a single one."""
-    positive = [max(value, _SMALLEST.get(metric.unit, 1e-12)) for value in values]
-    if len(positive) < 2:
+    if len(values) < 2:
         return 0.0
-    return statistics.stdev(math.log(value) for value in positive)
+    return statistics.stdev(math.log(max(_compared(metric, value), 1e-12)) for value in values)
 
 
 def typical(values: Sequence[float]) -> float:

@@ -138,6 +138,21 @@ class Read:
 
 
 @dataclass(frozen=True)
+class Pass:
+    """Go through two whole epochs; each may take so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """Take batches for so many seconds, with a training step of ``step`` seconds after each."""
+
+    step: float
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Probe:
     """Go through the rest of the test once, to learn which metrics it asserts, then end."""
 
@@ -212,6 +227,25 @@ class Contents:
 
 
 @dataclass(frozen=True)
+class Passed:
+    """When each batch of the second epoch came, and when it had ended, in seconds since its start.
+
+    Without ``arrivals`` an epoch did not end in time.
+    """
+
+    arrivals: list[float]
+    ended: float
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """How long the batches were waited for, and how long the steps took, in seconds."""
+
+    waited: float
+    stepped: float
+
+
+@dataclass(frozen=True)
 class Finished:
     """The test is over, its fixtures torn down; ``reports`` as pytest serialises them."""
 
@@ -226,14 +260,14 @@ class Finished:
 
 
 Message = (
-    Setup | StartTrial | Reap | Collected | Started | Ended | Begin | Open | Run | Read | Probe
-    | End | Handed | Opened | Slice | Contents | Finished
+    Setup | StartTrial | Reap | Collected | Started | Ended | Begin | Open | Run | Read | Pass
+    | Step | Probe | End | Handed | Opened | Slice | Contents | Passed | Stepped | Finished
 )  # fmt: skip
 _TYPES: dict[str, type[Message]] = {
     kind.__name__: kind
     for kind in (
-        Setup, StartTrial, Reap, Collected, Started, Ended, Begin, Open, Run, Read, Probe,
-        End, Handed, Opened, Slice, Contents, Finished,
+        Setup, StartTrial, Reap, Collected, Started, Ended, Begin, Open, Run, Read, Pass, Step,
+        Probe, End, Handed, Opened, Slice, Contents, Passed, Stepped, Finished,
     )
 }  # fmt: skip
 M = TypeVar("M", bound=Message)

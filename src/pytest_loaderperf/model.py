@@ -85,17 +85,20 @@ class Tolerance:
         amount = PARSERS.get(unit)
         example = "'10%'"
         if amount is not None:
-            example = "'25%+100ms'" if unit == "s" else "'5%+8MiB'"
+            examples = {"s": "'25%+100ms'", "of time": "'0.02'"}
+            example = examples.get(unit, "'5%+8MiB'")
         relative = absolute = 0.0
         parts = text.split("+")
         try:
             for part in parts:
-                if part.strip().endswith("%"):
+                if part.strip().endswith("%") and unit != "of time":
                     relative = parse_fraction(part)
                 elif amount is None:
                     raise SettingsError(part)
                 else:
                     absolute = amount(part)
+                    if unit == "of time" and absolute >= 1:
+                        raise SettingsError(part)
         except SettingsError:
             parts = []
         if len(parts) != (relative > 0) + (absolute > 0) or not parts:
@@ -148,9 +151,19 @@ class Metric:
     tolerance: Tolerance
     judged: bool = False  # by default; otherwise only where a test or a setting asks for it
 
+    @property
+    def is_share(self) -> bool:
+        """Whether it is a share of time: then ratios are those of the time that is left."""
+        return self.unit == "of time"
+
+    @property
+    def better_ratio(self) -> Better:
+        """Which candidate / baseline ratio is better."""
+        return "higher" if self.is_share else self.better
+
     def loss(self, ratio: float) -> float:
         """How much worse a candidate / baseline ratio is, as a fraction; negative is a gain."""
-        return 1 - ratio if self.better == "higher" else ratio - 1
+        return 1 - ratio if self.better_ratio == "higher" else ratio - 1
 
 
 def _metric(name: str, unit: str, better: Better, *, judged: bool = False) -> Metric:
@@ -165,6 +178,8 @@ METRICS: Mapping[str, Metric] = {
         _metric("first_batch", "s", "lower"),
         _metric("cpu_time", "s/sample", "lower"),
         _metric("memory_growth", "bytes/1000 samples", "lower"),
+        _metric("epoch_overhead", "s", "lower"),
+        _metric("stall", "of time", "lower"),
     )
 }
 

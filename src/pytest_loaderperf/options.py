@@ -13,6 +13,8 @@ TOLERANCES = {
     "first_batch": "25%+100ms",
     "cpu_time": "10%",
     "memory_growth": "10%+1MiB",
+    "epoch_overhead": "25%+100ms",
+    "stall": "0.02",
 }
 
 
@@ -70,6 +72,11 @@ OPTIONS: tuple[Option, ...] = (
     *(
         Option(name, f"tolerance of {name}, default {default}", "TOLERANCE")
         for name, default in TOLERANCES.items()
+    ),
+    Option(
+        "step_time",
+        "how long a training step takes, such as '50ms': for the metric stall",
+        "TIME",
     ),
     Option(
         "trials",

@@ -125,6 +125,8 @@ class Baseline:
     first_batch: BaselineValue
     cpu_time: BaselineValue
     memory_growth: BaselineValue
+    epoch_overhead: BaselineValue
+    stall: BaselineValue
 
     def __init__(self, perf: Perf) -> None:
         for name, metric in METRICS.items():
@@ -139,6 +141,8 @@ class Perf:
     first_batch: Measured
     cpu_time: Measured
     memory_growth: Measured
+    epoch_overhead: Measured
+    stall: Measured
 
     def __init__(self, result: CheckResult, *, accepting: bool, probing: bool = False) -> None:
         self.result = result

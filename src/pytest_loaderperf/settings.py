@@ -24,11 +24,14 @@ class CheckSettings:
     )
     metrics: tuple[str, ...] = tuple(name for name, metric in METRICS.items() if metric.judged)
     budget: float = 60.0  # seconds
+    step_time: float | None = None  # seconds of a training step, for the metric stall
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.metrics if name not in METRICS]
         if unknown or not self.metrics:
             raise SettingsError(f"metrics are some of {', '.join(METRICS)}, not {unknown}")
+        if self.step_time is not None and not 0 < self.step_time < math.inf:
+            raise SettingsError(f"a step takes a positive time, not {self.step_time:g} s")
         if not 0 < self.budget < math.inf:
             raise SettingsError(f"a budget is a positive time, not {self.budget:g} s")
 
@@ -52,13 +55,15 @@ class CheckSettings:
             return replace(self, metrics=_names(value))
         if name == "budget":
             return replace(self, budget=_seconds(value))
+        if name == "step_time":
+            return replace(self, step_time=_seconds(value))
         accepted = ", ".join((*MARKER_ARGUMENTS,))
         raise SettingsError(f"unknown argument; accepted are {accepted}")
 
 
 _DIGITS = 12  # of a batch size: more are a slip
 
-MARKER_ARGUMENTS = ("batch_sizes", "metrics", "budget", *METRICS)
+MARKER_ARGUMENTS = ("batch_sizes", "metrics", "budget", "step_time", *METRICS)
 
 
 def batch_sizes(marker: Mapping[str, object]) -> list[int]:

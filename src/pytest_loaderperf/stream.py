@@ -13,7 +13,7 @@ from . import batches, contents
 from .ahead import Span, Workers, spans
 from .errors import LoaderError
 from .loaders import Loader
-from .messages import Contents, Opened, Slice, Stretch
+from .messages import Contents, Opened, Passed, Slice, Stepped, Stretch
 from .model import Workload
 from .process import cpu_seconds
 
@@ -134,6 +134,50 @@ class Stream:
             raise _no_samples(taken)
         cpu = cpu_seconds(os.getpid()) - used
         return Slice([stretch], samples, taken, cpu, self._epoch_batches)
+
+    def second_epoch(self, seconds: float) -> Passed:
+        """Time a second epoch from its start to its end, if it and the first end in time."""
+        self._iterator = None
+        count = self._count or batches.count_samples
+        arrivals: list[float] = []
+        ended = 0.0
+        for _ in range(2):
+            self._prepare()
+            arrivals, started = [], time.perf_counter()
+            for batch in self._loader.start():
+                count(batch)
+                arrivals.append(time.perf_counter() - started)
+                if arrivals[-1] > seconds:
+                    return Passed([], 0.0)
+            ended = time.perf_counter() - started
+            if not arrivals:
+                raise self._spent()
+        return Passed(arrivals, ended)
+
+    def steps(self, step: float, seconds: float) -> Stepped:
+        """Wait for batches between training steps, which take no CPU time here.
+
+        Each epoch begins with a step, in which queues fill: starts are not what is asked for.
+        """
+        waited = stepped = 0.0
+        while waited + stepped < seconds:
+            if self._steady_left() < 1:
+                self._restart()
+                time.sleep(step)
+                if self._steady_left() < 1:
+                    raise LoaderError(
+                        f"an epoch of {self._epoch_batches} batches is too short to tell how long "
+                        "its batches are waited for: give this check a loader with longer ones"
+                    )
+            asked = time.perf_counter()
+            batch = self._next()
+            came = time.perf_counter()
+            if batch is None:  # the epoch ended: now its length is known
+                continue
+            time.sleep(step)
+            waited += came - asked
+            stepped += time.perf_counter() - came
+        return Stepped(waited, stepped)
 
     def contents(self, seconds: float) -> Contents:
         """Which samples an epoch delivers, if it ends within so many seconds."""

@@ -14,7 +14,7 @@ from . import frames
 from .errors import LoaderError
 from .heap import Heap
 from .loaders import Loader, describe
-from .messages import Begin, Channel, End, Handed, Open, Probe, Read, Run
+from .messages import Begin, Channel, End, Handed, Open, Pass, Probe, Read, Run, Step
 from .model import METRICS, CheckResult
 from .perf import Perf
 from .report import explain
@@ -128,6 +128,10 @@ class LoaderPerf:
                 self._channel.send(stream.run(message.batches))
             elif isinstance(message, Read):
                 self._channel.send(stream.contents(message.seconds))
+            elif isinstance(message, Pass):
+                self._channel.send(stream.second_epoch(message.seconds))
+            elif isinstance(message, Step):
+                self._channel.send(stream.steps(message.step, message.seconds))
             elif isinstance(message, Probe):
                 return
             else:

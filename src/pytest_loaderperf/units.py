@@ -26,17 +26,18 @@ def parse_duration(text: str) -> float:
     return _parse(text, _DURATIONS, "a duration such as '60s' or '50ms'")
 
 
+def parse_fraction(text: str) -> float:
+    """The fraction that ``"10%"`` or ``"0.1"`` means."""
+    return _parse(text, {"%": 0.01, "": 1.0}, "a fraction such as '10%' or '0.1'")
+
+
 # How people write amounts of a unit.
 PARSERS: dict[str, Callable[[str], float]] = {
     "bytes": parse_size,
     "bytes/1000 samples": parse_size,
     "s": parse_duration,
+    "of time": parse_fraction,
 }
-
-
-def parse_fraction(text: str) -> float:
-    """The fraction that ``"10%"`` or ``"0.1"`` means."""
-    return _parse(text, {"%": 0.01, "": 1.0}, "a fraction such as '10%' or '0.1'")
 
 
 def _parse(text: str, units: dict[str, float], expected: str) -> float:
@@ -79,6 +80,8 @@ def format_value(value: float, unit: str) -> str:
         return f"{format_size(value)}/1000 samples"
     if unit == "s":
         return format_duration(value)
+    if unit == "of time":
+        return f"{format_percent(value)} of the time"
     if unit == "s/sample":
         return f"{format_duration(value)}/sample"
     return f"{_three_digits(value)} {unit}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import growth, turns
+from . import extras, turns
 from .baselines import Record
 from .findings import Bench, Findings
 from .judgement import compare_stored, uncompared
@@ -39,7 +39,7 @@ def show(bench: Bench, found: Findings, verdict: Verdict, message: str) -> None:
         name: uncompared(name, value, verdict, judged=name in found.judged)
         for name, value in values.items()
     }
-    growth.show(bench, found, verdict)
+    extras.show(bench, found, verdict)
 
 
 def repeat(bench: Bench, found: Findings) -> None:
@@ -47,10 +47,10 @@ def repeat(bench: Bench, found: Findings) -> None:
 
     All trials of an arm share its luck: how far arms lie apart is what another day will see.
     """
-    found.timings, found.peaks, found.growths = [], [found.survey.peak_memory], []
+    found.timings, found.peaks, found.extras = [], [found.survey.peak_memory], {}
     while True:
         _measure(bench, found, len(found.timings) + 1)
-        growth.add(bench, found)
+        extras.add(bench, found)
         if len(found.timings) == _STORED_ARMS:
             return
         bench.start_anew()

@@ -186,7 +186,7 @@ def _check_data(result: CheckResult, past: History) -> dict[str, object]:
 
 
 def _pairs_data(comparison: Comparison) -> dict[str, object]:
-    better = METRICS[comparison.metric].better
+    better = METRICS[comparison.metric].better_ratio
     tolerance = comparison.tolerance or 0.0
     bounds = comparison.interval or (math.nan, math.nan)
     return {

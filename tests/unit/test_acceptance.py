@@ -22,6 +22,7 @@ from pytest_loaderperf.baselines import (
     store_path,
 )
 from pytest_loaderperf.errors import StoreError
+from pytest_loaderperf.extras import MEASURED
 from pytest_loaderperf.findings import Findings
 from pytest_loaderperf.machine import machine_class
 from pytest_loaderperf.measure import Survey
@@ -137,13 +138,13 @@ def test_an_entry_has_all_metrics_of_this_machine_class_and_the_workload() -> No
     assert entry.workload == WORKLOAD
     (record,) = entry.records.values()
     assert list(entry.records) == [machine_class(VERSIONS)]
-    assert record.metrics.keys() == METRICS.keys() - {"memory_growth"}
+    assert record.metrics.keys() == METRICS.keys() - MEASURED.keys()
     assert record.versions == VERSIONS
 
 
 def test_what_was_measured_since_it_was_asked_for_is_stored_too() -> None:
     found = findings(memory_growth="no_baseline")
-    found.growths = [3.0 * MIB, 3.0 * MIB, 3.0 * MIB]
+    found.extras = {name: [3.0 * MIB, 3.0 * MIB, 3.0 * MIB] for name in MEASURED}
     (record,) = accepted_entry(found, VERSIONS, None).records.values()
     assert record.metrics.keys() == METRICS.keys()
     assert record.metrics["memory_growth"].value == pytest.approx(3.0 * MIB)

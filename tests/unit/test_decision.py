@@ -80,7 +80,7 @@ def test_the_cost_of_a_pair_stands_for_its_ratio(
 @no_deadline
 def test_a_loss_in_per_cent_and_its_d_are_the_same(metric: object, loss: float) -> None:
     assert isinstance(metric, type(THROUGHPUT))
-    ratio = ratio_of(log_loss(loss, metric.better), metric.better)
+    ratio = ratio_of(log_loss(loss, metric.better_ratio), metric.better_ratio)
     assert metric.loss(ratio) == pytest.approx(loss, abs=1e-12)
 
 

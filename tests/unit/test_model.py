@@ -116,7 +116,7 @@ def test_a_refused_tolerance_comes_with_an_example_that_is_accepted(unit: str) -
     with pytest.raises(SettingsError, match="'plenty' is not a tolerance such as") as caught:
         Tolerance.parse("plenty", unit)
     shown = re.findall(r"'(.*?)'", str(caught.value))[-1]
-    assert Tolerance.parse(shown, unit).relative > 0
+    assert Tolerance.parse(shown, unit).relative_to(1.0) > 0
 
 
 @pytest.mark.parametrize("unit", UNITS)

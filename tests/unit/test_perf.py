@@ -20,6 +20,8 @@ VALUES = {
     "first_batch": 1.5,
     "cpu_time": 0.002,
     "memory_growth": 3.0 * MIB,
+    "epoch_overhead": 0.4,
+    "stall": 0.25,
 }
 NAMES = list(METRICS)
 every_metric = pytest.mark.parametrize("name", NAMES)
@@ -254,6 +256,8 @@ def test_values_show_with_their_units() -> None:
         "1.5 s",
         "2 ms/sample",
         "3 MiB/1000 samples",
+        "400 ms",
+        "25 % of the time",
     ]
     assert repr(perf.baseline.throughput) == "1,000 samples/s"
 

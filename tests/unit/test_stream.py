@@ -461,3 +461,54 @@ def test_workers_are_followed_on_demand_only() -> None:
     stream.open(2, 1, 12)
     taken = stream.run(4)
     assert (taken.spans, taken.marks, taken.worker_seconds) == ([], [], 0.0)
+
+
+# --- whole epochs, and training steps -----------------------------------------------------------
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
+    """Epochs of ten batches, and a training step that takes time by their clock as well."""
+    with Fake(10) as fake:
+
+        def step(seconds: float) -> None:
+            fake.now += seconds
+
+        monkeypatch.setattr(time, "sleep", step)
+        yield fake
+
+
+def test_a_second_epoch_is_timed_from_its_start_to_its_end(clock: Fake) -> None:
+    passed = clock.stream().second_epoch(10_000.0)
+    assert passed.arrivals == [START + n + 1 for n in range(10)]
+    assert passed.ended == START + 10
+    assert clock.log.count("start") == 2
+
+
+def test_an_epoch_that_takes_too_long_has_no_arrivals(clock: Fake) -> None:
+    assert clock.stream().second_epoch(START + 5.5).arrivals == []
+    assert clock.taken == 6  # of the first epoch
+
+
+def test_a_loader_that_is_used_up_has_no_second_epoch() -> None:
+    used_up = iter([[0], [0]])
+    with pytest.raises(LoaderError, match="one-shot iterator"):
+        Stream(describe(used_up), None).second_epoch(10.0)
+
+
+def test_steps_wait_for_batches_but_not_for_epochs(clock: Fake) -> None:
+    stream = clock.stream()
+    stream.open(2, 1, None)
+    stepped = stream.steps(4.0, 100.0)
+    # A batch takes 1 s to come and is worked on for 4 s, in as many epochs as it takes.
+    assert stepped.waited == 20.0
+    assert stepped.stepped == 80.0
+    assert clock.log.count("start") > 2
+
+
+def test_an_epoch_that_is_too_short_for_steps_is_told(clock: Fake) -> None:
+    clock.length = 3
+    stream = clock.stream()
+    stream.open(2, 1, None)
+    with pytest.raises(LoaderError, match="an epoch of 3 batches is too short"):
+        stream.steps(4.0, 100.0)
