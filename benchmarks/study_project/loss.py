@@ -3,7 +3,7 @@
 import time
 
 LOSS = 0.0  # of throughput
-KIND = "work"  # how: more work, a sleep, or copies of the batch
+KIND = "work"  # how: more work, copies of the batch, or a sleep
 
 # What comes on top of whatever is done, and of 1,000 samples, how many are worked on twice.
 EXTRA = LOSS / (1 - LOSS)
@@ -11,19 +11,28 @@ PARTS = round(1000 * EXTRA)
 
 
 class Slower:
-    """Loses the share of all CPU time that a process spends: call it with every batch."""
+    """Loses a share of all the CPU time that a process spends: call it with every batch.
 
-    def __init__(self):
+    A copy takes as long as it takes: what was too much for one batch is less for the next ones.
+    """
+
+    def __init__(self, *kinds):
+        self.kind = KIND if KIND in kinds else "work"
         self.since = time.process_time()
+        self.due = 0.0  # seconds
 
     def __call__(self, batch):
         now = time.process_time()
-        extra = max(0.0, EXTRA * (now - self.since))  # less than nothing in a forked process
-        if KIND == "sleep" and extra:
-            time.sleep(extra)
-        while time.process_time() < now + extra and KIND != "sleep":
-            if KIND == "copy":
+        self.due += max(0.0, EXTRA * (now - self.since))  # less than nothing after a fork
+        while self.due > 0:
+            began, slept = time.process_time(), 0.0
+            if self.kind == "copy":
                 is_list = isinstance(batch, list)
                 batch = [each.clone() for each in batch] if is_list else batch.copy()
+            elif self.kind == "sleep":
+                asleep = time.perf_counter()
+                time.sleep(self.due)
+                slept = time.perf_counter() - asleep
+            self.due -= time.process_time() - began + slept
         self.since = time.process_time()
         return batch
