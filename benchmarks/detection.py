@@ -13,7 +13,6 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 from scipy.special import betaincinv
 from study import CONDITIONS
 
@@ -42,6 +41,8 @@ def counts(lines: list[dict[str, Any]], tolerance: str) -> dict[str, dict[float,
 
 def main() -> None:
     """Draw one panel for all loaders, at a tolerance of 10 %."""
+    import matplotlib.pyplot as plt
+
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("picture", type=Path)

@@ -24,7 +24,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from scipy.special import betaincinv
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "benchmarks" / "study_project"
+QUIET = 0.1  # of the CPUs, that others take
 MODULES = ("test_numpy.py", "test_torch.py", "test_tf.py")
 
 
@@ -197,6 +198,12 @@ def peer_runs(project: Path, modules: list[str]) -> Iterator[dict[str, Any]]:
         yield {"nodeid": benchmark["fullname"], "times": benchmark["stats"]["data"]}
 
 
+def others(line: Mapping[str, Any]) -> float:
+    """The share of the CPUs that others took during a check."""
+    shares = [(pair["candidate"] + pair["baseline"]) / 2 for pair in line["noise"]]
+    return statistics.fmean(shares) if shares else 0.0
+
+
 def bound(count: int, total: int) -> float:
     """The highest rate of which a count is plausible (Clopper and Pearson, one-sided, 95 %)."""
     return 1.0 if count == total else float(betaincinv(count + 1, total - count, 0.95))
@@ -210,6 +217,8 @@ def show(folder: Path) -> None:
     for line in [line for line in lines if "times" not in line]:
         found[line["condition"], line["nodeid"]].append(line)
         found[line["condition"], "all"].append(line)
+        machine = "quiet" if others(line) < QUIET else "busy"
+        found[line["condition"], f"all on a {machine} machine"].append(line)
     for (condition, nodeid), lines in sorted(found.items()):
         verdicts = Counter(line["verdict"] for line in lines)
         total = len(lines)
