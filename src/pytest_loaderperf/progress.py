@@ -28,11 +28,14 @@ class LiveLine:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
         self._shown = False
+        file = getattr(writer, "_file", None)
+        # Colours may be forced upon a file, in which nothing can be erased.
+        self.works = writer.hasmarkup and file is not None and file.isatty()
 
     def show(self, text: str) -> None:
         """Replace what is shown; cut to what fits in the line."""
         room = self._writer.fullwidth - self._writer.width_of_current_line - 2
-        if self._writer.hasmarkup and room > 10:
+        if self.works and room > 10:
             self._raw(_SHOW.format(text[:room]))
             self._shown = True
 

@@ -324,8 +324,12 @@ class Session:
         self._cleanup.close()
 
     def _show(self, text: str) -> None:
-        if self._live is not None:
+        if self._live is None:
+            return
+        if self._live.works:
             self._live.show(text)
+        elif self._config.option.verbose > 0:
+            self._say(text)
 
     def _clear(self) -> None:
         if self._live is not None:

@@ -52,6 +52,13 @@ class Terminal(io.StringIO):
         return self.lines[-1].rstrip()
 
 
+class File(Terminal):
+    """The log of a job: what is written stays."""
+
+    def isatty(self) -> bool:
+        return False
+
+
 def pytest_on(terminal: Terminal) -> TerminalWriter:
     """The writer that pytest itself uses."""
     writer = TerminalWriter(terminal)
@@ -167,3 +174,12 @@ def test_after_the_end_there_is_only_what_pytest_has_written(
             alone.write(text)
     live.clear()
     assert terminals[0].lines == terminals[1].lines
+
+
+def test_colours_that_are_forced_upon_a_file_make_it_no_terminal() -> None:
+    file = File()
+    live = LiveLine(pytest_on(file))
+    assert not live.works
+    live.show("pair 3, ratio 0.98")
+    live.clear()
+    assert file.lines == [""]
