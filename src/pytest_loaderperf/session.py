@@ -242,7 +242,7 @@ class Session:
         if self._settings.history:
             notes += self._past()
         if self._results or notes:
-            terminalreporter.section("loaderperf")
+            terminalreporter.write_sep("=", "loaderperf")
         for line in notes:
             terminalreporter.write_line(line)
         if not self._results:
@@ -305,8 +305,7 @@ class Session:
         accepted = self._coordinator.accepted if self._coordinator else []
         terminal = self._config.pluginmanager.get_plugin("terminalreporter")
         if terminal is not None and accepted:
-            terminal.ensure_newline()
-            terminal.section("accepting")
+            terminal.write_sep("=", "accepting")
             for line in acceptance.table(accepted):
                 terminal.write_line(line)
         for file in acceptance.write(self._root, accepted):
