@@ -21,7 +21,7 @@ from typing import NoReturn
 
 import pytest
 
-from . import allocator, data, imports, loaders, machine, process, replay
+from . import allocator, data, imports, loaders, machine, process, replay, stacks
 from .errors import ArmError, LoaderPerfError, SettingsError
 from .messages import (
     Begin,
@@ -57,6 +57,7 @@ def main() -> None:
     """Serve one coordinator until it closes the channel."""
     os.set_inheritable(int(sys.argv[1]), False)
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
+    stacks.register(os.dup(2))
     setup = channel.receive(Setup)
     if setup.fresh:
         # It may be frozen when the coordinator dies. An arm that forks is never frozen: it lives
@@ -196,6 +197,7 @@ class Arm:
             os.dup2(log, 1)
             os.dup2(log, 2)
             faulthandler.enable()
+            stacks.register(log)
             os.set_inheritable(descriptor, False)
             _silence(item.config)
             channel = Channel(socket.socket(fileno=descriptor))

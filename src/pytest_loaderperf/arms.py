@@ -9,9 +9,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import process
+from . import process, stacks
 from .ceiling import Ceiling
-from .errors import ArmError
+from .errors import ArmError, HangError
 from .launch import Launch, Version
 from .messages import (
     Channel,
@@ -25,7 +25,15 @@ from .messages import (
 )
 from .model import MemoryLimit
 from .output import new_file, tail
-from .remote import LOOK_EVERY, M, Trial, ending, next_message, shown
+from .patience import Patience
+from .remote import LOOK_EVERY, M, Trial, ending, next_message, shown, stuck
+
+# What an arm does while one of these is awaited.
+_WORK: dict[type, str] = {
+    Collected: "importing and collecting its tests",
+    Started: "starting a trial",
+    Ended: "waiting for the end of a trial",
+}
 
 
 class Arm:
@@ -35,8 +43,10 @@ class Arm:
         self.version = version
         self.module = module
         self.ceiling = ceiling
+        self.timeout = launch.timeout
         self._launch = launch
         self._collected: Collected | None = None
+        self._stuck: HangError | None = None
         self._fresh = bool(launch.fresh)
         self._used = False
         self._trials: list[Trial] = []
@@ -45,6 +55,8 @@ class Arm:
     @property
     def collected(self) -> Collected:
         """What the arm has collected; waits for it. ArmError where the module does not import."""
+        if self._stuck is not None:
+            raise self._stuck
         if self._collected is None:
             self._collected = self._receive(Collected)
             hazard = self._collected.fork_hazard
@@ -106,9 +118,9 @@ class Arm:
             return None
 
     @property
-    def alive(self) -> bool:
-        """Whether the process runs."""
-        return self._process.poll() is None
+    def usable(self) -> bool:
+        """Whether the process runs, or whoever needs it is to hear that it got stuck."""
+        return self._stuck is not None or self._runs()
 
     def died(self) -> ArmError:
         """How the process ended."""
@@ -171,13 +183,29 @@ class Arm:
     def _receive(self, expected: type[M]) -> M:
         try:
             message = None
+            patience = Patience(self.timeout)
             while message is None:
-                message = next_message(self._channel, LOOK_EVERY, lambda: self.alive)
+                message = next_message(self._channel, LOOK_EVERY, self._runs)
+                if message is None and patience.is_over:
+                    raise self._hangs(expected)
         except ChannelClosed:
             raise self.died() from None
         if not isinstance(message, expected):
             raise ArmError(f"expected {expected.__name__}, got {message}")
         return message
+
+    def _runs(self) -> bool:
+        return self._process.poll() is None
+
+    def _hangs(self, expected: type) -> HangError:
+        """That the process is stuck; it is ended."""
+        its_stacks = stacks.of_tree(self._process.pid, self._log)
+        who = f"the process that measures {self.module} in {self.version.name}"
+        error = stuck(who, self.timeout, _WORK[expected], its_stacks)
+        process.end(self._process.pid)
+        if expected is Collected:
+            self._stuck = error  # another process of this module would get stuck as well
+        return error
 
 
 class Arms:
@@ -208,7 +236,7 @@ class Arms:
 
     def drop_dead(self) -> None:
         """Let go of the arms that have died: whoever needs one next starts a new one."""
-        for key in [key for key, arm in self._arms.items() if not arm.alive]:
+        for key in [key for key, arm in self._arms.items() if not arm.usable]:
             self.drop(*key)
 
     def close(self) -> None:

@@ -140,7 +140,7 @@ def _followed(
     paging = Paging.of(trial.pid)
     trial.send(Probe())
     finished = trial.finished()
-    if finished and finished.misused:
+    if finished.misused:
         raise TrialOver(finished, arm.version)
     return Survey(
         loader,
@@ -149,8 +149,8 @@ def _followed(
         {**rates(taken, taken.batches), "first_batch": opened.first_batch},
         taken.batches,
         pace_after(taken, busy=is_busy(taken, loader.workers, cpus)),
-        tuple(finished.asserted) if finished else (),
-        tuple(finished.used) if finished else (),
+        tuple(finished.asserted),
+        tuple(finished.used),
         memory.source,
         thrashing.note(paged, paging),
         tuple(memory.looks),
