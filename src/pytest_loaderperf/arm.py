@@ -192,8 +192,7 @@ class Arm:
         """Be a trial: run the test with pytest's own runner, report, and end the process."""
         status = 1
         try:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            _flush()
             os.dup2(log, 1)
             os.dup2(log, 2)
             faulthandler.enable()
@@ -206,8 +205,7 @@ class Arm:
                 allocator.settle(keep=begin.timed)
             self._handle = handle = LoaderPerf(channel, begin, self._setup.in_vain)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
-            sys.stdout.flush()
-            sys.stderr.flush()
+            _flush()
             printed = tail(output)
             shipped = [_shipped(item, report, printed) for report in self._reports]
             failure = next((r.longreprtext for r in self._reports if not r.passed), "")
@@ -218,14 +216,13 @@ class Arm:
                 Finished(shipped, failure, *looked_at, handle.misused, benchmark=noted, **sources)
             )
             status = 0
-        except ChannelClosed:
-            pass
+        except ChannelClosed as closed:
+            with contextlib.suppress(Exception):
+                print(f"no channel to the run: {closed}", file=sys.stderr)
         except BaseException:  # noqa: BLE001  (the process ends here whatever happened)
             traceback.print_exc(limit=-_SHOWN_FRAMES)
         finally:
-            with contextlib.suppress(Exception):
-                sys.stdout.flush()
-                sys.stderr.flush()
+            _flush()
             os._exit(status)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -254,6 +251,13 @@ class Arm:
         if isinstance(right, Measured):
             return right.explain({">=": "<=", "<=": ">=", ">": "<", "<": ">"}.get(op, op), left)
         return None
+
+
+def _flush() -> None:
+    """Write what was printed, as far as the test has left its streams open."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
 
 
 def _silence(config: pytest.Config) -> None:
