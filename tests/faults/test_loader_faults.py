@@ -242,14 +242,14 @@ HANGS = {
 def hanging(tmp_path_factory: pytest.TempPathFactory) -> Report:
     # Long enough for the import of pytest by a process that has to wait for a CPU.
     folder = tmp_path_factory.mktemp("hanging")
-    return run(folder, HANGS, PROLOGUE, ini="loaderperf_timeout = 5\n")
+    return run(folder, HANGS, PROLOGUE, ini="loaderperf_timeout = 4\n")
 
 
 @pytest.mark.parametrize("name", HANGS)
 def test_loader_that_hangs_is_an_error_with_its_stacks(hanging: Report, name: str) -> None:
     assert hanging.run.status == 1
     assert_ended_as(hanging, name, HANGS[name])
-    assert "no answer for 5 s" in hanging.texts[f"test_{name}"]
+    assert "no answer for 4 s" in hanging.texts[f"test_{name}"]
 
 
 # --- it misbehaves, and can be measured all the same
@@ -366,3 +366,74 @@ def test_loader_that_misbehaves_is_measured(misbehaving: Report, name: str) -> N
     assert_ended_as(misbehaving, name, Fault("", "no_baseline", says))
     value = misbehaving.checks[f"test_{name}"]["metrics"]["throughput"]["value"]
     assert 0 < value < 1000  # a batch of two sleeps for 2 ms
+
+
+# --- torch and its workers
+
+TORCH = """\
+import os, signal, time
+import pytest
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+class Rows(Dataset):
+    def __init__(self, bad=int, at=1200):
+        self.bad, self.at = bad, at
+
+    def __len__(self):
+        return 4000
+
+    def __getitem__(self, index):
+        if index == self.at:
+            self.bad()
+        return index
+
+def loader(*bad, **options):
+    return DataLoader(Rows(*bad), batch_size=4, num_workers=2, **options)
+
+def sleep():
+    time.sleep(600)
+
+def collate(rows):
+    if 1200 in rows:
+        raise ValueError("rows of different lengths")
+    return torch.tensor(rows)
+"""
+WORKERS = {
+    "raises_in_collate": Fault(
+        "loaderperf.check(loader(collate_fn=collate))",
+        "error",
+        ["ValueError in DataLoader worker process", "rows of different lengths", "in collate"],
+    ),
+    "leaves": Fault(
+        "loaderperf.check(loader(lambda: os._exit(3)))", "error", ["exited unexpectedly"]
+    ),
+    "segfaults": Fault(
+        "loaderperf.check(loader(lambda: os.kill(os.getpid(), signal.SIGSEGV)))",
+        "error",
+        ["Segmentation fault"],
+    ),
+    "hangs": Fault(
+        "loaderperf.check(loader(sleep))",
+        "error",
+        [
+            "no answer for 12 s while making batches",
+            "in sleep",
+            "in __getitem__",
+            "in _try_get_data",
+        ],
+    ),
+    "works": Fault("loaderperf.check(loader())", "no_baseline"),
+}
+
+
+@pytest.fixture(scope="module")
+def workers(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    pytest.importorskip("torch")
+    return run(tmp_path_factory.mktemp("torch"), WORKERS, TORCH, ini="loaderperf_timeout = 12\n")
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_worker_of_torch(workers: Report, name: str) -> None:
+    assert workers.run.status == 1
+    assert_ended_as(workers, name, WORKERS[name])
