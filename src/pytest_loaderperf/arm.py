@@ -21,7 +21,7 @@ from typing import NoReturn
 
 import pytest
 
-from . import allocator, data, imports, loaders, machine, process, replay
+from . import allocator, data, imports, loaders, machine, process, replay, stacks
 from .errors import ArmError, LoaderPerfError, SettingsError
 from .messages import (
     Begin,
@@ -57,6 +57,7 @@ def main() -> None:
     """Serve one coordinator until it closes the channel."""
     os.set_inheritable(int(sys.argv[1]), False)
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
+    stacks.register(os.dup(2))
     setup = channel.receive(Setup)
     if setup.fresh:
         # It may be frozen when the coordinator dies. An arm that forks is never frozen: it lives
@@ -191,11 +192,11 @@ class Arm:
         """Be a trial: run the test with pytest's own runner, report, and end the process."""
         status = 1
         try:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            _flush()
             os.dup2(log, 1)
             os.dup2(log, 2)
             faulthandler.enable()
+            stacks.register(log)
             os.set_inheritable(descriptor, False)
             _silence(item.config)
             channel = Channel(socket.socket(fileno=descriptor))
@@ -204,8 +205,7 @@ class Arm:
                 allocator.settle(keep=begin.timed)
             self._handle = handle = LoaderPerf(channel, begin, self._setup.in_vain)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
-            sys.stdout.flush()
-            sys.stderr.flush()
+            _flush()
             printed = tail(output)
             shipped = [_shipped(item, report, printed) for report in self._reports]
             failure = next((r.longreprtext for r in self._reports if not r.passed), "")
@@ -216,14 +216,13 @@ class Arm:
                 Finished(shipped, failure, *looked_at, handle.misused, benchmark=noted, **sources)
             )
             status = 0
-        except ChannelClosed:
-            pass
+        except ChannelClosed as closed:
+            with contextlib.suppress(Exception):
+                print(f"no channel to the run: {closed}", file=sys.stderr)
         except BaseException:  # noqa: BLE001  (the process ends here whatever happened)
             traceback.print_exc(limit=-_SHOWN_FRAMES)
         finally:
-            with contextlib.suppress(Exception):
-                sys.stdout.flush()
-                sys.stderr.flush()
+            _flush()
             os._exit(status)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -252,6 +251,13 @@ class Arm:
         if isinstance(right, Measured):
             return right.explain({">=": "<=", "<=": ">=", ">": "<", "<": ">"}.get(op, op), left)
         return None
+
+
+def _flush() -> None:
+    """Write what was printed, as far as the test has left its streams open."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
 
 
 def _silence(config: pytest.Config) -> None:

@@ -38,6 +38,7 @@ def arm_launch(config: pytest.Config, root: Path, settings: RunSettings, scratch
         data_root=data.root(root),
         scratch=scratch,
         fresh={"auto": None, "fork": False, "fresh": True}[settings.trials],
+        timeout=settings.timeout,
     )
 
 

@@ -9,9 +9,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import process
+from . import process, stacks, strays
 from .ceiling import Ceiling
-from .errors import ArmError
+from .errors import ArmError, HangError
+from .guard import Guard
 from .launch import Launch, Version
 from .messages import (
     Channel,
@@ -25,28 +26,44 @@ from .messages import (
 )
 from .model import MemoryLimit
 from .output import new_file, tail
-from .remote import LOOK_EVERY, M, Trial, ending, next_message, shown
+from .patience import Patience
+from .remote import LOOK_EVERY, M, Trial, ending, next_message, shown, stuck
+
+# What an arm does while one of these is awaited.
+_WORK: dict[type, str] = {
+    Collected: "importing and collecting its tests",
+    Started: "starting a trial",
+    Ended: "waiting for the end of a trial",
+}
 
 
 class Arm:
     """One arm: a version's pytest process for one module, and the trials it starts."""
 
-    def __init__(self, launch: Launch, version: Version, module: str, ceiling: Ceiling) -> None:
+    def __init__(
+        self, launch: Launch, version: Version, module: str, ceiling: Ceiling, mark: str
+    ) -> None:
         self.version = version
         self.module = module
         self.ceiling = ceiling
+        self.timeout = launch.timeout
         self._launch = launch
         self._collected: Collected | None = None
+        self._stuck: HangError | None = None
         self._fresh = bool(launch.fresh)
         self._used = False
+        self._mark = mark
+        self._daemons: set[int] = set()  # that the module itself has started, for its trials
         self._trials: list[Trial] = []
         self._start()
 
     @property
     def collected(self) -> Collected:
         """What the arm has collected; waits for it. ArmError where the module does not import."""
+        if self._stuck is not None:
+            raise self._stuck
         if self._collected is None:
-            self._collected = self._receive(Collected)
+            self._collected = self._first_answer()
             hazard = self._collected.fork_hazard
             fork_refused = self._launch.fresh is None and (hazard or not hasattr(os, "fork"))
             if (fork_refused or sys.platform == "darwin") and not self._fresh:
@@ -79,6 +96,7 @@ class Arm:
                 trial.kill()
                 trial.discard_output()
             self._trials.clear()
+            strays.end(self._mark, self._daemons | set(process.tree(self._process.pid)))
 
     def has(self, nodeid: str) -> bool:
         """Whether the arm has collected this check."""
@@ -106,9 +124,9 @@ class Arm:
             return None
 
     @property
-    def alive(self) -> bool:
-        """Whether the process runs."""
-        return self._process.poll() is None
+    def usable(self) -> bool:
+        """Whether the process runs, or whoever needs it is to hear that it got stuck."""
+        return self._stuck is not None or self._runs()
 
     def died(self) -> ArmError:
         """How the process ended."""
@@ -124,10 +142,8 @@ class Arm:
             pass
         self._channel.close()
         process.end(self._process.pid)
+        strays.end(self._mark)
         self._process.wait()
-        if self._guard is not None:
-            self._guard.kill()
-            self._guard.communicate()
         self._log.unlink(missing_ok=True)
 
     def _start(self) -> None:
@@ -138,6 +154,7 @@ class Arm:
         # Trials end without Python's cleanup: what they leave in their temporary folder goes
         # with the run.
         environment = {**os.environ, "TMPDIR": str(self._launch.scratch)}
+        environment[strays.VARIABLE] = self._mark
         if path := environment.get("PYTHONPATH"):
             places = map(self.version.place, path.split(os.pathsep))
             environment["PYTHONPATH"] = os.pathsep.join(places)
@@ -153,14 +170,18 @@ class Arm:
                 start_new_session=True,  # Ctrl-C reaches the coordinator alone, which ends arms
             )
         os.close(log)
-        self._guard = _guard(self._process.pid) if self._fresh else None
         self._send(self._launch.setup(self.version, self.module, fresh=self._fresh))
 
     def _restart(self) -> None:
         self.close()
         self._start()
-        self._receive(Collected)
+        self._first_answer()
         self._used = False
+
+    def _first_answer(self) -> Collected:
+        collected = self._receive(Collected)
+        self._daemons = strays.marked(self._mark)
+        return collected
 
     def _send(self, message: Message, descriptor: int | None = None) -> None:
         try:
@@ -171,13 +192,29 @@ class Arm:
     def _receive(self, expected: type[M]) -> M:
         try:
             message = None
+            patience = Patience(self.timeout)
             while message is None:
-                message = next_message(self._channel, LOOK_EVERY, lambda: self.alive)
+                message = next_message(self._channel, LOOK_EVERY, self._runs)
+                if message is None and patience.is_over:
+                    raise self._hangs(expected)
         except ChannelClosed:
             raise self.died() from None
         if not isinstance(message, expected):
             raise ArmError(f"expected {expected.__name__}, got {message}")
         return message
+
+    def _runs(self) -> bool:
+        return self._process.poll() is None
+
+    def _hangs(self, expected: type) -> HangError:
+        """That the process is stuck; it is ended."""
+        its_stacks = stacks.of_tree(self._process.pid, self._log)
+        who = f"the process that measures {self.module} in {self.version.name}"
+        error = stuck(who, self.timeout, _WORK[expected], its_stacks)
+        process.end(self._process.pid)
+        if expected is Collected:
+            self._stuck = error  # another process of this module would get stuck as well
+        return error
 
 
 class Arms:
@@ -190,15 +227,25 @@ class Arms:
         self._launch = launch
         self._ceiling = Ceiling(limit or MemoryLimit())
         self._arms: dict[tuple[Version, str], Arm] = {}
+        self._mark = strays.new_mark()
+        self._guard: Guard | None = None
+        self._started = 0
 
     def get(self, version: Version, module: str) -> Arm:
         """The arm of a version for a module, started if there is none; does not wait for it."""
         key = version, module
-        arm = self._arms.pop(key, None) or Arm(self._launch, version, module, self._ceiling)
+        arm = self._arms.pop(key, None) or self._new(version, module)
         self._arms[key] = arm  # the most recently used comes last
         while len(self._arms) > self._AT_MOST:
             self._arms.pop(next(iter(self._arms))).close()
         return arm
+
+    def _new(self, version: Version, module: str) -> Arm:
+        if self._guard is None:
+            self._guard = Guard(self._mark, self._launch.scratch, self._launch.root)
+        self._started += 1
+        mark = f"{self._mark}-{self._started}-"
+        return Arm(self._launch, version, module, self._ceiling, mark)
 
     def drop(self, version: Version, module: str) -> None:
         """End an arm, so that the next one is a fresh process."""
@@ -208,7 +255,7 @@ class Arms:
 
     def drop_dead(self) -> None:
         """Let go of the arms that have died: whoever needs one next starts a new one."""
-        for key in [key for key, arm in self._arms.items() if not arm.alive]:
+        for key in [key for key, arm in self._arms.items() if not arm.usable]:
             self.drop(*key)
 
     def close(self) -> None:
@@ -216,19 +263,5 @@ class Arms:
         while self._arms:
             self._arms.popitem()[1].close()
         self._ceiling.close()
-
-
-def _guard(group: int) -> subprocess.Popen[bytes]:
-    """Start a process that kills a group when this process has ended, however that happens.
-
-    Workers that are frozen at that moment could not notice it, and would stay for ever. An arm
-    that forks is never frozen, and ends its trials itself.
-    """
-    kill_at_end_of_file = 'read _; kill -s KILL -- "-$0"'
-    return subprocess.Popen(
-        ["/bin/sh", "-c", kill_at_end_of_file, str(group)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+        if self._guard is not None:
+            self._guard.close()

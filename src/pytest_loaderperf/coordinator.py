@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from . import extras, measure, paired, peaks, selftest, unpaired
 from .acceptance import Acceptance, accepted_entry, refusal
@@ -72,6 +74,8 @@ class Coordinator:
             outcome = Outcome(_error(spec, self._out_of_memory(spec, error)))
         except LoaderPerfError as error:
             outcome = Outcome(_error(spec, str(error)))
+        except Exception as error:  # noqa: BLE001  (the other checks go on)
+            outcome = Outcome(_error(spec, _bug(error)))
         if outcome.result is None:
             return outcome
         seconds = time.monotonic() - started
@@ -239,6 +243,16 @@ def _problem(baseline: Arm, nodeid: str) -> str:
 def _error(spec: Spec, message: str) -> CheckResult:
     return CheckResult(
         spec.nodeid, Verdict.ERROR, spec.batch_size, outcome="failed", message=message
+    )
+
+
+def _bug(error: Exception) -> str:
+    """What to say where this package itself fails, on numbers that it did not expect, say."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"the check could not be judged: {type(error).__name__}: {error} (in "
+        f"{Path(place.filename).name}, line {place.lineno}). This is a bug of pytest-loaderperf, "
+        "or something in the test's process gave it false numbers"
     )
 
 

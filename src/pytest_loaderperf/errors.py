@@ -34,6 +34,10 @@ class MemoryLimitError(ArmError):
         self.limit = limit
 
 
+class HangError(ArmError):
+    """A process gave no answer for as long as it may; the message has its stacks."""
+
+
 class LoaderError(LoaderPerfError):
     """The loader cannot be measured: not iterable, empty, spent, samples not countable."""
 

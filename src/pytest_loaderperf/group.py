@@ -138,7 +138,7 @@ def parse_stat(text: str) -> Mapping[str, int]:
 def group_for(pid: int, membership: Path = _MEMBERSHIP, mount: Path = _MOUNT) -> Group | None:
     """A new group that a process has joined; None where this system or its rights give none."""
     for parent, version in places(membership, mount):
-        _remove_abandoned(parent)
+        remove_abandoned(parent)
         folder = parent / f"{_PREFIX}{os.getpid()}-{next(_number)}"
         with contextlib.suppress(OSError, ValueError):
             folder.mkdir()
@@ -183,7 +183,8 @@ def abandoned(parent: Path) -> Iterator[Path]:
             yield folder
 
 
-def _remove_abandoned(parent: Path) -> None:
+def remove_abandoned(parent: Path) -> None:
+    """Remove the groups in a place whose runs have ended."""
     for folder in abandoned(parent):
         with contextlib.suppress(OSError):
             folder.rmdir()

@@ -53,6 +53,7 @@ class Launch:
     data_root: Path
     scratch: Path  # the folder for temporary files, which the run removes
     fresh: bool | None  # a fresh process for each trial; None: where a fork is not safe
+    timeout: float = 300.0  # seconds that one answer may take
 
     def setup(self, version: Version, module: str, *, fresh: bool) -> Setup:
         """The message that configures the arm of a version for one module."""

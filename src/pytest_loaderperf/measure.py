@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from . import process, thrashing
 from .arms import Arm
+from .errors import LoaderError
 from .memory import PeakMemory
 from .messages import Begin, Contents, Handed, Open, Opened, Probe, Read, Run, Slice
 from .model import MemoryLook, Workload
@@ -133,6 +134,11 @@ def _followed(
         batches = max(loader.workers, min(pace.batches, taken.batches), 1)
         left = batches if like is None else like.batches - taken.batches
         taken = total([taken, ask(Run(min(batches, left), _epochs(pace, taken, like)), Slice)])
+        if taken.batches and not taken.seconds > 0:
+            raise LoaderError(
+                f"{taken.batches} batches took {taken.seconds:g} s by time.perf_counter(), which "
+                "something in the test's process has replaced or stopped"
+            )
     # Looks at memory take CPU time, and so does another arm that is just importing its tests.
     others = process.cpu_seconds(os.getpid()) - used - taken.cpu_seconds
     cpus = len(process.usable_cpus()) - others / (time.monotonic() - began)
@@ -140,7 +146,7 @@ def _followed(
     paging = Paging.of(trial.pid)
     trial.send(Probe())
     finished = trial.finished()
-    if finished and finished.misused:
+    if finished.misused:
         raise TrialOver(finished, arm.version)
     return Survey(
         loader,
@@ -149,8 +155,8 @@ def _followed(
         {**rates(taken, taken.batches), "first_batch": opened.first_batch},
         taken.batches,
         pace_after(taken, busy=is_busy(taken, loader.workers, cpus)),
-        tuple(finished.asserted) if finished else (),
-        tuple(finished.used) if finished else (),
+        tuple(finished.asserted),
+        tuple(finished.used),
         memory.source,
         thrashing.note(paged, paging),
         tuple(memory.looks),

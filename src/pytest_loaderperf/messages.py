@@ -7,12 +7,16 @@ could connect to, and no user output ever shares it.
 
 from __future__ import annotations
 
+import builtins
 import dataclasses
+import functools
 import json
+import math
+import os
 import select
 import socket
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from .errors import ArmError
 
@@ -283,9 +287,39 @@ def decode(line: bytes) -> Message:
     """The message of one line; ArmError if it is none."""
     try:
         content = json.loads(line)
-        return _TYPES[content.pop("type")](**content)
+        kind = content.pop("type")
+        for name, hint in _hints(kind).items():
+            if name in content and not _fits(content[name], hint):
+                raise TypeError(f"{name} is not of type {hint}")
+        return _TYPES[kind](**content)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ArmError(f"not a message: {line[:200]!r} ({error})") from error
+
+
+@functools.cache
+def _hints(kind: str) -> dict[str, Any]:
+    return get_type_hints(_TYPES[kind])
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value of JSON is of a type; a list stands for a tuple."""
+    inner = get_args(hint)
+    fits: bool
+    match get_origin(hint):
+        case None if hint is float:
+            fits = type(value) in (int, float) and not math.isnan(value)
+        case None:
+            fits = hint is object or type(value) is hint
+        case builtins.list:
+            fits = type(value) is list and all(_fits(each, inner[0]) for each in value)
+        case builtins.tuple:
+            whole = type(value) is list and len(value) == len(inner)
+            fits = whole and all(map(_fits, value, inner))
+        case builtins.dict:
+            fits = type(value) is dict and all(_fits(each, inner[1]) for each in value.values())
+        case _:
+            fits = any(_fits(value, each) for each in inner)
+    return fits
 
 
 class ChannelClosed(ArmError):  # noqa: N818  (it is how every conversation ends)
@@ -293,10 +327,14 @@ class ChannelClosed(ArmError):  # noqa: N818  (it is how every conversation ends
 
 
 class Channel:
-    """One end of a socket pair; sends and receives messages."""
+    """One end of a socket pair; sends and receives messages.
+
+    It belongs to the process that has made it: to a fork of that process it is closed.
+    """
 
     def __init__(self, end: socket.socket) -> None:
         self._socket = end
+        self._owner = os.getpid()
         self._lines: list[bytes] = []
         self._rest = b""
 
@@ -308,6 +346,7 @@ class Channel:
 
     def send(self, message: Message, descriptor: int | None = None) -> None:
         """Send a message, and with it a file descriptor if one is given."""
+        self._check_owner()
         line = encode(message)
         try:
             if descriptor is not None:
@@ -353,7 +392,13 @@ class Channel:
         """Close this end; the other one reads an end of file."""
         self._socket.close()
 
+    def _check_owner(self) -> None:
+        # A loader may fork, and its child go on as if it were the trial itself.
+        if os.getpid() != self._owner:
+            raise ChannelClosed("a forked process has no part in this conversation")
+
     def _read(self, descriptors: int = 0) -> tuple[bytes, list[int]]:
+        self._check_owner()
         try:
             return socket.recv_fds(self._socket, 65536, descriptors)[:2]
         except ConnectionError:

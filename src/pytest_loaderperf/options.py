@@ -54,6 +54,12 @@ OPTIONS: tuple[Option, ...] = (
         "of what is available when it starts, default 80%",
         "SIZE",
     ),
+    Option(
+        "timeout",
+        "how long one answer of a trial may take, such as the setting up or a batch, and the "
+        "import of a module, before the process counts as stuck and is ended, default 300s",
+        "SECONDS",
+    ),
     Option("baseline_python", "interpreter of the baseline arm", "PATH", ini=False),
     Option("json", "write the results to a file", "FILE", ini=False),
     Option(

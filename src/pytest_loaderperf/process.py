@@ -7,12 +7,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 _LINUX = sys.platform == "linux"
 _PR_SET_PDEATHSIG = 1
+_TIDY_UP = (b"multiprocessing.resource_tracker", b"torch_shm_manager")
+_TIDYING_SECONDS = 1.0  # they take some milliseconds
 
 
 def freeze(group: int) -> None:
@@ -27,7 +29,30 @@ def resume(group: int) -> None:
 
 def end(group: int) -> None:
     """Kill every process of a group, frozen or not."""
+    # None can start another one while the others end.
+    if _LINUX and _signal(group, signal.SIGSTOP):
+        end_each(_members(group))
     _signal(group, signal.SIGKILL)
+
+
+def end_each(pids: Iterable[int]) -> None:
+    """Kill processes, frozen or not; those that tidy up after others may do that first.
+
+    Python's resource tracker removes shared memory when all who could do it have ended.
+    """
+    tidying = []
+    for pid in pids:
+        if _tidies_up(pid):
+            tidying.append(pid)
+        else:
+            _kill(pid, signal.SIGKILL)
+    for pid in tidying:
+        _kill(pid, signal.SIGCONT)
+    end = time.monotonic() + _TIDYING_SECONDS
+    while any(map(alive, tidying)) and time.monotonic() < end:
+        time.sleep(0.005)
+    for pid in tidying:
+        _kill(pid, signal.SIGKILL)
 
 
 def alive(pid: int) -> bool:
@@ -130,9 +155,32 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _signal(group: int, number: int) -> None:
+def _signal(group: int, number: int) -> bool:
+    """Send a signal to a group; whether there is one."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
+        return True
+    return False
+
+
+def _kill(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+
+
+def _members(group: int) -> Iterator[int]:
+    """The processes of a group, from the kernel's list of all of them."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if int((entry / "stat").read_text().rpartition(")")[2].split()[2]) == group:
+                yield int(entry.name)
+
+
+def _tidies_up(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        return any(name in command for name in _TIDY_UP)
+    return False
 
 
 def _waited_for(pid: int) -> float:

@@ -10,16 +10,35 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from . import process
+from . import process, stacks
 from .ceiling import Ceiling
-from .errors import ArmError, MemoryLimitError
+from .errors import ArmError, HangError, MemoryLimitError
 from .launch import Version, check_sources
-from .messages import Channel, ChannelClosed, End, Finished, Message, Started
+from .messages import (
+    Channel,
+    ChannelClosed,
+    Contents,
+    End,
+    Finished,
+    Handed,
+    Message,
+    Opened,
+    Slice,
+    Started,
+)
 from .output import tail
+from .patience import Patience
 
 M = TypeVar("M", bound=Message)
 LOOK_EVERY = 0.5  # seconds between looks at whether a silent process is still alive
-_TEARDOWN_SECONDS = 30.0  # for a test's fixtures, when a trial is asked to end
+# What a trial does while one of these is awaited.
+_WORK: dict[type, str] = {
+    Handed: "setting up its test",
+    Opened: "making its first batches",
+    Slice: "making batches",
+    Contents: "reading whole epochs",
+    Finished: "ending its test",
+}
 
 
 class TrialArm(Protocol):
@@ -27,6 +46,7 @@ class TrialArm(Protocol):
 
     version: Version
     ceiling: Ceiling
+    timeout: float
 
     def reap(self, pid: int) -> int | None:
         """The exit status of an ended trial; None if the arm has died."""
@@ -52,6 +72,7 @@ class Trial:
         self._channel = channel
         self.pid = started.pid
         self._output = Path(started.output)
+        self._patience = Patience(arm.timeout)
         self._ended = False
         self._ended_for: tuple[float, float | None] | None = None
 
@@ -72,6 +93,7 @@ class Trial:
 
     def send(self, message: Message) -> None:
         """Send a message; a trial that has ended shows when the answer is awaited."""
+        self._patience.renew()
         with contextlib.suppress(ChannelClosed):
             self._channel.send(message)
 
@@ -81,13 +103,9 @@ class Trial:
         *,
         meanwhile: Callable[[], None] | None = None,
         every: float = LOOK_EVERY,
-        timeout: float | None = None,
     ) -> M:
         """Wait for a message."""
-        limit = None if timeout is None else time.monotonic() + timeout
         while (message := self.poll(expected, every)) is None:
-            if limit is not None and time.monotonic() > limit:
-                raise ArmError(f"no answer within {timeout:.0f} s")
             if meanwhile is not None:
                 meanwhile()
         return message
@@ -98,6 +116,8 @@ class Trial:
             message = next_message(self._channel, seconds, lambda: process.alive(self.pid))
         except ChannelClosed:
             raise self._died() from None
+        if message is None and self._patience.is_over:
+            raise self._stuck(expected)
         if message is None or isinstance(message, expected):
             return message
         if isinstance(message, Finished):
@@ -112,27 +132,37 @@ class Trial:
     def freeze(self) -> None:
         """Stop the whole trial, workers included."""
         process.freeze(self.pid)
+        self._patience.pause()
 
     def resume(self) -> None:
         """Let it go on."""
         process.resume(self.pid)
+        self._patience.go_on()
 
     def end(self) -> Finished | None:
-        """Have the test unwound and wait for the process to end; None if it had to be killed."""
+        """Have the test unwound and wait for the process to end; None if it died of that.
+
+        What it has measured holds all the same. HangError if it does not end.
+        """
         if self._ended:
             return None
         self.resume()
         self.send(End())
-        return self.finished()
+        try:
+            finished = self.answer(Finished)
+        except (HangError, MemoryLimitError):
+            raise
+        except ArmError:
+            return None
+        return self._over(finished)
 
-    def finished(self) -> Finished | None:
-        """Wait for the end of a test that is on its way there."""
-        finished = None
-        with contextlib.suppress(ArmError):
-            finished = self.answer(Finished, timeout=_TEARDOWN_SECONDS)
+    def finished(self) -> Finished:
+        """Wait for the end of a test that is on its way there; ArmError if it dies before."""
+        return self._over(self.answer(Finished))
+
+    def _over(self, finished: Finished) -> Finished:
         self._reap()
-        if finished is not None:
-            check_sources(self._arm.version, finished)
+        check_sources(self._arm.version, finished)
         return finished
 
     def kill(self) -> None:
@@ -166,6 +196,15 @@ class Trial:
             f"a trial of {self._arm.version.name} {ending(status)}{shown(self.output())}"
         )
 
+    def _stuck(self, expected: type) -> HangError:
+        self.resume()  # else it could not show its stacks
+        return stuck(
+            f"a trial of {self._arm.version.name}",
+            self._patience.limit,
+            _WORK.get(expected, "working"),
+            stacks.of_tree(self.pid, self._output),
+        )
+
     def _reap(self) -> int | None:
         """Collect the process's exit status, after killing what is left of it and its group.
 
@@ -193,6 +232,14 @@ def next_message(channel: Channel, seconds: float, alive: Callable[[], bool]) ->
         if message is None:
             raise ChannelClosed("the other process has ended")
     return message
+
+
+def stuck(who: str, seconds: float, work: str, its_stacks: str) -> HangError:
+    """That a process gave no answer for so long, and what it was doing."""
+    return HangError(
+        f"{who}: no answer for {seconds:g} s while {work} (--loaderperf-timeout); the stacks of "
+        f"its processes:\n{its_stacks.rstrip()}"
+    )
 
 
 def ending(status: int) -> str:

@@ -111,6 +111,7 @@ class RunSettings:
     drift: float = 0.25
     share: tuple[str, ...] = ()
     memory_limit: MemoryLimit = field(default_factory=MemoryLimit)
+    timeout: float = 300.0  # seconds
     check: CheckSettings = field(default_factory=CheckSettings)
 
     @classmethod
@@ -141,20 +142,29 @@ def _converted(option: Option, value: object, source: str) -> object:
     if option.name == "share":
         return tuple(value) if isinstance(value, list) else tuple(str(value).split())
     try:
-        if option.name == "drift":
-            drift = parse_fraction(str(value))
-            if drift >= 1:
-                raise SettingsError("give a share below 100%, such as '10%'")
-            return drift
-        if option.name == "sweep":
-            return sweep_sizes(str(value))
-        if option.name == "memory_limit":
-            return MemoryLimit.parse(str(value))
-        if option.name == "trials" and value not in ("auto", "fork", "fresh"):
-            raise SettingsError("give auto, fork or fresh")
+        return _PARSERS.get(option.name, str)(str(value))
     except SettingsError as error:
         raise SettingsError(f"{source}={value}: {error}") from error
-    return str(value)
+
+
+def _drift(text: str) -> float:
+    drift = parse_fraction(text)
+    if drift >= 1:
+        raise SettingsError("give a share below 100%, such as '10%'")
+    return drift
+
+
+def _trials(text: str) -> str:
+    if text not in ("auto", "fork", "fresh"):
+        raise SettingsError("give auto, fork or fresh")
+    return text
+
+
+def _timeout(text: str) -> float:
+    seconds = _seconds(text)
+    if not 0 < seconds < math.inf:
+        raise SettingsError(f"a timeout is a positive time, not {seconds:g} s")
+    return seconds
 
 
 def _names(value: object) -> tuple[str, ...]:
@@ -170,3 +180,12 @@ def _seconds(value: object) -> float:
     if isinstance(value, str):
         return parse_duration(f"{value}s" if value.replace(".", "", 1).isdecimal() else value)
     raise SettingsError("give a number of seconds, or a duration such as '60s'")
+
+
+_PARSERS: Mapping[str, Callable[[str], object]] = {
+    "drift": _drift,
+    "sweep": sweep_sizes,
+    "memory_limit": MemoryLimit.parse,
+    "timeout": _timeout,
+    "trials": _trials,
+}

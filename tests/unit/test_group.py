@@ -162,7 +162,7 @@ def test_groups_of_runs_that_were_killed_are_removed(tmp_path: Path) -> None:
     )
     for folder in (left, mine, other):
         folder.mkdir()
-    group._remove_abandoned(tmp_path)
+    group.remove_abandoned(tmp_path)
     assert not left.exists()
     assert mine.exists()
     assert other.exists()

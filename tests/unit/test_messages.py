@@ -48,6 +48,8 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
         return json_values
     if get_origin(hint) is dict:
         return st.dictionaries(*inner, max_size=3)
+    if get_origin(hint) is tuple:
+        return st.tuples(*inner).map(list)  # as JSON has them
     if get_origin(hint) is list:
         return st.lists(*inner, max_size=3)
     if inner:

@@ -1,0 +1,89 @@
+"""What all fault tests share: faults, a project that holds many, what must hold after a run."""
+
+from __future__ import annotations
+
+import hashlib
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from integration import tiny
+from integration.project import Project
+from integration.tiny import Report
+
+LINUX_SHARED = Path("/dev/shm")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A check that goes wrong: the body of its module, the verdict, and what its message says.
+
+    ``source`` defines ``make()``, which gives the loader; ``before`` runs in the test before that.
+    ``leaves_out`` is what the message must not have.
+    """
+
+    source: str
+    verdict: str
+    says: Sequence[str] = ()
+    leaves_out: Sequence[str] = ()
+    outcome: str = "failed"
+    fixture: str = ""
+
+
+def module(faults: Mapping[str, Fault], prologue: str = "") -> str:
+    """One module with a check for each fault."""
+    checks = [
+        f"@pytest.mark.usefixtures({fault.fixture!r})\n"
+        * bool(fault.fixture)
+        + f"def test_{name}(loaderperf, tmp_path):\n"
+        f"{textwrap.indent(textwrap.dedent(fault.source).strip(), '    ')}\n"
+        for name, fault in faults.items()
+    ]
+    return "\n\n".join([prologue, *checks])
+
+
+def run(root: Path, faults: Mapping[str, Fault], prologue: str, *, ini: str = "") -> Report:
+    """Run them all in one project, whose store and files must be what they were."""
+    project = tiny.create(root / "project", git=False, ini=ini, test_it=module(faults, prologue))
+    store = tiny.accept(project, "test_it.py::test_none_of_these", commit=False)
+    store.rename(store.parent / "test_other.json")
+    return report(project, "--loaderperf")
+
+
+def report(project: Project, *arguments: str, **options: object) -> Report:
+    """Run pytest; nothing may be left of it, and no file may have changed."""
+    files, shared = contents(project.root), shared_memory()
+    found = tiny.report(project, *arguments, **options)
+    assert contents(project.root) == files
+    assert shared_memory() <= shared
+    assert "INTERNALERROR" not in found.run.output, found.run.output
+    if (project.root / ".git").exists():
+        assert len(project.git("worktree", "list").splitlines()) == 1
+    return found
+
+
+def assert_ended_as(found: Report, name: str, fault: Fault) -> None:
+    """The verdict, the outcome and the message of one check."""
+    check = found.checks[f"test_{name}"]
+    text = found.texts[f"test_{name}"]
+    assert (check["verdict"], check["outcome"]) == (fault.verdict, fault.outcome), text
+    for part in fault.says:
+        assert part in text, text
+    for part in fault.leaves_out:
+        assert part not in text, text
+
+
+def contents(root: Path) -> dict[str, str]:
+    """All files of a project, byte for byte, but for what git and pytest keep for themselves."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root).as_posix()
+        if path.is_file() and not name.startswith((".git/", ".pytest_cache/")):
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def shared_memory() -> set[str]:
+    """The segments that the system has now."""
+    return {path.name for path in LINUX_SHARED.iterdir()} if LINUX_SHARED.exists() else set()
