@@ -20,22 +20,12 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from _pytest import runner
 
 from . import allocator, data, imports, loaders, machine, process, replay, stacks
+from .channel import Channel, ChannelClosed
 from .errors import ArmError, LoaderPerfError, SettingsError
-from .messages import (
-    Begin,
-    Channel,
-    ChannelClosed,
-    Check,
-    Collected,
-    Ended,
-    Finished,
-    Reap,
-    Setup,
-    Started,
-    StartTrial,
-)
+from .messages import Begin, Check, Collected, Ended, Finished, Reap, Setup, Started, StartTrial
 from .nodes import (
     ARM,
     batch_size_of,
@@ -224,6 +214,17 @@ class Arm:
         finally:
             _flush()
             os._exit(status)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+        """Run a test once, whatever other plugins do with those that fail."""
+        runner.pytest_runtest_protocol(item, nextitem)
+        return True
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_timeout_set_timer(self) -> bool:
+        """Keep pytest-timeout from ending a trial: it counts the time for which that is frozen."""
+        return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the reports of this trial, for the coordinator to log."""

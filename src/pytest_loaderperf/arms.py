@@ -11,19 +11,11 @@ from pathlib import Path
 
 from . import process, stacks, strays
 from .ceiling import Ceiling
+from .channel import Channel, ChannelClosed
 from .errors import ArmError, HangError
 from .guard import Guard
 from .launch import Launch, Version
-from .messages import (
-    Channel,
-    ChannelClosed,
-    Collected,
-    Ended,
-    Message,
-    Reap,
-    Started,
-    StartTrial,
-)
+from .messages import Collected, Ended, Message, Reap, Started, StartTrial
 from .model import MemoryLimit
 from .output import new_file, tail
 from .patience import Patience
@@ -153,8 +145,8 @@ class Arm:
         directory = Path(self.version.place(str(self._launch.invocation_dir)))
         # Trials end without Python's cleanup: what they leave in their temporary folder goes
         # with the run.
-        environment = {**os.environ, "TMPDIR": str(self._launch.scratch)}
-        environment[strays.VARIABLE] = self._mark
+        environment = {name: each for name, each in os.environ.items() if not _is_coverage(name)}
+        environment |= {"TMPDIR": str(self._launch.scratch), strays.VARIABLE: self._mark}
         if path := environment.get("PYTHONPATH"):
             places = map(self.version.place, path.split(os.pathsep))
             environment["PYTHONPATH"] = os.pathsep.join(places)
@@ -215,6 +207,11 @@ class Arm:
         if expected is Collected:
             self._stuck = error  # another process of this module would get stuck as well
         return error
+
+
+def _is_coverage(variable: str) -> bool:
+    """Whether it has a process that starts trace its lines, which takes several times as long."""
+    return variable.startswith(("COV_CORE_", "COVERAGE_PROCESS_"))
 
 
 class Arms:

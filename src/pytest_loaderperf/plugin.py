@@ -85,8 +85,12 @@ def pytest_load_initial_conftests(args: list[str]) -> None:
     ]
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, and the run itself where it is asked for."""
+    """Register the marker, and the run itself where it is asked for.
+
+    Last: both versions get the options as other plugins have settled them, such as a random seed.
+    """
     config.addinivalue_line(
         "markers",
         "loaderperf(batch_sizes=, metrics=, budget=, throughput=, peak_memory=, ...): a loader "

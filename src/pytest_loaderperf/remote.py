@@ -12,20 +12,10 @@ from typing import Protocol, TypeVar
 
 from . import process, stacks
 from .ceiling import Ceiling
+from .channel import Channel, ChannelClosed
 from .errors import ArmError, HangError, MemoryLimitError
 from .launch import Version, check_sources
-from .messages import (
-    Channel,
-    ChannelClosed,
-    Contents,
-    End,
-    Finished,
-    Handed,
-    Message,
-    Opened,
-    Slice,
-    Started,
-)
+from .messages import Contents, End, Finished, Handed, Message, Opened, Slice, Started
 from .output import tail
 from .patience import Patience
 

@@ -32,7 +32,7 @@ from .decision import Rule
 from .errors import CheckoutError, InconclusiveWarning, SettingsError, StoreError
 from .findings import Spec
 from .history import Histories, History
-from .interrupt import interrupted_by
+from .interrupt import interrupted_by, uninterrupted
 from .launch import Version
 from .lock import machine_lock
 from .machine import machine
@@ -204,6 +204,11 @@ class Session:
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_timeout_set_timer(self, item: pytest.Item) -> bool | None:
+        """Keep pytest-timeout from cutting a check short: its budget and its timeout do that."""
+        return True if isinstance(item, Check) else None
+
     def _reports(self, item: Check, outcome: Outcome) -> list[pytest.TestReport]:
         result = outcome.result
         if result is not None:
@@ -319,8 +324,9 @@ class Session:
         return {}
 
     def pytest_unconfigure(self) -> None:
-        """Leave no process and no worktree behind."""
-        self._cleanup.close()
+        """Leave no process and no worktree behind, also where Ctrl-C is pressed twice."""
+        with uninterrupted():
+            self._cleanup.close()
 
     def _show(self, text: str) -> None:
         if self._live is None:

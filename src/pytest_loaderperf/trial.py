@@ -11,10 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from . import frames
+from .channel import Channel
 from .errors import LoaderError
 from .heap import Heap
 from .loaders import Loader, describe
-from .messages import Begin, Channel, End, Handed, Open, Pass, Probe, Read, Run, Step
+from .messages import Begin, End, Handed, Open, Pass, Probe, Read, Run, Step
 from .model import METRICS, CheckResult
 from .perf import Perf
 from .report import explain

@@ -14,11 +14,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pytest_loaderperf.channel import Channel, ChannelClosed
 from pytest_loaderperf.errors import ArmError
 from pytest_loaderperf.messages import (
     Begin,
-    Channel,
-    ChannelClosed,
     End,
     Ended,
     Finished,

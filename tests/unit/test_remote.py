@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_loaderperf.messages import Channel, ChannelClosed, Ended
+from pytest_loaderperf.channel import Channel, ChannelClosed
+from pytest_loaderperf.messages import Ended
 from pytest_loaderperf.remote import next_message
 
 
