@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from numbers import Number
 from typing import Any
 
+from . import signatures, sizes
 from .errors import LoaderError
 from .model import Workload
 
@@ -37,6 +38,25 @@ def count_samples(batch: object) -> int:
             "Say how: loaderperf(loader, samples=lambda batch: ...)"
         )
     return next(iter(counts.values()))
+
+
+def count_item(item: object, *, batches: bool) -> int:
+    """How many samples an item holds that may be one itself; LoaderError where it is unclear.
+
+    Single values in it, such as a label, make it a sample. Where whoever makes it may have made
+    ``batches``, arrays alone are one, and arrays beside single values could be either.
+    """
+    arrays = any(_counts(item, ""))
+    single = _has_single_value(item)
+    if single and not (arrays and batches):
+        return 1
+    if arrays and batches and not single:
+        return count_samples(item)
+    raise LoaderError(
+        f"the loader gives items of type {_name(item)} as they are, and each may be a sample or a "
+        "batch of them. Say which: loaderperf(loader, samples=lambda item: 1), or the number of "
+        "samples in it"
+    )
 
 
 def fast_counter(batch: object) -> SampleCounter:
@@ -96,7 +116,7 @@ class Example:
 
 def example(batch: object, count: SampleCounter = count_samples) -> Example:
     """Look at a batch."""
-    return Example(signature(batch), sum(_sizes(batch)), count(batch))
+    return Example(signature(batch), sizes.size(batch), count(batch))
 
 
 def workload(examples: Sequence[Example], samples_per_epoch: int | None) -> Workload:
@@ -105,7 +125,7 @@ def workload(examples: Sequence[Example], samples_per_epoch: int | None) -> Work
     samples = sum(each.samples for each in examples)
     if samples < 1:
         raise LoaderError("the first batches of the loader hold no sample")
-    merged = _merge([each.signature for each in examples])
+    merged = signatures.merge([each.signature for each in examples])
     return Workload(merged, round(size / samples, 1), samples_per_epoch)
 
 
@@ -124,36 +144,6 @@ def signature(batch: object) -> str:
         fields = ((f.name, getattr(batch, f.name)) for f in dataclasses.fields(batch))
         return f"{_name(batch)}[{', '.join(f'{n}: {signature(part)}' for n, part in fields)}]"
     return _name(batch)
-
-
-def _merge(signatures: list[str]) -> str:
-    """One signature for several batches: where a dimension differs, it varies."""
-    if len(set(signatures)) == 1:
-        return signatures[0]
-    columns = [_tokens(one) for one in signatures]
-    if len({len(column) for column in columns}) > 1:
-        return " | ".join(sorted(set(signatures)))
-    return "".join(_one_of(set(parts)) for parts in zip(*columns, strict=True))
-
-
-def _one_of(parts: set[str]) -> str:
-    if len(parts) == 1:
-        return parts.pop()
-    return "*" if all(map(_is_dim, parts)) else "|".join(sorted(parts))
-
-
-def _tokens(text: str) -> list[str]:
-    tokens = [""]
-    for char in text:
-        if char in "[], ":
-            tokens += [char, ""]
-        else:
-            tokens[-1] += char
-    return tokens
-
-
-def _is_dim(part: str) -> bool:
-    return part.isdigit() or part == "*"
 
 
 def _counts(batch: object, place: str) -> Iterator[tuple[str, int]]:
@@ -182,31 +172,6 @@ def columns(batch: object, place: str = "batch") -> Iterator[tuple[str, Any]]:
             yield from columns(getattr(batch, each.name), f"{place}.{each.name}")
 
 
-def _sizes(batch: object) -> Iterator[int]:
-    """The bytes of every leaf of a batch."""
-    if is_leaf(batch):
-        size = getattr(batch, "nbytes", None)
-        if size is None:  # TensorFlow tensors have no nbytes
-            count = 1
-            for dim in batch.shape:  # type: ignore[attr-defined]
-                count *= int(dim or 0)
-            size = count * getattr(batch.dtype, "size", 0)  # type: ignore[attr-defined]
-        yield int(size)
-    elif isinstance(batch, Mapping):
-        for part in batch.values():
-            yield from _sizes(part)
-    elif isinstance(batch, list | tuple):
-        for part in batch:
-            yield from _sizes(part)
-    elif dataclasses.is_dataclass(batch):
-        for each in dataclasses.fields(batch):
-            yield from _sizes(getattr(batch, each.name))
-    elif isinstance(batch, str | bytes):
-        yield len(batch)
-    elif isinstance(batch, int | float | complex):
-        yield 8
-
-
 def is_leaf(batch: object) -> bool:
     """Whether this is an array with a leading dimension, of whatever package."""
     shape = getattr(batch, "shape", None)
@@ -219,6 +184,22 @@ def is_leaf(batch: object) -> bool:
 def _holds_samples(batch: list[Any] | tuple[Any, ...]) -> bool:
     """Whether a list is a batch of samples (scalars, records) rather than the parts of one."""
     return not batch or all(isinstance(part, (*_SCALARS, Mapping)) for part in batch)
+
+
+def _has_single_value(item: object) -> bool:
+    """Whether some part of an item is a value by itself, and no array or list."""
+    if is_leaf(item) or item is None:
+        return False
+    if isinstance(item, Mapping):
+        return any(map(_has_single_value, item.values()))
+    if isinstance(item, list | tuple):
+        return (isinstance(item, tuple) or not _holds_samples(item)) and any(
+            map(_has_single_value, item)
+        )
+    if dataclasses.is_dataclass(item):
+        fields = dataclasses.fields(item)
+        return any(_has_single_value(getattr(item, each.name)) for each in fields)
+    return True
 
 
 def _dim(dim: object) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 from . import frames
 from .errors import LoaderError
 from .heap import Heap
-from .loaders import Loader, describe
+from .kinds import Loader
+from .loaders import describe
 from .messages import Begin, Channel, End, Handed, Open, Probe, Read, Run
 from .model import METRICS, CheckResult
 from .perf import Perf
@@ -103,6 +104,8 @@ class LoaderPerf:
                 loader.epoch_batches,
                 loader.samples_per_epoch,
                 self.built_data,
+                dict(loader.settings),
+                loader.note,
             )
         )
 
