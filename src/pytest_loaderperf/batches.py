@@ -100,9 +100,13 @@ def _path_to_leaf(batch: Any) -> Iterator[Any]:
         isinstance(batch, list | tuple) and not _holds_samples(batch)
     ):
         parts = batch.items() if isinstance(batch, Mapping) else enumerate(batch)
-        step = next(key for key, part in parts if any(_counts(part, "")))
+        step, inner = next(
+            (key, part) for key, part in parts if is_column(batch, part) or any(_counts(part, ""))
+        )
         yield step
-        batch = batch[step]
+        if is_column(batch, inner):
+            return
+        batch = inner
 
 
 @dataclass(frozen=True)
@@ -135,15 +139,24 @@ def signature(batch: object) -> str:
         dims = ["*", *(_dim(d) for d in list(batch.shape)[1:])]  # type: ignore[attr-defined]
         return f"{_dtype(batch)}[{','.join(dims)}]"
     if isinstance(batch, Mapping):
-        return f"dict[{', '.join(f'{key}: {signature(batch[key])}' for key in batch)}]"
+        parts = ((key, _column(part) if is_column(batch, part) else signature(part))
+                 for key, part in batch.items())  # fmt: skip
+        return f"dict[{', '.join(f'{key}: {part}' for key, part in parts)}]"
     if isinstance(batch, list | tuple):
         if _holds_samples(batch):
-            return f"{_name(batch)}[{signature(batch[0]) if len(batch) else ''}, ...]"
+            return _column(batch)
         return f"{_name(batch)}[{', '.join(signature(part) for part in batch)}]"
     if dataclasses.is_dataclass(batch):
         fields = ((f.name, getattr(batch, f.name)) for f in dataclasses.fields(batch))
         return f"{_name(batch)}[{', '.join(f'{n}: {signature(part)}' for n, part in fields)}]"
     return _name(batch)
+
+
+def _column(samples: Sequence[object]) -> str:
+    """The signature of a list of samples: that of the first one, in which nothing is a batch."""
+    first = samples[0] if samples else ""
+    inner = _column(first) if isinstance(first, list) else signature(first) if samples else ""
+    return f"{_name(samples)}[{inner}, ...]"
 
 
 def _counts(batch: object, place: str) -> Iterator[tuple[str, int]]:
@@ -160,7 +173,10 @@ def columns(batch: object, place: str = "batch") -> Iterator[tuple[str, Any]]:
         yield place, batch
     elif isinstance(batch, Mapping):
         for key, part in batch.items():
-            yield from columns(part, f"{place}[{key!r}]")
+            if is_column(batch, part):
+                yield f"{place}[{key!r}]", part
+            else:
+                yield from columns(part, f"{place}[{key!r}]")
     elif isinstance(batch, list | tuple):
         if _holds_samples(batch):
             yield place, batch
@@ -179,6 +195,21 @@ def is_leaf(batch: object) -> bool:
         return shape is not None and len(shape) > 0
     except (TypeError, ValueError):  # a TensorFlow shape of unknown rank has no length
         return False
+
+
+def is_column(batch: object, part: object) -> bool:
+    """Whether a part of a batch is a list with a value for each sample, such as one of texts.
+
+    In a dict this is so of lists of lists, too: texts as tokens are of different lengths.
+    """
+    return isinstance(batch, Mapping) and isinstance(part, list) and all(map(_is_plain, part))
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value holds no array, and no tuple: torch makes those of the texts of a batch."""
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return not (is_leaf(value) or isinstance(value, tuple) or dataclasses.is_dataclass(value))
 
 
 def _holds_samples(batch: list[Any] | tuple[Any, ...]) -> bool:

@@ -106,7 +106,8 @@ def _factory(make: Callable[[], Any]) -> Loader:
 
 def _described(made: Any, origin: str) -> Loader:
     """What a callable has made."""
-    if not isinstance(made, Iterable) and not any(kind.has(made) for kind in KINDS):
+    known = isinstance(made, Iterable) or any(kind.has(made) for kind in KINDS)
+    if not known and _data_module(made)[0] is None:
         raise LoaderError(f"{origin} made a {type(made).__name__}, which cannot be iterated")
     return describe(made)
 

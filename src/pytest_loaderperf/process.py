@@ -26,8 +26,19 @@ def resume(group: int) -> None:
 
 
 def end(group: int) -> None:
-    """Kill every process of a group, frozen or not."""
+    """Kill every process of a group, frozen or not, and all that its leader's session has left."""
     _signal(group, signal.SIGKILL)
+    signal_strays(group, signal.SIGKILL)
+
+
+def signal_strays(leader: int, number: int) -> None:
+    """Signal the processes of a leader's session that are in groups of their own (Linux).
+
+    Each of Ray's workers leads one. A session outlives its leader, so that none is missed.
+    """
+    for pid in _strays(leader):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
 
 
 def alive(pid: int) -> bool:
@@ -133,6 +144,14 @@ def die_with_parent() -> None:
 def _signal(group: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
+
+
+def _strays(leader: int) -> Iterator[int]:
+    for entry in Path("/proc").iterdir() if _LINUX else ():
+        with contextlib.suppress(OSError, ValueError):  # it has ended; it is no process
+            pid = int(entry.name)
+            if os.getsid(pid) == leader != os.getpgid(pid):
+                yield pid
 
 
 def _waited_for(pid: int) -> float:

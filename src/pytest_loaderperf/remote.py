@@ -52,6 +52,7 @@ class Trial:
         self._channel = channel
         self.pid = started.pid
         self._output = Path(started.output)
+        self.scattered = False  # whether its processes are in several groups
         self._ended = False
         self._ended_for: tuple[float, float | None] | None = None
 
@@ -112,9 +113,13 @@ class Trial:
     def freeze(self) -> None:
         """Stop the whole trial, workers included."""
         process.freeze(self.pid)
+        if self.scattered:
+            process.signal_strays(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let it go on."""
+        if self.scattered:
+            process.signal_strays(self.pid, signal.SIGCONT)
         process.resume(self.pid)
 
     def end(self) -> Finished | None:

@@ -55,6 +55,7 @@ class TimedTrial:
         loader = self._trial.ask(Begin(timed=True), Handed)
         self._ahead = loader.workers * loader.prefetch
         self._settings = loader.settings
+        self._trial.scattered = loader.scattered
         opening = Open(pace.warmup, pace.drain, pace.epoch_batches, follow=pace.follow)
         self._opened = self._trial.ask(opening, Opened)
         self._slices: list[Slice] = []

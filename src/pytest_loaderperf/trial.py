@@ -106,6 +106,7 @@ class LoaderPerf:
                 self.built_data,
                 dict(loader.settings),
                 loader.note,
+                loader.scattered,
             )
         )
 

@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from pytest_loaderperf.batches import count_samples, fast_counter
 from pytest_loaderperf.errors import LoaderError
 from pytest_loaderperf.loaders import describe
@@ -30,11 +32,17 @@ def main() -> None:
         loaders.write(folder, int(rows))
     found = {name: _look(getattr(loaders, name)(folder, int(rows), 0.0)) for name in names}
     print("\n" + json.dumps(found), flush=True)
-    os._exit(0)  # whatever threads a framework has left
+    # Whatever threads and processes a framework has left.
+    for process in psutil.Process().children(recursive=True):
+        process.kill()
+    os._exit(0)
 
 
 def _look(given: Any) -> dict[str, Any]:
-    known = describe(given)
+    try:
+        known = describe(given)
+    except LoaderError as error:
+        return {"error": str(error)}
     facts = {
         name: getattr(known, name)
         for name in ("kind", "workers", "prefetch", "epoch_batches", "samples_per_epoch", "note")

@@ -24,7 +24,8 @@ def slowly(seconds):
 def plain(folder, rows, seconds):
     data = tf.data.Dataset.range(rows)
     if seconds:
-        data = data.map(lambda i: tf.ensure_shape(tf.py_function(slowly(seconds), [i], tf.int64), ()))
+        data = data.map(lambda i: tf.py_function(slowly(seconds), [i], tf.int64))
+        data = data.map(lambda i: tf.ensure_shape(i, ()))
     return data.batch(10).prefetch(tf.data.AUTOTUNE)
 
 def dicts(folder, rows, seconds):

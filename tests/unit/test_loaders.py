@@ -186,6 +186,7 @@ def test_a_torch_loader_tells_all(
         "epoch_batches": batches,
         "samples_per_epoch": samples,
         "note": "",
+        "scattered": False,
     }
     assert started(loader)[0] == [0, 1, 2]
 

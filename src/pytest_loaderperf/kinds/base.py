@@ -21,7 +21,8 @@ class Loader:
     ``follow`` puts another function in the place of the one with which workers finish a batch.
     ``count`` counts the samples of a batch where its arrays do not tell, ``settings`` are those
     that explain a changed number, by the names that the loader has for them, and ``note`` is what
-    the report has to say of the kind.
+    the report has to say of the kind. The processes of a ``scattered`` loader lead groups of their
+    own, and so have to be looked for to be frozen.
     """
 
     kind: str
@@ -34,6 +35,7 @@ class Loader:
     count: Callable[[Any], int] | None = None
     settings: Mapping[str, Setting] = field(default_factory=dict)
     note: str = ""
+    scattered: bool = False
 
 
 @dataclass(frozen=True)

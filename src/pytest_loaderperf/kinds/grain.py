@@ -34,21 +34,22 @@ def dataset(dataset: Any) -> Loader:
     """A MapDataset or an IterDataset, with what it reads from."""
     nodes = list(_nodes(dataset))
     batches = any(type(node).__name__.startswith(_BATCHING) for node in nodes)
-    options = _first(nodes, "_multiprocessing_options")
-    workers = options.num_workers if options else 0
+    # `mp_prefetch` gives each worker a node of its own.
+    processes = [node for node in nodes if type(node).__name__ == "ProcessPrefetchIterDataset"]
+    ahead = processes[0]._buffer_size if processes else 0
     read_options = _first(nodes, "_read_options")
     kind = "MapDataset" if hasattr(type(dataset), "__getitem__") else "IterDataset"
     return Loader(
         f"grain {kind}",
         lambda: iter(dataset),
-        workers,
-        options.per_worker_buffer_size if workers else 0,
+        len(processes),
+        ahead,
         length(dataset),
         count=None if batches else one_sample,
         settings=told(
-            num_workers=workers,
-            per_worker_buffer_size=options.per_worker_buffer_size if workers else None,
-            start_method="spawn" if workers else None,
+            num_workers=len(processes),
+            per_worker_buffer_size=ahead if processes else None,
+            start_method="spawn" if processes else None,
             num_threads=read_options.num_threads if read_options else None,
         ),
     )
@@ -56,7 +57,7 @@ def dataset(dataset: Any) -> Loader:
 
 def _nodes(dataset: Any) -> Iterator[Any]:
     yield dataset
-    for parent in dataset._parents:
+    for parent in (*dataset._parents, *getattr(dataset, "_datasets", ())):
         yield from _nodes(parent)
 
 
