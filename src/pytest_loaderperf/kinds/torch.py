@@ -65,9 +65,10 @@ def _counter(loader: Any) -> Callable[[Any], int] | None:
 
 
 def _start_method(loader: Any) -> str | None:
-    context = loader.multiprocessing_context or imported("multiprocessing", "context")
-    if not hasattr(context, "get_start_method"):
-        context = context._default_context
+    context = loader.multiprocessing_context
+    context = context or imported("multiprocessing.context", "_default_context")
+    if context is None:
+        return None
     # Not to ask for the default, which asking would settle.
     method: str | None = context.get_start_method(allow_none=True)
     return method or str(context.get_all_start_methods()[0])
