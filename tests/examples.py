@@ -53,6 +53,8 @@ def check(nodeid: str, verdict: Verdict, *ratios: float, **fields: object) -> Ch
         len(ratios),
         Workload("tuple[float32[*,3,224,224], int64[*]]", 602120.0, 2048),
         metrics={each.metric: each for each in metrics},
+        loader="torch DataLoader",
+        settings={"num_workers": 2, "prefetch_factor": 2, "start_method": "fork"},
         memory_source="pages of each process",
         memory=looks(),
     )

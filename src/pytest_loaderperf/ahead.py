@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from .loaders import Collate
+from .kinds import Collate
 from .messages import Slice
 from .process import cpu_seconds_of
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from numbers import Number
 from typing import Any
 
+from . import signatures, sizes
 from .errors import LoaderError
 from .model import Workload
 
@@ -37,6 +38,25 @@ def count_samples(batch: object) -> int:
             "Say how: loaderperf(loader, samples=lambda batch: ...)"
         )
     return next(iter(counts.values()))
+
+
+def count_item(item: object, *, batches: bool) -> int:
+    """How many samples an item holds that may be one itself; LoaderError where it is unclear.
+
+    Single values in it, such as a label, make it a sample. Where whoever makes it may have made
+    ``batches``, arrays alone are one, and arrays beside single values could be either.
+    """
+    arrays = any(_counts(item, ""))
+    single = _has_single_value(item)
+    if single and not (arrays and batches):
+        return 1
+    if arrays and batches and not single:
+        return count_samples(item)
+    raise LoaderError(
+        f"the loader gives items of type {_name(item)} as they are, and each may be a sample or a "
+        "batch of them. Say which: loaderperf(loader, samples=lambda item: 1), or the number of "
+        "samples in it"
+    )
 
 
 def fast_counter(batch: object) -> SampleCounter:
@@ -80,9 +100,13 @@ def _path_to_leaf(batch: Any) -> Iterator[Any]:
         isinstance(batch, list | tuple) and not _holds_samples(batch)
     ):
         parts = batch.items() if isinstance(batch, Mapping) else enumerate(batch)
-        step = next(key for key, part in parts if any(_counts(part, "")))
+        step, inner = next(
+            (key, part) for key, part in parts if is_column(batch, part) or any(_counts(part, ""))
+        )
         yield step
-        batch = batch[step]
+        if is_column(batch, inner):
+            return
+        batch = inner
 
 
 @dataclass(frozen=True)
@@ -96,7 +120,7 @@ class Example:
 
 def example(batch: object, count: SampleCounter = count_samples) -> Example:
     """Look at a batch."""
-    return Example(signature(batch), sum(_sizes(batch)), count(batch))
+    return Example(signature(batch), sizes.size(batch), count(batch))
 
 
 def workload(examples: Sequence[Example], samples_per_epoch: int | None) -> Workload:
@@ -105,7 +129,7 @@ def workload(examples: Sequence[Example], samples_per_epoch: int | None) -> Work
     samples = sum(each.samples for each in examples)
     if samples < 1:
         raise LoaderError("the first batches of the loader hold no sample")
-    merged = _merge([each.signature for each in examples])
+    merged = signatures.merge([each.signature for each in examples])
     return Workload(merged, round(size / samples, 1), samples_per_epoch)
 
 
@@ -115,10 +139,12 @@ def signature(batch: object) -> str:
         dims = ["*", *(_dim(d) for d in list(batch.shape)[1:])]  # type: ignore[attr-defined]
         return f"{_dtype(batch)}[{','.join(dims)}]"
     if isinstance(batch, Mapping):
-        return f"dict[{', '.join(f'{key}: {signature(batch[key])}' for key in batch)}]"
+        parts = ((key, _column(part) if is_column(batch, part) else signature(part))
+                 for key, part in batch.items())  # fmt: skip
+        return f"dict[{', '.join(f'{key}: {part}' for key, part in parts)}]"
     if isinstance(batch, list | tuple):
         if _holds_samples(batch):
-            return f"{_name(batch)}[{signature(batch[0]) if len(batch) else ''}, ...]"
+            return _column(batch)
         return f"{_name(batch)}[{', '.join(signature(part) for part in batch)}]"
     if dataclasses.is_dataclass(batch):
         fields = ((f.name, getattr(batch, f.name)) for f in dataclasses.fields(batch))
@@ -126,34 +152,11 @@ def signature(batch: object) -> str:
     return _name(batch)
 
 
-def _merge(signatures: list[str]) -> str:
-    """One signature for several batches: where a dimension differs, it varies."""
-    if len(set(signatures)) == 1:
-        return signatures[0]
-    columns = [_tokens(one) for one in signatures]
-    if len({len(column) for column in columns}) > 1:
-        return " | ".join(sorted(set(signatures)))
-    return "".join(_one_of(set(parts)) for parts in zip(*columns, strict=True))
-
-
-def _one_of(parts: set[str]) -> str:
-    if len(parts) == 1:
-        return parts.pop()
-    return "*" if all(map(_is_dim, parts)) else "|".join(sorted(parts))
-
-
-def _tokens(text: str) -> list[str]:
-    tokens = [""]
-    for char in text:
-        if char in "[], ":
-            tokens += [char, ""]
-        else:
-            tokens[-1] += char
-    return tokens
-
-
-def _is_dim(part: str) -> bool:
-    return part.isdigit() or part == "*"
+def _column(samples: Sequence[object]) -> str:
+    """The signature of a list of samples: that of the first one, in which nothing is a batch."""
+    first = samples[0] if samples else ""
+    inner = _column(first) if isinstance(first, list) else signature(first) if samples else ""
+    return f"{_name(samples)}[{inner}, ...]"
 
 
 def _counts(batch: object, place: str) -> Iterator[tuple[str, int]]:
@@ -170,7 +173,10 @@ def columns(batch: object, place: str = "batch") -> Iterator[tuple[str, Any]]:
         yield place, batch
     elif isinstance(batch, Mapping):
         for key, part in batch.items():
-            yield from columns(part, f"{place}[{key!r}]")
+            if is_column(batch, part):
+                yield f"{place}[{key!r}]", part
+            else:
+                yield from columns(part, f"{place}[{key!r}]")
     elif isinstance(batch, list | tuple):
         if _holds_samples(batch):
             yield place, batch
@@ -182,31 +188,6 @@ def columns(batch: object, place: str = "batch") -> Iterator[tuple[str, Any]]:
             yield from columns(getattr(batch, each.name), f"{place}.{each.name}")
 
 
-def _sizes(batch: object) -> Iterator[int]:
-    """The bytes of every leaf of a batch."""
-    if is_leaf(batch):
-        size = getattr(batch, "nbytes", None)
-        if size is None:  # TensorFlow tensors have no nbytes
-            count = 1
-            for dim in batch.shape:  # type: ignore[attr-defined]
-                count *= int(dim or 0)
-            size = count * getattr(batch.dtype, "size", 0)  # type: ignore[attr-defined]
-        yield int(size)
-    elif isinstance(batch, Mapping):
-        for part in batch.values():
-            yield from _sizes(part)
-    elif isinstance(batch, list | tuple):
-        for part in batch:
-            yield from _sizes(part)
-    elif dataclasses.is_dataclass(batch):
-        for each in dataclasses.fields(batch):
-            yield from _sizes(getattr(batch, each.name))
-    elif isinstance(batch, str | bytes):
-        yield len(batch)
-    elif isinstance(batch, int | float | complex):
-        yield 8
-
-
 def is_leaf(batch: object) -> bool:
     """Whether this is an array with a leading dimension, of whatever package."""
     shape = getattr(batch, "shape", None)
@@ -216,9 +197,40 @@ def is_leaf(batch: object) -> bool:
         return False
 
 
+def is_column(batch: object, part: object) -> bool:
+    """Whether a part of a batch is a list with a value for each sample, such as one of texts.
+
+    In a dict this is so of lists of lists, too: texts as tokens are of different lengths.
+    """
+    return isinstance(batch, Mapping) and isinstance(part, list) and all(map(_is_plain, part))
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value holds no array, and no tuple: torch makes those of the texts of a batch."""
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return not (is_leaf(value) or isinstance(value, tuple) or dataclasses.is_dataclass(value))
+
+
 def _holds_samples(batch: list[Any] | tuple[Any, ...]) -> bool:
     """Whether a list is a batch of samples (scalars, records) rather than the parts of one."""
     return not batch or all(isinstance(part, (*_SCALARS, Mapping)) for part in batch)
+
+
+def _has_single_value(item: object) -> bool:
+    """Whether some part of an item is a value by itself, and no array or list."""
+    if is_leaf(item) or item is None:
+        return False
+    if isinstance(item, Mapping):
+        return any(map(_has_single_value, item.values()))
+    if isinstance(item, list | tuple):
+        return (isinstance(item, tuple) or not _holds_samples(item)) and any(
+            map(_has_single_value, item)
+        )
+    if dataclasses.is_dataclass(item):
+        fields = dataclasses.fields(item)
+        return any(_has_single_value(getattr(item, each.name)) for each in fields)
+    return True
 
 
 def _dim(dim: object) -> str:

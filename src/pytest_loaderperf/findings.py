@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .arms import Arm, Arms
@@ -116,9 +116,20 @@ class Findings:
             "processes did not confirm"
         )
 
+    def compare_settings(self, baseline: Mapping[str, str | int | bool]) -> None:
+        """Note which settings of the loader are not those of the baseline."""
+        now = self.survey.loader.settings
+        changes = [
+            f"{name} {baseline.get(name, 'absent')} -> {now.get(name, 'absent')}"
+            for name in dict.fromkeys([*baseline, *now])
+            if baseline.get(name) != now.get(name)
+        ]
+        if changes:
+            self.notes.append(f"settings differ: {', '.join(changes)}")
+
     def result(self, spec: Spec) -> CheckResult:
         """The check's result, so far without outcome and duration."""
-        notes = [*self.notes, *filter(None, [self.survey.thrashing])]
+        notes = [*self.notes, *filter(None, [self.survey.loader.note, self.survey.thrashing])]
         if self.plan.epochs:
             notes.append(
                 f"an epoch of {self.plan.epoch_batches} batches is too short for a steady state: "
@@ -135,6 +146,8 @@ class Findings:
             metrics=self.comparisons,
             noise=tuple(self.noise),
             sweep=spec.sweep,
+            loader=self.survey.loader.kind,
+            settings=self.survey.loader.settings,
             memory_source=self.survey.memory_source,
             memory=self.survey.memory,
             batch_seconds=tuple(each for timing in self.timings for each in timing.rounds),

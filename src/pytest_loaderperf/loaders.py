@@ -1,54 +1,36 @@
-"""All that is known about single kinds of loader; nothing here imports one.
-
-A kind is found through ``sys.modules``: a loader of a framework can only exist where its test
-has imported that framework.
-"""
+"""What is known of a loader, of whatever kind: the kinds themselves are in ``kinds``."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from .errors import LoaderError
+from .kinds import KINDS, Loader, Wrap
+from .kinds.base import imported, length
 
 __tracebackhide__ = True  # pytest shows a failure from the test on, and in the loader itself
 
-Collate = Callable[[Any], Any]
-Wrap = Callable[[Collate], Collate]
-
-
-@dataclass(frozen=True)
-class Loader:
-    """A loader with what it tells about itself.
-
-    ``prefetch`` is how many batches each worker (or, without workers, the loader) may have ready
-    in advance; ``epoch_batches`` and ``samples_per_epoch`` are None where unknown or endless.
-    ``follow`` puts another function in the place of the one with which workers finish a batch.
-    """
-
-    kind: str
-    start: Callable[[], Iterator[Any]]
-    workers: int = 0
-    prefetch: int = 0
-    epoch_batches: int | None = None
-    samples_per_epoch: int | None = None
-    follow: Callable[[Wrap], None] = lambda _: None
+# What Lightning calls the stage in which it asks for a loader.
+_STAGES = {"train": "fit", "val": "validate", "test": "test", "predict": "predict"}
 
 
 def describe(loader: Any) -> Loader:
     """Recognise a loader; LoaderError where it cannot be iterated."""
-    for module, name, adapter in _KINDS:
-        kind = getattr(sys.modules.get(module), name, None)
-        if kind is not None and isinstance(loader, kind):
-            return adapter(loader)
+    for kind in KINDS:
+        if kind.has(loader):
+            return kind.describe(loader)
+    module, name = _data_module(loader)
+    if module is not None:
+        return _of_data_module(module, name)
     if isinstance(loader, Iterable):
-        return Loader("iterable", lambda: iter(loader), epoch_batches=_length(loader))
+        return Loader("iterable", lambda: iter(loader), epoch_batches=length(loader))
     if hasattr(type(loader), "__getitem__"):  # it may go on for ever, so heed its length
-        length = _length(loader)
-        return Loader("sequence", lambda: islice(iter(loader), length), epoch_batches=length)
+        size = length(loader)
+        return Loader("sequence", lambda: islice(iter(loader), size), epoch_batches=size)
     if callable(loader):
         return _factory(loader)
     raise LoaderError(
@@ -74,36 +56,34 @@ def fork_hazard() -> str:
     return ""
 
 
-def _torch(loader: Any) -> Loader:
-    workers = int(loader.num_workers)
-    samples = _length(getattr(loader, "sampler", None)) if loader.batch_size else None
-    batches = _length(loader)
-    if samples is not None and batches is not None and loader.drop_last:
-        samples = batches * loader.batch_size
-    prefetch = int(loader.prefetch_factor or 2) if workers else 0
+def _data_module(loader: Any) -> tuple[Any, str]:
+    """A LightningDataModule, and which of its loaders is meant; None if it is something else.
 
-    def follow(wrap: Wrap) -> None:
-        if workers:
-            loader.collate_fn = wrap(loader.collate_fn)
-
-    return Loader(
-        "torch DataLoader", lambda: iter(loader), workers, prefetch, batches, samples, follow
-    )
-
-
-def _tf_data(loader: Any) -> Loader:
-    # Negative cardinalities stand for "infinite" and "unknown". How much a pipeline prefetches
-    # cannot be asked for; AUTOTUNE settles on a few batches.
-    batches = int(loader.cardinality())
-    return Loader(
-        "tf.data", lambda: iter(loader), prefetch=4, epoch_batches=batches if batches >= 0 else None
-    )
+    ``loaderperf(module.val_dataloader)`` means that one, ``loaderperf(module)`` the first.
+    """
+    for package in ("lightning.pytorch", "pytorch_lightning"):
+        kind = imported(f"{package}.core.datamodule", "LightningDataModule")
+        if not isinstance(kind, type):
+            continue
+        if isinstance(loader, kind):
+            return loader, "train_dataloader"
+        name = getattr(loader, "__name__", "")
+        if isinstance(getattr(loader, "__self__", None), kind) and name.endswith("_dataloader"):
+            return loader.__self__, name
+    return None, ""
 
 
-_KINDS: tuple[tuple[str, str, Callable[[Any], Loader]], ...] = (
-    ("torch.utils.data", "DataLoader", _torch),
-    ("tensorflow.python.data.ops.dataset_ops", "DatasetV2", _tf_data),
-)
+def _of_data_module(module: Any, name: str) -> Loader:
+    """A loader of a data module, which is set up as a Trainer does, and asked for it once."""
+    module.setup(_STAGES[name.removesuffix("_dataloader")])
+    made = getattr(module, name)()
+    if isinstance(made, dict | list | tuple):
+        raise LoaderError(
+            f"{name}() gave {len(made)} loaders in a {type(made).__name__}: give each one a test "
+            "of its own, or give a CombinedLoader"
+        )
+    known = _described(made, f"{name}()")
+    return replace(known, kind=f"Lightning {name} of {known.kind}")
 
 
 def _factory(make: Callable[[], Any]) -> Loader:
@@ -112,36 +92,24 @@ def _factory(make: Callable[[], Any]) -> Loader:
     One is made only to look at: how many workers it has must be known before it starts.
     """
     wraps: list[Wrap] = []
+    origin = "the callable given to loaderperf()"
 
     def start() -> Iterator[Any]:
-        loader = describe(_made_by(make))
+        loader = _described(make(), origin)
         for wrap in wraps:
             loader.follow(wrap)
         return loader.start()
 
-    made = describe(_made_by(make))
+    made = _described(make(), origin)
     return replace(made, kind=f"factory of {made.kind}", start=start, follow=wraps.append)
 
 
-def _length(sized: Any) -> int | None:
-    """``len()``, where there is one: iterable datasets have the method but raise.
-
-    A length of 0 is not believed: a loader that is empty shows when it is started.
-    """
-    try:
-        return len(sized) or None
-    except (TypeError, NotImplementedError):
-        return None
-
-
-def _made_by(factory: Callable[[], Any]) -> Any:
-    made = factory()
-    if not isinstance(made, Iterable):
-        raise LoaderError(
-            f"the callable given to loaderperf() made a {type(made).__name__}, which cannot be "
-            "iterated"
-        )
-    return made
+def _described(made: Any, origin: str) -> Loader:
+    """What a callable has made."""
+    known = isinstance(made, Iterable) or any(kind.has(made) for kind in KINDS)
+    if not known and _data_module(made)[0] is None:
+        raise LoaderError(f"{origin} made a {type(made).__name__}, which cannot be iterated")
+    return describe(made)
 
 
 def _tf_in_use(context: Any) -> bool:

@@ -174,6 +174,9 @@ class Handed:
     epoch_batches: int | None
     samples_per_epoch: int | None
     built_data: bool  # a data folder was built in this trial: its memory says nothing
+    settings: dict[str, str | int | bool] = field(default_factory=dict)  # that the loader tells
+    note: str = ""  # what the report has to say of this kind of loader
+    scattered: bool = False  # its processes are in groups of their own
 
 
 @dataclass(frozen=True)

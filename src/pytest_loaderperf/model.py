@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any, Literal
 
+from . import signatures
 from .errors import SettingsError
 from .options import TOLERANCES
 from .units import PARSERS, format_percent, format_value, parse_fraction, parse_size
@@ -205,7 +206,7 @@ class Workload:
         """What changed since the baseline, in words; empty if the two are comparable."""
         changes = []
         if self.batch != baseline.batch:
-            changes.append(f"batch: {baseline.batch} -> {self.batch}")
+            changes.append(signatures.difference(baseline.batch, self.batch))
         elif _FIXED.fullmatch(self.batch) and not math.isclose(
             self.bytes_per_sample, baseline.bytes_per_sample, rel_tol=0.01
         ):
@@ -294,6 +295,8 @@ class CheckResult:
     metrics: Mapping[str, Comparison] = field(default_factory=dict)
     noise: tuple[Noise, ...] = ()  # of each pair, in order
     sweep: str = ""  # the test without its batch size; empty where it has none
+    loader: str = ""  # its kind
+    settings: Mapping[str, str | int | bool] = field(default_factory=dict)  # as the loader has them
     memory_source: str = ""  # what its peak memory comes from
     memory: tuple[MemoryLook, ...] = ()  # of the candidate's memory trial, in order
     batch_seconds: tuple[float, ...] = ()  # what a batch took in each slice of the candidate

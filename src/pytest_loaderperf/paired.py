@@ -35,6 +35,7 @@ def judge(bench: Bench, version: Version, found: Findings) -> str:
     """
     deadline = found.deadline - bench.spec.settings.budget * FOR_CONFIRMING
     pairs = _measure(bench, version, found, found.judged, deadline)
+    found.compare_settings(pairs[0][1].settings)
     if changed := _difference(pairs[0]):
         return changed
     found.comparisons = _compare(bench, version, pairs, found.judged)

@@ -28,11 +28,22 @@ def resume(group: int) -> None:
 
 
 def end(group: int) -> None:
-    """Kill every process of a group, frozen or not."""
+    """Kill every process of a group, frozen or not, and all that its leader's session has left."""
     # None can start another one while the others end.
     if _LINUX and _signal(group, signal.SIGSTOP):
         end_each(_members(group))
     _signal(group, signal.SIGKILL)
+    signal_strays(group, signal.SIGKILL)
+
+
+def signal_strays(leader: int, number: int) -> None:
+    """Signal the processes of a leader's session that are in groups of their own (Linux).
+
+    Each of Ray's workers leads one. A session outlives its leader, so that none is missed.
+    """
+    for pid in _strays(leader):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
 
 
 def end_each(pids: Iterable[int]) -> None:
@@ -181,6 +192,14 @@ def _tidies_up(pid: int) -> bool:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
         return any(name in command for name in _TIDY_UP)
     return False
+
+
+def _strays(leader: int) -> Iterator[int]:
+    for entry in Path("/proc").iterdir() if _LINUX else ():
+        with contextlib.suppress(OSError, ValueError):  # it has ended; it is no process
+            pid = int(entry.name)
+            if os.getsid(pid) == leader != os.getpgid(pid):
+                yield pid
 
 
 def _waited_for(pid: int) -> float:

@@ -63,6 +63,7 @@ class Trial:
         self.pid = started.pid
         self._output = Path(started.output)
         self._patience = Patience(arm.timeout)
+        self.scattered = False  # whether its processes are in several groups
         self._ended = False
         self._ended_for: tuple[float, float | None] | None = None
 
@@ -123,9 +124,13 @@ class Trial:
         """Stop the whole trial, workers included."""
         process.freeze(self.pid)
         self._patience.pause()
+        if self.scattered:
+            process.signal_strays(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let it go on."""
+        if self.scattered:
+            process.signal_strays(self.pid, signal.SIGCONT)
         process.resume(self.pid)
         self._patience.go_on()
 

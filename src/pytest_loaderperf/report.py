@@ -312,6 +312,7 @@ def _check_json(result: CheckResult) -> dict[str, object]:
         "seconds": round(result.seconds, 1),
         "pairs": result.pairs,
         "workload": vars(result.workload) if result.workload else {},
+        "loader": {"kind": result.loader, "settings": dict(result.settings)},
         "memory_source": result.memory_source,
         "message": result.message,
         "notes": list(result.notes),

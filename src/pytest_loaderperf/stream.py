@@ -12,7 +12,7 @@ from typing import Any
 from . import batches, contents
 from .ahead import Span, Workers, spans
 from .errors import LoaderError
-from .loaders import Loader
+from .kinds import Loader
 from .messages import Contents, Opened, Passed, Slice, Stepped, Stretch
 from .model import Workload
 from .process import cpu_seconds
@@ -39,7 +39,7 @@ class Stream:
     ) -> None:
         self._loader = loader
         self._in_vain = in_vain
-        self._count = samples
+        self._count = samples or loader.count
         self._prepare = prepare
         self._iterator: Iterator[Any] | None = None
         self._batch: Any = None  # the last one: like a user's, it lives until the next is there

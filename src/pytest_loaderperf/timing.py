@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from . import noise, process
 from .ahead import batches_made
@@ -35,6 +35,7 @@ class Timing:
     rounds: tuple[float, ...] = ()  # what a batch took in each slice, in seconds
     others: float = 0.0  # the share of the CPUs that others took while it ran
     paused: bool = False  # whether the whole machine seems to have stood still meanwhile
+    settings: Mapping[str, str | int | bool] = field(default_factory=dict)  # as the loader has them
 
     @property
     def batch_seconds(self) -> float:
@@ -53,6 +54,8 @@ class TimedTrial:
         self._pace = pace
         loader = self._trial.ask(Begin(timed=True), Handed)
         self._ahead = loader.workers * loader.prefetch
+        self._settings = loader.settings
+        self._trial.scattered = loader.scattered
         opening = Open(pace.warmup, pace.drain, pace.epoch_batches, follow=pace.follow)
         self._opened = self._trial.ask(opening, Opened)
         self._slices: list[Slice] = []
@@ -116,7 +119,9 @@ class TimedTrial:
         batch = taken.batches / made
         rounds = tuple(batch * each.seconds / each.batches for each in slices)
         others, paused = self._watch.others, self._watch.paused
-        return Timing(values, workload, taken, made, parts, rounds, others, paused=paused)
+        return Timing(
+            values, workload, taken, made, parts, rounds, others, paused, self._settings
+        )  # fmt: skip
 
     def _ended(self, measured: Slice) -> None:
         if not measured.batches:

@@ -14,7 +14,8 @@ from . import frames
 from .channel import Channel
 from .errors import LoaderError
 from .heap import Heap
-from .loaders import Loader, describe
+from .kinds import Loader
+from .loaders import describe
 from .messages import Begin, End, Handed, Open, Pass, Probe, Read, Run, Step
 from .model import METRICS, CheckResult
 from .perf import Perf
@@ -104,6 +105,9 @@ class LoaderPerf:
                 loader.epoch_batches,
                 loader.samples_per_epoch,
                 self.built_data,
+                dict(loader.settings),
+                loader.note,
+                loader.scattered,
             )
         )
 

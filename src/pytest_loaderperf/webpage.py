@@ -92,6 +92,9 @@ def _facts(result: CheckResult) -> list[tuple[str, str]]:
     facts = [("seconds", f"{result.seconds:.0f}")]
     if result.pairs:
         facts.insert(0, ("pairs", str(result.pairs)))
+    if result.loader:
+        facts.append(("loader", result.loader))
+    facts += [(name, str(value)) for name, value in result.settings.items()]
     if result.workload:
         facts.append(("batch", result.workload.batch))
         if result.workload.samples_per_epoch is not None:

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_loaderperf.ahead import Mark, Span, Workers, batches_made, made_in, spans
-from pytest_loaderperf.loaders import Collate
+from pytest_loaderperf.kinds import Collate
 from pytest_loaderperf.messages import Slice
 
 no_deadline = settings(deadline=None)

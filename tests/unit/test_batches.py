@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from pytest_loaderperf.batches import (
     Example,
+    count_item,
     count_samples,
     example,
     fast_counter,
@@ -329,3 +330,57 @@ def test_a_share_of_all_samples_is_left_out_whatever_the_sizes(
 
 def test_nothing_is_left_out_of_an_ordinary_trial() -> None:
     assert without(0.0, len) is len
+
+
+# --- items that may be samples or batches -------------------------------------------------------
+
+IMAGE = np.zeros((3, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("item", "of_rows", "of_batches"),
+    [
+        (7, 1, 1),
+        ("a text", 1, 1),
+        (np.float32(7), 1, 1),
+        ((IMAGE, 7), 1, None),
+        ({"image": IMAGE, "name": "x"}, 1, None),
+        (Pair(IMAGE, 1), 1, None),
+        (("a text", 7), 1, None),
+        (IMAGE, None, 3),
+        ((IMAGE, np.zeros(3)), None, 3),
+        ({"image": IMAGE, "more": None}, None, 3),
+        (["a", "b"], None, 2),
+        ({"tokens": [1, 2, 3], "label": 1}, 1, None),
+        ({"tokens": [1, 2, 3]}, None, 3),
+    ],
+)
+def test_an_item_is_a_sample_or_a_batch_or_that_is_asked(
+    item: object, of_rows: int | None, of_batches: int | None
+) -> None:
+    for batches, expected in ((False, of_rows), (True, of_batches)):
+        if expected is None:
+            with pytest.raises(LoaderError, match=r"(?s)may be a sample or a batch.*samples="):
+                count_item(item, batches=batches)
+        else:
+            assert count_item(item, batches=batches) == expected
+
+
+@pytest.mark.parametrize(
+    ("batch", "samples", "expected"),
+    [
+        ({"tokens": [[1, 2], [3]]}, 2, "dict[tokens: list[list[int, ...], ...]]"),
+        ({"x": [[], [1]], "y": np.zeros(2)}, 2, "dict[x: list[list[, ...], ...], y: float64[*]]"),
+        ({"x": [None, "a", None]}, 3, "dict[x: list[NoneType, ...]]"),
+        ({"x": [[["a"]], [["b"], []]]}, 2, "dict[x: list[list[list[str, ...], ...], ...]]"),
+        ({"x": [("a", "b"), ("c", "d")]}, 2, "dict[x: list[tuple[str, ...], tuple[str, ...]]]"),
+        ({"x": [("a", "b", "c")]}, 3, "dict[x: list[tuple[str, ...]]]"),
+        ({"x": [TorchTensor(4), TorchTensor(4)]}, 4, "dict[x: list[float32[*], float32[*]]]"),
+    ],
+)
+def test_a_list_in_a_dict_has_a_value_for_each_sample(
+    batch: object, samples: int, expected: str
+) -> None:
+    assert count_samples(batch) == samples
+    assert fast_counter(batch)(batch) == samples
+    assert signature(batch) == expected

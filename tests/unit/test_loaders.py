@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from textwrap import dedent
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,9 +19,9 @@ from pytest_loaderperf.loaders import describe, fork_hazard
 
 
 def facts(loader: object) -> dict[str, object]:
-    """What a loader tells about itself, all but what it can do."""
+    """What a loader tells about itself, all but what it can do and how it is set."""
     known = dict(vars(describe(loader)))
-    del known["start"], known["follow"]
+    del known["start"], known["follow"], known["count"], known["settings"]
     return known
 
 
@@ -146,6 +146,10 @@ class DataLoader(Sized):
         self.sampler = sampler
         self.batch_size = options.get("batch_size", 10)
         self.drop_last = options.get("drop_last", False)
+        self.batch_sampler = None if self.batch_size is None else object()
+        self.dataset = range(100)
+        self.multiprocessing_context = None
+        self.persistent_workers = self.pin_memory = False
 
 
 ENDLESS = TypeError("has no length")
@@ -181,6 +185,8 @@ def test_a_torch_loader_tells_all(
         "prefetch": prefetch,
         "epoch_batches": batches,
         "samples_per_epoch": samples,
+        "note": "",
+        "scattered": False,
     }
     assert started(loader)[0] == [0, 1, 2]
 
@@ -203,6 +209,11 @@ def test_a_subclass_is_of_the_same_kind(fake: Callable[..., ModuleType]) -> None
 class DatasetV2(Sized):
     def cardinality(self) -> object:
         return self.length
+
+    def options(self) -> object:
+        threading = SimpleNamespace(private_threadpool_size=None)
+        autotune = SimpleNamespace(enabled=None)
+        return SimpleNamespace(threading=threading, autotune=autotune, deterministic=True)
 
 
 @pytest.mark.parametrize(("cardinality", "batches"), [(7, 7), (1, 1), (-1, None), (-2, None)])

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL, SIGSTOP
 
+import psutil
 import pytest
 
 from pytest_loaderperf import process
@@ -315,3 +316,27 @@ def test_a_system_without_affinity_has_all_its_cpus(monkeypatch: pytest.MonkeyPa
     monkeypatch.delattr(os, "sched_setaffinity", raising=False)
     assert len(process.usable_cpus()) == os.cpu_count()
     process.pin(os.getpid(), 0)
+
+
+# A child in a group of its own, and another in the group of its parent.
+SCATTERED = """
+import os, subprocess, sys, time
+sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+children = [subprocess.Popen(sleep, preexec_fn=os.setpgrp), subprocess.Popen(sleep)]
+print(*(child.pid for child in children), flush=True)
+time.sleep(60)
+"""
+
+
+@on_linux
+def test_processes_in_groups_of_their_own_are_stopped_and_ended_with_their_session() -> None:
+    with python(SCATTERED) as leader:
+        assert leader.stdout is not None
+        stray, member = map(int, leader.stdout.readline().split())
+        process.signal_strays(leader.pid, SIGSTOP)
+        assert eventually(lambda: psutil.Process(stray).status() == psutil.STATUS_STOPPED)
+        assert psutil.Process(member).status() != psutil.STATUS_STOPPED
+        leader.kill()
+        leader.wait()  # its session outlives it
+        process.end(leader.pid)
+        assert eventually(lambda: not process.alive(stray) and not process.alive(member))

@@ -320,6 +320,7 @@ def test_the_results_file_is_as_documented() -> None:
                     "bytes_per_sample": 602120.0,
                     "samples_per_epoch": 2048,
                 },
+                "loader": {"kind": "", "settings": {}},
                 "memory_source": "",
                 "message": "",
                 "notes": [],

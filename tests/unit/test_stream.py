@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 
 from pytest_loaderperf.ahead import made_in
 from pytest_loaderperf.errors import LoaderError
-from pytest_loaderperf.loaders import Loader, describe
+from pytest_loaderperf.kinds import Loader
+from pytest_loaderperf.loaders import describe
 from pytest_loaderperf.messages import Slice, decode, encode
 from pytest_loaderperf.stream import Stream
 

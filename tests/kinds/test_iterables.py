@@ -1,0 +1,72 @@
+"""Loaders of no framework: generators, one-shot iterators, and what has no length."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kinds.harness import assert_guarded, guard, look
+
+LOADERS = """\
+import dataclasses
+import time
+import numpy as np
+
+@dataclasses.dataclass
+class Batch:
+    image: np.ndarray
+    names: list
+
+def make(rows, seconds):
+    for start in range(0, rows, 10):
+        size = min(10, rows - start)
+        time.sleep(size * seconds)
+        yield {"image": np.zeros((size, 3)), "label": np.arange(size)}
+
+class Again:
+    def __init__(self, rows, seconds):
+        self.rows, self.seconds = rows, seconds
+
+    def __iter__(self):
+        return make(self.rows, self.seconds)
+
+def generator(folder, rows, seconds):
+    return lambda: make(rows, seconds)
+
+def iterable(folder, rows, seconds):
+    return Again(rows, seconds)
+
+def one_shot(folder, rows, seconds):
+    return lambda: iter(list(make(rows, seconds)))
+
+def records(folder, rows, seconds):
+    return [[{"text": f"row {i}", "id": i} for i in range(s, min(s + 10, rows))]
+            for s in range(0, rows, 10)]
+
+def dataclasses_with_texts(folder, rows, seconds):
+    return [Batch(b["image"], ["x"] * len(b["label"])) for b in make(rows, seconds)]
+
+def shared(folder, rows, seconds):
+    return [(b["image"], b["image"][:, :2], b["image"]) for b in make(rows, seconds)]
+"""
+NAMES = ["generator", "iterable", "one_shot", "records", "dataclasses_with_texts", "shared"]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return look(tmp_path_factory.mktemp("iterables"), LOADERS, NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_samples_are_counted(found: dict[str, Any], name: str) -> None:
+    assert found[name].get("epochs") == [[105, 11]] * 2, found[name].get("error")
+
+
+def test_what_two_arrays_share_counts_once(found: dict[str, Any]) -> None:
+    assert found["shared"]["workload"]["bytes_per_sample"] == 3 * 8
+
+
+def test_a_slowed_generator_fails(tmp_path: Path) -> None:
+    assert_guarded(guard(tmp_path, LOADERS, "generator", 4000))
