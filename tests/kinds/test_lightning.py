@@ -96,4 +96,4 @@ def test_what_is_no_single_loader_is_refused(found: dict[str, Any]) -> None:
 
 
 def test_a_slowed_module_fails(tmp_path: Path) -> None:
-    assert_guarded(guard(tmp_path, LOADERS, "module", 2000, budget=40))
+    assert_guarded(guard(tmp_path, LOADERS, "module", 2000, budget=90))
