@@ -52,8 +52,15 @@ def test_slowed(loaderperf):
 
 def needs(*modules: str) -> pytest.MarkDecorator:
     """Skips a module of tests where a package is not installed; it is not imported here."""
-    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    missing = [module for module in modules if not _is_installed(module)]
     return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # the package that would hold it
+        return False
 
 
 def look(folder: Path, source: str, names: Sequence[str], rows: int = ROWS) -> dict[str, Any]:
