@@ -9,7 +9,10 @@ import re
 import sys
 from pathlib import Path
 
-ENDINGS = {"tests": ".venv/bin/pytest", "gate": ".venv/bin/pytest --loaderperf"}
+ENDINGS = {
+    "tests": ".venv/bin/pytest -n 2 --dist worksteal",
+    "gate": ".venv/bin/pytest --loaderperf",
+}
 BLOCK = re.compile(r"^```shell\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
 
 

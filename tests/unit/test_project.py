@@ -16,7 +16,8 @@ README_COMMANDS = ROOT / ".ci" / "readme_commands.py"
 RUN = ROOT / ".ci" / "run"
 
 INSTALL = 'python3 -m venv .venv && .venv/bin/pip install -e ".[dev]"'
-TESTS = f"{INSTALL} && .venv/bin/pytest"
+PYTEST = ".venv/bin/pytest -n 2 --dist worksteal"
+TESTS = f"{INSTALL} && {PYTEST}"
 GATE = f"{INSTALL} && .venv/bin/pytest --loaderperf"
 
 
@@ -40,7 +41,7 @@ class TestReadmeCommands:
         ("name", "expected"),
         [
             ("install", INSTALL),
-            ("tests", ".venv/bin/pytest"),
+            ("tests", PYTEST),
             ("gate", ".venv/bin/pytest --loaderperf"),
         ],
     )
@@ -57,14 +58,14 @@ class TestReadmeCommands:
     @pytest.mark.parametrize(
         ("commands", "complaint"),
         [
-            ((GATE,), "0 shell blocks end in '.venv/bin/pytest'"),
+            ((GATE,), f"0 shell blocks end in '{PYTEST}'"),
             ((TESTS,), "0 shell blocks end in '.venv/bin/pytest --loaderperf'"),
             ((TESTS, GATE, GATE), "2 shell blocks end in '.venv/bin/pytest --loaderperf'"),
-            ((f"{TESTS}\n{GATE}",), "0 shell blocks end in '.venv/bin/pytest'"),
+            ((f"{TESTS}\n{GATE}",), f"0 shell blocks end in '{PYTEST}'"),
             ((GATE, TESTS.replace(" && ", "\n")), "not one line"),
-            ((GATE, TESTS.replace(" && .venv/bin/pytest", " &&\n.venv/bin/pytest")), "not one"),
-            ((GATE, ".venv/bin/pytest"), "not one line"),
-            ((GATE, "pip list && nice .venv/bin/pytest"), "not one line"),
+            ((GATE, TESTS.replace(f" && {PYTEST}", f" &&\n{PYTEST}")), "not one"),
+            ((GATE, PYTEST), "not one line"),
+            ((GATE, f"pip list && nice {PYTEST}"), "not one line"),
             ((GATE, TESTS.replace("[dev]", "[torch]")), "install differently"),
         ],
     )
@@ -108,7 +109,7 @@ class TestRun:
         (checkout / "tool").chmod(0o755)
         links = " && ".join(f"ln -s ../../tool .venv/bin/{tool}" for tool in TOOLS)
         install = f"mkdir -p .venv/bin && {links}"
-        commands = (f"{install} && .venv/bin/pytest --loaderperf", f"{install} && .venv/bin/pytest")
+        commands = (f"{install} && .venv/bin/pytest --loaderperf", f"{install} && {PYTEST}")
         (checkout / "README.md").write_text(readme(*commands))
         return checkout
 
@@ -135,7 +136,7 @@ class TestRun:
                 "actionlint",
                 "mypy",
                 "mypy .ci/readme_commands.py",
-                "pytest",
+                "pytest -n 2 --dist worksteal",
                 "pytest --loaderperf",
             ],
         )

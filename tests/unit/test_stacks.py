@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from pytest_loaderperf import process, stacks
 from unit.running import python
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+_PATIENCE = 20.0  # seconds
 SOURCE = str(Path(stacks.__file__).parents[1])
 
 # A parent, and a child that has done something first: each waits in a function of its own.
@@ -40,7 +42,11 @@ def shown(output: Path, child: str = "pass") -> str:
     code = STUCK.format(source=SOURCE, output=str(output), child=child)
     with python(code, "waits_in_the_parent()") as pid:
         try:
-            return stacks.of_tree(pid, output)
+            end = time.monotonic() + _PATIENCE  # for the parent to get to where it waits
+            while "waits_in_the_parent" not in (text := stacks.of_tree(pid, output)):
+                if time.monotonic() > end:
+                    break
+            return text
         finally:
             for each in process.tree(pid)[1:]:
                 os.kill(each, signal.SIGKILL)
@@ -68,9 +74,10 @@ def test_no_file_that_a_child_has_opened_in_the_place_of_the_output_is_written_t
 
 def test_a_program_that_the_signal_would_kill_is_described(tmp_path: Path) -> None:
     with python("import os", "os.execlp('sleep', 'sleep', '600')") as pid:
-        while "sleep 600" not in (text := stacks.of_tree(pid, tmp_path / "output")):
-            pass
-        assert "no Python stack; state S (sleeping)" in stacks.of_tree(pid, tmp_path / "output")
+        end = time.monotonic() + _PATIENCE  # for it to become the other program, and to sleep
+        asleep = "(sleep 600):\n  no Python stack; state S (sleeping)"
+        while asleep not in (text := stacks.of_tree(pid, tmp_path / "output")):
+            assert time.monotonic() < end, text
         assert process.alive(pid)
     assert text.startswith(f"process {pid} (")
 
