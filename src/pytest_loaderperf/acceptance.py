@@ -104,6 +104,7 @@ def write(root: Path, acceptances: Sequence[Acceptance]) -> Iterator[str]:
         module, _, key = each.nodeid.partition("::")
         changed.setdefault(baselines.store_path(root, module), {})[key] = each.new
     for path, entries in changed.items():
+        baselines.check_inside(root, path)
         baselines.save(path, {**baselines.load(path), **entries})
         checks = "1 check" if len(entries) == 1 else f"{len(entries)} checks"
         yield f"{path.relative_to(root)}, {checks}"

@@ -12,7 +12,6 @@ import os
 import re
 import secrets
 import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -27,6 +26,7 @@ FOLDER = "baselines"
 #   1  first format
 FORMAT = 1
 
+_LARGEST = 1e30  # no metric comes near it, and its square is still a number
 _REPAIR = "restore the file from git, or delete it and record it anew with --loaderperf-update"
 _CONFLICT = re.compile(r"^(<{7}|\|{7}|={7}|>{7})( |\r?$)", re.MULTILINE)
 
@@ -74,6 +74,13 @@ def store_path(root: Path, module: str) -> Path:
             "of the project; move the test there, or set --rootdir"
         )
     return root / FOLDER / path.with_suffix(".json")
+
+
+def check_inside(root: Path, path: Path) -> None:
+    """StoreError if a file of the store is a link to somewhere else: it would be written there."""
+    folder = os.path.realpath(root / FOLDER)
+    if not os.path.realpath(path).startswith(folder + os.sep):
+        raise StoreError(f"{path} is a link that leads out of {FOLDER}/; put a file in its place")
 
 
 def parse(text: str | bytes, source: str) -> Entries:
@@ -225,10 +232,10 @@ class _Node:
         if (
             isinstance(self.value, (int, float))
             and not isinstance(self.value, bool)
-            and 0 <= self.value <= sys.float_info.max  # false for NaN; an int can be larger
+            and 0 <= self.value <= _LARGEST  # false for NaN
         ):
             return float(self.value)
-        raise self.wrong("a finite number from zero up")
+        raise self.wrong(f"a finite number from zero to {_LARGEST:g}")
 
     def count(self) -> int:
         if isinstance(self.value, int) and not isinstance(self.value, bool) and self.value >= 0:

@@ -10,6 +10,7 @@ from .baselines import Stored
 from .decision import Rule, Within, decide, log_cost, ratio_of
 from .model import STORED, Comparison, Metric, Tolerance, Verdict
 
+_NOTHING = 1e-12  # what is less cannot be divided by
 _MOST = 0.999  # of the time that is left: more than all of it cannot be lost
 # Less than this is noise of the allocator; logarithms of it would differ wildly.
 _SMALLEST = {"bytes": float(2**20), "bytes/1000 samples": float(2**20), "of time": 0.001}
@@ -101,7 +102,7 @@ def glance(
 
 def _compared(metric: Metric, value: float) -> float:
     """What of a value is compared: of a share of time the rest; and never next to nothing."""
-    smallest = _SMALLEST.get(metric.unit, 0.0)
+    smallest = _SMALLEST.get(metric.unit, _NOTHING)
     return max(1 - value if metric.is_share else value, smallest)
 
 
@@ -134,7 +135,7 @@ def spread(metric: Metric, values: Sequence[float]) -> float:
     """The standard deviation of the logarithm of some values; 0 for a single one."""
     if len(values) < 2:
         return 0.0
-    return statistics.stdev(math.log(max(_compared(metric, value), 1e-12)) for value in values)
+    return statistics.stdev(math.log(_compared(metric, value)) for value in values)
 
 
 def typical(values: Sequence[float]) -> float:

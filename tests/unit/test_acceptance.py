@@ -260,6 +260,17 @@ def test_a_file_is_written_once_and_keeps_what_nobody_accepts(tmp_path: Path) ->
                      "e[x::y]": pytest.approx(96, 1e-3)}  # fmt: skip
 
 
+def test_no_file_outside_the_store_is_written(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.json"
+    elsewhere.write_text(render({}))
+    path = store_path(tmp_path / "project", "a.py")
+    path.parent.mkdir(parents=True)
+    path.symlink_to(elsewhere)
+    with pytest.raises(StoreError, match="leads out of baselines/"):
+        list(write(tmp_path / "project", [acceptance("a.py::b")]))
+    assert elsewhere.read_text() == render({})
+
+
 def test_a_damaged_file_is_not_written_over(tmp_path: Path) -> None:
     path = store_path(tmp_path, "a.py")
     path.parent.mkdir()
