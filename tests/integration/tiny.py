@@ -50,7 +50,7 @@ def create(root: Path, *, git: bool = True, ini: str = "", **modules: str) -> Pr
         project.git("init", "-q", "-b", "main")
     (root / ".gitignore").write_text("__pycache__/\n.pytest_cache/\n.loaderperf/\n")
     # Short trials: two pairs of them settle a loader that sleeps.
-    (root / "pytest.ini").write_text(f"[pytest]\nloaderperf_budget = 8\n{ini}")
+    (root / "pytest.ini").write_text(f"[pytest]\nloaderperf_budget = 12\n{ini}")
     project.write(**{"paced": PACED, **(modules or {"test_it": CHECK})})
     return project
 
