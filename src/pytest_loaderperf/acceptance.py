@@ -15,7 +15,7 @@ from .model import METRICS, Verdict
 from .options import Update
 from .report import aligned
 from .timing import TIMED
-from .units import format_value
+from .units import format_change, format_value
 
 _COLUMNS = ("", "", "accepted", "now", "change", "verdict")
 
@@ -85,9 +85,7 @@ def table(acceptances: Sequence[Acceptance]) -> list[str]:
                     name.replace("_", " "),
                     "-" if was is None else format_value(was.value, METRICS[name].unit),
                     format_value(now[name].value, METRICS[name].unit),
-                    f"{100 * (now[name].value / was.value - 1):+.1f} %"
-                    if was and was.value
-                    else "new",
+                    format_change(now[name].value, was.value) if was and was.value else "new",
                     each.verdict.value if first else "",
                 )
             )

@@ -10,7 +10,7 @@ from .baselines import Entries, Record, store_path
 from .checkout import Commit, Repository
 from .model import METRICS
 from .report import aligned
-from .units import format_value
+from .units import format_change, format_value
 
 # What is shown of every commit, with the change since the one before.
 METRICS_SHOWN = ("throughput", "peak_memory")
@@ -95,4 +95,4 @@ def _cells(name: str, before: Record | None, now: Record) -> tuple[str, str]:
         return "-", ""
     value = format_value(stored.value, METRICS[name].unit)
     was = before.metrics.get(name) if before else None
-    return value, f"{100 * (stored.value / was.value - 1):+.1f} %" if was and was.value else ""
+    return value, format_change(stored.value, was.value) if was and was.value else ""

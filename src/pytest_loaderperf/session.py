@@ -268,13 +268,17 @@ class Session:
                 terminalreporter.write_line(line)
         terminalreporter.write_line(summary)
 
+    @functools.cached_property
+    def _accepted_so_far(self) -> Histories:
+        """Reads each file's history once, for the terminal and for the report."""
+        return Histories(self._root)
+
     def _past(self) -> list[str]:
         """The history of all selected checks, as text."""
         lines: list[str] = []
         try:
-            histories = Histories(self._root)
             for check in self._checks:
-                lines += [*history.lines(check, histories.of(check)), ""]
+                lines += [*history.lines(check, self._accepted_so_far.of(check)), ""]
         except CheckoutError as error:
             lines.append(f"--loaderperf-history: {error}")
         return lines
@@ -319,8 +323,8 @@ class Session:
     def _histories(self) -> dict[str, History]:
         """The baselines of the checks over time, by node id; empty where git tells of none."""
         with contextlib.suppress(CheckoutError):
-            histories = Histories(self._root)
-            return {result.nodeid: histories.of(result.nodeid) for result in self._results}
+            past = self._accepted_so_far
+            return {result.nodeid: past.of(result.nodeid) for result in self._results}
         return {}
 
     def pytest_unconfigure(self) -> None:

@@ -72,6 +72,11 @@ def format_percent(fraction: float) -> str:
     return f"{_three_digits(fraction * 100)} %"
 
 
+def format_change(value: float, before: float) -> str:
+    """How much a value differs from the one before it: ``"-9.1 %"``."""
+    return f"{100 * (value / before - 1):+.1f} %"
+
+
 def format_value(value: float, unit: str) -> str:
     """A value with its unit, in the scale that reads best."""
     if unit == "bytes":

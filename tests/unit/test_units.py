@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_loaderperf.errors import SettingsError
 from pytest_loaderperf.units import (
+    format_change,
     format_duration,
     format_percent,
     format_size,
@@ -152,3 +153,9 @@ def test_rounding_keeps_the_digits_asked_for(value: float, digits: int) -> None:
 )
 def test_rounding(value: float, expected: float) -> None:
     assert round_significant(value) == expected
+
+
+def test_a_change_is_told_in_per_cent_with_its_sign() -> None:
+    assert format_change(90.0, 100.0) == "-10.0 %"
+    assert format_change(100.04, 100.0) == "+0.0 %"
+    assert format_change(250.0, 100.0) == "+150.0 %"
