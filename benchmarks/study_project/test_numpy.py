@@ -21,9 +21,9 @@ class Rows:
             yield slower(np.stack([self.row(i) for i in range(start, start + self.batch_size)]))
 
 
-@pytest.mark.loaderperf
-def test_rows(loaderperf):
-    perf = loaderperf(Rows(64))
+@pytest.mark.loaderperf(batch_sizes=[32, 64])
+def test_rows(batch_size, loaderperf):
+    perf = loaderperf(Rows(batch_size))
     assert perf.throughput >= perf.baseline.throughput
 
 

@@ -19,17 +19,16 @@ def worked(index, path):
     return photo(path) + tf.cond(extra, lambda: photo(path) * 0, lambda: tf.zeros((256, 256, 3)))
 
 
-@pytest.fixture
-def dataset(photos):
+def load(photos, batch_size):
     dataset = tf.data.Dataset.from_tensor_slices(photos.paths).enumerate()
-    return dataset.map(worked, tf.data.AUTOTUNE).batch(32).prefetch(tf.data.AUTOTUNE)
+    return dataset.map(worked, tf.data.AUTOTUNE).batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
-@pytest.mark.loaderperf
-def test_photos(dataset, loaderperf):
-    perf = loaderperf(dataset)
+@pytest.mark.loaderperf(batch_sizes=[32, 64])
+def test_photos(photos, batch_size, loaderperf):
+    perf = loaderperf(load(photos, batch_size))
     assert perf.throughput >= perf.baseline.throughput
 
 
-def test_peer(dataset, benchmark):
-    peer.measure(benchmark, dataset, batches=16)
+def test_peer(photos, benchmark):
+    peer.measure(benchmark, load(photos, 32), batches=16)

@@ -32,16 +32,17 @@ class Collate:
         return self.slower(default_collate(samples))
 
 
-@pytest.fixture
-def loader(photos):
-    return DataLoader(PhotoDataset(photos), 32, shuffle=True, num_workers=2, collate_fn=Collate())
+def load(photos, batch_size):
+    return DataLoader(
+        PhotoDataset(photos), batch_size, shuffle=True, num_workers=2, collate_fn=Collate()
+    )
 
 
-@pytest.mark.loaderperf
-def test_photos(loader, loaderperf):
-    perf = loaderperf(loader)
+@pytest.mark.loaderperf(batch_sizes=[32, 64])
+def test_photos(photos, batch_size, loaderperf):
+    perf = loaderperf(load(photos, batch_size))
     assert perf.throughput >= perf.baseline.throughput
 
 
-def test_peer(loader, benchmark):
-    peer.measure(benchmark, loader, batches=4)
+def test_peer(photos, benchmark):
+    peer.measure(benchmark, load(photos, 32), batches=4)
