@@ -25,14 +25,14 @@ class Slower:
         now = time.process_time()
         self.due += max(0.0, EXTRA * (now - self.since))  # less than nothing after a fork
         while self.due > 0:
-            began, slept = time.process_time(), 0.0
             if self.kind == "copy":
-                # The copy is dropped: torch would have to move it to shared memory, which costs more.
+                # Dropped: torch would have to move it to shared memory, which costs more.
                 _ = [each.clone() for each in batch] if isinstance(batch, list) else batch.copy()
             elif self.kind == "sleep":
                 asleep = time.perf_counter()
                 time.sleep(self.due)
-                slept = time.perf_counter() - asleep
-            self.due -= time.process_time() - began + slept
-        self.since = time.process_time()
+                self.due -= time.perf_counter() - asleep
+            before, now = now, time.process_time()  # without a gap: asking for it takes time, too
+            self.due -= now - before
+        self.since = now
         return batch
