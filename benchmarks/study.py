@@ -44,6 +44,7 @@ class Condition:
 
     loss: float = 0.0  # of throughput
     tolerance: str = "10%"
+    budget: int = 60  # seconds
     layout: bool = False
     bursts: bool = False
     peers: bool = False
@@ -55,7 +56,7 @@ CONDITIONS = {
     "same": Condition(),
     "layout": Condition(layout=True),
     "bursts": Condition(bursts=True),
-    "loss 5 %, tolerance 5 %": Condition(0.05, "5%"),
+    "loss 5 %, tolerance 5 %": Condition(0.05, "5%", 180),
     "loss 7 %": Condition(0.07),
     "loss 10 %": Condition(0.1),
     "loss 13 %": Condition(0.13),
@@ -156,9 +157,9 @@ def one_round(folder: Path, name: str, modules: list[str]) -> None:
         append(folder, ({"condition": name, "kind": kind, **run} for run in runs))
         return
     with bursts(condition.bursts):
-        checks = pytest(
-            project, "--loaderperf", f"-oloaderperf_throughput={condition.tolerance}", *modules
-        )
+        tolerance = f"-oloaderperf_throughput={condition.tolerance}"
+        budget = f"--loaderperf-budget={condition.budget}"
+        checks = pytest(project, "--loaderperf", tolerance, budget, *modules)
     kept = ("nodeid", "verdict", "pairs", "seconds", "message", "noise")
     lines = []
     for check in checks:

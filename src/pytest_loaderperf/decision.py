@@ -21,7 +21,7 @@ import math
 import statistics
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from .model import Better, Verdict
@@ -34,6 +34,8 @@ class Rule:
     looks: tuple[int, ...] = (2, 4, 6, 8, 12, 16, 24)
     alpha: float = 0.001  # chance of calling a loss of a fifth of the tolerance a regression
     beta: float = 0.01  # chance of calling a loss of the whole tolerance unchanged
+    # The same for fresh processes that confirm a regression: it takes both to be one.
+    alpha_confirming: float = 0.05
     # The standard deviation of a pair is taken to be at least this: pairs that agree by luck
     # prove nothing.
     floor: float = 0.005
@@ -59,6 +61,11 @@ class Rule:
         """
         look = min(bisect_left(self.looks, pairs) + 1, len(self.looks))
         return 1 / look / sum(1 / k for k in range(1, len(self.looks) + 1))
+
+    @property
+    def confirming(self) -> Rule:
+        """The rule for the pairs that confirm a regression."""
+        return replace(self, alpha=self.alpha_confirming)
 
     @classmethod
     def for_metrics(cls, judged: int) -> Rule:

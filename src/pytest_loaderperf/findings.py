@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .arms import Arm, Arms
 from .decision import Rule
@@ -46,6 +46,11 @@ class Bench:
     def side(self, pace: Plan, version: Version | None = None) -> Side:
         """One side of a pair: the check in the arm of a version."""
         return Side(self.arm(version), self.spec.nodeid, pace)
+
+    @property
+    def confirming(self) -> Bench:
+        """The same, for pairs that confirm a regression."""
+        return replace(self, rule=self.rule.confirming)
 
     def start_anew(self, version: Version | None = None) -> None:
         """Replace the arms of candidate and baseline by fresh processes, the other one first.

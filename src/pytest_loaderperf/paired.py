@@ -114,8 +114,9 @@ def _confirm(
 ) -> list[Pair]:
     """Repeat a regression with fresh processes."""
     bench.start_anew(version)
-    again = _measure(bench, version, found, regressed, found.deadline, confirming=True)
-    repeated = _compare(bench, version, again, regressed)
+    confirming = bench.confirming
+    again = _measure(confirming, version, found, regressed, found.deadline, confirming=True)
+    repeated = _compare(confirming, version, again, regressed)
     pooled = _compare(bench, version, [*pairs, *again], found.judged)
     for name in TIMED:
         verdict = found.comparisons[name].verdict

@@ -43,7 +43,7 @@ def beside(
     if not (compared.judged and compared.verdict is Verdict.REGRESSED):
         return compared
     bench.start_anew(version)
-    again = _pairs(bench, version, found, quantity, [], confirming=True)
+    again = _pairs(bench.confirming, version, found, quantity, [], confirming=True)
     if again.verdict is Verdict.REGRESSED:
         return compared
     found.doubt(quantity.metric.name, compared.pairs, again.pairs)
