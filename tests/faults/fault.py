@@ -16,6 +16,11 @@ from integration.tiny import Report
 _PATIENCE = 20.0  # seconds
 LINUX_SHARED = Path("/dev/shm")
 
+FASTER = tiny.PACED.replace("0.002", "0.0005")
+
+# At the end of the accepted version: its fixtures hang or fail no more.
+NO_FAULTS = "\nfail = sleep = lambda *_: None\n"
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -45,12 +50,19 @@ def module(faults: Mapping[str, Fault], prologue: str = "") -> str:
     return "\n\n".join([prologue, *checks])
 
 
-def run(root: Path, faults: Mapping[str, Fault], prologue: str, *, ini: str = "") -> Report:
-    """Run them all in one project, whose store and files must be what they were."""
-    project = tiny.create(root / "project", git=False, ini=ini, test_it=module(faults, prologue))
-    store = tiny.accept(project, "test_it.py::test_none_of_these", commit=False)
-    store.rename(store.parent / "test_other.json")
-    return report(project, "--loaderperf")
+def accepted_before(
+    root: Path, faults: Mapping[str, Fault], prologue: str, sound: str, *, ini: str = ""
+) -> Project:
+    """A project with these faults, whose accepted loaders were sound, and faster.
+
+    So `unchanged` is false of all of them. ``sound`` is the body of each accepted check.
+    """
+    project = tiny.create(root / "project", ini=ini)
+    accepted = {name: Fault(sound, "", fixture=fault.fixture) for name, fault in faults.items()}
+    project.write(paced=FASTER, test_it=module(accepted, prologue + NO_FAULTS))
+    tiny.accept(project, *(f"test_it.py::test_{name}" for name in faults))
+    project.write(paced=tiny.PACED, test_it=module(faults, prologue))
+    return project
 
 
 def report(project: Project, *arguments: str, **options: object) -> Report:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from faults.fault import Fault, assert_ended_as, run
+from faults.fault import Fault, accepted_before, assert_ended_as, report
 from integration.tiny import Report
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it is made for Linux")
@@ -63,6 +63,8 @@ def hangs_at_the_end():
 def hangs_at_the_start():
     sleep()
 '''
+
+SOUND = "loaderperf.check(At(int))"
 
 # --- it fails: the check is an error that says how
 
@@ -167,7 +169,8 @@ FAILS = {
 
 @pytest.fixture(scope="module")
 def failing(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    return run(tmp_path_factory.mktemp("failing"), FAILS, PROLOGUE)
+    folder = tmp_path_factory.mktemp("failing")
+    return report(accepted_before(folder, FAILS, PROLOGUE, SOUND), "--loaderperf")
 
 
 @pytest.mark.parametrize("name", FAILS)
@@ -242,7 +245,8 @@ HANGS = {
 def hanging(tmp_path_factory: pytest.TempPathFactory) -> Report:
     # Long enough for the import of pytest by a process that has to wait for a CPU.
     folder = tmp_path_factory.mktemp("hanging")
-    return run(folder, HANGS, PROLOGUE, ini="loaderperf_timeout = 4\n")
+    ini = "loaderperf_timeout = 4\n"
+    return report(accepted_before(folder, HANGS, PROLOGUE, SOUND, ini=ini), "--loaderperf")
 
 
 @pytest.mark.parametrize("name", HANGS)
@@ -254,7 +258,7 @@ def test_loader_that_hangs_is_an_error_with_its_stacks(hanging: Report, name: st
 
 # --- it misbehaves, and can be measured all the same
 
-MISBEHAVES = {
+SLOWER = {
     "prints_megabytes": "loaderperf.check(At(lambda: os.write(1, b'x' * 2**23)))",
     "prints_partial_lines": """
         def mumble():
@@ -321,6 +325,14 @@ MISBEHAVES = {
         start = lambda: subprocess.Popen([sys.executable, "-c", loop], start_new_session=True)
         loaderperf.check(At(start))
         """,
+    "forks_all_the_time": """
+        def fork():
+            while True:
+                if not os.fork():
+                    os._exit(0)
+                os.wait()
+        loaderperf.check(At(lambda: child(fork)))
+        """,
     "starts_threads_that_do_not_end": """
         loaderperf.check(At(lambda: threading.Thread(target=sleep).start()))
         """,
@@ -350,22 +362,23 @@ MISBEHAVES = {
         loaderperf.check(At(int))
         """,
 }
+MISBEHAVES = {name: Fault(source, "regressed") for name, source in SLOWER.items()}
 
 
 @pytest.fixture(scope="module")
 def misbehaving(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    faults = {name: Fault(source, "no_baseline") for name, source in MISBEHAVES.items()}
-    return run(tmp_path_factory.mktemp("misbehaving"), faults, PROLOGUE)
+    folder = tmp_path_factory.mktemp("misbehaving")
+    return report(accepted_before(folder, MISBEHAVES, PROLOGUE, SOUND), "--loaderperf")
 
 
 @pytest.mark.parametrize("name", MISBEHAVES)
 def test_loader_that_misbehaves_is_measured(misbehaving: Report, name: str) -> None:
-    """There is nothing to compare it with yet: that is all that is said."""
+    """It is slower than what was accepted, and that is what is said."""
     assert misbehaving.run.status == 1
-    says = ["this check has no baseline yet"]
-    assert_ended_as(misbehaving, name, Fault("", "no_baseline", says))
-    value = misbehaving.checks[f"test_{name}"]["metrics"]["throughput"]["value"]
-    assert 0 < value < 1000  # a batch of two sleeps for 2 ms
+    assert_ended_as(misbehaving, name, MISBEHAVES[name])
+    throughput = misbehaving.checks[f"test_{name}"]["metrics"]["throughput"]
+    assert 0 < throughput["value"] < 1000  # a batch of two sleeps for 2 ms, and did for 0.5 ms
+    assert throughput["interval"][1] < 0.7
 
 
 # --- torch and its workers
@@ -384,7 +397,7 @@ class Rows(Dataset):
         return 4000
 
     def __getitem__(self, index):
-        if index == self.at:
+        if self.at in (index, None):
             self.bad()
         return index
 
@@ -399,6 +412,7 @@ def collate(rows):
         raise ValueError("rows of different lengths")
     return torch.tensor(rows)
 """
+SOUND_TORCH = "loaderperf.check(loader())"
 WORKERS = {
     "raises_in_collate": Fault(
         "loaderperf.check(loader(collate_fn=collate))",
@@ -422,14 +436,16 @@ WORKERS = {
             "in _try_get_data",
         ],
     ),
-    "works": Fault("loaderperf.check(loader())", "no_baseline"),
+    "is_slow": Fault("loaderperf.check(loader(lambda: time.sleep(0.002), None))", "regressed"),
 }
 
 
 @pytest.fixture(scope="module")
 def workers(tmp_path_factory: pytest.TempPathFactory) -> Report:
     pytest.importorskip("torch")
-    return run(tmp_path_factory.mktemp("torch"), WORKERS, TORCH, ini="loaderperf_timeout = 12\n")
+    folder = tmp_path_factory.mktemp("torch")
+    ini = "loaderperf_timeout = 12\n"
+    return report(accepted_before(folder, WORKERS, TORCH, SOUND_TORCH, ini=ini), "--loaderperf")
 
 
 @pytest.mark.parametrize("name", WORKERS)

@@ -101,7 +101,12 @@ class Project:
         text = LOADERS.replace("WORK", str(work)).replace("MEGABYTES", str(megabytes))
         self.write(loaders=text)
 
-    def pytest(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Run:
+    def pytest(
+        self,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        timeout: float | None = 240,
+    ) -> Run:
         """Run pytest as a user does; it must leave no process, and nothing in a folder of its own.
 
         There it finds the machine's lock, too: the runs of other tests do not wait for it.
@@ -116,7 +121,7 @@ class Project:
                 env={**clean_environment(), "TMPDIR": temporary, **(environment or {})},
                 capture_output=True,
                 text=True,
-                timeout=240,
+                timeout=timeout,
                 check=False,
             )
             assert not processes(temporary)

@@ -403,12 +403,12 @@ class Machine:
         return Counter(ending_with_slices(check) for check in self.checks(fraction, checks))
 
 
-def ending_with_slices(check: Draws) -> Verdict:
+def ending_with_slices(check: Draws, rule: Rule = RULE) -> Verdict:
     losses, blocks = check.mean(axis=1).tolist(), check.shape[1]
     variances = check.var(axis=1, ddof=1) / blocks
-    for pairs in RULE.looks:
+    for pairs in (look for look in rule.looks if look <= len(losses)):
         within = Within(float(variances[:pairs].mean()), pairs * (blocks - 1))
-        verdict = judge(losses[:pairs], within=within).verdict
+        verdict = judge(losses[:pairs], rule=rule, within=within).verdict
         if verdict is not None:
             return verdict
     return Verdict.INCONCLUSIVE
@@ -440,6 +440,35 @@ def test_slices_keep_misses_at_most_at_rate_beta(machine: Machine) -> None:
     passed = found[Verdict.UNCHANGED] + found[Verdict.IMPROVED]
     assert limit(passed, found.total()) <= RULE.beta
     assert found[Verdict.REGRESSED] >= 0.99 * found.total()
+
+
+# What a budget of a minute holds at worst: so many pairs, and so many of fresh processes.
+FIRST, AGAIN = 6, 2
+STEADY = Machine(0.01, 0.03, 12)
+
+
+def confirmed(fraction: float, start: float, checks: int) -> int:
+    """How many checks are regressed, and confirmed by fresh processes.
+
+    ``start`` is the standard deviation of the luck that all pairs of one start share.
+    """
+    pairs = STEADY.checks(fraction, checks)[:, : FIRST + AGAIN]
+    luck = start * np.random.default_rng(3).standard_normal((checks, 2))
+    found = 0
+    for check, (first, again) in zip(pairs, luck, strict=True):
+        found += (
+            ending_with_slices(check[:FIRST] + first) is Verdict.REGRESSED
+            and ending_with_slices(check[FIRST:] + again, RULE.confirming) is Verdict.REGRESSED
+        )
+    return found
+
+
+def test_a_minute_is_enough_to_confirm_a_loss_of_the_tolerance() -> None:
+    assert confirmed(TOLERANCE, 0.0, 2000) >= 0.99 * 2000
+
+
+def test_the_luck_of_one_start_is_not_confirmed() -> None:
+    assert limit(confirmed(0.0, 0.02, 5000), 5000) <= RULE.alpha
 
 
 def test_slices_save_pairs() -> None:

@@ -1,0 +1,91 @@
+"""Runs with faults drawn at random, that are ended at random: none says unchanged or leaves much.
+
+Every run prints the seed that repeats it: ``--hours=0 --seed=SEED`` does one run.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from faults.fault import Fault, accepted_before, contents, shared_memory
+from faults.test_loader_faults import FAILS, HANGS, MISBEHAVES, PROLOGUE, SOUND
+from integration.project import Project, clean_environment, leftovers, processes
+from integration.test_interrupt import wait_until
+
+ALL: Mapping[str, Fault] = {**FAILS, **HANGS, **MISBEHAVES}
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+LONGEST = 60.0  # seconds until a run is ended, if it is
+PATIENCE = 30.0  # seconds for what is left to go
+
+
+def one_run(project: Project, draw: random.Random) -> Counter[str]:
+    """Run pytest, perhaps end it; the verdicts that it has told."""
+    arguments = ["--loaderperf", f"--loaderperf-trials={draw.choice(['auto', 'fresh'])}"]
+    if draw.random() < 0.3:
+        arguments.append("--loaderperf-against=stored")
+    ends = [(draw.uniform(0, LONGEST), draw.choice(ENDS)) for _ in range(draw.choice([0, 1, 1, 2]))]
+    results = project.root.parent / "results.json"
+    results.unlink(missing_ok=True)
+    before, shared = contents(project.root), shared_memory()
+    with tempfile.TemporaryDirectory(prefix="lp-", ignore_cleanup_errors=True) as temporary:
+        with subprocess.Popen(
+            [sys.executable, "-m", "pytest", *arguments, f"--loaderperf-json={results}"],
+            cwd=project.root,
+            env={**clean_environment(), "TMPDIR": temporary},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as running:
+            began = time.monotonic()
+            for moment, number in sorted(ends):
+                try:
+                    running.wait(max(0.0, began + moment - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    running.send_signal(number)
+            output = running.communicate(timeout=600)[0]
+        wait_until(lambda: not processes(temporary), PATIENCE)
+        wait_until(lambda: not leftovers(temporary), PATIENCE)
+    wait_until(lambda: shared_memory() <= shared, PATIENCE)
+    assert contents(project.root) == before
+    assert len(project.git("worktree", "list").splitlines()) == 1
+    assert "INTERNALERROR" not in output, output
+    told = json.loads(results.read_text())["checks"] if results.exists() else []
+    if not ends:
+        assert running.returncode == 1, output
+        for check in told:
+            fault = ALL[check["nodeid"].partition("::test_")[2]]
+            assert check["verdict"] in (fault.verdict, "inconclusive"), output
+    return Counter(check["verdict"] for check in told)
+
+
+def test_runs_with_random_faults(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    seed = pytestconfig.getoption("seed")
+    seed = random.randrange(10**6) if seed is None else seed
+    end = time.monotonic() + 3600 * pytestconfig.getoption("hours")
+    total: Counter[str] = Counter()
+    runs = 0
+    while runs == 0 or time.monotonic() < end:
+        draw = random.Random(seed + runs)
+        print(f"run {runs + 1}: --seed={seed + runs}", flush=True)
+        names = draw.sample(sorted(ALL), draw.randint(1, 4))
+        folder = tmp_path / str(runs)
+        project = accepted_before(
+            folder, {n: ALL[n] for n in names}, PROLOGUE, SOUND, ini="loaderperf_timeout = 5\n"
+        )
+        told = one_run(project, draw)
+        assert not told["unchanged"], names
+        total += told
+        runs += 1
+    print(f"{runs} runs, {total.total()} checks: {dict(total)}")

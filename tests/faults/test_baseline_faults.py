@@ -1,0 +1,107 @@
+"""Accepted commits that cannot be measured: an error, or stored numbers; never `unchanged`."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from faults.fault import report
+from integration import tiny
+
+IGNORED = """\
+import paced
+
+def test_paced(loaderperf):
+    with open("data/rows") as rows:
+        rows.read()
+    loaderperf.check(paced.Paced())
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Accepted:
+    """What is wrong with the module of the accepted commit, and what the check says of it."""
+
+    module: str
+    says: list[str]
+
+
+FAULTS = {
+    "hangs at import": Accepted(
+        "import time\ndef stays():\n    time.sleep(600)\nstays()\n" + tiny.CHECK,
+        ["while importing and collecting its tests", "in stays"],
+    ),
+    "dies at import": Accepted("import os\nos._exit(7)\n" + tiny.CHECK, ["exit status 7"]),
+    "a dependency is missing": Accepted(
+        "import no_such_package\n" + tiny.CHECK, ["No module named 'no_such_package'"]
+    ),
+    "the test had another name": Accepted(
+        tiny.CHECK.replace("test_paced", "test_other"), ["it does not have this check"]
+    ),
+    "needs ignored data": Accepted(IGNORED, ["FileNotFoundError", "data/rows"]),
+    "fails": Accepted(
+        tiny.CHECK.replace("    loader", "    raise OSError('of old')\n    loader"),
+        ["OSError: of old"],
+    ),
+    "its loader fails": Accepted(
+        tiny.CHECK.replace("paced.Paced()", "iter(lambda: 1 / 0, 1)"), ["ZeroDivisionError"]
+    ),
+    "its loader dies": Accepted(
+        "import os\n" + tiny.CHECK.replace("paced.Paced()", "iter(lambda: os._exit(5), 1)"),
+        ["exit status 5"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_commit_that_cannot_be_measured_is_an_error(tmp_path: Path, name: str) -> None:
+    fault = FAULTS[name]
+    ini = "loaderperf_timeout = 4\n"
+    project = tiny.create(tmp_path / "project", ini=ini, test_it=fault.module)
+    tiny.accept(project, machine="another machine")
+    project.write(test_it=tiny.CHECK)
+    found = report(project, "--loaderperf")
+    assert found.run.status == 1
+    assert found.run.verdicts == {tiny.NODE: "error"}
+    commit = project.git("rev-parse", "HEAD")[:12]
+    for part in (f"commit {commit}", *fault.says):
+        assert part in found.texts[tiny.KEY], found.texts[tiny.KEY]
+
+
+def test_submodule_is_empty_in_the_worktree(tmp_path: Path) -> None:
+    """No network is used to fill it: its numbers are those that are stored."""
+    lib = tiny.create(tmp_path / "lib", test_it="", corpus="rows = 2\n")
+    lib.commit("a corpus")
+    project = tiny.create(tmp_path / "project", test_it="from lib import corpus\n" + tiny.CHECK)
+    project.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(lib.root), "lib")
+    tiny.accept(project)
+    found = report(project, "--loaderperf")
+    assert found.run.verdicts[tiny.NODE] != "unchanged"
+    assert "cannot be measured" in found.run.output
+    assert "compared with stored numbers" in found.run.output
+
+
+def test_pointer_of_a_large_file_is_not_taken_for_the_file(tmp_path: Path) -> None:
+    reads = tiny.CHECK.replace("    load", "    int(open('rows').read())\n    load", 1)
+    reads = reads.replace("open('rows')", "open(__file__.replace('test_it.py', 'rows'))")
+    project = tiny.create(tmp_path / "project", test_it=reads)
+    rows = project.root / "rows"
+    rows.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 2\n")
+    tiny.accept(project)
+    rows.write_text("12")
+    found = report(project, "--loaderperf")
+    assert found.run.verdicts == {tiny.NODE: "error"}
+    assert "git-lfs" in found.texts[tiny.KEY]
+
+
+@pytest.mark.parametrize("folder", ["ein Ordner für Größen", 'it\'s "odd" $HOME'])
+def test_paths_with_spaces_and_letters_of_any_kind(tmp_path: Path, folder: str) -> None:
+    project = tiny.create(tmp_path / folder / "project", test_it="import paket\n" + tiny.CHECK)
+    (project.root / "paket").mkdir()  # a package without a file of its own
+    (project.root / "paket" / "größe.py").write_text("rows = 2\n")
+    tiny.accept(project)
+    found = report(project, "--loaderperf")
+    assert found.run.verdicts[tiny.NODE] in ("unchanged", "inconclusive"), found.run.output
+    assert len(found.checks[tiny.KEY]["metrics"]["throughput"]["ratios"]) >= 2
