@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import shutil
 from pathlib import Path
 
 import pytest
 
 from faults.fault import report
 from integration import tiny
+from integration.project import Project
+from integration.tiny import Report
 
 IGNORED = """\
 import paced
@@ -96,12 +100,71 @@ def test_pointer_of_a_large_file_is_not_taken_for_the_file(tmp_path: Path) -> No
     assert "git-lfs" in found.texts[tiny.KEY]
 
 
-@pytest.mark.parametrize("folder", ["ein Ordner für Größen", 'it\'s "odd" $HOME'])
+@pytest.mark.parametrize("folder", ["ein Ordner für Größen", 'it\'s "odd" %20 & more'])
 def test_paths_with_spaces_and_letters_of_any_kind(tmp_path: Path, folder: str) -> None:
     project = tiny.create(tmp_path / folder / "project", test_it="import paket\n" + tiny.CHECK)
     (project.root / "paket").mkdir()  # a package without a file of its own
     (project.root / "paket" / "größe.py").write_text("rows = 2\n")
     tiny.accept(project)
+    assert_paired(report(project, "--loaderperf"), tiny.NODE)
+
+
+def extension(project: Project) -> Path:
+    """An extension that was compiled in place, which git ignores."""
+    source = importlib.util.find_spec("markupsafe._speedups")
+    if source is None or source.origin is None:
+        pytest.skip("markupsafe has no compiled extension here")
+    built = project.root / "fast" / Path(source.origin).name
+    built.parent.mkdir()
+    shutil.copy(source.origin, built)
+    (built.parent / "__init__.py").touch()
+    with (project.root / ".gitignore").open("a") as file:
+        print("*.so\n*.pyd", file=file)
+    return built
+
+
+COMPILED = "from fast import _speedups\n" + tiny.CHECK
+
+
+def test_extension_that_is_compiled_in_place_is_missing_in_the_worktree(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", test_it=COMPILED)
+    extension(project)
+    tiny.accept(project, machine="another machine")
     found = report(project, "--loaderperf")
-    assert found.run.verdicts[tiny.NODE] in ("unchanged", "inconclusive"), found.run.output
-    assert len(found.checks[tiny.KEY]["metrics"]["throughput"]["ratios"]) >= 2
+    assert found.run.verdicts == {tiny.NODE: "error"}
+    assert "cannot import name '_speedups' from 'fast'" in found.texts[tiny.KEY]
+
+
+def test_extension_that_is_shared_is_used_by_both_versions(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", test_it=COMPILED)
+    built = extension(project)
+    ini = project.root / "pytest.ini"
+    ini.write_text(f"{ini.read_text()}loaderperf_share = fast/{built.name}\n")
+    tiny.accept(project)
+    assert_paired(report(project, "--loaderperf"), tiny.NODE)
+
+
+def test_project_in_a_folder_of_its_repository(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "repository" / "project", git=False)
+    Project(tmp_path / "repository").git("init", "-q", "-b", "main")
+    tiny.accept(project)
+    assert_paired(report(project, "--loaderperf"), tiny.NODE)
+    assert len(project.git("worktree", "list").splitlines()) == 1
+
+
+def test_root_folder_that_is_not_the_working_folder(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", conftest="")
+    inside = Project(project.root / "checks")
+    inside.root.mkdir()
+    inside.write(test_it=tiny.CHECK, paced=tiny.PACED)
+    node = f"checks/{tiny.NODE}"
+    tiny.accept(project, node)
+    options = ("--rootdir=..", "-c", "../pytest.ini", "-p", "no:cacheprovider")
+    assert_paired(tiny.report(inside, "--loaderperf", *options), node)
+
+
+def assert_paired(found: Report, node: str) -> None:
+    """The check was compared with the accepted commit, which is the same."""
+    assert found.run.verdicts[node] in ("unchanged", "inconclusive"), found.run.output
+    (check,) = found.run.results["checks"]
+    assert len(check["metrics"]["throughput"]["ratios"]) >= 2, found.run.output

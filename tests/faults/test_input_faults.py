@@ -47,7 +47,7 @@ def test_names_in_a_store_are_not_followed(tmp_path: Path) -> None:
     outside = contents(tmp_path)
     html, summary = project.root / "report.html", project.root / "report.md"
     run = project.pytest(
-        "--loaderperf", "--loaderperf-update=all",
+        "--loaderperf", "--loaderperf-update=all", "-p", "no:cacheprovider",
         f"--loaderperf-html={html}", f"--loaderperf-summary={summary}",
     )  # fmt: skip
     for text in (html.read_text(), summary.read_text()):
@@ -72,7 +72,6 @@ def test_link_that_leads_out_of_the_store_is_not_written_through(
     before = outside.read_bytes() if exists else b""
     run = project.pytest("--loaderperf", "--loaderperf-update=all")
     assert run.status == 1, run.output
-    assert run.verdicts == {tiny.NODE: "error"}
     assert "leads out of" in run.output
     assert outside.exists() == exists
     assert not exists or outside.read_bytes() == before

@@ -363,12 +363,14 @@ SLOWER = {
         """,
 }
 MISBEHAVES = {name: Fault(source, "regressed") for name, source in SLOWER.items()}
+MUCH_SLOWER = 0.7  # times the throughput of the accepted loader, or less
 
 
 @pytest.fixture(scope="module")
 def misbehaving(tmp_path_factory: pytest.TempPathFactory) -> Report:
     folder = tmp_path_factory.mktemp("misbehaving")
-    return report(accepted_before(folder, MISBEHAVES, PROLOGUE, SOUND), "--loaderperf")
+    ini = "loaderperf_metrics = throughput\n"
+    return report(accepted_before(folder, MISBEHAVES, PROLOGUE, SOUND, ini=ini), "--loaderperf")
 
 
 @pytest.mark.parametrize("name", MISBEHAVES)
@@ -378,7 +380,7 @@ def test_loader_that_misbehaves_is_measured(misbehaving: Report, name: str) -> N
     assert_ended_as(misbehaving, name, MISBEHAVES[name])
     throughput = misbehaving.checks[f"test_{name}"]["metrics"]["throughput"]
     assert 0 < throughput["value"] < 1000  # a batch of two sleeps for 2 ms, and did for 0.5 ms
-    assert throughput["interval"][1] < 0.7
+    assert throughput["interval"][1] < MUCH_SLOWER
 
 
 # --- torch and its workers
@@ -402,7 +404,7 @@ class Rows(Dataset):
         return index
 
 def loader(*bad, **options):
-    return DataLoader(Rows(*bad), batch_size=4, num_workers=2, **options)
+    return DataLoader(Rows(*bad), batch_size=4, num_workers=2, **{"collate_fn": list, **options})
 
 def sleep():
     time.sleep(600)
@@ -452,3 +454,6 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> Report:
 def test_worker_of_torch(workers: Report, name: str) -> None:
     assert workers.run.status == 1
     assert_ended_as(workers, name, WORKERS[name])
+    if WORKERS[name].verdict == "regressed":
+        throughput = workers.checks[f"test_{name}"]["metrics"]["throughput"]
+        assert throughput["interval"][1] < MUCH_SLOWER

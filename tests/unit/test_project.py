@@ -137,6 +137,7 @@ class TestRun:
                 "mypy",
                 "mypy .ci/readme_commands.py",
                 "pytest -n 2 --dist worksteal",
+                "pytest -n 2 --dist loadfile tests/faults",
                 "pytest --loaderperf",
             ],
         )
