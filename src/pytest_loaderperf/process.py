@@ -7,13 +7,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
 _LINUX = sys.platform == "linux"
 _PR_SET_PDEATHSIG = 1
 _TIDY_UP = (b"multiprocessing.resource_tracker", b"torch_shm_manager")
+_SEGMENTS = "/dev/shm"  # noqa: S108  (none of ours is made there)
 _TIDYING_SECONDS = 1.0  # they take some milliseconds
 
 
@@ -51,8 +52,9 @@ def end_each(pids: Iterable[int]) -> None:
 
     Python's resource tracker removes shared memory when all who could do it have ended.
     """
+    ended = set(pids)
     tidying = []
-    for pid in pids:
+    for pid in ended:
         if _tidies_up(pid):
             tidying.append(pid)
         else:
@@ -64,6 +66,7 @@ def end_each(pids: Iterable[int]) -> None:
         time.sleep(0.005)
     for pid in tidying:
         _kill(pid, signal.SIGKILL)
+    _remove_segments(ended)
 
 
 def alive(pid: int) -> bool:
@@ -185,6 +188,21 @@ def _members(group: int) -> Iterator[int]:
         with contextlib.suppress(OSError):
             if int((entry / "stat").read_text().rpartition(")")[2].split()[2]) == group:
                 yield int(entry.name)
+
+
+def _remove_segments(pids: Set[int]) -> None:
+    """Remove the shared memory that torch was about to make in processes that are killed now.
+
+    It makes a file for each batch, gives it its size, which takes milliseconds, and only then
+    removes its name: ``torch_PID_RANDOM_NUMBER``.
+    """
+    with contextlib.suppress(OSError), os.scandir(_SEGMENTS) as entries:
+        for entry in entries:
+            library, _, rest = entry.name.partition("_")
+            pid = rest.partition("_")[0]
+            if library == "torch" and pid.isdecimal() and int(pid) in pids:
+                with contextlib.suppress(OSError):
+                    Path(entry.path).unlink()
 
 
 def _tidies_up(pid: int) -> bool:

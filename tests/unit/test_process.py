@@ -340,3 +340,27 @@ def test_processes_in_groups_of_their_own_are_stopped_and_ended_with_their_sessi
         leader.wait()  # its session outlives it
         process.end(leader.pid)
         assert eventually(lambda: not process.alive(stray) and not process.alive(member))
+
+
+SEGMENT = """
+import os
+from pathlib import Path
+path = Path(f"/dev/shm/torch_{os.getpid()}_1234_0")
+path.touch()
+print(path, flush=True)
+input()
+"""
+
+
+@on_linux
+def test_memory_that_torch_was_about_to_share_goes_with_its_process() -> None:
+    with python(SEGMENT) as ended, python(SEGMENT) as other:
+        assert ended.stdout is not None
+        assert other.stdout is not None
+        gone, stays = Path(ended.stdout.readline().strip()), Path(other.stdout.readline().strip())
+        try:
+            process.end(ended.pid)
+            assert not gone.exists()
+            assert stays.exists()
+        finally:
+            stays.unlink(missing_ok=True)
