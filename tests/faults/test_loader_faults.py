@@ -133,6 +133,18 @@ FAILS = {
         "error",
         ["Odd"],
     ),
+    "needs_a_server_that_is_not_there": Fault(
+        """
+        def connect():
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                port = free.getsockname()[1]
+            socket.create_connection(("127.0.0.1", port))
+        loaderperf.check(At(connect))
+        """,
+        "error",
+        ["ConnectionRefusedError"],
+    ),
     "opens_too_many_files": Fault(
         """
         kept = []
@@ -441,6 +453,15 @@ WORKERS = {
             "in __getitem__",
             "in _try_get_data",
         ],
+    ),
+    "needs_a_gpu_that_is_not_there": Fault(
+        """
+        if torch.cuda.is_available():
+            pytest.fail("in _lazy_init: there is one here")
+        loaderperf.check(lambda: (torch.tensor(rows).cuda() for rows in loader()))
+        """,
+        "error",
+        ["_lazy_init"],
     ),
     "is_slow": Fault("loaderperf.check(loader(lambda: time.sleep(0.002), None))", "regressed"),
 }
