@@ -32,7 +32,7 @@ REQUESTS = os.fdopen(0, "rb", buffering=0)
 
 def maker(module: str, fixture: str, data: Path) -> Make:
     """The function behind a loader's fixture, given what its other fixtures would give."""
-    tests = importlib.import_module(f"perf.{module}")
+    tests = importlib.import_module(module)
     make = inspect.unwrap(getattr(tests, fixture))
     wanted = inspect.signature(make).parameters
 
@@ -55,7 +55,8 @@ def loop(loader: Any, heap: Heap, warmup: int, drain: int, batches: int, epoch: 
     while True:
         for index, batch in enumerate(loader, 1):
             if index > 1 + warmup:
-                samples += len(batch[0])
+                part = next(iter(batch.values())) if isinstance(batch, dict) else batch[0]
+                samples += len(part)
                 left -= 1
             if index > 1 + warmup and (left == 0 or index == epoch - drain):
                 seconds += time.perf_counter() - started

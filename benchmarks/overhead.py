@@ -1,6 +1,9 @@
 """Does the guard slow down what it measures? Its throughput against a bare loop.
 
-    python benchmarks/overhead.py [--rounds 10] [--batch-size 64]
+    python benchmarks/overhead.py [--rounds 10] [--batch-size 64] [--more]
+
+With ``--more`` the loaders are those of grain and of Hugging Face's datasets, whose packages are in
+the extra ``kinds``.
 
 One round is a pair of the guard's own timing trials, taking turns as in a check, and a bare ``for
 batch in loader`` loop in a process of its own, which runs through: workers go on in the
@@ -32,12 +35,17 @@ from pytest_loaderperf.pacing import Plan
 from pytest_loaderperf.timing import TimedTrial, typical
 
 ROOT = Path(__file__).resolve().parents[1]
-LOADERS = (
-    ("test_torch_photos", "test_photos", "train_loader"),
-    ("test_tf_photos", "test_photos", "train_loader"),
-    ("test_keras_text", "test_tokenizer", "token_loader"),
-    ("test_keras_text", "test_text_vectorization", "vector_loader"),
+LOADERS = (  # module, test, fixture
+    ("tests/perf/test_torch_photos", "test_photos", "train_loader"),
+    ("tests/perf/test_tf_photos", "test_photos", "train_loader"),
+    ("tests/perf/test_keras_text", "test_tokenizer", "token_loader"),
+    ("tests/perf/test_keras_text", "test_text_vectorization", "vector_loader"),
 )
+MORE = (
+    ("benchmarks/more_loaders/test_grain", "test_photos", "grain_loader"),
+    ("benchmarks/more_loaders/test_datasets", "test_photos", "dataset_loader"),
+)
+PATHS = (ROOT / "tests", ROOT / "benchmarks")
 STRETCH_SECONDS = 12.0  # of each side in a round
 TURN_SECONDS = 0.5  # the machine changes its speed within seconds
 
@@ -46,7 +54,8 @@ class BareLoop:
     """The process of ``bare_loop.py``, and the loop that it has forked."""
 
     def __init__(self, module: str, fixture: str, scratch: str) -> None:
-        path = os.pathsep.join([str(ROOT / "tests"), *sys.path])
+        path = os.pathsep.join([*map(str, PATHS), *sys.path])
+        module = module.partition("/")[2].replace("/", ".")
         self._process = subprocess.Popen(
             [sys.executable, "benchmarks/bare_loop.py", module, fixture, str(data.root(ROOT))],
             cwd=ROOT,
@@ -112,7 +121,8 @@ class BareLoop:
 
 def one_round(module: str, test: str, fixture: str, batch_size: int, *, guard_first: bool) -> float:
     """The ratio of the throughputs of two trials (their mean) and a bare loop."""
-    path, nodeid = f"tests/perf/{module}.py", f"tests/perf/{module}.py::{test}[{batch_size}]"
+    path = f"{module}.py"
+    nodeid = f"{path}::{test}[{batch_size}]"
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         # Arms are kept by version, and both are of the same one here.
         sides = [Arms(launch(Path(scratch))) for _ in range(2)]
@@ -162,7 +172,7 @@ def launch(scratch: Path) -> Launch:
         invocation_dir=ROOT,
         ini_file=ROOT / "pyproject.toml",
         options={"capture": "no"},
-        sys_path=[*filter(None, sys.path), str(ROOT / "tests")],
+        sys_path=[*filter(None, sys.path), *map(str, PATHS)],
         data_root=data.root(ROOT),
         scratch=scratch,
         fresh=None,
@@ -174,9 +184,10 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--more", action="store_true")
     options = parser.parse_args()
     worst = 0.0
-    for module, test, fixture in LOADERS:
+    for module, test, fixture in MORE if options.more else LOADERS:
         ratios = [
             one_round(module, test, fixture, options.batch_size, guard_first=turn % 2 == 0)
             for turn in range(options.rounds)
@@ -185,7 +196,8 @@ def main() -> int:
         worst = max(worst, abs(median - 1))
         shown = " ".join(f"{ratio:.3f}" for ratio in sorted(ratios))
         print(
-            f"{module}::{test}[{options.batch_size}]  median {median:.3f}  all {shown}", flush=True
+            f"{Path(module).name}::{test}[{options.batch_size}]  median {median:.3f}  all {shown}",
+            flush=True,
         )
     return int(worst > 0.03)
 

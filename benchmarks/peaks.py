@@ -142,7 +142,7 @@ def run(folder: Path, conditions: list[str], rounds: int, batch_size: int) -> No
     file = folder / "peaks.jsonl"
     for _ in range(rounds):
         for path, test, _ in LOADERS:
-            nodeid = f"tests/perf/{path}.py::{test}[{batch_size}]"
+            nodeid = f"{path}.py::{test}[{batch_size}]"
             for condition in conditions:
                 known = [line for line in lines(file) if line["check"] == nodeid]
                 stored = known[0]["peak"] if known else None
