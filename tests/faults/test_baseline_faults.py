@@ -32,6 +32,8 @@ class Accepted:
     says: list[str]
 
 
+ROOMY = ("--loaderperf", "--loaderperf-budget=24")  # for pairs while other tests run
+
 FAULTS = {
     "hangs at import": Accepted(
         "import time\ndef stays():\n    time.sleep(600)\nstays()\n" + tiny.CHECK,
@@ -106,7 +108,7 @@ def test_paths_with_spaces_and_letters_of_any_kind(tmp_path: Path, folder: str) 
     (project.root / "paket").mkdir()  # a package without a file of its own
     (project.root / "paket" / "größe.py").write_text("rows = 2\n")
     tiny.accept(project)
-    assert_paired(report(project, "--loaderperf"), tiny.NODE)
+    assert_paired(report(project, *ROOMY), tiny.NODE)
 
 
 def extension(project: Project) -> Path:
@@ -141,14 +143,14 @@ def test_extension_that_is_shared_is_used_by_both_versions(tmp_path: Path) -> No
     ini = project.root / "pytest.ini"
     ini.write_text(f"{ini.read_text()}loaderperf_share = fast/{built.name}\n")
     tiny.accept(project)
-    assert_paired(report(project, "--loaderperf"), tiny.NODE)
+    assert_paired(report(project, *ROOMY), tiny.NODE)
 
 
 def test_project_in_a_folder_of_its_repository(tmp_path: Path) -> None:
     project = tiny.create(tmp_path / "repository" / "project", git=False)
     Project(tmp_path / "repository").git("init", "-q", "-b", "main")
     tiny.accept(project)
-    assert_paired(report(project, "--loaderperf"), tiny.NODE)
+    assert_paired(report(project, *ROOMY), tiny.NODE)
     assert len(project.git("worktree", "list").splitlines()) == 1
 
 
@@ -160,7 +162,7 @@ def test_root_folder_that_is_not_the_working_folder(tmp_path: Path) -> None:
     node = f"checks/{tiny.NODE}"
     tiny.accept(project, node)
     options = ("--rootdir=..", "-c", "../pytest.ini", "-p", "no:cacheprovider")
-    assert_paired(tiny.report(inside, "--loaderperf", *options), node)
+    assert_paired(tiny.report(inside, *ROOMY, *options), node)
 
 
 def assert_paired(found: Report, node: str) -> None:
