@@ -31,7 +31,11 @@ PATIENCE = 30.0  # seconds for what is left to go
 
 def one_run(project: Project, draw: random.Random) -> Counter[str]:
     """Run pytest, perhaps end it; the verdicts that it has told."""
-    arguments = ["--loaderperf", f"--loaderperf-trials={draw.choice(['auto', 'fresh'])}"]
+    arguments = [
+        "--loaderperf",
+        "--loaderperf-budget=24",
+        f"--loaderperf-trials={draw.choice(['auto', 'fresh'])}",
+    ]
     if draw.random() < 0.3:
         arguments.append("--loaderperf-against=stored")
     ends = [(draw.uniform(0, LONGEST), draw.choice(ENDS)) for _ in range(draw.choice([0, 1, 1, 2]))]

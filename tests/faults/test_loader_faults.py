@@ -343,6 +343,7 @@ SLOWER = {
                 if not os.fork():
                     os._exit(0)
                 os.wait()
+                time.sleep(0.005)  # or it would take a CPU for itself
         loaderperf.check(At(lambda: child(fork)))
         """,
     "starts_threads_that_do_not_end": """
