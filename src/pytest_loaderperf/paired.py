@@ -83,8 +83,12 @@ def _measure(
             break
         comparisons = _compare(bench, version, pairs, judged)
         left = deadline - time.monotonic()
-        if not confirming and left < (bench.rule.looks[0] - len(pairs)) * found.noise[-1].seconds:
-            raise _too_small(bench, found.noise[-1].seconds)
+        missing = bench.rule.looks[0] - len(pairs)
+        if missing > 0 and not confirming:
+            # What is kept for confirming may go into the first look: without it there is none.
+            left = found.deadline - time.monotonic()
+            if left < missing * found.noise[-1].seconds:
+                raise _too_small(bench, found.noise[-1].seconds)
         label = "confirming, " if confirming else ""
         bench.progress(f"{label}{_news(comparisons['throughput'], left)}")
         if left < 0 or (bench.rule.is_look(len(pairs)) and settled(comparisons)):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -157,7 +159,30 @@ def test_a_budget_that_does_not_hold_the_first_look_is_too_small(
         time.sleep(0.1)
         return trial(others=0.5 * spoiled), trial()
 
-    # A third of the budget of 60 s is left for confirming.
     with pytest.raises(SettingsError, match=r"the budget of 60 s is too small: .* takes 0\.1 s"):
-        judged(monkeypatch, time_pair, seconds=20.15)
-    assert measured == 1 + spoiled
+        judged(monkeypatch, time_pair, seconds=0.15)
+    assert measured == 1
+
+
+@pytest.mark.parametrize(
+    ("factors", "verdict"), [((1.0,), Verdict.UNCHANGED), ((0.9, 1.1), Verdict.INCONCLUSIVE)]
+)
+def test_the_first_look_may_take_the_time_that_is_kept_for_confirming(
+    monkeypatch: pytest.MonkeyPatch, factors: tuple[float, ...], verdict: Verdict
+) -> None:
+    factor = itertools.cycle(factors)
+
+    def time_pair(_: Plan) -> tuple[Timing, Timing]:
+        time.sleep(0.1)
+        return scaled(trial(), next(factor)), trial()
+
+    # A third of the budget of 60 s is kept for confirming: of these seconds all but 0.05.
+    found = judged(monkeypatch, time_pair, seconds=20.05)
+    assert (found.pairs, found.verdict) == (2, verdict)
+
+
+def scaled(timing: Timing, factor: float) -> Timing:
+    """The same trial with another throughput."""
+    values = {**timing.values, "throughput": factor * timing.values["throughput"]}
+    parts = tuple({**part, "throughput": factor * part["throughput"]} for part in timing.parts)
+    return replace(timing, values=values, parts=parts)
