@@ -9,7 +9,6 @@ import json
 import random
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -20,8 +19,8 @@ import pytest
 
 from faults.fault import Fault, accepted_before, contents, shared_memory
 from faults.test_loader_faults import FAILS, HANGS, MISBEHAVES, PROLOGUE, SOUND
-from integration.project import Project, clean_environment, leftovers, processes
-from integration.test_interrupt import wait_until
+from integration.project import Project, leftovers, processes
+from integration.test_interrupt import started, wait_until
 
 ALL: Mapping[str, Fault] = {**FAILS, **HANGS, **MISBEHAVES}
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
@@ -39,35 +38,25 @@ def one_run(project: Project, draw: random.Random) -> Counter[str]:
     if draw.random() < 0.3:
         arguments.append("--loaderperf-against=stored")
     ends = [(draw.uniform(0, LONGEST), draw.choice(ENDS)) for _ in range(draw.choice([0, 1, 1, 2]))]
-    results = project.root.parent / "results.json"
-    results.unlink(missing_ok=True)
     before, shared = contents(project.root), shared_memory()
     with tempfile.TemporaryDirectory(prefix="lp-", ignore_cleanup_errors=True) as temporary:
-        with subprocess.Popen(
-            [sys.executable, "-m", "pytest", *arguments, f"--loaderperf-json={results}"],
-            cwd=project.root,
-            env={**clean_environment(), "TMPDIR": temporary},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        ) as running:
+        with started(project, Path(temporary), *arguments) as running:
             began = time.monotonic()
             for moment, number in sorted(ends):
                 try:
-                    running.wait(max(0.0, began + moment - time.monotonic()))
+                    running.process.wait(max(0.0, began + moment - time.monotonic()))
                 except subprocess.TimeoutExpired:
-                    running.send_signal(number)
-            output = running.communicate(timeout=600)[0]
+                    running.process.send_signal(number)
+            output = running.process.communicate(timeout=600)[0]
         wait_until(lambda: not processes(temporary), PATIENCE)
         wait_until(lambda: not leftovers(temporary), PATIENCE)
     wait_until(lambda: shared_memory() <= shared, PATIENCE)
     assert contents(project.root) == before
     assert len(project.git("worktree", "list").splitlines()) == 1
     assert "INTERNALERROR" not in output, output
-    told = json.loads(results.read_text())["checks"] if results.exists() else []
+    told = json.loads(running.results.read_text())["checks"] if running.results.exists() else []
     if not ends:
-        assert running.returncode == 1, output
+        assert running.process.returncode == 1, output
         for check in told:
             fault = ALL[check["nodeid"].partition("::test_")[2]]
             assert check["verdict"] in (fault.verdict, "inconclusive"), output
