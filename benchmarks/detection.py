@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scipy.special import betaincinv
-from study import CONDITIONS
+from study import CONDITIONS, Condition
 
 _LOADERS = {"test_numpy": "numpy", "test_torch": "torch, 2 workers", "test_tf": "tf.data"}
 
@@ -31,8 +31,7 @@ def counts(lines: list[dict[str, Any]], tolerance: str) -> dict[str, dict[float,
     found: dict[str, dict[float, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for line in lines:
         condition = CONDITIONS[line["condition"]]
-        plain = not (condition.layout or condition.bursts or condition.peers)
-        if plain and condition.tolerance == tolerance:
+        if condition == Condition(condition.loss, tolerance=tolerance, budget=condition.budget):
             loader = _LOADERS[Path(line["nodeid"].partition("::")[0]).stem]
             loss = 100 * condition.loss
             found[loader][loss].append(line["verdict"] == "regressed")

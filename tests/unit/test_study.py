@@ -63,6 +63,8 @@ def test_losses_are_counted_by_loader_and_size() -> None:
             ("loss 10 %", "regressed"),
             ("loss 10 %", "inconclusive"),
             ("loss 5 %, tolerance 5 %", "regressed"),
+            ("layout", "unchanged"),
+            ("gain 11 %", "improved"),
         ]
     ]
     (found,) = detection.counts(lines, "10%").values()
