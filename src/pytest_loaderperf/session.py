@@ -229,8 +229,9 @@ class Session:
             if replay.wanted(item):
                 reports += replay.replay(item, result, outcome.benchmark)
             self._results.append(result)
+            properties = report.properties(result)
             for each in reports:
-                each.user_properties += report.properties(result)
+                each.user_properties += properties
         return reports
 
     # --- reporting
