@@ -56,7 +56,10 @@ def one_run(project: Project, draw: random.Random) -> Counter[str]:
     assert "INTERNALERROR" not in output, output
     told = json.loads(running.results.read_text())["checks"] if running.results.exists() else []
     if not ends:
-        assert running.process.returncode == 1, output
+        assert told, output
+        # A stored number may not be proof enough, and what is inconclusive does not fail.
+        failed = any(check["verdict"] != "inconclusive" for check in told)
+        assert running.process.returncode == failed, output
         for check in told:
             fault = ALL[check["nodeid"].partition("::test_")[2]]
             assert check["verdict"] in (fault.verdict, "inconclusive"), output

@@ -60,7 +60,8 @@ def accepted_before(
     project = tiny.create(root / "project", ini=ini)
     accepted = {name: Fault(sound, "", fixture=fault.fixture) for name, fault in faults.items()}
     project.write(paced=FASTER, test_it=module(accepted, prologue + NO_FAULTS))
-    tiny.accept(project, *(f"test_it.py::test_{name}" for name in faults))
+    checks = [f"test_it.py::test_{name}" for name in faults]
+    tiny.accept(project, *checks, throughput=4 * tiny.THROUGHPUT)
     project.write(paced=tiny.PACED, test_it=module(faults, prologue))
     return project
 
