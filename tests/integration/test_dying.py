@@ -130,3 +130,36 @@ def test_worker_of_torch_that_fails_shows_its_traceback(tmp_path: Path) -> None:
                  "ValueError: row 1200 cannot be decoded"):  # fmt: skip
         assert part in report.texts["test_fails"]
     assert "is killed by signal: Killed" in report.texts["test_dies"]
+
+
+FREED = """\
+import os
+import paced
+import pytest
+
+class Freed(paced.Paced):
+    def __iter__(self):
+        try:
+            yield from super().__iter__()
+        finally:
+            with open(FILE, "a") as file:
+                print(os.getpid(), file=file)
+
+@pytest.fixture
+def much():
+    yield
+    [[] for _ in range(200_000)]
+
+def test_paced(loaderperf, much):
+    loaderperf.check(Freed())
+"""
+
+
+def test_what_an_ended_trial_leaves_is_not_collected(tmp_path: Path) -> None:
+    """In the order of a collector, a DataLoader waits five seconds for each of its workers."""
+    file = tmp_path / "freed"
+    project = tiny.create(tmp_path / "project", test_it=FREED.replace("FILE", repr(str(file))))
+    tiny.accept(project)
+    assert project.pytest("--loaderperf").verdicts == {"test_it.py::test_paced": "unchanged"}
+    # The last trial ends as a test does.
+    assert len(file.read_text().splitlines()) == 1
