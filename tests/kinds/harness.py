@@ -102,7 +102,7 @@ def guard(folder: Path, source: str, name: str, rows: int, budget: int = 20) -> 
     (root / "pytest.ini").write_text(f"[pytest]\nloaderperf_budget = {budget}\n")
     _accept(project, facts["workload"])
     project.write(pace=_pace(folder, rows, 2))
-    return Guarded(project.pytest("--loaderperf"))
+    return Guarded(project.pytest("--loaderperf", timeout=12 * budget))
 
 
 def assert_guarded(guarded: Guarded) -> None:
