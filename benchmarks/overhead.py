@@ -2,8 +2,8 @@
 
     python benchmarks/overhead.py [--rounds 10] [--batch-size 64] [--more]
 
-With ``--more`` the loaders are those of grain and of Hugging Face's datasets, whose packages are in
-the extra ``kinds``.
+With ``--more`` the loaders are torch's without workers, and those of grain and of Hugging Face's
+datasets, whose packages are in the extra ``kinds``.
 
 One round is a pair of the guard's own timing trials, taking turns as in a check, and a bare ``for
 batch in loader`` loop in a process of its own, which runs through: workers go on in the
@@ -42,6 +42,7 @@ LOADERS = (  # module, test, fixture
     ("tests/perf/test_keras_text", "test_text_vectorization", "vector_loader"),
 )
 MORE = (
+    ("benchmarks/more_loaders/test_torch_alone", "test_photos", "lone_loader"),
     ("benchmarks/more_loaders/test_grain", "test_photos", "grain_loader"),
     ("benchmarks/more_loaders/test_datasets", "test_photos", "dataset_loader"),
 )
