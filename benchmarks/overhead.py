@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -187,6 +188,8 @@ def main() -> int:
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--more", action="store_true")
     options = parser.parse_args()
+    # As Ctrl-C does: no frozen loop stays behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     worst = 0.0
     for module, test, fixture in MORE if options.more else LOADERS:
         ratios = [
