@@ -137,17 +137,22 @@ import os
 import paced
 import pytest
 
+ended = False
+
 class Freed(paced.Paced):
     def __iter__(self):
         try:
             yield from super().__iter__()
         finally:
-            with open(FILE, "a") as file:
-                print(os.getpid(), file=file)
+            if ended:
+                with open(FILE, "a") as file:
+                    print(os.getpid(), file=file)
 
 @pytest.fixture
 def much():
+    global ended
     yield
+    ended = True
     [[] for _ in range(200_000)]
 
 def test_paced(loaderperf, much):
@@ -160,6 +165,7 @@ def test_what_an_ended_trial_leaves_is_not_collected(tmp_path: Path) -> None:
     file = tmp_path / "freed"
     project = tiny.create(tmp_path / "project", test_it=FREED.replace("FILE", repr(str(file))))
     tiny.accept(project)
-    assert project.pytest("--loaderperf").verdicts == {"test_it.py::test_paced": "unchanged"}
-    # The last trial ends as a test does.
-    assert len(file.read_text().splitlines()) == 1
+    (verdict,) = project.pytest("--loaderperf").verdicts.values()
+    assert verdict in ("unchanged", "inconclusive")
+    # A trial that goes on to the test's assertions frees its loader in the test, as it should.
+    assert not file.exists(), file.read_text()
