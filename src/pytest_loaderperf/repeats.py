@@ -24,12 +24,13 @@ _TRIALS_AT_MOST = 8  # memory repeats well: what eight pairs leave open, more wo
 class Quantity:
     """A metric, and what one more trial of a version gives for it.
 
-    ``within`` is what is known of the noise of pairs before there are pairs enough to tell.
+    Until there are pairs enough to tell, they are taken to scatter by the standard deviation
+    ``luck``, where one is given.
     """
 
     metric: Metric
     measure: Callable[[Version], float]
-    within: Within | None = None
+    luck: float | None = None
 
 
 def beside(
@@ -84,6 +85,10 @@ def _pairs(
 ) -> Comparison:
     """A change takes four pairs at least, the confirmation of a regression two."""
     baseline: list[float] = []
+    rule, within = bench.rule, None
+    if quantity.luck is not None:
+        rule = replace(rule, luck=quantity.luck)
+        within = Within(variance=0.0, freedom=rule.foretold)
     name = quantity.metric.name
     judged = name in found.judged
     label = f"{'confirming, ' if confirming else ''}{name.replace('_', ' ')}"
@@ -97,10 +102,10 @@ def _pairs(
             candidate[: len(baseline)],
             baseline,
             bench.spec.settings.tolerances[name],
-            bench.rule,
+            rule,
             judged=judged,
             source=version.name,
-            within=quantity.within,
+            within=within,
         )
         late = time.monotonic() > found.deadline
         if comparison.verdict is Verdict.REGRESSED and confirming:

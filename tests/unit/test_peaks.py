@@ -34,6 +34,7 @@ def judge(
     baseline: Iterator[float] | None,
     seconds: float = 60.0,
     record: Record | None = None,
+    tolerance: float = 0.1,
 ) -> Findings:
     """What comes of peaks (MiB) that the two versions have, one trial after the other."""
     bench: Any = SimpleNamespace(
@@ -44,7 +45,8 @@ def judge(
         rule=Rule(),
         versions={},
         spec=SimpleNamespace(
-            nodeid="test", settings=SimpleNamespace(tolerances={"peak_memory": Tolerance(0.1)})
+            nodeid="test",
+            settings=SimpleNamespace(tolerances={"peak_memory": Tolerance(tolerance)}),
         ),
     )
     bench.confirming = SimpleNamespace(**{**vars(bench), "rule": bench.rule.confirming})
@@ -83,6 +85,12 @@ def test_pairs_of_peaks(
     if verdict:
         assert (comparison.verdict.value, comparison.pairs) == (verdict, pairs)
     assert comparison.verdict.value not in ("regressed", "improved") or verdict
+
+
+def test_two_pairs_that_differ_by_half_a_percent_settle_a_tolerance_of_five() -> None:
+    found = judge(repeat(100.5, 100.0), repeat(100.0), tolerance=0.05)
+    comparison = found.comparisons["peak_memory"]
+    assert (comparison.verdict.value, comparison.pairs) == ("unchanged", 2)
 
 
 def test_a_regression_that_fresh_processes_do_not_repeat_is_none() -> None:
