@@ -11,7 +11,8 @@ of a few looks a one-sided t test asks two questions:
 - unchanged: is "the loss is at least the tolerance" refuted, at this look's share of ``beta``?
 
 Dividing the errors among the looks (Bonferroni) keeps both rates for the whole sequence, however
-the looks depend on one another. A loss between a fifth of the tolerance and the tolerance may end
+the looks depend on one another. When time runs out, which does not depend on what the pairs say,
+one last look spends what is left. A loss between a fifth of the tolerance and the tolerance may end
 as either. The method and the figures behind its constants: docs/verdicts.md.
 """
 
@@ -43,6 +44,7 @@ class Rule:
     # of a pair's two processes, which is taken to scatter by so much.
     foretold: int = 5
     luck: float = 0.02
+    ended: bool = False  # no look follows, since time has run out: this one may spend all the rest
 
     @property
     def pairs_at_most(self) -> int:
@@ -59,13 +61,19 @@ class Rule:
         The k-th look has 1/k of what the first one has: few pairs, of whose noise little is known,
         gain most by a wider share, and many lose little by a narrower one.
         """
-        look = min(bisect_left(self.looks, pairs) + 1, len(self.looks))
-        return 1 / look / sum(1 / k for k in range(1, len(self.looks) + 1))
+        shares = [1 / k for k in range(1, len(self.looks) + 1)]
+        look = min(bisect_left(self.looks, pairs), len(shares) - 1)
+        return sum(shares[look:] if self.ended else shares[look : look + 1]) / sum(shares)
 
     @property
     def confirming(self) -> Rule:
         """The rule for the pairs that confirm a regression."""
         return replace(self, alpha=self.alpha_confirming)
+
+    @property
+    def ending(self) -> Rule:
+        """The rule for pairs that no others follow."""
+        return replace(self, ended=True)
 
     @classmethod
     def for_metrics(cls, judged: int) -> Rule:

@@ -52,6 +52,11 @@ class Bench:
         """The same, for pairs that confirm a regression."""
         return replace(self, rule=self.rule.confirming)
 
+    @property
+    def ending(self) -> Bench:
+        """The same, for pairs that no others follow."""
+        return replace(self, rule=self.rule.ending)
+
     def start_anew(self, version: Version | None = None) -> None:
         """Replace the arms of candidate and baseline by fresh processes, the other one first.
 

@@ -38,7 +38,7 @@ def judge(bench: Bench, version: Version, found: Findings) -> str:
     found.compare_settings(pairs[0][1].settings)
     if changed := _difference(pairs[0]):
         return changed
-    found.comparisons = _compare(bench, version, pairs, found.judged)
+    found.comparisons = _conclude(bench, version, pairs, found.judged)
     regressed = frozenset(
         name
         for name, comparison in found.comparisons.items()
@@ -120,7 +120,7 @@ def _confirm(
     bench.start_anew(version)
     confirming = bench.confirming
     again = _measure(confirming, version, found, regressed, found.deadline, confirming=True)
-    repeated = _compare(confirming, version, again, regressed)
+    repeated = _conclude(confirming, version, again, regressed)
     pooled = _compare(bench, version, [*pairs, *again], found.judged)
     for name in TIMED:
         verdict = found.comparisons[name].verdict
@@ -129,6 +129,14 @@ def _confirm(
             found.doubt(name, len(pairs), len(again))
         found.comparisons[name] = replace(pooled[name], verdict=verdict)
     return again
+
+
+def _conclude(
+    bench: Bench, version: Version, pairs: Sequence[Pair], judged: frozenset[str]
+) -> dict[str, Comparison]:
+    """Compare pairs that no others follow: they have settled it, or time has run out."""
+    comparisons = _compare(bench, version, pairs, judged)
+    return comparisons if settled(comparisons) else _compare(bench.ending, version, pairs, judged)
 
 
 def _compare(

@@ -85,7 +85,8 @@ def _pairs(
 ) -> Comparison:
     """A change takes four pairs at least, the confirmation of a regression two."""
     baseline: list[float] = []
-    rule, within = bench.rule, None
+    # A trial takes little time, so that every pair is looked at.
+    rule, within = replace(bench.rule, looks=tuple(range(_FEW_TRIALS, _TRIALS_AT_MOST + 1))), None
     if quantity.luck is not None:
         rule = replace(rule, luck=quantity.luck)
         within = Within(variance=0.0, freedom=rule.foretold)

@@ -107,6 +107,12 @@ def test_all_looks_together_spend_the_errors_once_and_the_first_one_most() -> No
     assert RULE.share(2 * RULE.pairs_at_most) == shares[-1]  # pooled with a confirmation
 
 
+@pytest.mark.parametrize("pairs", range(2, RULE.pairs_at_most + 1))
+def test_a_sequence_that_ends_early_spends_the_errors_once(pairs: int) -> None:
+    before = sum(RULE.share(look) for look in RULE.looks if look < pairs)
+    assert before + RULE.ending.share(pairs) == pytest.approx(1)
+
+
 @given(st.integers(0, 100_000))
 @no_deadline
 def test_a_run_of_many_metrics_raises_one_false_alarm_in_a_hundred(judged: int) -> None:
@@ -411,7 +417,7 @@ def ending_with_slices(check: Draws, rule: Rule = RULE) -> Verdict:
         verdict = judge(losses[:pairs], rule=rule, within=within).verdict
         if verdict is not None:
             return verdict
-    return Verdict.INCONCLUSIVE
+    return judge(losses, rule=rule.ending, within=within).verdict or Verdict.INCONCLUSIVE
 
 
 MACHINES = {
@@ -440,6 +446,16 @@ def test_slices_keep_misses_at_most_at_rate_beta(machine: Machine) -> None:
     passed = found[Verdict.UNCHANGED] + found[Verdict.IMPROVED]
     assert limit(passed, found.total()) <= RULE.beta
     assert found[Verdict.REGRESSED] >= 0.99 * found.total()
+
+
+@machines
+@pytest.mark.parametrize("pairs", [3, 7])  # the others are ends of each other's sequences
+def test_a_check_that_runs_out_of_time_errs_no_more_often(machine: Machine, pairs: int) -> None:
+    alarms = Counter(ending_with_slices(c[:pairs]) for c in machine.checks(0.0, 4000))
+    assert limit(alarms[Verdict.REGRESSED], alarms.total()) <= RULE.alpha
+    misses = Counter(ending_with_slices(c[:pairs]) for c in machine.checks(TOLERANCE, 8000))
+    passed = misses[Verdict.UNCHANGED] + misses[Verdict.IMPROVED]
+    assert limit(passed, misses.total()) <= RULE.beta
 
 
 # What a budget of a minute holds at worst: so many pairs, and so many of fresh processes.

@@ -8,6 +8,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +17,8 @@ import pytest
 from pytest_loaderperf import paired, process, turns
 from pytest_loaderperf.decision import Rule
 from pytest_loaderperf.errors import SettingsError
-from pytest_loaderperf.findings import Findings
+from pytest_loaderperf.findings import Bench, Findings
+from pytest_loaderperf.launch import Version
 from pytest_loaderperf.measure import Survey
 from pytest_loaderperf.messages import Handed, Slice
 from pytest_loaderperf.model import METRICS, Tolerance, Verdict, Workload
@@ -76,18 +78,17 @@ def judged(
     settings = SimpleNamespace(
         budget=60.0, tolerances=dict.fromkeys(METRICS, Tolerance(relative=0.1))
     )
-    bench: Any = SimpleNamespace(
-        progress=lambda _: None,
-        side=lambda pace, *_: SimpleNamespace(pace=pace),
-        rule=Rule(),
-        pair_seconds=2.4,
-        spec=SimpleNamespace(nodeid="test", settings=settings),
+    arms: Any = SimpleNamespace(
+        get=lambda *_: SimpleNamespace(collected=None), drop=lambda *_: None
     )
+    spec: Any = SimpleNamespace(nodeid="test", module="test", settings=settings)
+    candidate, baseline = (Version(Path(name), label=name) for name in ("new", "old"))
+    bench = Bench(spec, arms, candidate, Rule(), lambda _: None)
     loader = Handed("iterable", 0, 0, None, None, built_data=False)
     paces = plan(0.1, 0, 0, short_turns=short_turns)
     survey = Survey(loader, WORKLOAD, 1e6, {"first_batch": 0.1}, 10, paces, ())
     found = Findings(survey, metrics, deadline=time.monotonic() + seconds)
-    paired.judge(bench, SimpleNamespace(name="old"), found)  # type: ignore[arg-type]
+    paired.judge(bench, baseline, found)
     return found
 
 
@@ -179,6 +180,28 @@ def test_the_first_look_may_take_the_time_that_is_kept_for_confirming(
     # A third of the budget of 60 s is kept for confirming: of these seconds all but 0.05.
     found = judged(monkeypatch, time_pair, seconds=20.05)
     assert (found.pairs, found.verdict) == (2, verdict)
+
+
+@pytest.mark.parametrize(("late", "verdict"), [(7, Verdict.REGRESSED), (6, Verdict.INCONCLUSIVE)])
+def test_when_time_runs_out_the_last_look_spends_what_is_left(
+    monkeypatch: pytest.MonkeyPatch, late: int, verdict: Verdict
+) -> None:
+    losses = itertools.cycle([0.1435, 0.0435])
+    measured, start, seconds = 0, time.monotonic(), 1000.0
+
+    def time_pair(_: Plan) -> tuple[Timing, Timing]:
+        nonlocal measured
+        measured += 1
+        return scaled(trial(), math.exp(-next(losses))), trial()
+
+    def now() -> float:
+        return start + (seconds - 1 if measured >= late else 0.0)
+
+    # From ``late`` on there is only the time that is kept for confirming.
+    monkeypatch.setattr(paired, "time", SimpleNamespace(monotonic=now))
+    found = judged(monkeypatch, time_pair, seconds=seconds)
+    assert found.verdict is verdict
+    assert (found.pairs > late) == (verdict is Verdict.REGRESSED)
 
 
 def scaled(timing: Timing, factor: float) -> Timing:
