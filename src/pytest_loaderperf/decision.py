@@ -44,6 +44,8 @@ class Rule:
     # of a pair's two processes, which is taken to scatter by so much.
     foretold: int = 5
     luck: float = 0.02
+    # Of so many pairs and more, the highest and the lowest do not count.
+    trimmed_from: int | None = None
     ended: bool = False  # no look follows, since time has run out: this one may spend all the rest
 
     @property
@@ -146,12 +148,12 @@ def decide(
         loss = losses[0] if losses else 0.0
         return Decision(None, loss, -math.inf, math.inf, math.inf)
 
-    mean = statistics.fmean(losses)
-    variance, freedom = _of_a_pair(losses, rule, within)
-    sampling = variance / pairs
+    mean, variance, counted = _middle(losses, rule)
+    variance, of_pairs = _of_a_pair(variance, counted - 1, rule, within)
+    sampling = variance / counted
     error = math.sqrt(sampling + extra_variance)
     # Welch and Satterthwaite: a variance that is given, not estimated, has all freedom.
-    freedom *= ((sampling + extra_variance) / sampling) ** 2
+    freedom = of_pairs * ((sampling + extra_variance) / sampling) ** 2
     share = rule.share(pairs)
     prove_loss = quantile(1 - rule.alpha * share, freedom) * error
     prove_none = quantile(1 - rule.beta * share, freedom) * error
@@ -188,10 +190,24 @@ def pairs_for(deviation: float, tolerance: float, better: Better, rule: Rule) ->
     return None
 
 
-def _of_a_pair(losses: Sequence[float], rule: Rule, within: Within | None) -> tuple[float, float]:
-    """The variance of a pair's d, and the degrees of freedom of that estimate."""
-    freedom = len(losses) - 1
-    variance = statistics.variance(losses)
+def _middle(losses: Sequence[float], rule: Rule) -> tuple[float, float, int]:
+    """The mean of the pairs that count, the variance of one of them, and how many they are.
+
+    Where the extremes do not count, the variance takes them to lie where their neighbours do: the
+    trimmed t test (Yuen 1974, doi:10.1093/biomet/61.1.165).
+    """
+    pairs = len(losses)
+    if rule.trimmed_from is None or pairs < rule.trimmed_from:
+        return statistics.fmean(losses), statistics.variance(losses), pairs
+    kept = sorted(losses)[1:-1]
+    variance = statistics.variance([kept[0], *kept, kept[-1]])
+    return statistics.fmean(kept), variance * (pairs - 1) / (len(kept) - 1), len(kept)
+
+
+def _of_a_pair(
+    variance: float, freedom: int, rule: Rule, within: Within | None
+) -> tuple[float, int]:
+    """The variance of a pair's d with what its slices say, and the degrees of freedom of that."""
     if within is not None:
         trust = min(within.freedom, rule.foretold)
         foretold = within.variance + rule.luck**2

@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from . import process, thrashing
 from .arms import Arm
@@ -19,8 +18,6 @@ from .pacing import PAIR_SECONDS, Plan, is_busy, plan, warmup_batches
 from .remote import Trial, TrialOver
 from .thrashing import Paging
 from .timing import Timing, rates, total
-
-_A = TypeVar("_A", Opened, Slice)
 
 _LOOK_SECONDS = 0.02  # between looks at memory
 _SURVEY_SECONDS = 1.0  # or as long as an arm is timed in a pair, if a small budget makes that less
@@ -104,44 +101,45 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> 
 def _followed(
     arm: Arm, trial: Trial, memory: PeakMemory, like: Survey | None, pair_seconds: float
 ) -> Survey:
-    ask = _Followed(trial, memory.follow)
     loader = trial.ask(Begin(), Handed)
     memory.start()  # what setting up has freed does not count
     paged = Paging.of(trial.pid)
     warmup = warmup_batches(loader.workers, loader.prefetch)
     drain = loader.workers * loader.prefetch
     epoch_batches = like.plan.epoch_batches if like else loader.epoch_batches
-    opened = ask(Open(warmup, drain, epoch_batches), Opened)
+    with memory.followed(_LOOK_SECONDS):
+        opened = trial.ask(Open(warmup, drain, epoch_batches), Opened)
 
-    def pace_after(taken: Slice, *, busy: bool = False) -> Plan:
-        pace = taken.seconds / taken.batches if taken.batches else 1.0
-        return plan(
-            pace,
-            loader.workers,
-            loader.prefetch,
-            taken.epoch_batches,
-            pair_seconds,
-            start_seconds=opened.first_batch,
-            short_turns=busy,
-        )
-
-    taken = Slice([], 0, 0, 0.0, opened.epoch_batches)
-    began, used = time.monotonic(), process.cpu_seconds(os.getpid())
-    long_enough = min(_SURVEY_SECONDS, pair_seconds)
-    while not _enough(taken, warmup, long_enough, like):
-        pace = pace_after(taken)
-        # Steps grow: the first batches may come out of a queue, and say little of the pace.
-        batches = max(loader.workers, min(pace.batches, taken.batches), 1)
-        left = batches if like is None else like.batches - taken.batches
-        taken = total([taken, ask(Run(min(batches, left), _epochs(pace, taken, like)), Slice)])
-        if taken.batches and not taken.seconds > 0:
-            raise LoaderError(
-                f"{taken.batches} batches took {taken.seconds:g} s by time.perf_counter(), which "
-                "something in the test's process has replaced or stopped"
+        def pace_after(taken: Slice, *, busy: bool = False) -> Plan:
+            pace = taken.seconds / taken.batches if taken.batches else 1.0
+            return plan(
+                pace,
+                loader.workers,
+                loader.prefetch,
+                taken.epoch_batches,
+                pair_seconds,
+                start_seconds=opened.first_batch,
+                short_turns=busy,
             )
-    # Looks at memory take CPU time, and so does another arm that is just importing its tests.
-    others = process.cpu_seconds(os.getpid()) - used - taken.cpu_seconds
-    cpus = len(process.usable_cpus()) - others / (time.monotonic() - began)
+
+        taken = Slice([], 0, 0, 0.0, opened.epoch_batches)
+        began, used = time.monotonic(), process.cpu_seconds(os.getpid())
+        long_enough = min(_SURVEY_SECONDS, pair_seconds)
+        while not _enough(taken, warmup, long_enough, like):
+            pace = pace_after(taken)
+            # Steps grow: the first batches may come out of a queue, and say little of the pace.
+            batches = max(loader.workers, min(pace.batches, taken.batches), 1)
+            left = batches if like is None else like.batches - taken.batches
+            step = Run(min(batches, left), _epochs(pace, taken, like))
+            taken = total([taken, trial.ask(step, Slice)])
+            if taken.batches and not taken.seconds > 0:
+                raise LoaderError(
+                    f"{taken.batches} batches took {taken.seconds:g} s by time.perf_counter(), "
+                    "which something in the test's process has replaced or stopped"
+                )
+        # Looks at memory take CPU time, and so does another arm that is just importing its tests.
+        others = process.cpu_seconds(os.getpid()) - used - taken.cpu_seconds
+        cpus = len(process.usable_cpus()) - others / (time.monotonic() - began)
     _let_queues_fill(trial.pid, memory, 2 * max(warmup, drain) * taken.seconds / taken.batches)
     paging = Paging.of(trial.pid)
     trial.send(Probe())
@@ -202,16 +200,3 @@ def _enough(taken: Slice, batches: int, seconds: float, like: Survey | None) -> 
     if like is not None:
         return taken.batches >= like.batches
     return taken.batches >= batches and taken.seconds >= seconds
-
-
-class _Followed:
-    """Asks a trial, looking at its memory while it works on the answer."""
-
-    def __init__(self, trial: Trial, look: Callable[[], None]) -> None:
-        self._trial = trial
-        self._look = look
-
-    def __call__(self, message: Open | Run, expected: type[_A]) -> _A:
-        answer = self._trial.ask(message, expected, meanwhile=self._look, every=_LOOK_SECONDS)
-        self._look()
-        return answer

@@ -7,8 +7,12 @@ group, where the tree can have one, and of each process.
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from .group import group_for
 from .model import MemoryLook
@@ -80,6 +84,27 @@ class PeakMemory:
             self.sample()
             now = time.monotonic()
             self._rested = now + _REST * (now - started)
+
+    @contextlib.contextmanager
+    def followed(self, every: float) -> Iterator[None]:
+        """Follow meanwhile, in a thread of its own, every few seconds.
+
+        A look takes tens of milliseconds. While a loader's consumer waited for that, its queue
+        would fill up by chance, and pipelines that tune themselves then make it longer.
+        """
+        ended = threading.Event()
+
+        def look() -> None:
+            while not ended.wait(every):
+                self.follow()
+
+        with ThreadPoolExecutor(1, "loaderperf-memory") as thread:
+            looking = thread.submit(look)
+            try:
+                yield
+            finally:
+                ended.set()
+            looking.result()
 
     def sample(self) -> None:
         """Look once. A look takes milliseconds and slows the tree: never while timing."""

@@ -67,20 +67,13 @@ class Trial:
         self._ended = False
         self._ended_for: tuple[float, float | None] | None = None
 
-    def ask(
-        self,
-        message: Message,
-        expected: type[M],
-        *,
-        meanwhile: Callable[[], None] | None = None,
-        every: float = LOOK_EVERY,
-    ) -> M:
-        """Send a message and wait for its answer, calling ``meanwhile`` every few seconds.
+    def ask(self, message: Message, expected: type[M]) -> M:
+        """Send a message and wait for its answer.
 
         Raises TrialOver when the test ends instead, ArmError when the process dies.
         """
         self.send(message)
-        return self.answer(expected, meanwhile=meanwhile, every=every)
+        return self.answer(expected)
 
     def send(self, message: Message) -> None:
         """Send a message; a trial that has ended shows when the answer is awaited."""
@@ -88,15 +81,9 @@ class Trial:
         with contextlib.suppress(ChannelClosed):
             self._channel.send(message)
 
-    def answer(
-        self,
-        expected: type[M],
-        *,
-        meanwhile: Callable[[], None] | None = None,
-        every: float = LOOK_EVERY,
-    ) -> M:
-        """Wait for a message."""
-        while (message := self.poll(expected, every)) is None:
+    def answer(self, expected: type[M], *, meanwhile: Callable[[], None] | None = None) -> M:
+        """Wait for a message, calling ``meanwhile`` every half second."""
+        while (message := self.poll(expected, LOOK_EVERY)) is None:
             if meanwhile is not None:
                 meanwhile()
         return message

@@ -6,7 +6,7 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -509,12 +509,54 @@ def test_the_detectable_loss_is_detected_in_99_of_100_runs(pairs: int) -> None:
     assert missed / len(runs) <= 0.015
 
 
-@pytest.mark.parametrize("pairs", [4, 24])
-def test_the_interval_covers_the_truth_in_95_of_100_runs(pairs: int) -> None:
+# --- where the extremes do not count, as for memory ---------------------------------------------
+
+TRIMMED = replace(RULE, luck=0.015, looks=tuple(range(2, 11)), trimmed_from=6)
+
+
+@pytest.mark.parametrize(("rule", "pairs"), [(RULE, 4), (RULE, 24), (TRIMMED, 6), (TRIMMED, 10)])
+def test_the_interval_covers_the_truth_in_95_of_100_runs(rule: Rule, pairs: int) -> None:
     rng = np.random.default_rng(1)
-    decisions = [judge(run.tolist()) for run in rng.standard_normal((2000, pairs)) * 0.04]
+    runs = rng.standard_normal((2000, pairs)) * 0.04
+    decisions = [judge(run.tolist(), rule=rule) for run in runs]
     covered = sum(decision.low < 0 < decision.high for decision in decisions)
     assert covered / len(decisions) == pytest.approx(0.95, abs=0.015)
+
+
+@given(st.lists(st.floats(-0.5, 0.5), min_size=5, max_size=9), st.floats(0, 5))
+@no_deadline
+def test_how_far_out_the_highest_and_the_lowest_lie_does_not_matter(
+    losses: list[float], further: float
+) -> None:
+    near = judge([min(losses), *losses, max(losses)], rule=TRIMMED)
+    far = judge([min(losses) - further, *losses, max(losses) + further], rule=TRIMMED)
+    assert near == far
+
+
+def test_few_pairs_count_all() -> None:
+    losses = [0.0, 0.0, 0.0, 0.0, 0.1]
+    assert judge(losses, rule=TRIMMED) == judge(losses, rule=replace(TRIMMED, trimmed_from=None))
+
+
+def ending_trimmed(losses: Sequence[float]) -> Verdict:
+    """The verdict of a check, look after look; of a change only from the fourth pair on."""
+    for pairs in TRIMMED.looks:
+        found = judge(losses[:pairs], rule=TRIMMED, within=Within(0.0, 5)).verdict
+        if found is Verdict.UNCHANGED or (found is not None and pairs >= 4):
+            return found
+    return Verdict.INCONCLUSIVE
+
+
+@noises
+@pytest.mark.parametrize("deviation", [0.005, 0.01, 0.02])
+def test_trimmed_checks_keep_both_rates(noise: Noise, deviation: float) -> None:
+    draws = deviation * noise(np.random.default_rng(4), (4000, TRIMMED.looks[-1]))
+    same = Counter(ending_trimmed(row.tolist()) for row in draws)
+    assert limit(same[Verdict.REGRESSED], same.total()) <= TRIMMED.alpha
+    assert same[Verdict.INCONCLUSIVE] <= 0.01 * same.total()
+    worse = Counter(ending_trimmed((row + of_loss(TOLERANCE)).tolist()) for row in draws)
+    passed = worse[Verdict.UNCHANGED] + worse[Verdict.IMPROVED]
+    assert limit(passed, worse.total()) <= TRIMMED.beta
 
 
 # --- how many pairs it takes --------------------------------------------------------------------
