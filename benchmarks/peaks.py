@@ -1,6 +1,6 @@
 """How well does peak memory repeat, and is an increase found? The reference loaders, many times.
 
-    python benchmarks/peaks.py run FOLDER [--rounds 25] [--condition same] [--batch-size 32]
+    python benchmarks/peaks.py run FOLDER [--rounds 25] [--condition same] [--only test_tokenizer]
     python benchmarks/peaks.py show FOLDER
     python benchmarks/peaks.py predict FOLDER
 
@@ -137,12 +137,12 @@ def check(nodeid: str, condition: str, folder: Path, stored: float | None) -> di
             arms.close()
 
 
-def run(folder: Path, conditions: list[str], rounds: int, batch_size: int) -> None:
-    """Check all loaders under all conditions, and append what comes of it."""
+def run(folder: Path, conditions: list[str], rounds: int, batch_size: int, only: str) -> None:
+    """Check loaders under all conditions, and append what comes of it."""
     file = folder / "peaks.jsonl"
+    nodeids = [f"{path}.py::{test}[{batch_size}]" for path, test, _ in LOADERS]
     for _ in range(rounds):
-        for path, test, _ in LOADERS:
-            nodeid = f"{path}.py::{test}[{batch_size}]"
+        for nodeid in (each for each in nodeids if only in each):
             for condition in conditions:
                 known = [line for line in lines(file) if line["check"] == nodeid]
                 stored = known[0]["peak"] if known else None
@@ -187,11 +187,13 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--condition", action="append", choices=["same", "more"])
     parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--only", default="", help="loaders in whose test this occurs")
     options = parser.parse_args()
     folder = options.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if options.action == "run":
-        run(folder, options.condition or ["same", "more"], options.rounds, options.batch_size)
+        conditions = options.condition or ["same", "more"]
+        run(folder, conditions, options.rounds, options.batch_size, options.only)
     if options.action == "predict":
         predict(folder)
     else:
