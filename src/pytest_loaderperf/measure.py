@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from . import process, thrashing
 from .arms import Arm
@@ -109,28 +110,12 @@ def _followed(
     epoch_batches = like.plan.epoch_batches if like else loader.epoch_batches
     with memory.followed(_LOOK_SECONDS):
         opened = trial.ask(Open(warmup, drain, epoch_batches), Opened)
-
-        def pace_after(taken: Slice, *, busy: bool = False) -> Plan:
-            pace = taken.seconds / taken.batches if taken.batches else 1.0
-            return plan(
-                pace,
-                loader.workers,
-                loader.prefetch,
-                taken.epoch_batches,
-                pair_seconds,
-                start_seconds=opened.first_batch,
-                short_turns=busy,
-            )
-
-        taken = Slice([], 0, 0, 0.0, opened.epoch_batches)
+        pace_after = partial(_plan_after, loader, opened, pair_seconds)
         began, used = time.monotonic(), process.cpu_seconds(os.getpid())
         long_enough = min(_SURVEY_SECONDS, pair_seconds)
+        taken = Slice([], 0, 0, 0.0, opened.epoch_batches)
         while not _enough(taken, warmup, long_enough, like):
-            pace = pace_after(taken)
-            # Steps grow: the first batches may come out of a queue, and say little of the pace.
-            batches = max(loader.workers, min(pace.batches, taken.batches), 1)
-            left = batches if like is None else like.batches - taken.batches
-            step = Run(min(batches, left), _epochs(pace, taken, like))
+            step = _next_step(pace_after(taken), taken, loader.workers, like)
             taken = total([taken, trial.ask(step, Slice)])
             if taken.batches and not taken.seconds > 0:
                 raise LoaderError(
@@ -159,6 +144,28 @@ def _followed(
         thrashing.note(paged, paging),
         tuple(memory.looks),
     )
+
+
+def _plan_after(
+    loader: Handed, opened: Opened, pair_seconds: float, taken: Slice, *, busy: bool = False
+) -> Plan:
+    """How to time a loader of which so many batches have been taken."""
+    return plan(
+        taken.seconds / taken.batches if taken.batches else 1.0,
+        loader.workers,
+        loader.prefetch,
+        taken.epoch_batches,
+        pair_seconds,
+        start_seconds=opened.first_batch,
+        short_turns=busy,
+    )
+
+
+def _next_step(pace: Plan, taken: Slice, workers: int, like: Survey | None) -> Run:
+    """Steps grow: the first batches may come out of a queue, and say little of the pace."""
+    batches = max(workers, min(pace.batches, taken.batches), 1)
+    left = batches if like is None else like.batches - taken.batches
+    return Run(min(batches, left), _epochs(pace, taken, like))
 
 
 def _let_queues_fill(pid: int, memory: PeakMemory, longest: float) -> None:
