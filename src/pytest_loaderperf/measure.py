@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -162,10 +163,14 @@ def _plan_after(
 
 
 def _next_step(pace: Plan, taken: Slice, workers: int, like: Survey | None) -> Run:
-    """Steps grow: the first batches may come out of a queue, and say little of the pace."""
-    batches = max(workers, min(pace.batches, taken.batches), 1)
-    left = batches if like is None else like.batches - taken.batches
-    return Run(min(batches, left), _epochs(pace, taken, like))
+    """As many batches or whole epochs again as have been taken, up to a slice.
+
+    Steps grow: the first batches may come out of a queue, and say little of the pace.
+    """
+    left = sys.maxsize if like is None else like.batches - taken.batches
+    batches = min(max(workers, min(pace.batches, taken.batches), 1), left)
+    epochs = max(1, min(taken.batches, left) // (pace.epoch_batches or 1))
+    return Run(batches, min(pace.epochs, epochs))
 
 
 def _let_queues_fill(pid: int, memory: PeakMemory, longest: float) -> None:
@@ -173,13 +178,14 @@ def _let_queues_fill(pid: int, memory: PeakMemory, longest: float) -> None:
 
     How full its queues are at other times is chance.
     """
-    rest(pid, min(max(longest, _IDLE_SECONDS), _LONGEST_FILL), memory.follow)
+    with memory.followed(_LOOK_SECONDS):
+        rest(pid, min(max(longest, _IDLE_SECONDS), _LONGEST_FILL))
     for _ in range(2):
         memory.sample()
 
 
-def rest(pid: int, longest: float, look: Callable[[], None] = lambda: None) -> None:
-    """Wait until a loader does next to nothing, so many seconds at most, and look meanwhile.
+def rest(pid: int, longest: float) -> None:
+    """Wait until a loader does next to nothing, so many seconds at most.
 
     One thread that is waiting for the next message works on nothing.
     """
@@ -189,18 +195,10 @@ def rest(pid: int, longest: float, look: Callable[[], None] = lambda: None) -> N
     idle_since, used = time.monotonic(), process.cpu_seconds(pid)
     while (now := time.monotonic()) < end and now - idle_since < _IDLE_SECONDS:
         time.sleep(_LOOK_SECONDS)
-        look()
         used_now = process.cpu_seconds(pid)
         if used_now - used > _IDLE * (time.monotonic() - now):
             idle_since = time.monotonic()
         used = used_now
-
-
-def _epochs(pace: Plan, taken: Slice, like: Survey | None) -> int:
-    """Whole epochs for the next step of a survey: twice as many each time, up to a slice."""
-    length = pace.epoch_batches or 1
-    left = taken.batches if like is None else like.batches - taken.batches
-    return min(pace.epochs, max(1, min(taken.batches, left) // length))
 
 
 def _enough(taken: Slice, batches: int, seconds: float, like: Survey | None) -> bool:

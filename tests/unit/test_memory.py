@@ -6,6 +6,7 @@ import mmap
 import os
 import signal
 import sys
+import threading
 import time
 from unittest import mock
 
@@ -170,3 +171,24 @@ def test_memory_of_descendants_counts() -> None:
         memory.sample()
         memory.sample()
     assert 64 * MIB < memory.peak < 64 * MIB + 2 * SLACK
+
+
+def test_looks_are_made_while_others_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory, looked = PeakMemory(os.getpid()), threading.Event()
+    monkeypatch.setattr(memory, "follow", looked.set)
+    with memory.followed(0.001):
+        assert looked.wait(60)
+    looked.clear()
+    assert not looked.wait(0.05)  # nobody looks any more
+
+
+def test_an_error_of_a_look_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory, looked = PeakMemory(os.getpid()), threading.Event()
+
+    def follow() -> None:
+        looked.set()
+        raise RuntimeError("no such page")
+
+    monkeypatch.setattr(memory, "follow", follow)
+    with pytest.raises(RuntimeError, match="no such page"), memory.followed(0.001):
+        assert looked.wait(60)
