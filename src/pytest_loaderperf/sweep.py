@@ -134,7 +134,7 @@ def choose(points: Sequence[Point], limit: float) -> Choice:
     What noise may have done is taken out: a size is left out only if it is shown to be too slow.
     """
     if not all(point.beside for point in points):
-        return Choice(None, "pytest --loaderperf-sweep compares sizes side by side, and tells")
+        return Choice(None, "sizes were not compared side by side; pytest --loaderperf-sweep does")
     fitting = [point for point in points if point.peak_memory <= limit]
     if not fitting:
         return Choice(None, "none of the sizes keeps to the memory limit")

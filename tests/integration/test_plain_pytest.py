@@ -103,7 +103,8 @@ def pytest_unconfigure():
     pathlib.Path("modules").write_text(" ".join(sys.modules))
 """
     project = tiny.create(tmp_path / "project", git=False, conftest=conftest, test_mixed=MIXED)
-    run = project.pytest("-p", "no:benchmark", "-p", "no:hypothesispytest")
+    others = [f"-pno:{name}" for name in ("benchmark", "hypothesispytest", "randomly")]
+    run = project.pytest(*others)
     assert "1 passed, 2 skipped" in run.output
     imported = set((project.root / "modules").read_text().split())
     assert "pytest_loaderperf.plugin" in imported
