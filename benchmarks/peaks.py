@@ -95,6 +95,7 @@ def predict(folder: Path) -> None:
             for size in known
         ]
     )  # fmt: skip
+    assert line, "peaks that do not grow with the batch"
     for size in others:
         measured = surveys[size].peak_memory
         print(

@@ -47,8 +47,13 @@ def _bar(value: float, highest: float) -> str:
 def memory(points: Sequence[Point], limit: float) -> str:
     """What the peaks of a sweep say of memory, and of what fits."""
     model = memory_model(points)
-    largest = model.largest(limit)
-    fits = "" if largest is None else f"; up to {largest:,} fit in {format_size(limit)}"
+    if model is None:
+        low, *_, high = sorted(point.peak_memory for point in points)
+        return (
+            f"memory: {format_size(low)} to {format_size(high)}, too near to each other to tell "
+            "what a sample adds"
+        )
+    fits = f"; up to {model.largest(limit):,} fit in {format_size(limit)}"
     return (
         f"memory: {format_size(model.fixed)}, and {format_size(model.per_sample)} for each sample "
         f"of a batch, as if there were {model.batches:.1f} batches at a time{fits}"

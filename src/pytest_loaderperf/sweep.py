@@ -17,7 +17,7 @@ from .units import format_percent, round_significant
 # A size is fast enough if it is not shown to be further than this from the fastest one.
 NEAR = 0.05
 _SURE = 0.95
-_ROUNDING = 1e-6  # of a peak: what a slope may be by rounding alone
+_SCATTER = 0.02  # of a peak: what two trials at the same size may differ by
 _SHOWN = ("throughput", "spread", "first_batch", "peak_memory")
 
 
@@ -51,10 +51,8 @@ class MemoryModel:
         """The peak that a batch size will have, in bytes."""
         return self.fixed + self.per_sample * batch_size
 
-    def largest(self, limit: float) -> int | None:
-        """The largest batch size that fits in so many bytes; None where every one does."""
-        if self.per_sample <= 0:
-            return None
+    def largest(self, limit: float) -> int:
+        """The largest batch size that fits in so many bytes."""
         return max(0, int((limit - self.fixed) / self.per_sample))
 
 
@@ -100,10 +98,11 @@ def to_json(results: Sequence[CheckResult], limit: float) -> list[dict[str, obje
             "points": [
                 {"batch_size": point.batch_size, **_rounded(point, _SHOWN)} for point in points
             ],
-            "memory": _rounded(memory_model(points), ("fixed", "per_sample", "batches")),
+            "memory": _rounded(model, ("fixed", "per_sample", "batches")) if model else None,
             "best": vars(choose(points, limit)),
         }
         for test, points in sweeps(results).items()
+        for model in [memory_model(points)]
     ]
 
 
@@ -111,21 +110,22 @@ def _rounded(values: object, names: Sequence[str]) -> dict[str, float]:
     return {name: round_significant(getattr(values, name)) for name in names}
 
 
-def memory_model(points: Sequence[Point]) -> MemoryModel:
+def memory_model(points: Sequence[Point]) -> MemoryModel | None:
     """The line through the peaks (two of them at least) that misses them least, relative to them.
 
-    Relative, since the error of a peak grows with it.
+    Relative, since the error of a peak grows with it. None where it rises by less than peaks
+    scatter: what it says of other batch sizes would be chance.
     """
     import numpy as np  # noqa: PLC0415  (here: an arm needs none)
 
     sizes = [point.batch_size for point in points]
     peaks = [point.peak_memory for point in points]
     slope, start = np.polyfit(sizes, peaks, 1, w=[1 / max(peak, 1.0) for peak in peaks])
-    rises = slope * max(sizes) > _ROUNDING * max(peaks)
-    per_sample = float(slope) if rises else 0.0
+    if slope * (max(sizes) - min(sizes)) <= _SCATTER * max(peaks):
+        return None
     sample = max(point.bytes_per_sample for point in points)
-    batches = per_sample / sample if sample else 0.0
-    return MemoryModel(max(0.0, float(start)), per_sample, batches)
+    batches = float(slope) / sample if sample else 0.0
+    return MemoryModel(max(0.0, float(start)), float(slope), batches)
 
 
 def choose(points: Sequence[Point], limit: float) -> Choice:

@@ -23,10 +23,16 @@ def test_one_row_for_each_size_with_bars() -> None:
 
 
 def test_memory_and_the_best_size_are_said_in_words() -> None:
-    text = lines(result("a", 32), result("a", 64))
-    assert "memory: 2 MiB, and 0 B for each sample of a batch" in text
+    text = lines(result("a", 32), result("a", 64, peak=3 * MIB), limit=2.0**30 + 2**14)
+    assert "memory: 1 MiB, and 32 KiB for each sample of a batch" in text
+    assert "up to 32,736 fit in 1 GiB" in text
     assert "best batch size: " in text
-    assert "fit in" not in text  # every size does
+
+
+def test_peaks_that_hardly_differ_are_not_extended_to_other_sizes() -> None:
+    text = lines(result("a", 32), result("a", 64, peak=2.02 * MIB))
+    assert "memory: 2 MiB to 2.02 MiB, too near to each other to tell" in text
+    assert "fit in" not in text
 
 
 def test_without_a_sweep_there_is_nothing_to_say() -> None:

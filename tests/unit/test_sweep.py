@@ -8,7 +8,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pytest_loaderperf.model import CheckResult, Comparison, Verdict, Workload
@@ -29,7 +29,7 @@ def point(batch_size: int, throughput: float = 500.0, **changes: float) -> Point
 
 
 @given(
-    st.floats(0, 2**36),
+    st.floats(1, 2**36),
     st.floats(0, 2**28),
     st.sets(st.integers(1, 2**14), min_size=2, max_size=12),
     st.floats(1, 2**24),
@@ -39,27 +39,29 @@ def test_a_line_is_found_again(
     fixed: float, per_sample: float, sizes: set[int], sample: float
 ) -> None:
     points = [point(n, peak_memory=fixed + per_sample * n, bytes_per_sample=sample) for n in sizes]
+    rise = per_sample * (max(sizes) - min(sizes)) / max(each.peak_memory for each in points)
+    assume(not 0.0199 < rise < 0.0201)  # rounding decides there
     model = memory_model(points)
-    for each in points:
-        assert model.peak(each.batch_size) == pytest.approx(each.peak_memory, rel=1e-3, abs=1)
-    limit = 4 * fixed + 64.5 * per_sample
-    largest = model.largest(limit)
-    if largest is None:
-        assert per_sample * max(sizes) <= 1.01e-6 * max(each.peak_memory for each in points)
-    elif per_sample > 1e-5 * fixed:
+    assert (model is None) == (rise < 0.02)
+    if model is not None:
+        for each in points:
+            assert model.peak(each.batch_size) == pytest.approx(each.peak_memory, rel=1e-3, abs=1)
+        limit = 4 * fixed + 64.5 * per_sample
+        largest = model.largest(limit)
         assert model.peak(largest - 1) < limit < model.peak(largest + 2)
 
 
 def test_batches_in_flight_explain_the_slope() -> None:
     model = memory_model([point(n) for n in SIZES])
+    assert model is not None
     assert model.batches == pytest.approx(6.0)
     assert model.largest(0.0) == 0
 
 
-def test_a_loader_whose_memory_does_not_depend_on_its_batches_fits_at_every_size() -> None:
-    points = [point(n, peak_memory=100 * MIB - n) for n in SIZES]
-    assert memory_model(points).largest(math.inf) is None
-    assert memory_model(points).per_sample == 0.0
+@pytest.mark.parametrize("slope", [-1.0, 0.0, 0.0075 * MIB])
+def test_peaks_that_differ_as_those_of_one_size_may_tell_nothing_of_others(slope: float) -> None:
+    points = [point(n, peak_memory=100 * MIB + slope * n) for n in SIZES]
+    assert memory_model(points) is None
 
 
 # --- the best size
@@ -129,8 +131,10 @@ def test_sizes_that_were_measured_one_after_the_other_are_not_compared() -> None
 # --- which results belong together
 
 
-def result(test: str, batch_size: int | None, speed: float = 500.0) -> CheckResult:
-    values = {"throughput": speed, "first_batch": 0.1, "peak_memory": 2.0 * MIB}
+def result(
+    test: str, batch_size: int | None, speed: float = 500.0, peak: float = 2.0 * MIB
+) -> CheckResult:
+    values = {"throughput": speed, "first_batch": 0.1, "peak_memory": peak}
     metrics = {
         name: Comparison(name, value, judged=False, verdict=Verdict.MEASURED, pairs=3, spread=0.02)
         for name, value in values.items()
@@ -157,7 +161,7 @@ def test_checks_that_differ_only_in_batch_size_belong_together() -> None:
 
 
 def test_the_results_file_has_points_model_and_choice() -> None:
-    (found,) = to_json([result("a", 32), result("a", 64)], 2.0**30)
+    (found,) = to_json([result("a", 32), result("a", 64, peak=3.0 * MIB)], 2.0**30)
     assert json.loads(json.dumps(found)) == {
         "test": "a",
         "points": [
@@ -166,10 +170,12 @@ def test_the_results_file_has_points_model_and_choice() -> None:
                 "throughput": 500.0,
                 "spread": 0.02,
                 "first_batch": 0.1,
-                "peak_memory": round(2.0 * MIB, -3),
+                "peak_memory": round(peak * MIB, -3),
             }
-            for size in (32, 64)
+            for size, peak in ((32, 2.0), (64, 3.0))
         ],
-        "memory": {"fixed": round(2.0 * MIB, -3), "per_sample": 0.0, "batches": 0.0},
+        "memory": {"fixed": round(1.0 * MIB, -3), "per_sample": 32770.0, "batches": 4096.0},
         "best": {"batch_size": 32, "reason": "it is the fastest"},
     }
+    (found,) = to_json([result("a", 32), result("a", 64)], 2.0**30)
+    assert found["memory"] is None
