@@ -91,6 +91,7 @@ def pytest(project: Path, *arguments: str) -> list[dict[str, Any]]:
 def project_in(folder: Path, accepted_loss: float = 0.0) -> Path:
     """The project, made and accepted if it is not there."""
     project = folder / (f"project-{accepted_loss:g}" if accepted_loss else "project")
+    (ROOT / ".loaderperf").mkdir(exist_ok=True)  # may have been cleared since
     if not project.is_dir():
         finished, project = project, folder / "unfinished"
         shutil.rmtree(project, ignore_errors=True)
@@ -99,7 +100,6 @@ def project_in(folder: Path, accepted_loss: float = 0.0) -> Path:
         change(project, Condition(accepted_loss))
         (project / "pytest.ini").write_text("[pytest]\nloaderperf_metrics = throughput\n")
         (project / ".gitignore").write_text("__pycache__/\n.loaderperf\n.pytest_cache/\n")
-        (ROOT / ".loaderperf").mkdir(exist_ok=True)
         (project / ".loaderperf").symlink_to(ROOT / ".loaderperf")
         git(project, "init", "-q")
         checks = pytest(project, "--loaderperf-update", *MODULES)
@@ -172,6 +172,8 @@ def one_round(folder: Path, name: str, modules: list[str]) -> None:
             {"condition": name, "kind": kind, **{key: check[key] for key in kept}, **values}
         )
     append(folder, lines)
+    if broken := [check for check in checks if check["verdict"] == "error"]:  # so will all others
+        raise SystemExit("\n".join(f"{check['nodeid']}: {check['message']}" for check in broken))
 
 
 def source() -> str:
