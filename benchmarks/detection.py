@@ -16,6 +16,12 @@ from typing import Any
 from scipy.special import betaincinv
 from study import CONDITIONS, Condition
 
+# The conditions, by the loss in per cent, that differ in nothing else.
+_LOSSES = {
+    name: 100 * condition.loss
+    for name, condition in CONDITIONS.items()
+    if condition == Condition(condition.loss)
+}
 _LOADERS = {"test_numpy": "numpy", "test_torch": "torch, 2 workers", "test_tf": "tf.data"}
 
 
@@ -26,14 +32,12 @@ def bounds(count: int, total: int) -> tuple[float, float]:
     return low, high
 
 
-def counts(lines: list[dict[str, Any]], tolerance: str) -> dict[str, dict[float, list[bool]]]:
+def counts(lines: list[dict[str, Any]]) -> dict[str, dict[float, list[bool]]]:
     """Of each loader, whether it was called a regression, by the loss in per cent."""
     found: dict[str, dict[float, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for line in lines:
-        condition = CONDITIONS[line["condition"]]
-        if condition == Condition(condition.loss, tolerance=tolerance, budget=condition.budget):
-            loader = _LOADERS[Path(line["nodeid"].partition("::")[0]).stem]
-            loss = 100 * condition.loss
+        if (loss := _LOSSES.get(line["condition"])) is not None:
+            loader = _LOADERS[line["nodeid"].partition(".py")[0]]
             found[loader][loss].append(line["verdict"] == "regressed")
     return found
 
@@ -49,7 +53,7 @@ def main() -> None:
     text = (options.folder / "results.jsonl").read_text()
     lines = [json.loads(line) for line in text.splitlines()]
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    for shift, (loader, by_loss) in enumerate(sorted(counts(lines, "10%").items())):
+    for shift, (loader, by_loss) in enumerate(sorted(counts(lines).items())):
         losses = sorted(by_loss)
         rates = [sum(by_loss[loss]) / len(by_loss[loss]) for loss in losses]
         limits = [bounds(sum(by_loss[loss]), len(by_loss[loss])) for loss in losses]
