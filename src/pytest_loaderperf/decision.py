@@ -8,7 +8,8 @@ of a few looks a one-sided t test asks two questions:
 
 - regressed: is "the loss is at most a fifth of the tolerance" refuted, at this look's share of
   ``alpha``, and is the estimate at least half of the tolerance?
-- unchanged: is "the loss is at least the tolerance" refuted, at this look's share of ``beta``?
+- unchanged: is "the loss is at least the tolerance" refuted, at this look's share of ``beta``? If
+  so is "the gain is at most a fifth of it", and the estimate is at least half of it: improved.
 
 Dividing the errors among the looks (Bonferroni) keeps both rates for the whole sequence, however
 the looks depend on one another. When time runs out, which does not depend on what the pairs say,
@@ -127,6 +128,11 @@ def ratio_of(loss: float, better: Better) -> float:
     return math.exp(exponent) if exponent < 700 else math.inf  # math.exp raises beyond 709
 
 
+def may_be_gain(loss: float, tolerance: float, better: Better) -> bool:
+    """Whether an estimate of d is a gain large enough to be called one, if it is proven."""
+    return loss <= -log_loss(tolerance * 0.5, better)
+
+
 def decide(
     losses: Sequence[float],
     tolerance: float,
@@ -166,8 +172,7 @@ def decide(
     if mean - prove_loss > slight and mean >= half:
         verdict = Verdict.REGRESSED
     elif mean + prove_none < whole:
-        # Both pass, so that the look which settles this may tell them apart less strictly.
-        gained = mean + quantile(1 - rule.beta, freedom) * error < -slight and mean <= -half
+        gained = mean + prove_none < -slight and may_be_gain(mean, tolerance, better)
         verdict = Verdict.IMPROVED if gained else Verdict.UNCHANGED
     # A t test of a true difference follows the noncentral t distribution.
     shift = _noncentrality(0.99, freedom, prove_loss / error) * error

@@ -7,8 +7,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from .baselines import Stored
-from .decision import Rule, Within, decide, log_cost, ratio_of
-from .model import STORED, Comparison, Metric, Tolerance, Verdict
+from .decision import Rule, Within, decide, log_cost, may_be_gain, ratio_of
+from .model import METRICS, STORED, Comparison, Metric, Tolerance, Verdict
 
 _NOTHING = 1e-12  # what is less cannot be divided by
 _MOST = 0.999  # of the time that is left: more than all of it cannot be lost
@@ -127,8 +127,18 @@ def scatter(pairs: Sequence[Sequence[tuple[float, float]]]) -> Within | None:
 
 
 def settled(comparisons: Mapping[str, Comparison]) -> bool:
-    """Whether every judged metric has a verdict."""
-    return all(c.verdict is not Verdict.INCONCLUSIVE for c in comparisons.values() if c.judged)
+    """Whether every judged metric has a verdict that more pairs would not change."""
+    return not any(is_open(c) for c in comparisons.values() if c.judged)
+
+
+def is_open(comparison: Comparison) -> bool:
+    """Whether it is inconclusive; or unchanged so far, while more pairs may prove a gain."""
+    if comparison.verdict is not Verdict.UNCHANGED:
+        return comparison.verdict is Verdict.INCONCLUSIVE
+    if comparison.ratio is None or comparison.tolerance is None:
+        return False
+    better = METRICS[comparison.metric].better_ratio
+    return may_be_gain(log_cost(comparison.ratio, 1.0, better), comparison.tolerance, better)
 
 
 def spread(metric: Metric, values: Sequence[float]) -> float:

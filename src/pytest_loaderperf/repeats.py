@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from .baselines import Stored
 from .decision import Within
 from .findings import Bench, Findings
-from .judgement import compare, compare_stored
+from .judgement import compare, compare_stored, is_open
 from .launch import Version
 from .model import Comparison, Metric, Verdict
 
@@ -116,7 +116,7 @@ def _pairs(
             enough = _FEW_TRIALS
         elif comparison.verdict in (Verdict.REGRESSED, Verdict.IMPROVED):
             enough = _TRIALS
-        elif comparison.verdict is Verdict.INCONCLUSIVE:
+        elif is_open(comparison):
             enough = _TRIALS if late else _TRIALS_AT_MOST
         else:
             enough = _FEW_TRIALS

@@ -22,6 +22,7 @@ from pytest_loaderperf.decision import (
     decide,
     log_cost,
     log_loss,
+    may_be_gain,
     pairs_for,
     ratio_of,
 )
@@ -319,10 +320,17 @@ def outcomes(
 def ending(losses: Sequence[float]) -> Verdict:
     """The verdict of a check, look after look."""
     for pairs in RULE.looks:
-        verdict = judge(losses[:pairs]).verdict
-        if verdict is not None:
-            return verdict
-    return Verdict.INCONCLUSIVE
+        decision = judge(losses[:pairs])
+        if final(decision):
+            break
+    return decision.verdict or Verdict.INCONCLUSIVE
+
+
+def final(decision: Decision) -> bool:
+    """Whether no more pairs are measured after this look."""
+    if decision.verdict is Verdict.UNCHANGED:
+        return not may_be_gain(decision.loss, TOLERANCE, "higher")
+    return decision.verdict is not None
 
 
 def limit(count: int, total: int) -> float:
@@ -365,15 +373,17 @@ def test_a_loss_beyond_the_tolerance_is_found_in_99_of_100_checks(
 
 
 @noises
-def test_a_gain_of_twice_the_tolerance_is_found_in_99_of_100_checks(noise: Noise) -> None:
-    found = outcomes(noise, -2 * TOLERANCE, QUIET, 500)
+@pytest.mark.parametrize("gain", [TOLERANCE, 2 * TOLERANCE])
+def test_a_gain_of_the_tolerance_is_found_in_99_of_100_checks(noise: Noise, gain: float) -> None:
+    found = outcomes(noise, -gain, QUIET, 500)
     assert found[Verdict.REGRESSED] == 0
     assert limit(found.total() - found[Verdict.IMPROVED], found.total()) <= 0.01
 
 
 @noises
-def test_identical_code_is_improved_at_most_at_rate_beta(noise: Noise) -> None:
-    found = outcomes(noise, 0.0, ALL, 500)
+@pytest.mark.parametrize("gain", [0.0, TOLERANCE / 5])
+def test_a_slight_gain_is_improved_at_most_at_rate_beta(noise: Noise, gain: float) -> None:
+    found = outcomes(noise, -gain, ALL, 500)
     assert limit(found[Verdict.IMPROVED], found.total()) <= RULE.beta
 
 
@@ -414,9 +424,9 @@ def ending_with_slices(check: Draws, rule: Rule = RULE) -> Verdict:
     variances = check.var(axis=1, ddof=1) / blocks
     for pairs in (look for look in rule.looks if look <= len(losses)):
         within = Within(float(variances[:pairs].mean()), pairs * (blocks - 1))
-        verdict = judge(losses[:pairs], rule=rule, within=within).verdict
-        if verdict is not None:
-            return verdict
+        decision = judge(losses[:pairs], rule=rule, within=within)
+        if final(decision):
+            return decision.verdict or Verdict.INCONCLUSIVE
     return judge(losses, rule=rule.ending, within=within).verdict or Verdict.INCONCLUSIVE
 
 
@@ -446,6 +456,14 @@ def test_slices_keep_misses_at_most_at_rate_beta(machine: Machine) -> None:
     passed = found[Verdict.UNCHANGED] + found[Verdict.IMPROVED]
     assert limit(passed, found.total()) <= RULE.beta
     assert found[Verdict.REGRESSED] >= 0.99 * found.total()
+
+
+@machines
+def test_slices_do_not_hide_gains(machine: Machine) -> None:
+    found = machine.outcomes(-TOLERANCE, 1000)
+    assert limit(found.total() - found[Verdict.IMPROVED], found.total()) <= 0.05
+    slight = machine.outcomes(-TOLERANCE / 5, 1000)
+    assert limit(slight[Verdict.IMPROVED], slight.total()) <= RULE.beta
 
 
 @machines

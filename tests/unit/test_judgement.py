@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -311,6 +312,27 @@ def test_what_is_not_judged_need_not_be_settled(verdicts: dict[str, str], expect
         for name, verdict in verdicts.items()
     }
     assert settled(found) == expected
+
+
+@pytest.mark.parametrize(
+    ("metric", "ratio", "verdict", "expected"),
+    [
+        ("throughput", 1.06, "unchanged", False),
+        ("throughput", 1.04, "unchanged", True),
+        ("throughput", 0.94, "unchanged", True),
+        ("cpu_time", 0.94, "unchanged", False),
+        ("cpu_time", 1.06, "unchanged", True),
+        ("throughput", 1.06, "improved", True),
+    ],
+)
+def test_what_may_yet_be_proven_to_be_a_gain_is_not_settled(
+    metric: str, ratio: float, verdict: str, expected: bool
+) -> None:
+    found = Comparison(
+        metric, 1.0, judged=True, verdict=Verdict(verdict), ratio=ratio, tolerance=0.1
+    )
+    assert settled({metric: found}) == expected
+    assert settled({metric: replace(found, judged=False)})
 
 
 def test_the_spread_is_the_standard_deviation_of_the_logarithm() -> None:

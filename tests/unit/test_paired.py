@@ -182,6 +182,35 @@ def test_the_first_look_may_take_the_time_that_is_kept_for_confirming(
     assert (found.pairs, found.verdict) == (2, verdict)
 
 
+@pytest.mark.parametrize(
+    ("losses", "pairs", "verdict"),
+    [
+        # Two pairs rule out a loss, and do not prove a gain yet.
+        ([-0.13, -0.05], 4, Verdict.IMPROVED),
+        ([-0.13, -0.05, 0.0, 0.0], 4, Verdict.UNCHANGED),
+        ([-0.08, -0.01], 2, Verdict.UNCHANGED),
+    ],
+)
+def test_a_likely_gain_is_measured_until_it_is_proven(
+    monkeypatch: pytest.MonkeyPatch, losses: list[float], pairs: int, verdict: Verdict
+) -> None:
+    loss = itertools.cycle(losses)
+    found = judged(monkeypatch, lambda _: (scaled(trial(), math.exp(-next(loss))), trial()))
+    assert (found.pairs, found.verdict) == (pairs, verdict)
+
+
+def test_when_time_runs_out_a_gain_that_is_not_proven_is_no_doubt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loss = itertools.cycle([-0.13, -0.05])
+    found = judged(
+        monkeypatch,
+        lambda _: (scaled(trial(), math.exp(-next(loss))), trial()),
+        seconds=20.0,  # all of it is kept for confirming
+    )
+    assert (found.pairs, found.verdict) == (2, Verdict.UNCHANGED)
+
+
 @pytest.mark.parametrize(("late", "verdict"), [(7, Verdict.REGRESSED), (6, Verdict.INCONCLUSIVE)])
 def test_when_time_runs_out_the_last_look_spends_what_is_left(
     monkeypatch: pytest.MonkeyPatch, late: int, verdict: Verdict

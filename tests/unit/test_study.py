@@ -67,5 +67,5 @@ def test_losses_are_counted_by_loader_and_size() -> None:
             ("gain 11 %", "improved"),
         ]
     ]
-    (found,) = detection.counts(lines, "10%").values()
+    (found,) = detection.counts(lines).values()
     assert dict(found) == {0.0: [False], 10.0: [True, False]}
