@@ -35,6 +35,7 @@ from scipy.special import betaincinv
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "benchmarks" / "study_project"
 QUIET = 0.1  # of the CPUs, that others take
+SAME_HOUR = 3600  # seconds: peers' runs that lie further apart are not compared
 MODULES = ("test_numpy.py", "test_torch.py", "test_tf.py")
 
 
@@ -245,19 +246,24 @@ def show(folder: Path) -> None:
 
 def show_peers(lines: list[dict[str, Any]]) -> None:
     """Print what peers call a regression: of two runs in a row, and of a run and a slower one."""
-    runs: dict[tuple[str, str], list[list[float]]] = defaultdict(list)
+    runs: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for line in lines:
-        runs[line["condition"], line["nodeid"]].append(line["times"])
-    same = {nodeid: times for (name, nodeid), times in runs.items() if name == "peers, same"}
+        runs[line["condition"], line["nodeid"]].append(line)
+    same = {nodeid: found for (name, nodeid), found in runs.items() if name == "peers, same"}
     pairs = {
-        "the same again": [pair for times in same.values() for pair in itertools.pairwise(times)],
+        "the same again": [pair for found in same.values() for pair in itertools.pairwise(found)],
         "a loss of 10 %": [
             pair
-            for nodeid, times in same.items()
-            for pair in zip(times, runs["peers, loss 10 %", nodeid], strict=False)
+            for nodeid, found in same.items()
+            for pair in zip(found, runs["peers, loss 10 %", nodeid], strict=False)
         ],
     }
-    for what, compared in pairs.items():
+    for what, of_any_age in pairs.items():
+        compared = [
+            (first["times"], second["times"])
+            for first, second in of_any_age
+            if second["when"] - first["when"] < SAME_HOUR
+        ]
         for peer, count in called(compared).items() if compared else ():
             total = len(compared)
             rate = f"{count} of {total} ({count / total:.1%}, at most {bound(count, total):.1%})"
