@@ -120,12 +120,12 @@ def memory_model(points: Sequence[Point]) -> MemoryModel | None:
 
     sizes = [point.batch_size for point in points]
     peaks = [point.peak_memory for point in points]
-    slope, start = np.polyfit(sizes, peaks, 1, w=[1 / max(peak, 1.0) for peak in peaks])
+    weights = [1 / max(peak, 1.0) for peak in peaks]
+    slope, start = map(float, np.polyfit(sizes, peaks, 1, w=weights))
     if slope * (max(sizes) - min(sizes)) <= _SCATTER * max(peaks):
         return None
     sample = max(point.bytes_per_sample for point in points)
-    batches = float(slope) / sample if sample else 0.0
-    return MemoryModel(max(0.0, float(start)), float(slope), batches)
+    return MemoryModel(max(0.0, start), slope, slope / sample if sample else 0.0)
 
 
 def choose(points: Sequence[Point], limit: float) -> Choice:
