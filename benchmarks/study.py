@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import itertools
 import json
 import math
 import os
@@ -245,25 +244,17 @@ def show(folder: Path) -> None:
 
 
 def show_peers(lines: list[dict[str, Any]]) -> None:
-    """Print what peers call a regression: of two runs in a row, and of a run and a slower one."""
-    runs: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    """Print what peers call a regression: of a run, and of a slower one, after the same code's."""
+    whats = {"peers, same": "the same again", "peers, loss 10 %": "a loss of 10 %"}
+    pairs: dict[str, list[tuple[list[float], list[float]]]] = {what: [] for what in whats.values()}
+    latest: dict[str, dict[str, Any]] = {}
     for line in lines:
-        runs[line["condition"], line["nodeid"]].append(line)
-    same = {nodeid: found for (name, nodeid), found in runs.items() if name == "peers, same"}
-    pairs = {
-        "the same again": [pair for found in same.values() for pair in itertools.pairwise(found)],
-        "a loss of 10 %": [
-            pair
-            for nodeid, found in same.items()
-            for pair in zip(found, runs["peers, loss 10 %", nodeid], strict=False)
-        ],
-    }
-    for what, of_any_age in pairs.items():
-        compared = [
-            (first["times"], second["times"])
-            for first, second in of_any_age
-            if second["when"] - first["when"] < SAME_HOUR
-        ]
+        first = latest.get(line["nodeid"])
+        if first and line["when"] - first["when"] < SAME_HOUR:
+            pairs[whats[line["condition"]]].append((first["times"], line["times"]))
+        if line["condition"] == "peers, same":
+            latest[line["nodeid"]] = line
+    for what, compared in pairs.items():
         for peer, count in called(compared).items() if compared else ():
             total = len(compared)
             rate = f"{count} of {total} ({count / total:.1%}, at most {bound(count, total):.1%})"

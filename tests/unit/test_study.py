@@ -69,3 +69,26 @@ def test_losses_are_counted_by_loader_and_size() -> None:
     ]
     (found,) = detection.counts(lines).values()
     assert dict(found) == {0.0: [False], 10.0: [True, False]}
+
+
+def test_a_run_is_compared_with_the_last_of_the_accepted_code(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fast, slow = runs(1.3)
+    times = [
+        ("peers, same", 0, slow),
+        ("peers, same", 4000, fast),  # more than an hour later: not compared
+        ("peers, same", 5000, fast),
+        ("peers, loss 10 %", 6000, slow),
+        ("peers, loss 10 %", 7000, slow),
+    ]
+    study.show_peers(
+        [
+            {"condition": name, "nodeid": "a", "when": when, "times": run}
+            for name, when, run in times
+        ]
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 * len(peers.PEERS)
+    for line in lines:
+        assert ("0 of 1 (" if "the same again" in line else "2 of 2 (") in line
