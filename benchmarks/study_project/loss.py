@@ -8,6 +8,7 @@ KIND = "work"  # how: more work, copies of the batch, or a sleep
 # What comes on top of whatever is done, and of 1,000 samples, how many are worked on twice.
 EXTRA = LOSS / (1 - LOSS)
 PARTS = round(1000 * EXTRA)
+NAP = 0.002  # seconds: falling asleep and waking up for less takes a share of its own
 
 
 class Slower:
@@ -24,15 +25,24 @@ class Slower:
     def __call__(self, batch):
         now = time.process_time()
         self.due += max(0.0, EXTRA * (now - self.since))  # less than nothing after a fork
+        if self.kind == "sleep":
+            self.sleep()
+            self.since = time.process_time()
+        else:
+            self.since = self.work(batch, now)
+        return batch
+
+    def sleep(self):
+        if self.due > NAP:
+            asleep = time.perf_counter()
+            time.sleep(self.due)
+            self.due -= time.perf_counter() - asleep
+
+    def work(self, batch, now):
         while self.due > 0:
             if self.kind == "copy":
                 # Dropped: torch would have to move it to shared memory, which costs more.
                 _ = [each.clone() for each in batch] if isinstance(batch, list) else batch.copy()
-            elif self.kind == "sleep":
-                asleep = time.perf_counter()
-                time.sleep(self.due)
-                self.due -= time.perf_counter() - asleep
             before, now = now, time.process_time()  # without a gap: asking for it takes time, too
             self.due -= now - before
-        self.since = now
-        return batch
+        return now

@@ -11,12 +11,16 @@ def photo(path):
     return tf.cast(tf.image.resize(image, (256, 256)), tf.float32) / 255
 
 
+def twice(path):
+    # The same work of what does not look the same, and with a factor of 0: it is optimised else.
+    return photo(path) + photo(tf.strings.join([path, ""])) * 0
+
+
 def worked(index, path):
     if loss.PARTS == 0:
         return photo(path)
     extra = index * 617 % 1000 < loss.PARTS
-    # The second time is added with a factor of 0: else it would be optimised away.
-    return photo(path) + tf.cond(extra, lambda: photo(path) * 0, lambda: tf.zeros((256, 256, 3)))
+    return tf.cond(extra, lambda: twice(path), lambda: photo(path))
 
 
 def load(photos, batch_size):
