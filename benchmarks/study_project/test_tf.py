@@ -17,9 +17,7 @@ def twice(path):
 
 
 def worked(index, path):
-    if loss.PARTS == 0:
-        return photo(path)
-    extra = index * 617 % 1000 < loss.PARTS
+    extra = index * 617 % 1000 < loss.PARTS  # none of the accepted code's, which asks as well
     return tf.cond(extra, lambda: twice(path), lambda: photo(path))
 
 
