@@ -163,11 +163,11 @@ def one_round(folder: Path, name: str, modules: list[str]) -> None:
         tolerance = f"-oloaderperf_throughput={condition.tolerance}"
         budget = f"--loaderperf-budget={condition.budget}"
         checks = pytest(project, "--loaderperf", tolerance, budget, *modules)
-    kept = ("nodeid", "verdict", "pairs", "seconds", "message", "noise")
+    kept = ("nodeid", "verdict", "pairs", "seconds", "message", "notes", "noise")
     lines = []
     for check in checks:
         metric = check["metrics"].get("throughput", {})
-        values = {key: metric.get(key) for key in ("ratio", "interval", "detectable")}
+        values = {key: metric.get(key) for key in ("ratio", "ratios", "interval", "detectable")}
         lines.append(
             {"condition": name, "kind": kind, **{key: check[key] for key in kept}, **values}
         )
