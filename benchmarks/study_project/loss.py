@@ -8,8 +8,9 @@ KIND = "work"  # how: more work, copies of the batch, or a sleep
 # What comes on top of whatever is done, and of 1,000 samples, how many are worked on twice: some
 # more, since that is a share of what tf.data does; making batches of them comes on top once.
 EXTRA = LOSS / (1 - LOSS)
-PARTS = round(1000 * EXTRA / 0.88)
+PARTS = round(1000 * EXTRA / 0.78)
 NAP = 0.002  # seconds: falling asleep and waking up for less takes a share of its own
+LATE = 0.0005  # seconds, that waking up takes at most: who wakes up later was frozen, not asleep
 
 
 class Slower:
@@ -37,7 +38,7 @@ class Slower:
         if self.due > NAP:
             asleep = time.perf_counter()
             time.sleep(self.due)
-            self.due -= time.perf_counter() - asleep
+            self.due = max(-LATE, self.due - (time.perf_counter() - asleep))
 
     def work(self, batch, now):
         while self.due > 0:
