@@ -58,6 +58,7 @@ CONDITIONS = {
     "layout": Condition(layout=True),
     "bursts": Condition(bursts=True),
     "loss 5 %, tolerance 5 %": Condition(0.05, tolerance="5%", budget=180),
+    "loss 5 %, tolerance 5 %, 300 s": Condition(0.05, tolerance="5%", budget=300),
     "loss 7 %": Condition(0.07),
     "loss 10 %": Condition(0.1),
     "loss 13 %": Condition(0.13),

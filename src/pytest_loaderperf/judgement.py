@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from .baselines import Stored
-from .decision import Rule, Within, decide, log_cost, may_be_gain, ratio_of
+from .decision import Rule, Within, counting, decide, log_cost, may_be_gain, ratio_of
 from .model import METRICS, STORED, Comparison, Metric, Tolerance, Verdict
 
 _NOTHING = 1e-12  # what is less cannot be divided by
@@ -34,7 +34,8 @@ def compare(
         log_cost(_compared(metric, c), _compared(metric, b), better)
         for c, b in zip(candidate, baseline, strict=True)
     ]
-    base = typical(baseline)
+    counted = counting(losses, rule)
+    base = typical([baseline[pair] for pair in counted])
     allowed = tolerance.relative_to(_compared(metric, base))
     if metric.is_share:
         allowed = min(allowed, _MOST)
@@ -42,7 +43,7 @@ def compare(
     bounds = sorted(ratio_of(loss, better) for loss in (decision.low, decision.high))
     return Comparison(
         metric.name,
-        typical(candidate),
+        typical([candidate[pair] for pair in counted]),
         judged,
         decision.verdict or Verdict.INCONCLUSIVE,
         base,
