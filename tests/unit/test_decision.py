@@ -19,7 +19,6 @@ from pytest_loaderperf.decision import (
     Decision,
     Rule,
     Within,
-    counting,
     decide,
     log_cost,
     log_loss,
@@ -183,7 +182,7 @@ def test_the_order_of_pairs_does_not_matter(losses: list[float]) -> None:
 @no_deadline
 def test_the_interval_holds_the_estimate(losses: list[float], tolerance: float) -> None:
     decision = judge(losses, tolerance)
-    counted = [losses[pair] for pair in counting(losses, RULE)]
+    counted = sorted(losses)[1:-1] if len(losses) >= 12 else losses
     assert decision.loss == pytest.approx(statistics.fmean(counted))
     assert decision.low < decision.loss < decision.high
     assert decision.detectable >= of_loss(tolerance / 2)
@@ -521,6 +520,7 @@ def test_slices_save_pairs() -> None:
 def test_the_detectable_loss_is_detected_in_99_of_100_runs(pairs: int) -> None:
     rng = np.random.default_rng(1)
     deviation = 0.04
+    # Not a draw of them: how far its extremes lie out, of which 24 pairs say nothing, is luck.
     typical = [statistics.NormalDist().inv_cdf((k + 0.5) / pairs) for k in range(pairs)]
     scale = deviation / statistics.stdev(typical)
     loss = judge([scale * each for each in typical]).detectable
