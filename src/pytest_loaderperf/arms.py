@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +43,7 @@ class Arm:
         self._launch = launch
         self._collected: Collected | None = None
         self._stuck: HangError | None = None
+        self.start_seconds = 0.0  # from its start until it was seen to have collected its tests
         self._fresh = bool(launch.fresh)
         self._used = False
         self._mark = mark
@@ -101,6 +103,11 @@ class Arm:
             yield "::".join(names)
 
     @property
+    def starts_anew(self) -> bool:
+        """Whether each of its trials is a process that inherits nothing from another one."""
+        return self._fresh
+
+    @property
     def memory_root(self) -> int:
         """The process whose tree shares pages with a trial's: the arm itself."""
         return self._process.pid
@@ -139,6 +146,7 @@ class Arm:
         self._log.unlink(missing_ok=True)
 
     def _start(self) -> None:
+        self._began = time.monotonic()
         self._channel, theirs = Channel.pair()
         log, name = new_file("arm", self._launch.scratch)
         self._log = Path(name)
@@ -172,6 +180,7 @@ class Arm:
 
     def _first_answer(self) -> Collected:
         collected = self._receive(Collected)
+        self.start_seconds = time.monotonic() - self._began
         self._daemons = strays.marked(self._mark)
         return collected
 

@@ -16,6 +16,9 @@ from .settings import CheckSettings
 from .timing import Timing
 from .turns import Side
 
+# A start of fresh arms may take so much of the time that is left.
+_FOR_STARTS = 0.1
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -65,8 +68,13 @@ class Bench:
         arms = [self.candidate] if version is None else [version, self.candidate]
         for each in arms:
             self.arms.drop(each, self.spec.module)
-        for each in arms:
-            _ = self.arm(each).collected
+        for arm in [self.arm(each) for each in arms]:  # they import side by side
+            _ = arm.collected
+
+    def start_pays(self, left: float) -> bool:
+        """Whether fresh arms are worth their time, if so many seconds are left for measuring."""
+        arm = self.arm()
+        return not arm.starts_anew and arm.start_seconds <= _FOR_STARTS * left
 
     @property
     def pair_seconds(self) -> float:

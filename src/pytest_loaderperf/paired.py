@@ -21,6 +21,9 @@ Pair = tuple[Timing, Timing]  # candidate, baseline
 
 # Spoiled pairs are repeated, but no more of them than this: the machine would only be as noisy.
 _SPOILED_AT_MOST = 4
+# All pairs of the same arms share the luck of their memory layout: while there is time, no more of
+# them than these do.
+_OF_A_START = 2
 # How much more a budget should hold than what has just been measured.
 _TO_SPARE = 1.25
 # The part of a budget that the first run leaves: a regression is confirmed within the rest.
@@ -66,8 +69,12 @@ def _measure(
 ) -> list[Pair]:
     """Measure pairs until all judged metrics are decided, or time or pairs run out."""
     pairs: list[Pair] = []
-    spoiled = 0
+    spoiled = before = 0
     while len(pairs) < bench.rule.pairs_at_most:
+        enough = len(pairs) - before >= _OF_A_START
+        if enough and bench.start_pays(deadline - time.monotonic()):
+            bench.start_anew(version)
+            before = len(pairs)
         pair = _pair(bench, version, found, candidate_first=len(pairs) % 2 == 0)
         in_time = time.monotonic() < deadline
         if found.noise[-1].spoiled and spoiled < _SPOILED_AT_MOST and in_time:

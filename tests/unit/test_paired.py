@@ -71,15 +71,22 @@ def judged(
     short_turns: bool = True,
     seconds: float = math.inf,
     metrics: frozenset[str] = frozenset({"throughput"}),
+    start_seconds: float = math.inf,
+    started: list[str] | None = None,
 ) -> Findings:
-    """What comes of pairs that this function measures, within so many seconds."""
+    """What comes of pairs that this function measures, within so many seconds.
+
+    Arms start in ``start_seconds``; ``started`` collects the names of those that are replaced.
+    """
     monkeypatch.setattr(turns, "time_pair", lambda side, _, **__: time_pair(side.pace))
     monkeypatch.setattr(process, "usable_cpus", lambda: [0, 1])
     settings = SimpleNamespace(
         budget=60.0, tolerances=dict.fromkeys(METRICS, Tolerance(relative=0.1))
     )
+    arm = SimpleNamespace(collected=None, starts_anew=False, start_seconds=start_seconds)
     arms: Any = SimpleNamespace(
-        get=lambda *_: SimpleNamespace(collected=None), drop=lambda *_: None
+        get=lambda *_: arm,
+        drop=lambda version, _: None if started is None else started.append(version.name),
     )
     spec: Any = SimpleNamespace(nodeid="test", module="test", settings=settings)
     candidate, baseline = (Version(Path(name), label=name) for name in ("new", "old"))
