@@ -53,6 +53,7 @@ def test_what_no_part_has_is_not_foretold() -> None:
     assert paired._within("throughput", [(timing(10.0), timing(11.0))]) is None
 
 
+SLOW_TO_START = SimpleNamespace(collected=None, starts_anew=False, start_seconds=math.inf)
 TimePair = Callable[[Plan], tuple[Timing, Timing]]
 
 
@@ -71,23 +72,19 @@ def judged(
     short_turns: bool = True,
     seconds: float = math.inf,
     metrics: frozenset[str] = frozenset({"throughput"}),
-    start_seconds: float = math.inf,
-    started: list[str] | None = None,
+    arm: SimpleNamespace = SLOW_TO_START,
+    replaced: Callable[[str], None] = lambda _: None,
 ) -> Findings:
     """What comes of pairs that this function measures, within so many seconds.
 
-    Arms start in ``start_seconds``; ``started`` collects the names of those that are replaced.
+    Both sides have this arm; ``replaced`` hears whose are replaced by fresh ones.
     """
     monkeypatch.setattr(turns, "time_pair", lambda side, _, **__: time_pair(side.pace))
     monkeypatch.setattr(process, "usable_cpus", lambda: [0, 1])
     settings = SimpleNamespace(
         budget=60.0, tolerances=dict.fromkeys(METRICS, Tolerance(relative=0.1))
     )
-    arm = SimpleNamespace(collected=None, starts_anew=False, start_seconds=start_seconds)
-    arms: Any = SimpleNamespace(
-        get=lambda *_: arm,
-        drop=lambda version, _: None if started is None else started.append(version.name),
-    )
+    arms: Any = SimpleNamespace(get=lambda *_: arm, drop=lambda version, _: replaced(version.name))
     spec: Any = SimpleNamespace(nodeid="test", module="test", settings=settings)
     candidate, baseline = (Version(Path(name), label=name) for name in ("new", "old"))
     bench = Bench(spec, arms, candidate, Rule(), lambda _: None)
@@ -216,6 +213,71 @@ def test_when_time_runs_out_a_gain_that_is_not_proven_is_no_doubt(
         seconds=20.0,  # all of it is kept for confirming
     )
     assert (found.pairs, found.verdict) == (2, Verdict.UNCHANGED)
+
+
+def shared(
+    monkeypatch: pytest.MonkeyPatch, losses: list[float], **arm: Any
+) -> tuple[list[int], Findings]:
+    """How many pairs shared their arms, each time that these were replaced; and what came of it.
+
+    The first run may take 80 s, and takes none.
+    """
+    now = time.monotonic()
+    monkeypatch.setattr(paired, "time", SimpleNamespace(monotonic=lambda: now))
+    kept = SimpleNamespace(**{**vars(SLOW_TO_START), **arm})
+    loss = itertools.cycle(losses)
+    pairs, replaced = [0], []
+
+    def time_pair(_: Plan) -> tuple[Timing, Timing]:
+        pairs[-1] += 1
+        return scaled(trial(), math.exp(-next(loss))), trial()
+
+    def replace_arm(name: str) -> None:
+        replaced.append(name)
+        if name == "new":  # the second one of the two
+            pairs.append(0)
+
+    found = judged(monkeypatch, time_pair, seconds=100.0, arm=kept, replaced=replace_arm)
+    assert replaced == ["old", "new"] * (len(pairs) - 1)
+    return pairs, found
+
+
+NOISE = [0.4, -0.4]
+
+
+@pytest.mark.parametrize(
+    ("arm", "pairs"),
+    [
+        ({"start_seconds": 7.9}, [2] * 12),
+        ({"start_seconds": 8.1}, [24]),
+        # Each of its trials is a fresh process in any case.
+        ({"start_seconds": 0.1, "starts_anew": True}, [24]),
+    ],
+)
+def test_while_there_is_time_two_pairs_share_their_arms(
+    monkeypatch: pytest.MonkeyPatch, arm: dict[str, Any], pairs: list[int]
+) -> None:
+    took, found = shared(monkeypatch, NOISE, **arm)
+    assert took == pairs
+    assert found.verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("start_seconds", [0.1, math.inf])
+def test_a_regression_is_confirmed_by_fresh_arms_in_any_case(
+    monkeypatch: pytest.MonkeyPatch, start_seconds: float
+) -> None:
+    took, found = shared(monkeypatch, [0.2], start_seconds=start_seconds)
+    assert (took, found.verdict) == ([2, 2], Verdict.REGRESSED)
+
+
+def test_a_pair_that_is_measured_again_takes_no_fresh_arms(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pairs = iter([*[(trial(others=0.5), trial())] * 3, *[(trial(), trial())] * 2])
+    replaced: list[str] = []
+    quick = SimpleNamespace(collected=None, starts_anew=False, start_seconds=0.1)
+    found = judged(monkeypatch, lambda _: next(pairs), arm=quick, replaced=replaced.append)
+    assert (found.pairs, replaced) == (2, [])
 
 
 @pytest.mark.parametrize(("late", "verdict"), [(7, Verdict.REGRESSED), (6, Verdict.INCONCLUSIVE)])
