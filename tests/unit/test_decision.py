@@ -506,6 +506,20 @@ def test_the_luck_of_one_start_is_not_confirmed() -> None:
     assert limit(confirmed(0.0, 0.02, 5000), 5000) <= RULE.alpha
 
 
+def test_pairs_of_many_starts_hide_no_loss_and_invent_none() -> None:
+    """A tolerance of 5 %, where each start of the arms has a luck of 1.5 %."""
+    luck = 0.015 * np.random.default_rng(7).standard_normal((2000, RULE.pairs_at_most))
+
+    def ended(fraction: float, of_a_start: int) -> Counter[Verdict]:
+        starts = np.repeat(luck, of_a_start, axis=1)[:, : RULE.pairs_at_most, None]
+        checks = STEADY.checks(fraction, len(luck)) + starts
+        return Counter(ending_with_slices(check, tolerance=0.05) for check in checks)
+
+    assert ended(0.05, 2)[Verdict.REGRESSED] >= 0.97 * len(luck)
+    assert ended(0.05, 24)[Verdict.REGRESSED] < 0.95 * len(luck)
+    assert ended(0.0, 2)[Verdict.REGRESSED] == 0 < ended(0.0, 24)[Verdict.REGRESSED]
+
+
 def test_slices_save_pairs() -> None:
     checks = MACHINES["little luck"].checks(0.0, 500)
     known = Counter(
