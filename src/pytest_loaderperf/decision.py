@@ -134,6 +134,11 @@ def may_be_gain(loss: float, tolerance: float, better: Better) -> bool:
     return loss <= -log_loss(tolerance * 0.5, better)
 
 
+def may_be_loss(loss: float, tolerance: float, better: Better) -> bool:
+    """Whether an estimate of d is a loss large enough to be called one, if it is proven."""
+    return loss >= log_loss(tolerance * 0.5, better)
+
+
 def decide(
     losses: Sequence[float],
     tolerance: float,
@@ -170,7 +175,7 @@ def decide(
 
     slight, half, whole = (log_loss(tolerance * share, better) for share in (0.2, 0.5, 1.0))
     verdict = None
-    if mean - prove_loss > slight and mean >= half:
+    if mean - prove_loss > slight and may_be_loss(mean, tolerance, better):
         verdict = Verdict.REGRESSED
     elif mean + prove_none < whole:
         gained = mean + prove_none < -slight and may_be_gain(mean, tolerance, better)

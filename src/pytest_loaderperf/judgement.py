@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from .baselines import Stored
-from .decision import Rule, Within, counting, decide, log_cost, may_be_gain, ratio_of
-from .model import METRICS, STORED, Comparison, Metric, Tolerance, Verdict
+from .decision import Rule, Within, counting, decide, log_cost, may_be_gain, may_be_loss, ratio_of
+from .model import METRICS, STORED, Better, Comparison, Metric, Tolerance, Verdict
 
 _NOTHING = 1e-12  # what is less cannot be divided by
 _MOST = 0.999  # of the time that is left: more than all of it cannot be lost
@@ -136,10 +136,26 @@ def is_open(comparison: Comparison) -> bool:
     """Whether it is inconclusive; or unchanged so far, while more pairs may prove a gain."""
     if comparison.verdict is not Verdict.UNCHANGED:
         return comparison.verdict is Verdict.INCONCLUSIVE
+    return _estimates(comparison, may_be_gain)
+
+
+def is_confirmed(again: Comparison, pooled: Comparison | None) -> bool:
+    """Whether fresh pairs bear a regression out: by themselves, or together with the others.
+
+    ``pooled`` compares those that have found it as well; None where they could be the luck of a
+    start.
+    """
+    if again.verdict is Verdict.REGRESSED or pooled is None:
+        return again.verdict is Verdict.REGRESSED
+    return pooled.verdict is Verdict.REGRESSED and _estimates(again, may_be_loss)
+
+
+def _estimates(comparison: Comparison, change: Callable[[float, float, Better], bool]) -> bool:
+    """Whether what a comparison estimates would be such a change, if it is proven."""
     if comparison.ratio is None or comparison.tolerance is None:
         return False
     better = METRICS[comparison.metric].better_ratio
-    return may_be_gain(log_cost(comparison.ratio, 1.0, better), comparison.tolerance, better)
+    return change(log_cost(comparison.ratio, 1.0, better), comparison.tolerance, better)
 
 
 def spread(metric: Metric, values: Sequence[float]) -> float:

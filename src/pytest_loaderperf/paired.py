@@ -11,7 +11,7 @@ from . import noise, turns
 from .decision import Within, log_cost
 from .errors import SettingsError
 from .findings import Bench, Findings
-from .judgement import compare, scatter, settled
+from .judgement import compare, is_confirmed, scatter, settled
 from .launch import Version
 from .model import METRICS, Comparison, Verdict
 from .pacing import PAIR_SECONDS
@@ -24,6 +24,8 @@ _SPOILED_AT_MOST = 4
 # All pairs of the same arms share the luck of their memory layout: while there is time, no more of
 # them than these do.
 _OF_A_START = 2
+# Pairs of so many starts are not the luck of one of them.
+_STARTS = 3
 # How much more a budget should hold than what has just been measured.
 _TO_SPARE = 1.25
 # The part of a budget that the first run leaves: a regression is confirmed within the rest.
@@ -37,7 +39,7 @@ def judge(bench: Bench, version: Version, found: Findings) -> str:
     SettingsError if the budget does not hold the pairs of the first look.
     """
     deadline = found.deadline - bench.spec.settings.budget * FOR_CONFIRMING
-    pairs = _measure(bench, version, found, found.judged, deadline)
+    pairs, starts = _measure(bench, version, found, found.judged, deadline)
     found.compare_settings(pairs[0][1].settings)
     if changed := _difference(pairs[0]):
         return changed
@@ -48,7 +50,7 @@ def judge(bench: Bench, version: Version, found: Findings) -> str:
         if comparison.judged and comparison.verdict is Verdict.REGRESSED
     )
     if regressed:
-        pairs += _confirm(bench, version, found, regressed, pairs)
+        pairs += _confirm(bench, version, found, regressed, pairs, starts)
     found.timings += [candidate for candidate, _ in pairs]
     found.pairs = len(pairs)
     found.losses = [
@@ -66,15 +68,20 @@ def _measure(
     deadline: float,
     *,
     confirming: bool = False,
-) -> list[Pair]:
-    """Measure pairs until all judged metrics are decided, or time or pairs run out."""
+) -> tuple[list[Pair], int]:
+    """Measure pairs until all judged metrics are decided, or time or pairs run out.
+
+    Also says of how many starts of the arms they are.
+    """
     pairs: list[Pair] = []
+    starts = 1
     spoiled = before = 0
     while len(pairs) < bench.rule.pairs_at_most:
         enough = len(pairs) - before >= _OF_A_START
         if enough and bench.start_pays(deadline - time.monotonic()):
             bench.start_anew(version)
             before = len(pairs)
+            starts += 1
         pair = _pair(bench, version, found, candidate_first=len(pairs) % 2 == 0)
         in_time = time.monotonic() < deadline
         if found.noise[-1].spoiled and spoiled < _SPOILED_AT_MOST and in_time:
@@ -100,7 +107,7 @@ def _measure(
         bench.progress(f"{label}{_news(comparisons['throughput'], left)}")
         if left < 0 or (bench.rule.is_look(len(pairs)) and settled(comparisons)):
             break
-    return pairs
+    return pairs, starts
 
 
 def _pair(bench: Bench, version: Version, found: Findings, *, candidate_first: bool) -> Pair:
@@ -122,16 +129,18 @@ def _confirm(
     found: Findings,
     regressed: frozenset[str],
     pairs: Sequence[Pair],
+    starts: int,
 ) -> list[Pair]:
-    """Repeat a regression with fresh processes."""
+    """Repeat a regression, found in pairs of so many starts, with fresh processes."""
     bench.start_anew(version)
     confirming = bench.confirming
-    again = _measure(confirming, version, found, regressed, found.deadline, confirming=True)
+    again, _ = _measure(confirming, version, found, regressed, found.deadline, confirming=True)
     repeated = _conclude(confirming, version, again, regressed)
-    pooled = _compare(bench, version, [*pairs, *again], found.judged)
+    pooled = _compare(bench.ending, version, [*pairs, *again], found.judged)
     for name in TIMED:
         verdict = found.comparisons[name].verdict
-        if name in regressed and repeated[name].verdict is not Verdict.REGRESSED:
+        together = pooled[name] if starts >= _STARTS else None
+        if name in regressed and not is_confirmed(repeated[name], together):
             verdict = Verdict.INCONCLUSIVE
             found.doubt(name, len(pairs), len(again))
         found.comparisons[name] = replace(pooled[name], verdict=verdict)

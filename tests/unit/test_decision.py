@@ -23,6 +23,7 @@ from pytest_loaderperf.decision import (
     log_cost,
     log_loss,
     may_be_gain,
+    may_be_loss,
     pairs_for,
     ratio_of,
 )
@@ -491,11 +492,27 @@ def confirmed(fraction: float, start: float, checks: int) -> int:
     luck = start * np.random.default_rng(3).standard_normal((checks, 2))
     found = 0
     for check, (first, again) in zip(pairs, luck, strict=True):
-        found += (
-            ending_with_slices(check[:FIRST] + first) is Verdict.REGRESSED
-            and ending_with_slices(check[FIRST:] + again, RULE.confirming) is Verdict.REGRESSED
+        found += regressed(check[:FIRST] + first) and regressed(
+            check[FIRST:] + again, RULE.confirming
         )
     return found
+
+
+def regressed(check: Draws, rule: Rule = RULE, tolerance: float = TOLERANCE) -> bool:
+    return ending_with_slices(check, rule, tolerance) is Verdict.REGRESSED
+
+
+def bears_out(first: Draws, again: Draws, tolerance: float) -> bool:
+    """Whether fresh pairs bear out what pairs of some starts have found, as a check has it."""
+    if not regressed(first, RULE, tolerance):
+        return False
+    if regressed(again, RULE.confirming, tolerance):
+        return True
+    pairs = np.concatenate([first, again])
+    within = Within(float(pairs.var(axis=1, ddof=1).mean()) / pairs.shape[1], pairs.size)
+    pooled = judge(pairs.mean(axis=1).tolist(), tolerance, RULE.ending, within).verdict
+    likely = may_be_loss(float(again.mean()), tolerance, "higher")
+    return likely and pooled is Verdict.REGRESSED
 
 
 def test_a_minute_is_enough_to_confirm_a_loss_of_the_tolerance() -> None:
@@ -504,6 +521,25 @@ def test_a_minute_is_enough_to_confirm_a_loss_of_the_tolerance() -> None:
 
 def test_the_luck_of_one_start_is_not_confirmed() -> None:
     assert limit(confirmed(0.0, 0.02, 5000), 5000) <= RULE.alpha
+
+
+@pytest.mark.parametrize("start", [0.0, 0.015])
+def test_what_pairs_of_many_starts_have_found_is_not_lost_again(start: float) -> None:
+    """A tolerance of 5 %, and pairs that scatter by 4 %: 24, and 10 that are to confirm it."""
+    noisy = Machine(0.038, 0.03, 8)
+    luck = start * np.random.default_rng(8).standard_normal((2000, 17)).repeat(2, axis=1)
+
+    def checks(fraction: float) -> Draws:
+        more = np.concatenate(
+            [noisy.checks(fraction, 2000), noisy.checks(fraction, 4000)[2000:]], 1
+        )
+        return np.asarray(more[:, :34] + luck[:, :, None])
+
+    losses = [check for check in checks(0.05) if regressed(check[:24], RULE, 0.05)]
+    alone = sum(regressed(check[24:], RULE.confirming, 0.05) for check in losses)
+    together = sum(bears_out(check[:24], check[24:], 0.05) for check in losses)
+    assert len(losses) - together <= (len(losses) - alone) / 2
+    assert not any(bears_out(check[:24], check[24:], 0.05) for check in checks(0.0))
 
 
 def test_pairs_of_many_starts_hide_no_loss_and_invent_none() -> None:

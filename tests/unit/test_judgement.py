@@ -17,6 +17,7 @@ from pytest_loaderperf.judgement import (
     compare,
     compare_stored,
     glance,
+    is_confirmed,
     scatter,
     settled,
     spread,
@@ -333,6 +334,26 @@ def test_what_may_yet_be_proven_to_be_a_gain_is_not_settled(
     )
     assert settled({metric: found}) == expected
     assert settled({metric: replace(found, judged=False)})
+
+
+@pytest.mark.parametrize(
+    ("again", "ratio", "together", "expected"),
+    [
+        (Verdict.REGRESSED, 0.9, Verdict.INCONCLUSIVE, True),
+        (Verdict.REGRESSED, 0.9, None, True),
+        (Verdict.INCONCLUSIVE, 0.94, Verdict.REGRESSED, True),
+        (Verdict.UNCHANGED, 0.94, Verdict.REGRESSED, True),
+        (Verdict.INCONCLUSIVE, 0.96, Verdict.REGRESSED, False),  # less than half of the tolerance
+        (Verdict.INCONCLUSIVE, 0.94, Verdict.INCONCLUSIVE, False),
+        (Verdict.INCONCLUSIVE, 0.94, None, False),
+    ],
+)
+def test_fresh_pairs_confirm_by_themselves_or_together_with_the_others(
+    again: Verdict, ratio: float, together: Verdict | None, *, expected: bool
+) -> None:
+    fresh = Comparison("throughput", 1.0, True, again, 1.0, ratio, tolerance=0.1)
+    pooled = None if together is None else replace(fresh, verdict=together)
+    assert is_confirmed(fresh, pooled) is expected
 
 
 def test_the_spread_is_the_standard_deviation_of_the_logarithm() -> None:

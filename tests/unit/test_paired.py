@@ -270,6 +270,31 @@ def test_a_regression_is_confirmed_by_fresh_arms_in_any_case(
     assert (took, found.verdict) == ([2, 2], Verdict.REGRESSED)
 
 
+@pytest.mark.parametrize(
+    ("start_seconds", "verdict"), [(0.1, Verdict.REGRESSED), (math.inf, Verdict.INCONCLUSIVE)]
+)
+def test_fresh_pairs_may_bear_out_together_with_pairs_of_many_starts(
+    monkeypatch: pytest.MonkeyPatch, start_seconds: float, verdict: Verdict
+) -> None:
+    # Seven pairs find it, when their time runs out; two cannot prove it by themselves in theirs.
+    losses = [*[0.1435, 0.05] * 3, 0.1435, 0.13, 0.01]
+    loss = iter(losses)
+    measured, start = 0, time.monotonic()
+
+    def time_pair(_: Plan) -> tuple[Timing, Timing]:
+        nonlocal measured
+        measured += 1
+        return scaled(trial(), math.exp(-next(loss))), trial()
+
+    def now() -> float:
+        return start + (0.0 if measured < 7 else 999.0 if measured < len(losses) else 1001.0)
+
+    monkeypatch.setattr(paired, "time", SimpleNamespace(monotonic=now))
+    kept = SimpleNamespace(**{**vars(SLOW_TO_START), "start_seconds": start_seconds})
+    found = judged(monkeypatch, time_pair, seconds=1000.0, arm=kept)
+    assert (found.pairs, found.verdict) == (len(losses), verdict)
+
+
 def test_a_pair_that_is_measured_again_takes_no_fresh_arms(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
