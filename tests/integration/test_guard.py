@@ -119,8 +119,10 @@ def test_fresh_processes_give_the_same_verdict(project: Project) -> None:
     project.set_loader(work=3000)
     run = project.pytest("--loaderperf", "-k", "train", "--loaderperf-trials=fresh")
     assert run.verdicts == {TRAIN: "regressed"}, run.output
-    # Of CPU time: throughput depends on what else runs on this machine, such as other tests.
-    assert 1 / 0.75 < run.results["checks"][0]["metrics"]["cpu_time"]["ratio"] < 1 / 0.6
+    metrics = run.results["checks"][0]["metrics"]
+    # CPU time first: it depends less on what else this machine does.
+    assert 1 / 0.75 < metrics["cpu_time"]["ratio"] < 1 / 0.6
+    assert 0.6 < metrics["throughput"]["ratio"] < 0.75
 
 
 def test_a_loader_that_waits_is_judged_by_its_waits(tmp_path: Path) -> None:
