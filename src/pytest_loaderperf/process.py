@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import sys
@@ -16,11 +17,22 @@ _PR_SET_PDEATHSIG = 1
 _TIDY_UP = (b"multiprocessing.resource_tracker", b"torch_shm_manager")
 _SEGMENTS = "/dev/shm"  # noqa: S108  (none of ours is made there)
 _TIDYING_SECONDS = 1.0  # they take some milliseconds
+_STOPPING_SECONDS = 0.25  # some milliseconds, too
+_STOPPING_LOOK = 0.0002  # seconds between looks
+_STANDING = b"TtXZ"  # states of a thread that has stopped, or ended
 
 
 def freeze(group: int) -> None:
-    """Stop every process of a group until it is resumed."""
-    _signal(group, signal.SIGSTOP)
+    """Stop every process of a group until it is resumed, and wait until all of them stand.
+
+    A signal stops nobody by itself: the thread that gets it must first have a CPU, or come back
+    from freeing a large batch, and until then all others go on. Whoever does not come back soon,
+    as from a lost disk, is waited for no longer.
+    """
+    end = time.monotonic() + _STOPPING_SECONDS
+    if _signal(group, signal.SIGSTOP):
+        while not _stands(group) and time.monotonic() < end:
+            time.sleep(_STOPPING_LOOK)
 
 
 def resume(group: int) -> None:
@@ -174,6 +186,29 @@ def _signal(group: int, number: int) -> bool:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
         return True
+    return False
+
+
+def _stands(group: int) -> bool:
+    """Whether no thread of a group can run, of its leader and the descendants in it."""
+    if _LINUX:
+        # The leader first: until it has stopped, the others need not be looked for.
+        everyone = itertools.chain([group], _descendants(group))
+        return not any(_runs(task, group) for each in everyone for task in _tasks(each))
+    import psutil  # noqa: PLC0415
+
+    standing = psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE
+    with contextlib.suppress(psutil.Error, ProcessLookupError):  # one has ended meanwhile
+        members = [each for each in tree(group) if os.getpgid(each) == group]
+        return all(psutil.Process(each).status() in standing for each in members)
+    return True
+
+
+def _runs(task: Path, group: int) -> bool:
+    """Whether a thread is one of a group, and has not stopped."""
+    with contextlib.suppress(OSError):  # it has ended
+        fields = (task / "stat").read_bytes().rpartition(b")")[2].split()
+        return fields[0] not in _STANDING and int(fields[2]) == group
     return False
 
 

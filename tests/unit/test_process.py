@@ -120,6 +120,70 @@ def test_a_frozen_tree_stands_still_until_it_is_resumed(tree: Tree) -> None:
     assert tree.all_go_on()
 
 
+# One thread asks the kernel for large blocks, and cannot be stopped meanwhile; another one counts.
+IN_THE_KERNEL = """
+import ctypes, mmap, struct, sys, threading
+with open(sys.argv[1], "r+b") as file:
+    slot = mmap.mmap(file.fileno(), 8)
+def count():
+    for number in range(2**62):
+        struct.pack_into("q", slot, 0, number)
+threading.Thread(target=count, daemon=True).start()
+library = ctypes.CDLL(None)
+library.mmap.restype = ctypes.c_void_p
+library.mmap.argtypes = ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long
+library.munmap.argtypes = ctypes.c_void_p, ctypes.c_size_t
+flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE
+while True:
+    block = library.mmap(None, 2**27, mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0)
+    library.munmap(block, 2**27)
+"""
+
+
+@on_linux
+def test_who_is_frozen_stands_still_at_once(tmp_path: Path) -> None:
+    slot = tmp_path / "slot"
+    slot.write_bytes(bytes(8))
+    with python(IN_THE_KERNEL, str(slot)) as running:
+        assert eventually(lambda: any(slot.read_bytes()))
+        for _ in range(10):
+            process.freeze(running.pid)
+            before = slot.read_bytes()
+            time.sleep(0.01)
+            assert slot.read_bytes() == before
+            process.resume(running.pid)
+            assert eventually(lambda: slot.read_bytes() != before)  # noqa: B023
+            time.sleep(0.01)
+
+
+def test_who_does_not_stop_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_stands", lambda _: False)
+    with python("input()") as running:
+        began = time.monotonic()
+        process.freeze(running.pid)
+        assert time.monotonic() - began < LONG
+
+
+@on_linux
+def test_who_has_left_the_group_is_not_waited_for() -> None:
+    code = (
+        "import subprocess, sys\n"
+        "sleep = [sys.executable, '-c', 'input()']\n"
+        "own = subprocess.Popen(sleep, stdin=subprocess.PIPE, start_new_session=True)\n"
+        "print(own.pid, flush=True)\n"
+        "input()\n"
+    )
+    with python(code) as running:
+        assert running.stdout
+        apart = int(running.stdout.readline())
+        try:
+            process.freeze(running.pid)
+            assert process._stands(running.pid)
+            assert process.alive(apart)
+        finally:
+            os.kill(apart, SIGKILL)
+
+
 @pytest.mark.parametrize("frozen", [False, True])
 def test_the_end_is_that_of_all(tree: Tree, frozen: bool) -> None:
     assert all(map(process.alive, tree.pids))
