@@ -190,26 +190,32 @@ def _signal(group: int, number: int) -> bool:
 
 
 def _stands(group: int) -> bool:
-    """Whether no thread of a group can run, of its leader and the descendants in it."""
-    if _LINUX:
-        # The leader first: until it has stopped, the others need not be looked for.
-        everyone = itertools.chain([group], _descendants(group))
-        return not any(_runs(task, group) for each in everyone for task in _tasks(each))
-    import psutil  # noqa: PLC0415
-
-    standing = psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE
-    with contextlib.suppress(psutil.Error, ProcessLookupError):  # one has ended meanwhile
-        members = [each for each in tree(group) if os.getpgid(each) == group]
-        return all(psutil.Process(each).status() in standing for each in members)
+    """Whether nothing of a group runs any more, neither its leader nor descendants in it."""
+    # The leader first: until it has stopped, the others need not be looked for.
+    for each in itertools.chain([group], _descendants(group)) if _LINUX else tree(group):
+        with contextlib.suppress(ProcessLookupError):  # it has ended
+            if os.getpgid(each) == group and _runs(each):
+                return False
     return True
 
 
-def _runs(task: Path, group: int) -> bool:
-    """Whether a thread is one of a group, and has not stopped."""
-    with contextlib.suppress(OSError):  # it has ended
-        fields = (task / "stat").read_bytes().rpartition(b")")[2].split()
-        return fields[0] not in _STANDING and int(fields[2]) == group
-    return False
+def _runs(pid: int) -> bool:
+    """Whether any thread of a process could run, if it had a CPU."""
+    if _LINUX:
+        return any(_state(task) not in _STANDING for task in _tasks(pid))
+    import psutil  # noqa: PLC0415
+
+    try:
+        return psutil.Process(pid).status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
+def _state(task: Path) -> bytes:
+    """The letter that the kernel has for the state of a thread; that of the dead if it is gone."""
+    with contextlib.suppress(OSError):
+        return (task / "stat").read_bytes().rpartition(b")")[2].split()[0]
+    return b"X"
 
 
 def _kill(pid: int, number: int) -> None:
