@@ -19,7 +19,7 @@ _SEGMENTS = "/dev/shm"  # noqa: S108  (none of ours is made there)
 _TIDYING_SECONDS = 1.0  # they take some milliseconds
 _STOPPING_SECONDS = 0.25  # some milliseconds, too
 _STOPPING_LOOK = 0.0002  # seconds between looks
-_STANDING = b"TtXZ"  # states of a thread that has stopped, or ended
+_STANDING = "TtXZ"  # states of a thread that has stopped, or ended
 
 
 def freeze(group: int) -> None:
@@ -202,20 +202,17 @@ def _stands(group: int) -> bool:
 def _runs(pid: int) -> bool:
     """Whether any thread of a process could run, if it had a CPU."""
     if _LINUX:
-        return any(_state(task) not in _STANDING for task in _tasks(pid))
+        for task in _tasks(pid):
+            with contextlib.suppress(OSError):  # it has ended
+                if _stat(task)[0] not in _STANDING:
+                    return True
+        return False
     import psutil  # noqa: PLC0415
 
     try:
         return psutil.Process(pid).status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False
-
-
-def _state(task: Path) -> bytes:
-    """The letter that the kernel has for the state of a thread; that of the dead if it is gone."""
-    with contextlib.suppress(OSError):
-        return (task / "stat").read_bytes().rpartition(b")")[2].split()[0]
-    return b"X"
 
 
 def _kill(pid: int, number: int) -> None:
@@ -227,7 +224,7 @@ def _members(group: int) -> Iterator[int]:
     """The processes of a group, from the kernel's list of all of them."""
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if int((entry / "stat").read_text().rpartition(")")[2].split()[2]) == group:
+            if int(_stat(entry)[2]) == group:
                 yield int(entry.name)
 
 
@@ -270,7 +267,7 @@ def _waited_for(pid: int) -> float:
         return used.ru_utime + used.ru_stime
     if _LINUX:
         with contextlib.suppress(OSError):  # it has ended
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            fields = _stat(Path(f"/proc/{pid}"))
             return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
     return 0.0
 
@@ -281,6 +278,11 @@ def _descendants(pid: int) -> Iterator[int]:
             for child in (task / "children").read_text().split():
                 yield int(child)
                 yield from _descendants(int(child))
+
+
+def _stat(entry: Path) -> list[str]:
+    """What the kernel says of a process or thread: its state, its parent, its group, and so on."""
+    return (entry / "stat").read_text().rpartition(")")[2].split()
 
 
 def _tasks(pid: int) -> list[Path]:
