@@ -19,7 +19,7 @@ _SEGMENTS = "/dev/shm"  # noqa: S108  (none of ours is made there)
 _TIDYING_SECONDS = 1.0  # they take some milliseconds
 _STOPPING_SECONDS = 0.25  # some milliseconds, too
 _STOPPING_LOOK = 0.0002  # seconds between looks
-_STANDING = "TtXZ"  # states of a thread that has stopped, or ended
+_STANDING = b"TtXZ"  # states of a thread that has stopped, or ended
 
 
 def freeze(group: int) -> None:
@@ -181,6 +181,16 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def stat(entry: Path) -> list[bytes]:
+    """What the kernel says of a process or thread: its state, its parent, its group, and so on.
+
+    ``entry`` is its directory in ``/proc``; OSError if it has ended. The fields are those of
+    proc(5) from the third one on; bytes, since the name before them may end within a character: the
+    kernel cuts it after 15 bytes.
+    """
+    return (entry / "stat").read_bytes().rpartition(b")")[2].split()
+
+
 def _signal(group: int, number: int) -> bool:
     """Send a signal to a group; whether there is one."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -204,7 +214,7 @@ def _runs(pid: int) -> bool:
     if _LINUX:
         for task in _tasks(pid):
             with contextlib.suppress(OSError):  # it has ended
-                if _stat(task)[0] not in _STANDING:
+                if stat(task)[0] not in _STANDING:
                     return True
         return False
     import psutil  # noqa: PLC0415
@@ -224,7 +234,7 @@ def _members(group: int) -> Iterator[int]:
     """The processes of a group, from the kernel's list of all of them."""
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if int(_stat(entry)[2]) == group:
+            if int(stat(entry)[2]) == group:
                 yield int(entry.name)
 
 
@@ -267,7 +277,7 @@ def _waited_for(pid: int) -> float:
         return used.ru_utime + used.ru_stime
     if _LINUX:
         with contextlib.suppress(OSError):  # it has ended
-            fields = _stat(Path(f"/proc/{pid}"))
+            fields = stat(Path(f"/proc/{pid}"))
             return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
     return 0.0
 
@@ -278,11 +288,6 @@ def _descendants(pid: int) -> Iterator[int]:
             for child in (task / "children").read_text().split():
                 yield int(child)
                 yield from _descendants(int(child))
-
-
-def _stat(entry: Path) -> list[str]:
-    """What the kernel says of a process or thread: its state, its parent, its group, and so on."""
-    return (entry / "stat").read_text().rpartition(")")[2].split()
 
 
 def _tasks(pid: int) -> list[Path]:

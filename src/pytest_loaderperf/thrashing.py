@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from .process import tree
+from .process import stat, tree
 
 _LINE = re.compile(r"^(\w+) (\d+)$", re.MULTILINE)
 # Less than that happens on any machine: a library is read anew that nobody has used for hours.
@@ -46,7 +46,7 @@ def parse_returned(text: str) -> int:
 def _major_faults(pid: int) -> int:
     """Of a process, and of the children that it has waited for."""
     with contextlib.suppress(OSError):  # it has ended
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = stat(Path(f"/proc/{pid}"))
         return int(fields[9]) + int(fields[10])
     return 0
 

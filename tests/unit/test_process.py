@@ -156,6 +156,17 @@ def test_who_is_frozen_stands_still_at_once(tmp_path: Path) -> None:
             time.sleep(0.01)
 
 
+@on_linux
+@pytest.mark.parametrize("name", [b"\xc3", b"a) b"], ids=["cut", "odd"])
+def test_a_process_is_frozen_whatever_its_name(name: bytes) -> None:
+    code = f"open('/proc/self/comm', 'wb').write({name!r}); print(flush=True); input()"
+    with python(code) as running:
+        assert running.stdout
+        running.stdout.readline()
+        process.freeze(running.pid)
+        assert process._stands(running.pid)
+
+
 def test_who_does_not_stop_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "_stands", lambda _: False)
     with python("input()") as running:
