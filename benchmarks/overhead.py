@@ -31,9 +31,12 @@ import psutil
 
 from pytest_loaderperf import data, measure, process, turns
 from pytest_loaderperf.arms import Arms
-from pytest_loaderperf.launch import Launch, Version
+from pytest_loaderperf.launch import Launch
 from pytest_loaderperf.pacing import Plan
+from pytest_loaderperf.project import Project
+from pytest_loaderperf.sources import Sources
 from pytest_loaderperf.timing import TimedTrial, typical
+from pytest_loaderperf.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
 LOADERS = (  # module, test, fixture
@@ -177,6 +180,7 @@ def launch(scratch: Path) -> Launch:
         sys_path=[*filter(None, sys.path), *map(str, PATHS)],
         data_root=data.root(ROOT),
         scratch=scratch,
+        sources=Sources(lambda: Project.find(ROOT), scratch),
         fresh=None,
     )
 

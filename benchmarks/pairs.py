@@ -29,7 +29,7 @@ from overhead import ROOT, launch
 from pytest_loaderperf import measure, turns
 from pytest_loaderperf.arms import Arms
 from pytest_loaderperf.judgement import scatter
-from pytest_loaderperf.launch import Version
+from pytest_loaderperf.version import Version
 
 
 def study(nodeid: str, pairs: int, out: Path, *, both_turns: bool) -> None:

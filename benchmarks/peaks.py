@@ -33,10 +33,10 @@ from pytest_loaderperf.arms import Arms
 from pytest_loaderperf.baselines import Record, Stored
 from pytest_loaderperf.decision import Rule
 from pytest_loaderperf.findings import Bench, Findings, Spec
-from pytest_loaderperf.launch import Version
 from pytest_loaderperf.pacing import pair_seconds
 from pytest_loaderperf.settings import CheckSettings
 from pytest_loaderperf.sweep import Point, memory_model
+from pytest_loaderperf.version import Version
 
 MIB = 2**20
 JUDGED = frozenset({"peak_memory"})

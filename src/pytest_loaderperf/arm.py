@@ -17,12 +17,12 @@ import sys
 import traceback
 from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from _pytest import runner
 
-from . import allocator, data, imports, loaders, machine, process, replay, stacks
+from . import allocator, data, loaders, machine, process, replay, stacks
 from .channel import Channel, ChannelClosed
 from .errors import ArmError, LoaderPerfError, SettingsError
 from .messages import Begin, Check, Collected, Ended, Finished, Reap, Setup, Started, StartTrial
@@ -40,6 +40,9 @@ from .report import explain
 from .settings import CheckSettings, batch_sizes
 from .trial import LoaderPerf
 
+if TYPE_CHECKING:
+    from .child.loaderperf_sources import Record
+
 _SHOWN_FRAMES = 4  # of what ends a trial: the last ones lie in the test, the others in pytest
 
 
@@ -54,8 +57,6 @@ def main() -> None:
         # on for a moment, to end its trials.
         process.die_with_parent()
     sys.path[:] = [*setup.sys_path, *(sys.path[1:] if setup.keeps_path else [])]
-    if setup.foreign_root:
-        imports.redirect_editable_finders(setup.foreign_root, setup.tree)
     try:
         config = pytest.Config.fromdictargs(setup.options, setup.args)
         config.pluginmanager.register(Arm(channel, setup), ARM)
@@ -111,6 +112,7 @@ class Arm:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Serve trials instead of running tests."""
         items = {item.nodeid: item for item in session.items if is_check(item)}
+        _record().sweep()
         self._channel.send(self._collected(list(items.values())))
         # What is alive now stays: a collection in a trial would write to every object's header
         # and so copy pages that are shared with this process.
@@ -138,15 +140,7 @@ class Arm:
             usage_error=False,
             versions=machine.versions(),
             fork_hazard=loaders.fork_hazard(),
-            **self._sources(),
         )
-
-    def _sources(self) -> dict[str, list[str]]:
-        """The modules that come from the wrong tree, so far."""
-        return {
-            "foreign": imports.imported_from(self._setup.foreign_root),
-            "shadowed": imports.shadowed(self._setup.tree),
-        }
 
     # --- trials
 
@@ -154,7 +148,7 @@ class Arm:
         while True:
             message, descriptor = self._channel.receive_with_descriptor()
             if isinstance(message, StartTrial):
-                self._start(items[message.nodeid], descriptor)
+                self._start(items[message.nodeid], message.ran, descriptor)
             elif isinstance(message, Reap):
                 _, status = os.waitpid(message.pid, 0)
                 self._trials.discard(message.pid)
@@ -162,16 +156,18 @@ class Arm:
             else:
                 raise ArmError(f"not for an arm: {message}")
 
-    def _start(self, item: pytest.Item, descriptor: int) -> None:
+    def _start(self, item: pytest.Item, ran: str, descriptor: int) -> None:
         log, output = new_file("trial")
         if self._setup.fresh:
             self._channel.send(Started(os.getpid(), output))
+            _record().turn_to(ran)
             self._run(item, descriptor, log, output)
         pid = os.fork()
         if pid == 0:
             self._channel.close()
             os.setsid()
             process.die_with_parent()
+            _record().turn_to(ran)
             self._run(item, descriptor, log, output)
         os.close(descriptor)
         os.close(log)
@@ -193,6 +189,8 @@ class Arm:
             begin = channel.receive(Begin)
             if begin.result is None:
                 allocator.settle(keep=begin.timed)
+            if begin.watched:
+                _record().watch()
             self._handle = handle = LoaderPerf(channel, begin, self._setup.in_vain)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
             _flush()
@@ -201,10 +199,8 @@ class Arm:
             failure = next((r.longreprtext for r in self._reports if not r.passed), "")
             looked_at = handle.asserted, handle.used
             noted = _as_json(self._benchmark)
-            sources = self._sources()
-            channel.send(
-                Finished(shipped, failure, *looked_at, handle.misused, benchmark=noted, **sources)
-            )
+            _record().sweep()
+            channel.send(Finished(shipped, failure, *looked_at, handle.misused, noted))
             status = 0
         except ChannelClosed as closed:
             with contextlib.suppress(Exception):
@@ -252,6 +248,18 @@ class Arm:
         if isinstance(right, Measured):
             return right.explain({">=": "<=", "<=": ">=", ">": "<", "<": ">"}.get(op, op), left)
         return None
+
+
+def _record() -> Record:
+    """What this process writes down; ``sitecustomize`` has begun it, before anything was run."""
+    # The module as that has imported it, which is not the one of this package.
+    record: Record | None = getattr(sys.modules.get("loaderperf_sources"), "record", None)
+    if record is None:
+        raise ArmError(
+            f"{sys.executable} has not started what shows which files are run: it must heed "
+            "PYTHONPATH and import sitecustomize"
+        )
+    return record
 
 
 def _flush() -> None:
@@ -310,7 +318,7 @@ def _is_json(marker: pytest.Mark) -> bool:
 
 
 def _failed(error: str, *, usage: bool) -> Collected:
-    return Collected([], error, usage, {}, [], [], "")
+    return Collected([], error, usage, {}, "")
 
 
 if __name__ == "__main__":

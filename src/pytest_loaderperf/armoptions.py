@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 from . import data
+from .child.loaderperf_sources import is_installed
 from .launch import Launch
+from .reference import Configuration
 from .settings import RunSettings
+from .sources import Sources
 
 # Options of the coordinator's pytest that would make an arm select, report or stop differently.
 _NOT_FOR_ARMS: dict[str, object] = {
@@ -25,7 +29,9 @@ _NOT_FOR_ARMS: dict[str, object] = {
 }  # fmt: skip
 
 
-def arm_launch(config: pytest.Config, root: Path, settings: RunSettings, scratch: Path) -> Launch:
+def arm_launch(
+    config: pytest.Config, root: Path, settings: RunSettings, scratch: Path, sources: Sources
+) -> Launch:
     """The configuration of the run, as far as it is plain data."""
     options = {name: value for name, value in vars(config.option).items() if _is_plain(value)}
     del options["file_or_dir"]
@@ -37,9 +43,20 @@ def arm_launch(config: pytest.Config, root: Path, settings: RunSettings, scratch
         sys_path=[str(Path(path).resolve()) for path in sys.path if path],
         data_root=data.root(root),
         scratch=scratch,
+        sources=sources,
         fresh={"auto": None, "fork": False, "fresh": True}[settings.trials],
         timeout=settings.timeout,
     )
+
+
+def configuration(config: pytest.Config, root: Path) -> Configuration:
+    """What an old commit may lack of the configuration of this run."""
+    names = [*config.option.plugins, *os.environ.get("PYTEST_PLUGINS", "").split(",")]
+    files = [getattr(sys.modules.get(name.strip()), "__file__", None) for name in names]
+    plugins = [Path(file).resolve() for file in files if file]
+    inside = [each for each in plugins if each.is_relative_to(root) and not is_installed(each)]
+    ini_file = config.inipath.resolve() if config.inipath else None
+    return Configuration(ini_file, tuple(inside))
 
 
 def _is_plain(value: object) -> bool:

@@ -15,12 +15,13 @@ from .ceiling import Ceiling
 from .channel import Channel, ChannelClosed
 from .errors import ArmError, HangError
 from .guard import Guard
-from .launch import Launch, Version
+from .launch import Launch
 from .messages import Collected, Ended, Message, Reap, Started, StartTrial
 from .model import MemoryLimit
 from .output import new_file, tail
 from .patience import Patience
 from .remote import LOOK_EVERY, M, Trial, ending, next_message, shown, stuck
+from .version import Version
 
 # What an arm does while one of these is awaited.
 _WORK: dict[type, str] = {
@@ -34,19 +35,28 @@ class Arm:
     """One arm: a version's pytest process for one module, and the trials it starts."""
 
     def __init__(
-        self, launch: Launch, version: Version, module: str, ceiling: Ceiling, mark: str
+        self,
+        launch: Launch,
+        version: Version,
+        module: str,
+        ceiling: Ceiling,
+        mark: str,
+        *,
+        watched: bool = False,
     ) -> None:
         self.version = version
         self.module = module
         self.ceiling = ceiling
         self.timeout = launch.timeout
         self._launch = launch
+        self.ran = Path()  # where its last trial wrote down what it ran
         self._collected: Collected | None = None
         self._stuck: HangError | None = None
         self.start_seconds = 0.0  # from its start until it was seen to have collected its tests
         self._fresh = bool(launch.fresh)
         self._used = False
         self._mark = mark
+        self._watched = watched
         self._daemons: set[int] = set()  # that the module itself has started, for its trials
         self._trials: list[Trial] = []
         self._start()
@@ -73,7 +83,8 @@ class Arm:
         self._used = True
         channel, theirs = Channel.pair()
         with theirs:
-            self._send(StartTrial(nodeid), theirs.fileno())
+            self.ran = self._launch.sources.new_folder(self.version, self.module, nodeid)
+            self._send(StartTrial(nodeid, str(self.ran)), theirs.fileno())
             started = self._receive(Started)
         trial = Trial(self, channel, started)
         self._trials.append(trial)
@@ -155,9 +166,9 @@ class Arm:
         # with the run.
         environment = {name: each for name, each in os.environ.items() if not _is_coverage(name)}
         environment |= {"TMPDIR": str(self._launch.scratch), strays.VARIABLE: self._mark}
-        if path := environment.get("PYTHONPATH"):
-            places = map(self.version.place, path.split(os.pathsep))
-            environment["PYTHONPATH"] = os.pathsep.join(places)
+        environment |= self._launch.sources.environment(
+            self.version, self.module, watch=self._watched
+        )
         with theirs:
             self._process = subprocess.Popen(
                 [self.version.python, "-m", "pytest_loaderperf.arm", str(theirs.fileno())],
@@ -182,7 +193,12 @@ class Arm:
         collected = self._receive(Collected)
         self.start_seconds = time.monotonic() - self._began
         self._daemons = strays.marked(self._mark)
+        self.check_seen(self._process.pid)
         return collected
+
+    def check_seen(self, pid: int) -> None:
+        """ArmError if there is a Python below a process that does not show what it runs."""
+        self._launch.sources.check_seen(self.version, self.module, pid)
 
     def _send(self, message: Message, descriptor: int | None = None) -> None:
         try:
@@ -246,12 +262,21 @@ class Arms:
             self._arms.pop(next(iter(self._arms))).close()
         return arm
 
-    def _new(self, version: Version, module: str) -> Arm:
+    @contextlib.contextmanager
+    def watched(self, version: Version, module: str) -> Iterator[Arm]:
+        """One more arm of a version, which writes down which files are opened."""
+        arm = self._new(version, module, watched=True)
+        try:
+            yield arm
+        finally:
+            arm.close()
+
+    def _new(self, version: Version, module: str, *, watched: bool = False) -> Arm:
         if self._guard is None:
             self._guard = Guard(self._mark, self._launch.scratch, self._launch.root)
         self._started += 1
         mark = f"{self._mark}-{self._started}-"
-        return Arm(self._launch, version, module, self._ceiling, mark)
+        return Arm(self._launch, version, module, self._ceiling, mark, watched=watched)
 
     def drop(self, version: Version, module: str) -> None:
         """End an arm, so that the next one is a fresh process."""

@@ -10,50 +10,17 @@ import contextlib
 import os
 import re
 import shutil
-import signal
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import IO, cast
 
-from . import baselines
+from . import baselines, git
 from .baselines import Entries, Entry
 from .errors import CheckoutError, StoreError
 
-# A git hook runs with these set, and they would lead every command here to the hook's repository,
-# index and folder (`git rev-parse --local-env-vars`, less those that carry configuration). The
-# last three contradict GIT_LITERAL_PATHSPECS.
-_REMOVED = {
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_COMMON_DIR",
-    "GIT_DIR",
-    "GIT_GRAFT_FILE",
-    "GIT_IMPLICIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_INTERNAL_SUPER_PREFIX",
-    "GIT_NAMESPACE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_PREFIX",
-    "GIT_SHALLOW_FILE",
-    "GIT_WORK_TREE",
-    "GIT_GLOB_PATHSPECS",
-    "GIT_ICASE_PATHSPECS",
-    "GIT_NOGLOB_PATHSPECS",
-}
-_ADDED = {
-    "LC_ALL": "C",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_LITERAL_PATHSPECS": "1",
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_LFS_SKIP_SMUDGE": "1",
-}
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
-_DEEPEN = "if the clone is shallow, run `git fetch --unshallow`; in CI set `fetch-depth: 0`"
-
-_Read = Callable[[str], bytes | None]  # the content of an object, None if there is none
+_STORED = "compare with stored numbers: --loaderperf-against=stored"
 
 
 @dataclass(frozen=True)
@@ -90,18 +57,38 @@ class Repository:
 
     @classmethod
     def find(cls, root: Path) -> Repository | None:
-        """Find the checkout that a project root lies in; None without one, or without git.
+        """Find the checkout that a project root lies in; None where it lies in none.
 
-        Raises CheckoutError, in git's own words, if git refuses the repository.
+        Raises CheckoutError where there is one that git cannot read, refuses, or is missing for.
         """
+        place = next((each for each in (root, *root.parents) if (each / ".git").exists()), None)
         if shutil.which("git") is None:
+            if place is None:
+                return None
+            raise CheckoutError(
+                f"{place} is a git repository, and there is no program `git` on PATH to check out "
+                f"the accepted commit: install git, or {_STORED}"
+            )
+        found = git.run(root, "rev-parse", "--show-toplevel")
+        said = git.words(found)
+        if "must be run in a work tree" in said:
             return None
-        found = _git(root, "rev-parse", "--show-toplevel")
-        words = _words(found)
-        if "not a git repository (or any" in words or "must be run in a work tree" in words:
-            return None
+        if "not a git repository" in said:
+            if place is None:
+                return None
+            raise CheckoutError(
+                f"{place / '.git'} exists, but git does not take it for a repository ({said}). If "
+                f"it is damaged, repair it or clone anew, or {_STORED}"
+            )
+        if "dubious ownership" in said:
+            raise CheckoutError(
+                f"git refuses the repository of {root}, which belongs to another user: {said}\n"
+                f"Do as git says, or {_STORED}"
+            )
         if found.returncode:
-            raise CheckoutError(f"git cannot read the repository of {root}: {words}")
+            raise CheckoutError(
+                f"git cannot read the repository of {root}: {said}. Repair it, or {_STORED}"
+            )
         toplevel = os.fsdecode(found.stdout.removesuffix(b"\n"))
         prefix = os.path.relpath(os.path.realpath(root), os.path.realpath(toplevel))
         if prefix.split("/")[0] == "..":  # the repository tracks another folder: core.worktree
@@ -114,12 +101,12 @@ class Repository:
         Raises CheckoutError if it names no commit of this clone.
         """
         if not ref.startswith("-") and "\0" not in ref:
-            found = _git(self.toplevel, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+            found = git.run(self.toplevel, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
             if found.returncode == 0:
                 return found.stdout.decode().strip()
         raise CheckoutError(
             f"{ref!r} names no commit of this clone; check the name, or fetch it "
-            f"(`git fetch origin {ref}`); {_DEEPEN}"
+            f"(`git fetch origin {ref}`); {git.DEEPEN}"
         )
 
     def accepted_commit(self, path: Path, key: str) -> str | None:
@@ -135,14 +122,14 @@ class Repository:
         if current is None:
             return None
         name = self._name(path)
-        with _objects(self.toplevel) as read:
+        with git.objects(self.toplevel) as read:
             history = _History(read, name, key)
             if history.entry("HEAD") != current:
                 return None
             # Without --full-history, git would follow only one side of a merge. The walk is read
             # while it goes on, and ended early: in a large repository all of it takes seconds.
             walk = ("rev-list", "--full-history", "HEAD", "--", name)
-            with _running(self.toplevel, *walk) as process:
+            with git.running(self.toplevel, *walk) as process:
                 for line in cast(IO[bytes], process.stdout):
                     commit = line.decode().strip()
                     if history.entry(commit) != current:
@@ -152,7 +139,7 @@ class Repository:
                         if all(map(history.has, parents)):
                             return commit
                         break  # the clone ends here, and the entry may be older
-        raise CheckoutError(f"the commit that accepted {key!r} is not in this clone; {_DEEPEN}")
+        raise CheckoutError(f"the commit that accepted {key!r} is not in this clone; {git.DEEPEN}")
 
     def accepted(self, path: Path) -> list[tuple[Commit, Entries]]:
         """What the commits that changed a file of the store accepted, oldest first.
@@ -163,11 +150,11 @@ class Repository:
         Raises CheckoutError, in git's own words, if git cannot tell.
         """
         name = self._name(path)
-        walk = _git(self.toplevel, "rev-list", "--first-parent", "--reverse", "HEAD", "--", name)
+        walk = git.run(self.toplevel, "rev-list", "--first-parent", "--reverse", "HEAD", "--", name)
         if walk.returncode:
-            raise CheckoutError(f"the history of {name} cannot be read: {_words(walk)}")
+            raise CheckoutError(f"the history of {name} cannot be read: {git.words(walk)}")
         found = []
-        with _objects(self.toplevel) as read:
+        with git.objects(self.toplevel) as read:
             for commit in walk.stdout.decode().split():
                 content = read(f"{commit}:{name}")
                 with contextlib.suppress(StoreError):
@@ -186,7 +173,7 @@ class Repository:
     @property
     def is_shallow(self) -> bool:
         """Whether the clone lacks a part of its history."""
-        asked = _git(self.toplevel, "rev-parse", "--is-shallow-repository")
+        asked = git.run(self.toplevel, "rev-parse", "--is-shallow-repository")
         return asked.stdout.strip() == b"true"
 
     def deepen(self, commits: int) -> None:
@@ -196,9 +183,9 @@ class Repository:
         """
         # By its hash: the merge of a pull request, say, is on no branch.
         fetch = ("fetch", "--quiet", "--no-tags", f"--deepen={commits}", "origin")
-        fetched = _git(self.toplevel, *fetch, self.resolve("HEAD"))
+        fetched = git.run(self.toplevel, *fetch, self.resolve("HEAD"))
         if fetched.returncode:
-            raise CheckoutError(f"the history cannot be fetched: {_words(fetched)}")
+            raise CheckoutError(f"the history cannot be fetched: {git.words(fetched)}")
 
     def worktree(self, commit: str, parent: Path) -> Path:
         """Check out a commit (a full hash) below a folder, and return the project root inside.
@@ -208,17 +195,19 @@ class Repository:
 
         Raises CheckoutError if the commit is missing or has no such project root, or git fails.
         """
-        if _git(self.toplevel, "cat-file", "-e", f"{commit}^{{commit}}").returncode:
-            raise CheckoutError(f"commit {commit} is not in this clone; {_DEEPEN}")
+        if git.run(self.toplevel, "cat-file", "-e", f"{commit}^{{commit}}").returncode:
+            raise CheckoutError(f"commit {commit} is not in this clone; {git.DEEPEN}")
         top = Path(os.path.realpath(parent)) / commit[:12]
         add = ("worktree", "add", "--detach", "--force", "--", os.fspath(top), commit)
         root = top / self.prefix
         if os.path.lexists(top):  # perhaps in use: not to be cleaned up below
             raise CheckoutError(f"commit {commit[:12]} cannot be checked out: {top} exists")
         try:
-            added = _git(self.toplevel, *_NO_HOOKS, *add)
+            added = git.run(self.toplevel, *_NO_HOOKS, *add)
             if added.returncode:
-                raise CheckoutError(f"commit {commit[:12]} cannot be checked out: {_words(added)}")
+                raise CheckoutError(
+                    f"commit {commit[:12]} cannot be checked out: {git.words(added)}"
+                )
             if not root.is_dir():
                 raise CheckoutError(f"commit {commit[:12]} has no folder {self.prefix!r}")
         except BaseException:
@@ -238,19 +227,19 @@ class Repository:
             top = top.removesuffix(f"/{self.prefix}")
         # Twice --force: also one that is locked, as an interrupted `worktree add` leaves it.
         remove = ("worktree", "remove", "--force", "--force", "--", top)
-        removed = _git(self.toplevel, *remove, stoppable=False)
-        if "validation failed" in _words(removed):  # ours, but its .git file is gone or damaged
+        removed = git.run(self.toplevel, *remove, stoppable=False)
+        if "validation failed" in git.words(removed):  # ours, but its .git file is gone or damaged
             shutil.rmtree(top, ignore_errors=True)
-            removed = _git(self.toplevel, *remove, stoppable=False)
-        if removed.returncode and "is not a working tree" not in _words(removed):
-            raise CheckoutError(f"{top} cannot be removed: {_words(removed)}")
+            removed = git.run(self.toplevel, *remove, stoppable=False)
+        if removed.returncode and "is not a working tree" not in git.words(removed):
+            raise CheckoutError(f"{top} cannot be removed: {git.words(removed)}")
 
 
 @dataclass(frozen=True)
 class _History:
     """The versions of one entry, by commit."""
 
-    read: _Read
+    read: git.Read
     path: str
     key: str
 
@@ -271,80 +260,3 @@ class _History:
     def has(self, commit: str) -> bool:
         """Return whether the clone has a commit."""
         return self.read(commit) is not None
-
-
-def _git(
-    folder: Path, *arguments: str, stoppable: bool = True
-) -> subprocess.CompletedProcess[bytes]:
-    """Run git to its end, in a session of its own: a Ctrl-C reaches only the tests."""
-    with subprocess.Popen(
-        _command(folder, arguments),
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    ) as process:
-        try:
-            output, errors = process.communicate()
-        except BaseException:
-            if stoppable:  # with what it has started: a checkout would go on writing
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            raise
-    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
-
-
-@contextlib.contextmanager
-def _objects(folder: Path) -> Iterator[_Read]:
-    """Start one git for any number of objects; yields a function that reads one by its name."""
-    with (
-        tempfile.TemporaryFile() as errors,  # not a pipe, which could be full while unread
-        _running(folder, "cat-file", "--batch", stderr=errors) as process,
-    ):
-        requests, answers = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
-
-        def read(name: str) -> bytes | None:
-            with contextlib.suppress(BrokenPipeError):  # there will be no answer then
-                os.write(requests.fileno(), os.fsencode(name) + b"\n")
-            answer = answers.readline()
-            if not answer:
-                errors.seek(0)
-                words = errors.read().decode(errors="replace").strip()
-                raise CheckoutError(f"git cannot read {name}: {words}; {_DEEPEN}")
-            size = answer.split()[-1]  # of "<hash> <type> <size>"; otherwise "<name> missing"
-            return answers.read(int(size) + 1)[:-1] if size.isdigit() else None
-
-        yield read
-
-
-@contextlib.contextmanager
-def _running(
-    folder: Path, *arguments: str, stderr: IO[bytes] | int = subprocess.DEVNULL
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a git to talk with, and end it on leaving, finished or not."""
-    with subprocess.Popen(
-        _command(folder, arguments),
-        env=_environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-        start_new_session=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def _command(folder: Path, arguments: tuple[str, ...]) -> list[str]:
-    return ["git", "-C", os.fspath(folder), *arguments]
-
-
-def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in _REMOVED}
-    return kept | _ADDED
-
-
-def _words(finished: subprocess.CompletedProcess[bytes]) -> str:
-    return finished.stderr.decode(errors="replace").strip()

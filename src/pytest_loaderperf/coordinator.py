@@ -14,16 +14,18 @@ from .arms import Arm, Arms
 from .decision import Rule
 from .errors import ArmError, LoaderPerfError, MemoryLimitError
 from .findings import Bench, Findings, Spec
-from .launch import Version, check_sources
 from .machine import machine_class
 from .messages import Begin, Finished
 from .model import CheckResult, Verdict
 from .reference import Reference, References
 from .remote import TrialOver
 from .settings import RunSettings
+from .sources import Sources
 from .sweeping import Sweeps
 from .units import format_size
+from .version import Version
 
+_NOT_THERE = "it does not have this check"
 _NEVER_CALLED = "the test never called loaderperf(loader), which hands over what to measure"
 
 
@@ -48,12 +50,14 @@ class Coordinator:
         arms: Arms,
         references: References,
         candidate: Version,
+        sources: Sources,
         settings: RunSettings,
         rule: Rule,
     ) -> None:
         self._arms = arms
         self._references = references
         self._candidate = candidate
+        self._sources = sources
         self._settings = settings
         self._rule = rule
         self._sweeps = Sweeps()
@@ -87,6 +91,7 @@ class Coordinator:
         began = time.monotonic()
         reference = self._references.find(bench.spec.module, bench.spec.key)
         if reference.version is not None:
+            self._carry(bench, reference.version)
             bench.arm(reference.version)  # started now: it imports while the candidate works
         found = self._survey(bench)
         if reference.version is not None:
@@ -97,6 +102,7 @@ class Coordinator:
             selftest.judge(bench, reference, found, began)
         else:
             self._judge(bench, reference, found)
+        found.notes += self._proven(bench, reference.version, found)
         result = found.result(bench.spec)
         finished = self._last_trial(bench, result)
         failed = any(report["outcome"] == "failed" for report in finished.reports)
@@ -115,10 +121,12 @@ class Coordinator:
         return Outcome(replace(result, outcome="passed"))
 
     def _survey(self, bench: Bench) -> Findings:
-        check_sources(self._candidate, bench.arm().collected)
+        _ = bench.arm().collected
+        self._sources.check(self._candidate, bench.spec.module)
         bench.progress("memory")
         settings = bench.spec.settings
         survey = measure.survey(bench.arm(), bench.spec.nodeid, pair_seconds=bench.pair_seconds)
+        self._sources.check(self._candidate, bench.spec.module, bench.spec.nodeid)
         judged = frozenset((*settings.metrics, *survey.asserted))
         deadline = time.monotonic() + settings.budget
         return Findings(survey, judged, peaks=[survey.peak_memory], deadline=deadline)
@@ -152,23 +160,68 @@ class Coordinator:
             message = "this check has no baseline yet"
             unpaired.show(bench, found, Verdict.NO_BASELINE, message)
 
+    def _carry(self, bench: Bench, version: Version, nodeid: str = "") -> bool:
+        """Carry over what git ignores of what the candidate has used; whether there was any."""
+        if not version.moved_to:
+            return False
+        used = self._sources.used(self._candidate, bench.spec.module, nodeid)
+        return self._references.carry(version, used)
+
     def _usable(self, bench: Bench, reference: Reference) -> Reference:
-        """The reference, or its stored numbers alone where its commit cannot be measured."""
-        assert reference.version is not None
-        problem = _problem(bench.arm(reference.version), bench.spec.nodeid)
+        """The reference; ArmError, or its stored numbers alone, where it cannot be measured.
+
+        Stored numbers only if that was asked for: they cannot tell what was to be told.
+        """
+        version = reference.version
+        assert version is not None
+        if self._carry(bench, version, bench.spec.nodeid):
+            self._arms.drop(version, bench.spec.module)
+        problem = _problem(bench.arm(version), bench.spec.nodeid)
+        lacks_files = problem not in ("", _NOT_THERE) and version.moved_to
+        if lacks_files and self._carry_opened(bench, version):
+            problem = _problem(bench.arm(version), bench.spec.nodeid)
         if not problem:
-            check_sources(reference.version, bench.arm(reference.version).collected)
+            self._sources.check(version, bench.spec.module)
             return reference
-        name = reference.version.name
+        if not version.moved_to:
+            raise ArmError(f"{version.name} cannot be measured: {problem}")
+        problem += self._references.hint(version)
         if self._references.mode != "accepted":
-            raise ArmError(f"{name} cannot be measured: {problem}")
+            raise ArmError(f"{version.name} cannot be measured: {problem}")
+        if self._settings.fallback != "stored":
+            raise ArmError(
+                f"{version.name}, where the baseline was accepted, cannot be measured: {problem}"
+                "\nMend what is missing, or accept the numbers of a commit that works "
+                "(--loaderperf-update). To compare with stored numbers instead: "
+                "--loaderperf-against=stored, or loaderperf_fallback = stored"
+            )
         if reference.record(bench.versions) is None:
             raise ArmError(
-                f"{name}, where the baseline was accepted, cannot be measured, and there are no "
-                f"stored numbers of this machine class to compare with instead: {problem}"
+                f"{version.name}, where the baseline was accepted, cannot be measured, and there "
+                f"are no stored numbers of this machine class to compare with instead: {problem}"
             )
-        note = f"compared with stored numbers, since {name} cannot be measured: {problem}"
+        note = f"compared with stored numbers, since {version.name} cannot be measured: {problem}"
         return replace(reference, version=None, note=note)
+
+    def _carry_opened(self, bench: Bench, version: Version) -> bool:
+        """Have the candidate collect once more, and carry over what it opens meanwhile."""
+        with self._arms.watched(self._candidate, bench.spec.module) as arm:
+            _ = arm.collected
+        carried = self._carry(bench, version)
+        if carried:
+            self._arms.drop(version, bench.spec.module)
+        return carried
+
+    def _proven(self, bench: Bench, version: Version | None, found: Findings) -> list[str]:
+        """Have it proven that each version ran its own sources; returns what there is to note."""
+        module, nodeid = bench.spec.module, bench.spec.nodeid
+        if version is None or not version.moved_to:
+            self._sources.check(self._candidate, module, nodeid)
+            return []
+        changes = self._references.changes(version)
+        sides = self._candidate, version
+        notes = self._sources.prove(*sides, module, nodeid, changes=changes, pairs=found.ran)
+        return notes + self._references.notes(version)
 
     def _last_trial(self, bench: Bench, result: CheckResult) -> Finished:
         """Let the test's own assertions run on the result."""
@@ -235,7 +288,7 @@ def _problem(baseline: Arm, nodeid: str) -> str:
     try:
         if baseline.collected.error:
             return f"its tests cannot be collected:\n{baseline.collected.error.strip()}"
-        return "" if baseline.has(nodeid) else "it does not have this check"
+        return "" if baseline.has(nodeid) else _NOT_THERE
     except ArmError as error:
         return str(error)
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from .errors import LoaderError
 from .findings import Bench, Findings
-from .launch import Version
 from .messages import Begin, Handed, Pass, Passed
+from .version import Version
 
 _LONGEST = 30.0  # seconds that an epoch may take
 _LEAST = 1e-3  # seconds: what is less cannot be told from nothing

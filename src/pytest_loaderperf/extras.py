@@ -9,9 +9,9 @@ from . import epochs, growth, stall
 from .baselines import Record
 from .findings import Bench, Findings
 from .judgement import uncompared
-from .launch import Version
 from .model import METRICS, Verdict
 from .repeats import Quantity, beside, with_stored
+from .version import Version
 
 # What one more trial of a version gives for each.
 MEASURED: Mapping[str, Callable[[Bench, Findings, Version], float]] = {

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from . import measure
 from .arms import Arm
 from .findings import Bench, Findings
-from .launch import Version
 from .messages import Begin, Handed, Open, Opened, Run, Slice
 from .model import METRICS
 from .pacing import SLICE_SECONDS, Plan
 from .pages import used_by_tree
 from .units import format_value
+from .version import Version
 
 _METRIC = METRICS["memory_growth"]
 _SAMPLES = 1000  # for which growth is told

@@ -103,7 +103,7 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> 
 def _followed(
     arm: Arm, trial: Trial, memory: PeakMemory, like: Survey | None, pair_seconds: float
 ) -> Survey:
-    loader = trial.ask(Begin(), Handed)
+    loader = trial.ask(Begin(watched=like is None), Handed)
     memory.start()  # what setting up has freed does not count
     paged = Paging.of(trial.pid)
     warmup = warmup_batches(loader.workers, loader.prefetch)

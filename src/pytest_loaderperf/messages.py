@@ -26,9 +26,7 @@ class Setup:
     options: dict[str, object]
     sys_path: list[str]
     keeps_path: bool  # after `sys_path` comes the interpreter's own: it is another one
-    tree: str  # the project's root, in the version that this arm measures
     data_root: str
-    foreign_root: str  # a tree of which nothing may be imported; "" if there is none
     fresh: bool  # the arm runs one trial itself, instead of forking one for each request
     in_vain: float  # the share of samples that timing leaves out: a known loss
 
@@ -38,6 +36,7 @@ class StartTrial:
     """Start a trial of one check; a file descriptor for the trial's channel comes along."""
 
     nodeid: str
+    ran: str  # the folder in which its processes write down what they have run
 
 
 @dataclass(frozen=True)
@@ -72,8 +71,6 @@ class Collected:
     error: str
     usage_error: bool
     versions: dict[str, str]
-    foreign: list[str]  # modules imported from `foreign_root`
-    shadowed: list[str]  # project packages that were imported from somewhere else
     fork_hazard: str  # why a fork would be unsafe; "" if it is not
 
 
@@ -102,13 +99,15 @@ class Begin:
     With a ``result`` the trial is the last one: the test's own assertions run on it.
     ``accepting``: comparisons with the baseline pass, since the result becomes the baseline.
     ``fails``: the verdict fails the test, even if no assertion of its own does.
-    ``timed``: a trial without a result measures time; else memory.
+    ``timed``: a trial without a result measures time; else memory. ``watched``: it writes down
+    which files are opened, and takes somewhat more time.
     """
 
     result: dict[str, object] | None = None
     accepting: bool = False
     fails: bool = False
     timed: bool = False
+    watched: bool = False
 
 
 @dataclass(frozen=True)
@@ -256,8 +255,6 @@ class Finished:
     asserted: list[str]  # metrics that the test compared with a baseline
     used: list[str]  # metrics that it looked at
     misused: bool  # what failed is the test's use of this package, not its loader
-    foreign: list[str]  # as in Collected: a trial may have imported more
-    shadowed: list[str]
     benchmark: dict[str, object]  # what the test has set of the fixture of pytest-benchmark
 
 

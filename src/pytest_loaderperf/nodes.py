@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .errors import ArmError, SettingsError
+from .errors import LoaderPerfError, SettingsError
 
 if TYPE_CHECKING:  # a plain `pytest` needs no messages
     from .messages import Collected
@@ -86,7 +86,7 @@ class CheckFile(pytest.File):
         """The checks of the module, below a node for each class."""
         try:
             collected = self.collect_in_arm(self.nodeid)
-        except ArmError as error:
+        except LoaderPerfError as error:
             raise self.CollectError(str(error)) from None
         if collected.error:
             raise self.CollectError(collected.error)

@@ -118,8 +118,15 @@ OPTIONS: tuple[Option, ...] = (
         ini=False,
     ),
     Option(
+        "fallback",
+        "what becomes of a check whose accepted commit cannot be measured: an 'error' (the "
+        "default), or a comparison with its 'stored' numbers",
+        command_line=False,
+    ),
+    Option(
         "share",
-        "folders that git ignores but tests need, linked into the worktree of the accepted commit",
+        "files and folders that git ignores but tests need, linked into the worktree of the "
+        "accepted commit",
         command_line=False,
     ),
 )

@@ -12,10 +12,10 @@ from .decision import Within, log_cost
 from .errors import SettingsError
 from .findings import Bench, Findings
 from .judgement import compare, is_confirmed, scatter, settled
-from .launch import Version
 from .model import METRICS, Comparison, Verdict
 from .pacing import PAIR_SECONDS
 from .timing import RATES, TIMED, Timing
+from .version import Version
 
 Pair = tuple[Timing, Timing]  # candidate, baseline
 
@@ -115,6 +115,7 @@ def _pair(bench: Bench, version: Version, found: Findings, *, candidate_first: b
     sides = (bench.side(found.plan), bench.side(found.plan, version))
     before = noise.Moment.now()
     pair = turns.time_pair(*sides, candidate_first=candidate_first)
+    found.ran.append((sides[0].arm.ran, sides[1].arm.ran))
     candidate, baseline = pair
     spoiled = candidate.paused or baseline.paused
     spoiled |= noise.unfair(candidate.others, baseline.others)

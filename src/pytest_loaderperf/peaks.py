@@ -6,9 +6,9 @@ from . import measure
 from .baselines import Record
 from .findings import Bench, Findings
 from .judgement import glance
-from .launch import Version
 from .model import METRICS, Comparison
 from .repeats import Quantity, beside, with_stored
+from .version import Version
 
 _METRIC = METRICS["peak_memory"]
 # Peaks scatter by less than 1 % or by some 1 MiB (docs/evidence.md), two of a pair by 1.4 times as

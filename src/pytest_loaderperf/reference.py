@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import baselines
+from . import baselines, git
 from .baselines import Entry, Record
+from .carry import Worktree, is_never_carried
 from .checkout import Repository
 from .errors import CheckoutError, SettingsError
-from .launch import Version
 from .machine import machine_class
 from .settings import RunSettings
+from .sources import Changes
+from .version import Version
+
+_NAMED = 5  # at most, of what git ignores
 
 
 @dataclass(frozen=True)
@@ -35,15 +40,27 @@ class Reference:
         return self.entry.records.get(machine_class(packages)) if self.entry else None
 
 
+@dataclass(frozen=True)
+class Configuration:
+    """How the run's pytest is configured, as far as an old commit may lack it."""
+
+    ini_file: Path | None = None
+    plugins: tuple[Path, ...] = ()  # modules of the project that -p names
+
+
 class References:
     """Finds the reference of each check; keeps one worktree for each commit, in ``folder``."""
 
-    def __init__(self, root: Path, settings: RunSettings, folder: Path) -> None:
+    def __init__(
+        self, root: Path, settings: RunSettings, folder: Path, configuration: Configuration
+    ) -> None:
         self._root = root
         self._folder = folder
         self._settings = settings
+        self._configuration = configuration
         self._stores: dict[str, baselines.Entries] = {}
-        self._worktrees: dict[str, Path] = {}
+        self._versions: dict[str, Version] = {}
+        self._carried: dict[str, list[str]] = {}
         alone = bool(settings.selftest or settings.sweep or settings.against == "stored")
         self.repository = None if alone else Repository.find(root)
         if settings.against and not alone and self.repository is None:
@@ -68,7 +85,7 @@ class References:
     @property
     def commits(self) -> list[str]:
         """The commits that have been checked out so far."""
-        return list(self._worktrees)
+        return list(self._versions)
 
     def entries(self, module: str) -> baselines.Entries:
         """What the store holds for a module; StoreError if its file is damaged."""
@@ -96,40 +113,106 @@ class References:
             )
         return Reference(self._version(accepted), entry)
 
+    @property
+    def shared(self) -> list[str]:
+        """What the user has said to be the same for all versions, relative to the top folder."""
+        assert self.repository is not None
+        top = os.path.realpath(self.repository.toplevel)
+        return [os.path.relpath(self._root / name, top) for name in self._settings.share]
+
+    def carry(self, version: Version, files: Iterable[str]) -> bool:
+        """Carry over what git ignores of the files that the working tree has used.
+
+        ``files`` are relative to the top folder. Says whether there was anything.
+        """
+        carried = self._worktree(version).carry_ignored(files)
+        self._carried[version.commit] += carried
+        return bool(carried)
+
+    def changes(self, version: Version) -> Changes:
+        """In what a commit, its worktree and the working tree differ.
+
+        CheckoutError, in git's own words, if git cannot tell.
+        """
+        differ = ("diff", "--name-only", "-z", "--no-ext-diff", "--no-renames")
+        return Changes(
+            since=git.names(Path(version.toplevel), *differ, version.commit),
+            in_worktree=git.names(Path(version.moved_to), *differ, "HEAD"),
+            shared=self.shared,
+        )
+
+    def notes(self, version: Version) -> list[str]:
+        """What the report has to say of a commit's worktree."""
+        carried = self._carried[version.commit]
+        if not carried:
+            return []
+        return [f"carried over from the working tree to {version.name}: {', '.join(carried)}"]
+
+    def hint(self, version: Version) -> str:
+        """What may be missing where a commit cannot be measured."""
+        top = self._worktree(version).top
+        ignored = [name for name in self._ignored() if not os.path.lexists(top / name)]
+        if not ignored:
+            return ""
+        return (
+            f"\ngit ignores {', '.join(ignored)}, which the worktree of the commit does not have: "
+            "name what its tests need in loaderperf_share"
+        )
+
+    def _ignored(self) -> list[str]:
+        assert self.repository is not None
+        listed = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
+        names = map(Path, git.names(self.repository.toplevel, *listed))
+        return [str(each) for each in names if not any(map(is_never_carried, each.parts))][:_NAMED]
+
+    def _worktree(self, version: Version) -> Worktree:
+        return Worktree(
+            checkout=Path(version.toplevel), top=Path(version.moved_to), commit=version.commit
+        )
+
     def close(self) -> None:
         """Remove all worktrees."""
-        while self._worktrees:
-            _, path = self._worktrees.popitem()
+        while self._versions:
+            _, version = self._versions.popitem()
             assert self.repository is not None
             # If git cannot, its folder goes all the same, with the other temporary files.
             with contextlib.suppress(CheckoutError):
-                self.repository.remove_worktree(path)
+                self.repository.remove_worktree(version.root)
 
     def _version(self, commit: str) -> Version:
         assert self.repository is not None
-        if commit not in self._worktrees:
-            self._worktrees[commit] = self.repository.worktree(commit, self._folder)
-            self._share(self._worktrees[commit])
-        root = self._worktrees[commit]
-        prefix = self.repository.prefix
-        return Version(
-            root=root,
-            python=self._python,
-            commit=commit,
-            toplevel=str(self.repository.toplevel),
-            moved_to=str(root.parents[len(Path(prefix).parts) - 1] if prefix else root),
-        )
+        if commit not in self._versions:
+            root = self.repository.worktree(commit, self._folder)
+            prefix = self.repository.prefix
+            version = Version(
+                root=root,
+                python=self._python,
+                commit=commit,
+                toplevel=os.path.realpath(self.repository.toplevel),
+                moved_to=str(root.parents[len(Path(prefix).parts) - 1] if prefix else root),
+            )
+            try:
+                self._versions[commit] = self._filled(version)
+            except BaseException:
+                with contextlib.suppress(CheckoutError):
+                    self.repository.remove_worktree(root)
+                raise
+        return self._versions[commit]
 
-    def _share(self, worktree: Path) -> None:
-        """Link folders that git ignores but tests need."""
-        for name in self._settings.share:
-            source, target = self._root / name, worktree / name
-            if not source.exists():
-                raise CheckoutError(f"loaderperf_share names {name}, which does not exist")
-            if not target.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with contextlib.suppress(FileExistsError):
-                    target.symlink_to(source, target_is_directory=source.is_dir())
+    def _filled(self, version: Version) -> Version:
+        """Give a worktree all that is not in its commit; returns the version with that."""
+        worktree = self._worktree(version)
+        worktree.share(self._root, self._settings.share)
+        worktree.fill_submodules()
+        worktree.fill_pointers(self.shared)
+        carried = self._carried[version.commit] = []
+        for plugin in self._configuration.plugins:
+            carried += worktree.carry_module(os.path.relpath(plugin, worktree.checkout))
+        if self._configuration.ini_file is None:
+            return version
+        ini, copied = worktree.carry_ini(self._configuration.ini_file)
+        carried += copied
+        return replace(version, ini_file=ini)
 
 
 def _interpreter(asked: str) -> str:

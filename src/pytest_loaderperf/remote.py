@@ -14,10 +14,10 @@ from . import process, stacks
 from .ceiling import Ceiling
 from .channel import Channel, ChannelClosed
 from .errors import ArmError, HangError, MemoryLimitError
-from .launch import Version, check_sources
-from .messages import Contents, End, Finished, Handed, Message, Opened, Slice, Started
+from .messages import Contents, End, Finished, Handed, Message, Opened, Probe, Slice, Started
 from .output import tail
 from .patience import Patience
+from .version import Version
 
 M = TypeVar("M", bound=Message)
 LOOK_EVERY = 0.5  # seconds between looks at whether a silent process is still alive
@@ -43,6 +43,9 @@ class TrialArm(Protocol):
 
     def died(self) -> ArmError:
         """How the arm ended."""
+
+    def check_seen(self, pid: int) -> None:
+        """ArmError if there is a Python below a process that does not show what it runs."""
 
 
 class TrialOver(Exception):  # noqa: N818  (it is no error by itself)
@@ -78,6 +81,8 @@ class Trial:
     def send(self, message: Message) -> None:
         """Send a message; a trial that has ended shows when the answer is awaited."""
         self._patience.renew()
+        if isinstance(message, End | Probe):  # its workers run still
+            self._arm.check_seen(self.pid)
         with contextlib.suppress(ChannelClosed):
             self._channel.send(message)
 
@@ -144,7 +149,6 @@ class Trial:
 
     def _over(self, finished: Finished) -> Finished:
         self._reap()
-        check_sources(self._arm.version, finished)
         return finished
 
     def kill(self) -> None:

@@ -10,8 +10,8 @@ from .baselines import Stored
 from .decision import Within
 from .findings import Bench, Findings
 from .judgement import compare, compare_stored, is_open
-from .launch import Version
 from .model import Comparison, Metric, Verdict
+from .version import Version
 
 # The fewest: pipelines that tune themselves can peak at one of two heights, and it is no rare thing
 # that two pairs differ in the same way. They may show that nothing has changed, and confirm.

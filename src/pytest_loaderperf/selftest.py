@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from . import paired
 from .decision import Rule, pairs_for
 from .findings import Bench, Findings
-from .launch import Version
 from .model import METRICS, Verdict
 from .reference import Reference
 from .units import format_percent
+from .version import Version
 
 _METRIC = METRICS["throughput"]
 _TOLERANCES = (0.2, 0.1, 0.05, 0.02)

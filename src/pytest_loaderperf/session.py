@@ -24,7 +24,7 @@ from . import (
     stale,
     testreports,
 )
-from .armoptions import arm_launch
+from .armoptions import arm_launch, configuration
 from .arms import Arms
 from .available import Memory
 from .coordinator import Coordinator, Outcome
@@ -33,7 +33,6 @@ from .errors import CheckoutError, InconclusiveWarning, SettingsError, StoreErro
 from .findings import Spec
 from .history import Histories, History
 from .interrupt import interrupted_by, uninterrupted
-from .launch import Version
 from .lock import machine_lock
 from .machine import machine
 from .messages import Collected
@@ -41,10 +40,13 @@ from .model import CheckResult, Run, Verdict
 from .nodes import Check, CheckFile
 from .options import RUNS
 from .progress import LiveLine
+from .project import Project
 from .reference import References
 from .schedule import Schedule
 from .settings import RunSettings
+from .sources import Sources
 from .stale import Stale
+from .version import Version
 
 
 class Session:
@@ -61,12 +63,14 @@ class Session:
             # One folder for all that is temporary: worktrees, logs, what loaders leave behind.
             folder = tempfile.TemporaryDirectory(prefix="loaderperf-", ignore_cleanup_errors=True)
             scratch = Path(cleanup.enter_context(folder)).resolve()
-            self._arms = Arms(
-                arm_launch(config, self._root, self._settings, scratch), self._settings.memory_limit
+            self._references = References(
+                self._root, self._settings, scratch, configuration(config, self._root)
             )
-            cleanup.callback(self._arms.close)
-            self._references = References(self._root, self._settings, scratch)
             cleanup.callback(self._references.close)
+            self._sources = Sources(lambda: Project.find(self._root), scratch)
+            launch = arm_launch(config, self._root, self._settings, scratch, self._sources)
+            self._arms = Arms(launch, self._settings.memory_limit)
+            cleanup.callback(self._arms.close)
             self._cleanup = cleanup.pop_all()
         self._coordinator: Coordinator | None = None
         self._schedule = Schedule([])
@@ -174,6 +178,7 @@ class Session:
             self._arms,
             self._references,
             self._candidate,
+            self._sources,
             self._settings,
             Rule.for_metrics(sum(len(spec.settings.metrics) for spec in specs)),
         )

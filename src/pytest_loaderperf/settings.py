@@ -110,6 +110,7 @@ class RunSettings:
     # A standard deviation; hosted runners differ by some 20 % between builds (docs/verdicts.md).
     drift: float = 0.25
     share: tuple[str, ...] = ()
+    fallback: str = "error"
     memory_limit: MemoryLimit = field(default_factory=MemoryLimit)
     timeout: float = 300.0  # seconds
     check: CheckSettings = field(default_factory=CheckSettings)
@@ -160,6 +161,12 @@ def _trials(text: str) -> str:
     return text
 
 
+def _fallback(text: str) -> str:
+    if text not in ("error", "stored"):
+        raise SettingsError("give error or stored")
+    return text
+
+
 def _timeout(text: str) -> float:
     seconds = _seconds(text)
     if not 0 < seconds < math.inf:
@@ -188,4 +195,5 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "memory_limit": MemoryLimit.parse,
     "timeout": _timeout,
     "trials": _trials,
+    "fallback": _fallback,
 }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .errors import SettingsError
 from .findings import Bench, Findings
-from .launch import Version
 from .messages import Begin, Handed, Open, Opened, Step, Stepped
+from .version import Version
 
 _PAIRS = 2  # a trial takes as long as that many timing trials
 _STEPS = 20  # at least, however long a step is

@@ -1,4 +1,4 @@
-"""Accepted commits that cannot be measured: an error, or stored numbers; never `unchanged`."""
+"""Accepted commits that lack something: it is carried over, or an error; never `unchanged`."""
 
 from __future__ import annotations
 
@@ -76,17 +76,43 @@ def test_commit_that_cannot_be_measured_is_an_error(tmp_path: Path, name: str) -
         assert part in found.texts[tiny.KEY], found.texts[tiny.KEY]
 
 
-def test_submodule_is_empty_in_the_worktree(tmp_path: Path) -> None:
-    """No network is used to fill it: its numbers are those that are stored."""
-    lib = tiny.create(tmp_path / "lib", test_it="", corpus="rows = 2\n")
-    lib.commit("a corpus")
-    project = tiny.create(tmp_path / "project", test_it="from lib import corpus\n" + tiny.CHECK)
+def submodule(tmp_path: Path) -> Project:
+    """A project whose loader is in a submodule; not committed."""
+    lib = tiny.create(tmp_path / "lib", test_it="")
+    lib.commit("a loader")
+    check = tiny.CHECK.replace("import paced", "from lib import paced")
+    project = tiny.create(tmp_path / "project", paced="", test_it=check)
     project.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(lib.root), "lib")
+    return project
+
+
+def test_submodule_is_checked_out_as_its_commit_has_it(tmp_path: Path) -> None:
+    """No network is used to fill it: what it needs is in the checkout's own."""
+    project = submodule(tmp_path)
     tiny.accept(project)
+    lib = Project(project.root / "lib")
+    lib.write(paced=tiny.PACED.replace("0.002", "0.004"))
+    found = report(project, *ROOMY)
+    assert found.run.verdicts == {tiny.NODE: "regressed"}, found.run.output
+    lib.commit("slower")
+    project.commit("the slower loader")
+    found = report(project, *ROOMY)
+    assert found.run.verdicts == {tiny.NODE: "regressed"}, found.run.output
+    assert lib.git("status", "--porcelain") == project.git("status", "--porcelain") == ""
+
+
+def test_submodule_whose_commit_is_not_here_is_an_error(tmp_path: Path) -> None:
+    project = submodule(tmp_path)
+    project.git("update-index", "--cacheinfo", f"160000,{'1' * 40},lib")
+    project.git("commit", "-q", "-m", "a submodule that nobody has")
+    project.git("-C", "lib", "checkout", "-q", "--detach")
+    store = tiny.accept(project, commit=False)
+    project.git("add", str(store), "test_it.py", "pytest.ini", "paced.py")
+    project.git("commit", "-q", "-m", "accept the baselines")
     found = report(project, "--loaderperf")
-    assert found.run.verdicts[tiny.NODE] != "unchanged"
-    assert "cannot be measured" in found.run.output
-    assert "compared with stored numbers" in found.run.output
+    assert found.run.verdicts == {tiny.NODE: "error"}
+    assert "submodule lib at 111111111111, which is not in this checkout" in found.texts[tiny.KEY]
+    assert "git -C lib fetch" in found.texts[tiny.KEY]
 
 
 def test_pointer_of_a_large_file_is_not_taken_for_the_file(tmp_path: Path) -> None:
@@ -128,13 +154,29 @@ def extension(project: Project) -> Path:
 COMPILED = "from fast import _speedups\n" + tiny.CHECK
 
 
-def test_extension_that_is_compiled_in_place_is_missing_in_the_worktree(tmp_path: Path) -> None:
+def test_extension_that_is_compiled_in_place_is_carried_over(tmp_path: Path) -> None:
     project = tiny.create(tmp_path / "project", test_it=COMPILED)
-    extension(project)
-    tiny.accept(project, machine="another machine")
-    found = report(project, "--loaderperf")
+    built = extension(project)
+    tiny.accept(project)
+    found = report(project, *ROOMY)
+    assert_paired(found, tiny.NODE)
+    assert "carried over from the working tree to commit" in found.run.output
+    assert f"fast/{built.name}" in found.run.output
+
+
+def test_extension_whose_sources_have_changed_is_an_error(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", test_it=COMPILED)
+    built = extension(project)
+    (built.parent / "_speedups.c").write_text("int old;\n")
+    tiny.accept(project)
+    (built.parent / "_speedups.c").write_text("int new;\n")
+    found = report(project, *ROOMY)
     assert found.run.verdicts == {tiny.NODE: "error"}
-    assert "cannot import name '_speedups' from 'fast'" in found.texts[tiny.KEY]
+    assert f"{built.name}, which was compiled from the working tree" in found.texts[tiny.KEY]
+    assert "fast/_speedups.c" in found.texts[tiny.KEY]
+    ini = project.root / "pytest.ini"
+    ini.write_text(f"{ini.read_text()}loaderperf_share = fast/{built.name}\n")
+    assert_paired(report(project, *ROOMY), tiny.NODE)
 
 
 def test_extension_that_is_shared_is_used_by_both_versions(tmp_path: Path) -> None:

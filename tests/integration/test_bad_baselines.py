@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,8 +77,13 @@ def test_baseline_that_cannot_be_collected(tmp_path: Path) -> None:
 
     report = tiny.report(project, "--loaderperf", environment=readable)
     assert report.run.verdicts == {tiny.NODE: "error"}
-    assert "there are no stored numbers of this machine class" in report.texts[tiny.KEY]
     assert "ImportError: nowhere" in report.texts[tiny.KEY]
+    assert "loaderperf_fallback = stored" in report.texts[tiny.KEY]
+
+    asked = ("--loaderperf", "-o", "loaderperf_fallback=stored")
+    report = tiny.report(project, *asked, environment=readable)
+    assert report.run.verdicts == {tiny.NODE: "error"}
+    assert "there are no stored numbers of this machine class" in report.texts[tiny.KEY]
 
     against_head = "--loaderperf-against=HEAD"
     report = tiny.report(project, "--loaderperf", against_head, environment=readable)
@@ -85,8 +93,10 @@ def test_baseline_that_cannot_be_collected(tmp_path: Path) -> None:
     assert len(project.git("worktree", "list").splitlines()) == 1
 
 
-def test_baseline_that_cannot_be_collected_leaves_its_stored_numbers(tmp_path: Path) -> None:
-    ini = "loaderperf_drift = 40%\n"
+def test_baseline_that_cannot_be_collected_leaves_its_stored_numbers_if_asked_to(
+    tmp_path: Path,
+) -> None:
+    ini = "loaderperf_drift = 40%\nloaderperf_fallback = stored\n"
     project = tiny.create(tmp_path / "project", ini=ini, test_it="import nowhere\n" + tiny.CHECK)
     tiny.accept(project)
     project.write(test_it=tiny.CHECK)
@@ -112,15 +122,18 @@ def test_commit_that_lacks_the_check_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["", "    "], ids=["at import", "in the test"])
-def test_baseline_that_imports_from_the_working_tree_is_an_error(
+def test_baseline_that_runs_a_file_of_the_working_tree_is_an_error(
     tmp_path: Path, place: str
 ) -> None:
     root = tmp_path / "project"
-    project = tiny.create(
-        root,
-        conftest=f"import sys\nsys.path.insert(0, {str(root / 'lib')!r})\n",
-        test_it=_importing("helper", place),
+    loads = (
+        "import importlib.util as util\n"
+        f"SPEC = util.spec_from_file_location('helper', {str(root / 'lib/helper.py')!r})\n"
+        "def load():\n    SPEC.loader.exec_module(util.module_from_spec(SPEC))\n"
     )
+    checks = tiny.CHECK.replace("    ", f"    {'' if place else '0 and '}load()\n    ", 1)
+    at_import = "" if place else "load()\n"
+    project = tiny.create(root, test_it=f"{loads}{at_import}{checks}")
     (root / "lib").mkdir()
     (root / "lib/helper.py").touch()
     tiny.accept(project)
@@ -128,12 +141,29 @@ def test_baseline_that_imports_from_the_working_tree_is_an_error(
     assert report.run.verdicts == {tiny.NODE: "error"}
     commit = project.git("rev-parse", "HEAD")[:12]
     text = report.texts[tiny.KEY]
-    assert f"commit {commit} imported helper from the working tree" in text
-    assert "an absolute path in conftest.py" in text
+    assert f"commit {commit} ran lib/helper.py (helper) from the working tree" in text
+    assert "by its absolute path" in text
 
 
 @pytest.mark.parametrize("place", ["", "    "], ids=["at import", "in the test"])
-def test_project_that_is_installed_as_a_copy_is_an_error(tmp_path: Path, place: str) -> None:
+def test_absolute_path_in_a_conftest_is_no_harm(tmp_path: Path, place: str) -> None:
+    root = tmp_path / "project"
+    project = tiny.create(
+        root,
+        conftest=f"import sys\nsys.path.insert(0, {str(root / 'lib')!r})\n",
+        test_it=_importing("lib_paced", place).replace("paced.Paced", "lib_paced.Paced"),
+    )
+    (root / "lib").mkdir()
+    helper = root / "lib/lib_paced.py"
+    helper.write_text(tiny.PACED)
+    tiny.accept(project)
+    helper.write_text(tiny.PACED.replace("0.002", "0.004"))
+    report = tiny.report(project, "--loaderperf")
+    assert report.run.verdicts == {tiny.NODE: "regressed"}, report.run.output
+
+
+@pytest.mark.parametrize("place", ["", "    "], ids=["at import", "in the test"])
+def test_copy_of_the_project_on_the_path_is_an_error(tmp_path: Path, place: str) -> None:
     project = tiny.create(tmp_path / "project", test_it=_importing("package", place))
     for folder in (project.root / "src" / "package", tmp_path / "installed" / "package"):
         folder.mkdir(parents=True)
@@ -142,8 +172,119 @@ def test_project_that_is_installed_as_a_copy_is_an_error(tmp_path: Path, place: 
     installed = {"PYTHONPATH": str(tmp_path / "installed")}
     report = tiny.report(project, "--loaderperf", environment=installed)
     assert report.run.verdicts == {tiny.NODE: "error"}
-    assert "package was imported from an installed copy" in report.texts[tiny.KEY]
+    copy = tmp_path / "installed/package/__init__.py"
+    assert f"ran {copy} (package), and not src/package/__init__.py" in report.texts[tiny.KEY]
     assert "pip install -e ." in report.texts[tiny.KEY]
+
+
+SERVER = """\
+import socket, sys, threading, time
+
+def answer(connection):
+    while connection.recv(1):
+        time.sleep(0.002)
+        connection.send(b"1")
+
+listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    threading.Thread(target=answer, args=(listening.accept()[0],), daemon=True).start()
+"""
+ASKS = """\
+import pathlib, socket, subprocess, sys, time
+
+PORT = {port}
+
+def connected():
+    try:
+        return socket.create_connection(("127.0.0.1", PORT))
+    except ConnectionRefusedError:
+        server = pathlib.Path(__file__).with_name("server.py")
+        subprocess.Popen([sys.executable, str(server), str(PORT)], start_new_session=True)
+    while True:
+        time.sleep(0.05)
+        try:
+            return socket.create_connection(("127.0.0.1", PORT))
+        except ConnectionRefusedError:
+            pass
+
+class Paced:
+    def __iter__(self):
+        with connected() as connection:
+            while True:
+                connection.send(b"1")
+                yield [1, 2] if connection.recv(1) else None
+"""
+
+
+def test_server_of_one_version_that_serves_the_other_is_an_error(tmp_path: Path) -> None:
+    """Both are as slow as the one that has started first."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        asks = ASKS.format(port=free.getsockname()[1])
+    project = tiny.create(tmp_path / "project", paced=asks, server=SERVER, test_it=tiny.CHECK)
+    tiny.accept(project)
+    project.write(server=SERVER.replace("0.002", "0.004"))
+    report = tiny.report(project, "--loaderperf")
+    assert report.run.verdicts == {tiny.NODE: "error"}, report.run.output
+    says = "in each pair of trials only one version ran server.py, which has changed"
+    assert says in report.texts[tiny.KEY]
+
+
+def test_python_that_shows_nothing_is_an_error(tmp_path: Path) -> None:
+    hidden = tiny.PACED.replace(
+        "    for ",
+        "    import subprocess, sys\n"
+        "    subprocess.Popen([sys.executable, '-Ic', 'import time; time.sleep(600)'])\n    for ",
+        1,
+    )
+    project = tiny.create(tmp_path / "project", paced=hidden, test_it=tiny.CHECK)
+    tiny.accept(project)
+    report = tiny.report(project, "--loaderperf")
+    assert report.run.verdicts == {tiny.NODE: "error"}
+    assert "started a Python that does not show which files it runs" in report.texts[tiny.KEY]
+    assert "-Ic import time" in report.texts[tiny.KEY]
+
+
+def test_loader_that_writes_into_its_sources_is_an_error(tmp_path: Path) -> None:
+    writes = tiny.PACED.replace("    for ", "    open(__file__, 'a').write('#')\n    for ", 1)
+    project = tiny.create(tmp_path / "project", paced=writes, test_it=tiny.CHECK)
+    tiny.accept(project)
+    report = tiny.report(project, "--loaderperf")
+    assert report.run.verdicts == {tiny.NODE: "error"}
+    assert "paced.py was changed in its worktree while it was measured" in report.texts[tiny.KEY]
+
+
+# --- git that is missing, damaged, or refuses
+
+
+def test_no_git_in_a_repository_is_a_usage_error(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project")
+    tiny.accept(project)
+    for name in ("python", "sh"):
+        (tmp_path / name).symlink_to(shutil.which(name) or sys.executable)
+    run = project.pytest("--loaderperf", environment={"PATH": str(tmp_path)})
+    assert run.status == 4, run.output
+    assert "there is no program `git` on PATH" in run.output
+    assert "--loaderperf-against=stored" in run.output
+
+
+def test_damaged_repository_is_a_usage_error(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project")
+    tiny.accept(project)
+    (project.root / ".git/HEAD").unlink()
+    run = project.pytest("--loaderperf")
+    assert run.status == 4, run.output
+    assert "git does not take it for a repository" in run.output
+    assert "repair it or clone anew" in run.output
+
+
+def test_refused_repository_is_a_usage_error(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project")
+    tiny.accept(project)
+    refusing = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}
+    run = project.pytest("--loaderperf", environment=refusing)
+    assert run.status == 4, run.output
+    assert "which belongs to another user" in run.output
+    assert "safe.directory" in run.output
 
 
 def _importing(module: str, place: str) -> str:

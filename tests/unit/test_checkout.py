@@ -120,7 +120,15 @@ def test_no_repository(tmp_path: Path, simple: Project, monkeypatch: pytest.Monk
     assert Repository.find(tmp_path) is None
     assert Repository.find(simple.top / ".git") is None
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert Repository.find(simple.root) is None
+    assert Repository.find(tmp_path) is None
+    with pytest.raises(CheckoutError, match="there is no program `git` on PATH"):
+        Repository.find(simple.root)
+
+
+def test_a_damaged_repository_is_an_error(simple: Project) -> None:
+    (simple.top / ".git/HEAD").unlink()
+    with pytest.raises(CheckoutError, match="exists, but git does not take it for a repository"):
+        Repository.find(simple.root)
 
 
 def test_a_repository_of_another_folder_is_not_ours(simple: Project, tmp_path: Path) -> None:

@@ -169,8 +169,6 @@ def test_a_large_message_arrives(ends: Ends) -> None:
         asserted=["throughput"],
         used=["throughput"],
         misused=False,
-        foreign=[],
-        shadowed=[],
         benchmark={},
     )
     with meanwhile(lambda: ours.send(message)):
@@ -241,7 +239,7 @@ def test_a_closed_end_is_noticed_by_who_sends(ends: Ends, descriptor: int | None
     ours, theirs = ends
     theirs.close()
     with pytest.raises(ChannelClosed):
-        ours.send(StartTrial("a"), descriptor)
+        ours.send(StartTrial("a", "ran"), descriptor)
 
 
 # --- descriptors --------------------------------------------------------------------------------
@@ -251,7 +249,7 @@ def test_a_closed_end_is_noticed_by_who_sends(ends: Ends, descriptor: int | None
 def test_a_descriptor_comes_along(ends: Ends, length: int) -> None:
     coordinator, arm = ends
     ours, theirs = Channel.pair()
-    message = StartTrial("test_a.py::test_b[" + "x" * length)
+    message = StartTrial("test_a.py::test_b[" + "x" * length, "ran")
     with closing(ours):
         with theirs, meanwhile(lambda: coordinator.send(message, theirs.fileno())):
             received, descriptor = arm.receive_with_descriptor()
@@ -273,9 +271,9 @@ def test_a_message_without_a_descriptor_says_so(ends: Ends) -> None:
 def test_one_message_after_another_brings_its_descriptor(ends: Ends) -> None:
     coordinator, arm = ends
     for name in ("first", "second"):
-        coordinator.send(StartTrial(name), coordinator.fileno())
+        coordinator.send(StartTrial(name, "ran"), coordinator.fileno())
         message, descriptor = arm.receive_with_descriptor()
-        assert message == StartTrial(name)
+        assert message == StartTrial(name, "ran")
         os.close(descriptor)
 
 

@@ -18,12 +18,12 @@ from pytest_loaderperf import paired, process, turns
 from pytest_loaderperf.decision import Rule
 from pytest_loaderperf.errors import SettingsError
 from pytest_loaderperf.findings import Bench, Findings
-from pytest_loaderperf.launch import Version
 from pytest_loaderperf.measure import Survey
 from pytest_loaderperf.messages import Handed, Slice
 from pytest_loaderperf.model import METRICS, Tolerance, Verdict, Workload
 from pytest_loaderperf.pacing import Plan, plan
 from pytest_loaderperf.timing import Timing
+from pytest_loaderperf.version import Version
 
 WORKLOAD = Workload("list[int, ...]", 8.0)
 
@@ -53,7 +53,9 @@ def test_what_no_part_has_is_not_foretold() -> None:
     assert paired._within("throughput", [(timing(10.0), timing(11.0))]) is None
 
 
-SLOW_TO_START = SimpleNamespace(collected=None, starts_anew=False, start_seconds=math.inf)
+SLOW_TO_START = SimpleNamespace(
+    collected=None, starts_anew=False, start_seconds=math.inf, ran=Path()
+)
 TimePair = Callable[[Plan], tuple[Timing, Timing]]
 
 
@@ -300,7 +302,7 @@ def test_a_pair_that_is_measured_again_takes_no_fresh_arms(
 ) -> None:
     pairs = iter([*[(trial(others=0.5), trial())] * 3, *[(trial(), trial())] * 2])
     replaced: list[str] = []
-    quick = SimpleNamespace(collected=None, starts_anew=False, start_seconds=0.1)
+    quick = SimpleNamespace(**{**vars(SLOW_TO_START), "start_seconds": 0.1})
     found = judged(monkeypatch, lambda _: next(pairs), arm=quick, replaced=replaced.append)
     assert (found.pairs, replaced) == (2, [])
 

@@ -13,11 +13,11 @@ import pytest
 from pytest_loaderperf import paired, selftest
 from pytest_loaderperf.decision import Rule, log_loss
 from pytest_loaderperf.findings import Bench, Findings, Spec
-from pytest_loaderperf.launch import Version
 from pytest_loaderperf.model import Comparison, Noise, Verdict
 from pytest_loaderperf.reference import Reference
 from pytest_loaderperf.selftest import Trust
 from pytest_loaderperf.settings import CheckSettings
+from pytest_loaderperf.version import Version
 
 WORKING_TREE = Version(Path("project"))
 REFERENCE = Reference(Version(Path("project"), label="again"), None)
