@@ -65,6 +65,7 @@ class Sources:
         self._find = project
         self._folder = folder
         self._trials = 0
+        self._copies: dict[str, Copies] = {}
         self._numbers: dict[tuple[Version, str], int] = {}
         self._exchanges: dict[Version, tuple[Exchange, Path]] = {}
 
@@ -73,10 +74,11 @@ class Sources:
         """The working tree."""
         return self._find()
 
-    @functools.cache  # noqa: B019  (lives as long as the run)
     def copies(self, python: str) -> Copies:
         """What an interpreter has installed of the project."""
-        return self.project.copies(python)
+        if python not in self._copies:
+            self._copies[python] = self.project.copies(python)
+        return self._copies[python]
 
     def environment(self, version: Version, module: str, *, watch: bool = False) -> dict[str, str]:
         """The variables that make all of an arm's processes run the sources of its version."""
