@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,18 +106,21 @@ class Project:
         *arguments: str,
         environment: Mapping[str, str] | None = None,
         timeout: float | None = 240,
+        command: Sequence[str] = (sys.executable, "-m", "pytest"),
+        folder: Path | None = None,
     ) -> Run:
         """Run pytest as a user does; it must leave no process, and nothing in a folder of its own.
 
-        There it finds the machine's lock, too: the runs of other tests do not wait for it.
+        There it finds the machine's lock, too: the runs of other tests do not wait for it. It is
+        started in the project's root, if no other ``folder`` is given.
         """
         results = self.root.parent / f"{self.root.name}-results.json"
         results.unlink(missing_ok=True)
         options = (f"--loaderperf-json={results}",) if "--collect-only" not in arguments else ()
         with tempfile.TemporaryDirectory(prefix="lp-") as temporary:
             finished = subprocess.run(
-                [sys.executable, "-m", "pytest", *arguments, *options],
-                cwd=self.root,
+                [*command, *arguments, *options],
+                cwd=folder or self.root,
                 env={**clean_environment(), "TMPDIR": temporary, **(environment or {})},
                 capture_output=True,
                 text=True,
