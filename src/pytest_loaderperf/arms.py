@@ -21,6 +21,7 @@ from .model import MemoryLimit
 from .output import new_file, tail
 from .patience import Patience
 from .remote import LOOK_EVERY, M, Trial, ending, next_message, shown, stuck
+from .sources import Folders
 from .version import Version
 
 # What an arm does while one of these is awaited.
@@ -49,7 +50,7 @@ class Arm:
         self.ceiling = ceiling
         self.timeout = launch.timeout
         self._launch = launch
-        self.ran = Path()  # where its last trial wrote down what it ran
+        self.ran: Folders  # where it and its last trial have written down what they ran
         self._collected: Collected | None = None
         self._stuck: HangError | None = None
         self.start_seconds = 0.0  # from its start until it was seen to have collected its tests
@@ -83,8 +84,9 @@ class Arm:
         self._used = True
         channel, theirs = Channel.pair()
         with theirs:
-            self.ran = self._launch.sources.new_folder(self.version, self.module, nodeid)
-            self._send(StartTrial(nodeid, str(self.ran)), theirs.fileno())
+            ran = self._launch.sources.new_folder(self.version, self.module, nodeid)
+            self.ran = self._collecting, ran
+            self._send(StartTrial(nodeid, str(ran)), theirs.fileno())
             started = self._receive(Started)
         trial = Trial(self, channel, started)
         self._trials.append(trial)
@@ -166,8 +168,9 @@ class Arm:
         # with the run.
         environment = {name: each for name, each in os.environ.items() if not _is_coverage(name)}
         environment |= {"TMPDIR": str(self._launch.scratch), strays.VARIABLE: self._mark}
+        self._collecting = self._launch.sources.new_folder(self.version, self.module)
         environment |= self._launch.sources.environment(
-            self.version, self.module, watch=self._watched
+            self.version, self._collecting, watch=self._watched
         )
         with theirs:
             self._process = subprocess.Popen(

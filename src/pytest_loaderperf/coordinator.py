@@ -17,10 +17,10 @@ from .findings import Bench, Findings, Spec
 from .machine import machine_class
 from .messages import Begin, Finished
 from .model import CheckResult, Verdict
+from .proof import Proof
 from .reference import Reference, References
 from .remote import TrialOver
 from .settings import RunSettings
-from .sources import Sources
 from .sweeping import Sweeps
 from .units import format_size
 from .version import Version
@@ -50,14 +50,14 @@ class Coordinator:
         arms: Arms,
         references: References,
         candidate: Version,
-        sources: Sources,
+        proof: Proof,
         settings: RunSettings,
         rule: Rule,
     ) -> None:
         self._arms = arms
         self._references = references
         self._candidate = candidate
-        self._sources = sources
+        self._proof = proof
         self._settings = settings
         self._rule = rule
         self._sweeps = Sweeps()
@@ -122,11 +122,11 @@ class Coordinator:
 
     def _survey(self, bench: Bench) -> Findings:
         _ = bench.arm().collected
-        self._sources.check(self._candidate, bench.spec.module)
+        self._proof.check(self._candidate, bench.spec.module)
         bench.progress("memory")
         settings = bench.spec.settings
         survey = measure.survey(bench.arm(), bench.spec.nodeid, pair_seconds=bench.pair_seconds)
-        self._sources.check(self._candidate, bench.spec.module, bench.spec.nodeid)
+        self._proof.check(self._candidate, bench.spec.module, bench.spec.nodeid)
         judged = frozenset((*settings.metrics, *survey.asserted))
         deadline = time.monotonic() + settings.budget
         return Findings(survey, judged, peaks=[survey.peak_memory], deadline=deadline)
@@ -164,7 +164,7 @@ class Coordinator:
         """Carry over what git ignores of what the candidate has used; whether there was any."""
         if not version.moved_to:
             return False
-        used = self._sources.used(self._candidate, bench.spec.module, nodeid)
+        used = self._proof.used(self._candidate, bench.spec.module, nodeid)
         return self._references.carry(version, used)
 
     def _usable(self, bench: Bench, reference: Reference) -> Reference:
@@ -181,7 +181,7 @@ class Coordinator:
         if lacks_files and self._carry_opened(bench, version):
             problem = _problem(bench.arm(version), bench.spec.nodeid)
         if not problem:
-            self._sources.check(version, bench.spec.module)
+            self._proof.check(version, bench.spec.module)
             return reference
         if not version.moved_to:
             raise ArmError(f"{version.name} cannot be measured: {problem}")
@@ -216,11 +216,13 @@ class Coordinator:
         """Have it proven that each version ran its own sources; returns what there is to note."""
         module, nodeid = bench.spec.module, bench.spec.nodeid
         if version is None or not version.moved_to:
-            self._sources.check(self._candidate, module, nodeid)
+            self._proof.check(self._candidate, module, nodeid)
             return []
-        changes = self._references.changes(version)
         sides = self._candidate, version
-        notes = self._sources.prove(*sides, module, nodeid, changes=changes, pairs=found.ran)
+        if self._proof.reads_changes(*sides, module, nodeid):
+            measure.watch(bench.arm(version), nodeid)
+        changes = self._references.changes(version)
+        notes = self._proof.prove(*sides, module, nodeid, changes=changes, pairs=found.ran)
         return notes + self._references.notes(version)
 
     def _last_trial(self, bench: Bench, result: CheckResult) -> Finished:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from .arms import Arm, Arms
 from .decision import Rule
@@ -13,6 +12,7 @@ from .measure import Survey, paced
 from .model import CheckResult, Comparison, Noise, Verdict, worst
 from .pacing import Plan, pair_seconds
 from .settings import CheckSettings
+from .sources import Folders
 from .timing import Timing
 from .turns import Side
 from .version import Version
@@ -101,8 +101,8 @@ class Findings:
     repaced: Plan | None = None  # what timing showed to fit better than the survey's plan
     pairs: int = 0
     losses: list[float] = field(default_factory=list)  # of throughput, of each pair
-    # Where the trials of each pair, the candidate's first, wrote down what they ran.
-    ran: list[tuple[Path, Path]] = field(default_factory=list)
+    # Where those of each pair, the candidate's first, wrote down what they ran.
+    ran: list[tuple[Folders, Folders]] = field(default_factory=list)
     noise: list[Noise] = field(default_factory=list)  # of all pairs, also of spoiled ones
     deadline: float = math.inf  # of judging, on the monotonic clock
     message: str = ""

@@ -92,6 +92,16 @@ def contents(arm: Arm, nodeid: str, seconds: float) -> Contents:
     return delivered
 
 
+def watch(arm: Arm, nodeid: str) -> None:
+    """Have one more trial show which files it opens until its first batches have come."""
+    with arm.trials():
+        trial = arm.trial(nodeid)
+        loader = trial.ask(Begin(watched=True), Handed)
+        warmup = warmup_batches(loader.workers, loader.prefetch)
+        trial.ask(Open(warmup, 0, loader.epoch_batches), Opened)
+        trial.end()
+
+
 def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> Survey:
     with contextlib.ExitStack() as afterwards, arm.trials():
         trial = arm.trial(nodeid)

@@ -16,8 +16,8 @@ from .carry import Worktree, is_never_carried
 from .checkout import Repository
 from .errors import CheckoutError, SettingsError
 from .machine import machine_class
+from .proof import Changes
 from .settings import RunSettings
-from .sources import Changes
 from .version import Version
 
 _NAMED = 5  # at most, of what git ignores

@@ -41,6 +41,7 @@ from .nodes import Check, CheckFile
 from .options import RUNS
 from .progress import LiveLine
 from .project import Project
+from .proof import Proof
 from .reference import References
 from .schedule import Schedule
 from .settings import RunSettings
@@ -178,7 +179,7 @@ class Session:
             self._arms,
             self._references,
             self._candidate,
-            self._sources,
+            Proof(self._sources),
             self._settings,
             Rule.for_metrics(sum(len(spec.settings.metrics) for spec in specs)),
         )

@@ -253,6 +253,42 @@ def test_loader_that_writes_into_its_sources_is_an_error(tmp_path: Path) -> None
     assert "paced.py was changed in its worktree while it was measured" in report.texts[tiny.KEY]
 
 
+READS = """\
+import os
+from pathlib import Path
+
+import paced
+
+TOP = {top}
+
+def test_paced(loaderperf):
+    exec((TOP / "pace.txt").read_text())
+    loaderperf.check(paced.Paced())
+"""
+
+
+def test_baseline_that_reads_what_has_changed_from_the_working_tree(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    project = tiny.create(root, test_it=READS.format(top=f"Path({str(root)!r})"))
+    (root / "pace.txt").write_text("pace = 1\n")
+    tiny.accept(project)
+    run = project.pytest("--loaderperf")
+    assert run.verdicts[tiny.NODE] in ("unchanged", "inconclusive"), run.output
+    (root / "pace.txt").write_text("pace = 2\n")
+    report = tiny.report(project, "--loaderperf")
+    assert report.run.verdicts == {tiny.NODE: "error"}, report.run.output
+    assert "read pace.txt from the working tree, where it has changed" in report.texts[tiny.KEY]
+
+
+def test_each_version_reads_its_own_file(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", test_it=READS.format(top="Path(__file__).parent"))
+    (project.root / "pace.txt").write_text("pace = 1\n")
+    tiny.accept(project)
+    (project.root / "pace.txt").write_text("pace = 2\n")
+    run = project.pytest("--loaderperf")
+    assert run.verdicts[tiny.NODE] in ("unchanged", "inconclusive"), run.output
+
+
 # --- git that is missing, damaged, or refuses
 
 

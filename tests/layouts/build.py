@@ -62,20 +62,23 @@ class Built:
         if self.install is not None and self.install.again:
             put_in(self)
 
-    def run(self) -> Run:
-        """Run the check."""
+    def run(self, *arguments: str, path: Path | None = None) -> Run:
+        """Run the check; modules in the folder ``path`` are found besides."""
         invocation = self.invocation
         root = Project(self.top / self.layout.rootdir)
         variables = {
             name: value.format(top=self.top) for name, value in invocation.variables.items()
         }
+        if path is not None:
+            before = variables.get("PYTHONPATH")
+            variables["PYTHONPATH"] = os.pathsep.join(filter(None, (str(path), before)))
         variables["PATH"] = f"{self.python.parent}{os.pathsep}{os.environ['PATH']}"
         command = [str(self.python.with_name("pytest"))]
         if not invocation.console:
             command = [str(self.python), "-m", "pytest"]
         folder = root.root / invocation.folder
         folder.mkdir(exist_ok=True)
-        arguments = ("--loaderperf", *invocation.arguments)
+        arguments = ("--loaderperf", *invocation.arguments, *arguments)
         return root.pytest(*arguments, command=command, folder=folder, environment=variables)
 
 

@@ -81,7 +81,7 @@ def test_it(loaderperf):
     perf = loaderperf(Loader({way!r}))
     assert perf.throughput >= perf.baseline.throughput
 """
-INI = "[pytest]\nloaderperf_budget = 12\n"
+INI = "[pytest]\nloaderperf_budget = 24\n"
 IGNORED = "__pycache__/\n.pytest_cache/\n.loaderperf/\n*.egg-info/\nbuild/\ndist/\n*.so\n"
 
 # A compiled module, for backends that are made for such.
@@ -191,6 +191,22 @@ LAYOUTS: Mapping[str, Layout] = {
         project="services/ml",
         rootdir="services/ml",
         tables=SRC.tables,
+    ),
+    "workspace": Layout(  # the tests of one of its packages use the loader of the other one
+        source="packages/b/src/mypkg/loader.py",
+        files={
+            "packages/b/src/mypkg/__init__.py": "",
+            "packages/a/pyproject.toml": '[project]\nname = "a"\nversion = "1.0"\n',
+            "pyproject.toml": '[tool.uv.workspace]\nmembers = ["packages/*"]\n',
+        },
+        project="packages/b",
+        rootdir="packages/a",
+        tables=SRC.tables,
+    ),
+    "plugin": replace(  # of pytest, which rewrites all modules of such a project
+        FLAT,
+        files={"mypkg/__init__.py": "", "mypkg/plugin.py": "import mypkg.loader\n"},
+        tables=f'[project.entry-points.pytest11]\nmypkg = "mypkg.plugin"\n{FLAT.tables}',
     ),
     "root-in-tests": replace(FLAT, rootdir="tests"),
     "root-in-tests-src": replace(SRC, rootdir="tests"),
@@ -304,9 +320,9 @@ INVOCATIONS: Mapping[str, Invocation] = {
     "pythonpath-ini": Invocation(console=True, ini="pythonpath = src\n"),
     "PYTHONPATH": Invocation(console=True, variables={"PYTHONPATH": "{top}/src"}),
     "PYTHONPATH-relative": Invocation(console=True, variables={"PYTHONPATH": "src"}),
-    "link": Invocation(link=True),
-    "link-console": Invocation(link=True, console=True),
-    "fresh": Invocation(ini="loaderperf_trials = fresh\n"),
+    "link": Invocation(console=True, link=True),
+    "link-module": Invocation(link=True),
+    "fresh": Invocation(console=True, ini="loaderperf_trials = fresh\n"),
 }
 
 
@@ -326,7 +342,7 @@ class Row:
         return " ".join((self.layout, self.install, self.way, self.invocation))
 
 
-def _rows(layouts: str, installs: str, ways: str, invocations: str = "module") -> list[Row]:
+def _rows(layouts: str, installs: str, ways: str, invocations: str = "console") -> list[Row]:
     return [
         Row(layout=layout, install=install, way=way, invocation=invocation)
         for layout in layouts.split()
@@ -347,37 +363,40 @@ QUICK = tuple(
         *_rows("root-in-tests", "copy", "here"),
         *_rows("monorepo", "editable", "here"),
         *_rows("version reading", "paths", "here"),
-        *_rows("src", "tox", "spawn", "console"),
+        *_rows("src", "tox", "spawn"),
         *_rows("flat", "venv-is-project", "spawn"),
     ]
 )
 MORE = (
+    *_rows("flat", "editable", "spawn", "module"),  # which has the working folder on the path
     *_rows("flat", "editable", "fork forkserver pool -m script"),
     *_rows("src", "editable", "spawn forkserver pool script"),
     *_rows("flat src", "strict compat", "spawn"),
-    *_rows("flat", "copy", "spawn -m script", "console"),
-    *_rows("src", "copy stale-copy wheel nox venv-inside-copy", "spawn", "console"),
+    *_rows("flat", "copy", "spawn -m script"),
+    *_rows("src", "copy stale-copy wheel nox venv-inside-copy", "spawn"),
     *_rows("python renamed single single-src namespace namespace-src", "editable", "spawn"),
-    *_rows("namespace namespace-src single-src", "copy", "-m", "console"),
-    *_rows("monorepo", "editable copy", "spawn -m", "console"),
-    *_rows("monorepo-src", "editable copy", "spawn", "console"),
-    *_rows("root-in-tests", "editable", "spawn", "console"),
-    *_rows("root-in-tests-src", "copy", "-m", "console"),
+    *_rows("namespace namespace-src single-src", "copy", "-m"),
+    *_rows("monorepo", "editable copy", "spawn -m"),
+    *_rows("monorepo-src", "editable copy", "spawn"),
+    *_rows("plugin", "editable copy", "here spawn"),
+    *_rows("workspace", "uv copy", "spawn"),
+    *_rows("root-in-tests", "editable", "spawn"),
+    *_rows("root-in-tests-src", "copy", "-m"),
     *_rows("src", "hatch hatch-exact flit poetry pdm pdm-editables uv", "spawn"),
-    *_rows("src", "hatch-copy", "-m", "console"),
+    *_rows("src", "hatch-copy", "-m"),
     *_rows("flat", "flit pdm", "-m"),
     *_rows("flat src", "meson scikit-build", "spawn"),
-    *_rows("flat src", "venv-inside", "spawn", "console"),
-    *_rows("src", "venv-is-project", "-m", "console"),
-    *_rows("flat", "paths", "here spawn -m"),
+    *_rows("flat src", "venv-inside", "spawn"),
+    *_rows("src", "venv-is-project", "-m"),
+    *_rows("flat", "paths", "here spawn -m", "module"),
     *_rows("flat", "paths", "spawn", "fresh"),
     *_rows("src", "paths", "spawn -m", "PYTHONPATH"),
     *_rows("src", "paths", "here", "PYTHONPATH-relative pythonpath-ini"),
-    *_rows("conftest", "paths", "here spawn", "console"),
+    *_rows("conftest", "paths", "here spawn"),
     *_rows("helper", "paths", "here spawn", "console prepend append"),
     *_rows("src", "editable", "here", "sub-folder prepend append importlib"),
-    *_rows("flat", "editable", "spawn", "link link-console"),
-    *_rows("src", "copy", "spawn", "link-console"),
+    *_rows("flat", "editable", "spawn", "link link-module"),
+    *_rows("src", "copy", "spawn", "link"),
     *_rows("version", "editable", "spawn"),
     *_rows("reading-later", "paths", "here spawn"),
 )

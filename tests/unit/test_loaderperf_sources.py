@@ -211,6 +211,14 @@ def test_what_a_finder_finds_that_comes_first_is_told(trees: Trees) -> None:
     assert Ran("package", str(trees.old / "package/__init__.py")) in trees.told
 
 
+def test_who_asks_for_what_is_on_the_path_gets_it_exchanged(trees: Trees) -> None:
+    code = (
+        "from importlib.machinery import PathFinder as p\n"
+        f"print(p.find_spec('package', [{str(trees.old)!r}]).origin)"
+    )
+    assert trees.python("-c", code).stdout == f"{trees.new}/package/__init__.py\n"
+
+
 def test_a_module_that_is_new_in_the_tree_is_not_found(trees: Trees) -> None:
     trees.write(trees.old / "package/newer.py", "")
     code = f"import sys; sys.path.append({str(trees.old)!r}); import package.newer"

@@ -92,7 +92,7 @@ echo "ran ${0##*/}${*:+ }$*"
 mkdir -p .loaderperf .pytest_cache src/__pycache__
 [ "${0##*/}" != "$FAILING" ] || exit 3
 """
-TOOLS = ("ruff", "zizmor", "actionlint", "mypy", "pytest")
+TOOLS = ("ruff", "zizmor", "actionlint", "mypy", "pytest", "pip")
 
 
 class TestRun:
@@ -138,6 +138,8 @@ class TestRun:
                 "mypy .ci/readme_commands.py",
                 "pytest -n 2 --dist worksteal",
                 "pytest -n 2 --dist loadfile tests/faults",
+                "pip install -q -e .[dev,layouts]",
+                "pytest -n 2 --dist worksteal tests/layouts -k quick or mutations",
                 "pytest --loaderperf",
             ],
         )

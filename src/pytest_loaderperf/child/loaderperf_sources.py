@@ -16,7 +16,7 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
-from importlib.machinery import ExtensionFileLoader, ModuleSpec, SourceFileLoader
+from importlib.machinery import ExtensionFileLoader, ModuleSpec, PathFinder, SourceFileLoader
 from importlib.machinery import SourcelessFileLoader as BytecodeLoader
 
 TYPE_CHECKING = False
@@ -129,10 +129,26 @@ def is_installed(path: str | os.PathLike[str]) -> bool:
 
 
 class Finder:
-    """Stands before all other finders, has them find, and exchanges what they have found."""
+    """Stands before all other finders, has them find, and exchanges what they have found.
+
+    That of folders on the path exchanges by itself: others ask it, as pytest does for what it
+    rewrites, and stand before this one.
+    """
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
+        find = PathFinder.find_spec
+
+        def found(
+            _: type[PathFinder],
+            name: str,
+            path: Sequence[str] | None = None,
+            target: ModuleType | None = None,
+        ) -> ModuleSpec | None:
+            spec = find(name, path, target)
+            return None if spec is None else self._exchanged(spec)
+
+        setattr(PathFinder, "find_spec", classmethod(found))  # noqa: B010  (as mypy wants it)
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -174,11 +190,10 @@ class Finder:
             )
         if folders is not None:
             folders = list(dict.fromkeys([os.path.dirname(place), *self._folders(folders)]))
-        loader: Any = copy.copy(spec.loader)
-        if hasattr(loader, "path"):
+        loader: Any = None  # the usual one for such a file
+        if isinstance(spec.loader, (SourceFileLoader, BytecodeLoader, ExtensionFileLoader)):
+            loader = copy.copy(spec.loader)  # perhaps of a kind that does more
             loader.path = place
-        else:
-            loader = None  # the usual one for such a file
         exchanged = importlib.util.spec_from_file_location(
             spec.name, place, loader=loader, submodule_search_locations=folders
         )

@@ -11,7 +11,8 @@ import pytest
 from pytest_loaderperf.child.loaderperf_sources import OPENED, UNSEEN
 from pytest_loaderperf.errors import ArmError
 from pytest_loaderperf.project import Copies, Project
-from pytest_loaderperf.sources import Changes, Sources
+from pytest_loaderperf.proof import Changes, Proof
+from pytest_loaderperf.sources import Folders, Sources
 from pytest_loaderperf.version import Version
 
 MODULE, CHECK = "test_it.py", "test_it.py::test_it"
@@ -60,16 +61,16 @@ class Run:
                 (top / name).parent.mkdir(parents=True, exist_ok=True)
                 (top / name).write_text(text)
 
-    def tell(self, sources: Sources, version: Version, *ran: str | Path | tuple[str, str]) -> Path:
-        """Have a process of a trial write down what it ran."""
+    def tell(self, sources: Sources, version: Version, *ran: str | tuple[str, str]) -> Folders:
+        """Have a process of a trial write down what it ran; its arm ran nothing before."""
+        arm = sources.new_folder(version, MODULE)
         folder = sources.new_folder(version, MODULE, CHECK)
-        folder.mkdir(parents=True)
         top = self.worktree if version == self.baseline else self.tree
         with (folder / "1").open("wb") as file:
             for each in ran:
                 name, path = each if isinstance(each, tuple) else (Path(each).stem, str(top / each))
                 file.write(os.fsencode(f"{name}\0{path}\0"))
-        return folder
+        return arm, folder
 
     def prove(self, here: list[str], there: list[str]) -> list[str]:
         """Prove a check whose candidate and whose baseline ran these files."""
@@ -78,7 +79,7 @@ class Run:
             self.tell(sources, self.candidate, *here),
             self.tell(sources, self.baseline, *there),
         )
-        return sources.prove(
+        return Proof(sources).prove(
             self.candidate, self.baseline, MODULE, CHECK, changes=self.changes, pairs=[pair]
         )
 
@@ -108,11 +109,39 @@ def test_what_is_linked_into_the_worktree_is_shared(run: Run) -> None:
 
 
 def test_what_was_only_opened_was_not_run(run: Run) -> None:
-    run.write("a.py", "new", "old")
+    run.write("a.py", "same", "same")
     sources = run.sources
     run.tell(sources, run.baseline, (OPENED, str(run.tree / "a.py")))
-    sources.check(run.baseline, MODULE, CHECK)
-    assert sources.used(run.baseline, MODULE, CHECK) == {"a.py"}
+    Proof(sources).check(run.baseline, MODULE, CHECK)
+    assert Proof(sources).used(run.baseline, MODULE, CHECK) == {"a.py"}
+
+
+def test_what_has_changed_must_not_be_read_from_the_working_tree(run: Run) -> None:
+    run.write("pace.txt", "new", "old")
+    run.write("other.txt", "same", "same")
+    sources = run.sources
+    sides = run.candidate, run.baseline, MODULE, CHECK
+    run.tell(sources, run.candidate, (OPENED, str(run.tree / "other.txt")))
+    run.tell(sources, run.baseline, (OPENED, str(run.tree / "other.txt")))
+    Proof(sources).check(run.baseline, MODULE, CHECK)
+    assert not Proof(sources).reads_changes(*sides)
+    run.tell(sources, run.candidate, (OPENED, str(run.tree / "pace.txt")))
+    assert Proof(sources).reads_changes(*sides)
+    run.tell(sources, run.baseline, (OPENED, str(run.tree / "pace.txt")))
+    with pytest.raises(ArmError, match=r"read pace.txt from the working tree, where it has chang"):
+        Proof(sources).check(run.baseline, MODULE, CHECK)
+
+
+def test_file_that_is_changed_while_it_is_measured_is_an_error(run: Run) -> None:
+    run.write("a.py", "new", "old")
+    sources = run.sources
+    run.tell(sources, run.candidate, "a.py")
+    proof = Proof(sources)
+    proof.check(run.candidate, MODULE, CHECK)
+    run.write("a.py", "newer still", "old")
+    with pytest.raises(ArmError, match=r"a.py was changed while it was measured"):
+        proof.check(run.candidate, MODULE, CHECK)
+    proof.check(run.candidate, MODULE, CHECK)  # another check is measured with that
 
 
 def test_python_that_shows_nothing_is_an_error(run: Run) -> None:
@@ -121,7 +150,7 @@ def test_python_that_shows_nothing_is_an_error(run: Run) -> None:
     with pytest.raises(
         ArmError, match=r"the working tree started a Python .*: python -I worker.py"
     ):
-        sources.check(run.candidate, MODULE, CHECK)
+        Proof(sources).check(run.candidate, MODULE, CHECK)
 
 
 def test_changed_file_that_the_baseline_did_not_run_is_an_error(run: Run) -> None:
@@ -167,10 +196,10 @@ def test_file_that_only_one_of_each_pair_ran_is_an_error(run: Run) -> None:
     equal = (tell(sources, run.candidate, *both), tell(sources, run.baseline, *both))
     sides = run.candidate, run.baseline, MODULE, CHECK
     with pytest.raises(ArmError, match=r"in each pair of trials only one version ran server.py"):
-        sources.prove(*sides, changes=Changes(), pairs=[one, other])
-    assert sources.prove(*sides, changes=Changes(), pairs=[one, other, equal]) == []
+        Proof(sources).prove(*sides, changes=Changes(), pairs=[one, other])
+    assert Proof(sources).prove(*sides, changes=Changes(), pairs=[one, other, equal]) == []
     run.write("server.py", "same", "same")
-    assert sources.prove(*sides, changes=Changes(), pairs=[one, other]) == []
+    assert Proof(sources).prove(*sides, changes=Changes(), pairs=[one, other]) == []
 
 
 def test_worktree_that_was_written_to_is_an_error(run: Run) -> None:
@@ -214,14 +243,14 @@ def test_copy_outside_of_the_tree_is_an_error(run: Run, tmp_path: Path) -> None:
     sources = run.sources
     run.tell(sources, run.candidate, ("package", str(copy)))
     with pytest.raises(ArmError, match=r"and not src/package/__init__.py"):
-        sources.check(run.candidate, MODULE, CHECK)
+        Proof(sources).check(run.candidate, MODULE, CHECK)
 
 
 def test_stranger_outside_of_the_tree_is_none(run: Run, tmp_path: Path) -> None:
     run.write("tools/utils.py", "", "")  # of a name that others have, too
     sources = run.sources
     run.tell(sources, run.candidate, ("utils", str(tmp_path / "elsewhere/utils.py")))
-    sources.check(run.candidate, MODULE, CHECK)
+    Proof(sources).check(run.candidate, MODULE, CHECK)
 
 
 @pytest.mark.parametrize("has_source", [True, False])
@@ -237,9 +266,9 @@ def test_installed_copy_that_was_not_exchanged_is_an_error(
     run.tell(sources, run.candidate, ("package.loader", str(installed / "loader.py")))
     if has_source:
         with pytest.raises(ArmError, match=r"an installed copy of the project"):
-            sources.check(run.candidate, MODULE, CHECK)
+            Proof(sources).check(run.candidate, MODULE, CHECK)
     else:  # as a version number that is written when it is installed
-        sources.check(run.candidate, MODULE, CHECK)
+        Proof(sources).check(run.candidate, MODULE, CHECK)
 
 
 def test_copy_without_any_source_is_an_error(tmp_path: Path) -> None:
@@ -248,4 +277,4 @@ def test_copy_without_any_source_is_an_error(tmp_path: Path) -> None:
     sources = run.sources
     run.tell(sources, run.candidate, ("package", stray))
     with pytest.raises(ArmError, match=r"an installed copy of the project"):
-        sources.check(run.candidate, MODULE, CHECK)
+        Proof(sources).check(run.candidate, MODULE, CHECK)
