@@ -99,7 +99,8 @@ def test_data_in_large_files(tmp_path: Path) -> None:
 
 
 def test_generated_module_that_git_ignores(tmp_path: Path) -> None:
-    project = tiny.create(tmp_path / "project", paced=f"import _version\n{tiny.PACED}")
+    imports = f"import _version\n{tiny.PACED}"
+    project = tiny.create(tmp_path / "project", paced=imports, test_it=tiny.CHECK)
     with (project.root / ".gitignore").open("a") as file:
         file.write("_version.py\n")
     tiny.accept(project)

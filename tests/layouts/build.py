@@ -166,9 +166,7 @@ def environment(folder: Path) -> Path:
     # Last, so that what is installed into the environment is found first.
     Path(answer.strip(), "zzz_outer.pth").write_text(f"import site; site.addsitedir({outer!r})\n")
     script = python.with_name("pytest")
-    script.write_text(
-        f"#!{python}\nimport sys\nfrom pytest import console_main\nsys.exit(console_main())\n"
-    )
+    script.write_text(f"#!{python}\nimport sys\nimport pytest\nsys.exit(pytest.main())\n")
     script.chmod(0o755)
     return python
 

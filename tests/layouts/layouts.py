@@ -115,7 +115,7 @@ class Layout:
     files: Mapping[str, str] = field(default_factory=lambda: {"mypkg/__init__.py": ""})
     project: str = ""  # the folder that is installed
     rootdir: str = ""  # pytest's, with its ini file
-    test: str = "test_it.py"  # relative to that
+    test: str = "tests/test_it.py"  # relative to that
     imports: str = "from {module} import Loader"
     tables: str = ""  # of pyproject.toml, for setuptools
     ignored: tuple[str, ...] = ()  # what git is to ignore
@@ -147,6 +147,7 @@ VERSIONED = replace(
         "mypkg/_version.py": "version = 1\n",
     },
     ignored=("mypkg/_version.py",),
+    test="test_it.py",
 )
 READING = replace(
     FLAT,
@@ -156,6 +157,7 @@ READING = replace(
         "mypkg/rows.txt": "1 2\n",
     },
     ignored=("mypkg/rows.txt",),
+    test="test_it.py",
 )
 READING_LATER = replace(
     FLAT,
@@ -164,6 +166,7 @@ READING_LATER = replace(
     "    return Plain(way)",
     files={**FLAT.files, "rows/1": "1 2\n"},
     ignored=("rows",),
+    test="test_it.py",
 )
 LAYOUTS: Mapping[str, Layout] = {
     "flat": FLAT,
@@ -208,8 +211,8 @@ LAYOUTS: Mapping[str, Layout] = {
         files={"mypkg/__init__.py": "", "mypkg/plugin.py": "import mypkg.loader\n"},
         tables=f'[project.entry-points.pytest11]\nmypkg = "mypkg.plugin"\n{FLAT.tables}',
     ),
-    "root-in-tests": replace(FLAT, rootdir="tests"),
-    "root-in-tests-src": replace(SRC, rootdir="tests"),
+    "root-in-tests": replace(FLAT, rootdir="tests", test="test_it.py"),
+    "root-in-tests-src": replace(SRC, rootdir="tests", test="test_it.py"),
     "version": VERSIONED,
     "reading": READING,
     "reading-later": READING_LATER,
@@ -322,7 +325,7 @@ INVOCATIONS: Mapping[str, Invocation] = {
     "PYTHONPATH-relative": Invocation(console=True, variables={"PYTHONPATH": "src"}),
     "link": Invocation(console=True, link=True),
     "link-module": Invocation(link=True),
-    "fresh": Invocation(console=True, ini="loaderperf_trials = fresh\n"),
+    "fresh": Invocation(ini="loaderperf_trials = fresh\n"),
 }
 
 
