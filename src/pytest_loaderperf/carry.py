@@ -42,9 +42,14 @@ class Worktree:
         """
         for name in names:
             source = root / name
-            target = self.top / os.path.relpath(source, self.checkout)
+            target = Path(os.path.normpath(self.top / os.path.relpath(source, self.checkout)))
             if not source.exists():
                 raise CheckoutError(f"loaderperf_share names {name}, which does not exist")
+            if not target.is_relative_to(self.top.parent) or target == self.top.parent:
+                raise CheckoutError(
+                    f"loaderperf_share names {name}, which lies outside of the repository: have "
+                    "the tests name it by its absolute path, which is the same for all versions"
+                )
             _link(source, target)
 
     def fill_submodules(self) -> None:

@@ -188,14 +188,15 @@ class Coordinator:
         problem += self._references.hint(version)
         if self._references.mode != "accepted":
             raise ArmError(f"{version.name} cannot be measured: {problem}")
-        if self._settings.fallback != "stored":
+        accepting = self._settings.update is not None  # else nothing could ever take its place
+        if self._settings.fallback != "stored" and not accepting:
             raise ArmError(
                 f"{version.name}, where the baseline was accepted, cannot be measured: {problem}"
-                "\nMend what is missing, or accept the numbers of a commit that works "
-                "(--loaderperf-update). To compare with stored numbers instead: "
-                "--loaderperf-against=stored, or loaderperf_fallback = stored"
+                "\nMend what is missing, or accept what is now (--loaderperf-update=all). To "
+                "compare with stored numbers instead: --loaderperf-against=stored, or "
+                "loaderperf_fallback = stored"
             )
-        if reference.record(bench.versions) is None:
+        if reference.record(bench.versions) is None and not accepting:
             raise ArmError(
                 f"{version.name}, where the baseline was accepted, cannot be measured, and there "
                 f"are no stored numbers of this machine class to compare with instead: {problem}"
@@ -218,11 +219,25 @@ class Coordinator:
         if version is None or not version.moved_to:
             self._proof.check(self._candidate, module, nodeid)
             return []
+        if not found.ran:  # nothing was compared side by side
+            self._proof.check(self._candidate, module, nodeid)
+            self._proof.check(version, module, nodeid)
+            return self._references.notes(version)
         sides = self._candidate, version
         if self._proof.reads_changes(*sides, module, nodeid):
             measure.watch(bench.arm(version), nodeid)
         changes = self._references.changes(version)
-        notes = self._proof.prove(*sides, module, nodeid, changes=changes, pairs=found.ran)
+        try:
+            notes = self._proof.prove(*sides, module, nodeid, changes=changes, pairs=found.ran)
+        except ArmError as error:
+            if self._settings.update is None:
+                raise
+            self._proof.check(self._candidate, module, nodeid)
+            if self._settings.update != "all":
+                raise ArmError(
+                    f"{error}. To accept what is now, without a comparison: --loaderperf-update=all"
+                ) from None
+            notes = [f"accepted without a comparison: {error}"]
         return notes + self._references.notes(version)
 
     def _last_trial(self, bench: Bench, result: CheckResult) -> Finished:

@@ -5,8 +5,10 @@ It is drawn from what the processes of all arms have written down (``sources``),
 
 from __future__ import annotations
 
+import ast
 import filecmp
 import os
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -25,6 +27,9 @@ _COMPILED = (
     ".f", ".f90", ".go", ".zig", ".i", "CMakeLists.txt", "meson.build", "Cargo.toml", "Cargo.lock",
 )  # fmt: skip
 _MAIN = ("__main__", "__mp_main__")
+# As compilers of protocols, version tools and the like begin what they write.
+_GENERATED = re.compile(r"generated|do not edit|automatically", re.IGNORECASE)
+_HEAD_LINES = 10
 _SHOWN = 3  # of several files that are to be named
 
 
@@ -40,6 +45,10 @@ class Changes:
     since: Collection[str] = ()
     in_worktree: Collection[str] = ()
     shared: Collection[str] = ()
+
+    def is_shared(self, file: str) -> bool:
+        """Whether the user has said that a file is the same for both versions."""
+        return any(file == name or file.startswith(f"{name}/") for name in self.shared)
 
 
 class Proof:
@@ -158,6 +167,7 @@ class Proof:
                 "measured, so that it is not the commit's any more: a test or a loader must not "
                 "write to the project's files"
             )
+        self._check_carried(baseline, here, changes)
         self._check_builds(candidate, baseline, module, nodeid, changes)
         old, new = Path(baseline.moved_to), Path(self._top)
         differing = sorted(each for each in here if _differ(new / each, old / each))
@@ -167,16 +177,42 @@ class Proof:
             return []
         explained = len(differing) > len(missing)
         explained |= any(not (old / each).exists() for each in here)
-        explained |= any(
-            not each.endswith((".py", *_DOCUMENTS)) and each not in missing
-            for each in changes.since
-        )
+        explained |= any(each not in missing and self._may_matter(each) for each in changes.since)
         if explained:
             return [f"run by the working tree, not by {baseline.name}: {_list(missing)}"]
         raise ArmError(
             f"the working tree ran {_list(missing)}, which has changed; {baseline.name} did not "
             "run its own, and nothing else has changed that would explain it. Perhaps it used a "
             "server that the working tree has started, or another copy"
+        )
+
+    def _check_carried(self, baseline: Version, ran: Collection[str], changes: Changes) -> None:
+        """What git ignores is the same for both versions: that is right of what is generated."""
+        tracked = {*self._sources.project.files}
+        untracked = sorted(
+            each
+            for each in ran
+            if each.endswith(".py")
+            and each not in tracked
+            and Path(baseline.moved_to, each).exists()
+            and not changes.is_shared(each)
+            and is_source(Path(self._top, each))
+        )
+        if untracked:
+            raise ArmError(
+                f"git ignores {_list(untracked)}, so that {baseline.name} has no version of its "
+                "own, and would run that of the working tree. If it is a source, have git track it "
+                "(git add --force); if it is generated, name it in loaderperf_share"
+            )
+
+    def _may_matter(self, changed: str) -> bool:
+        """Whether a changed file that is no module may change what a loader does."""
+        hidden = any(part.startswith(".") for part in changed.split("/"))
+        return (
+            not hidden
+            and not changed.endswith((".py", *_DOCUMENTS))
+            and "baselines/" not in changed
+            and Path(self._top, changed).is_file()  # and no submodule, whose files are looked at
         )
 
     def _check_pairs(
@@ -223,8 +259,7 @@ class Proof:
             if path is None or _differ(each.path, path):
                 continue
             within = self._relative(path)
-            named = any(within == name or within.startswith(f"{name}/") for name in changes.shared)
-            if not named and within not in tracked:
+            if not changes.is_shared(within) and within not in tracked:
                 raise ArmError(
                     f"{baseline.name} ran {each.path}, which was compiled from the working tree, "
                     f"and sources of such have changed since: {_list(sources)}. Give it the build "
@@ -251,10 +286,28 @@ def _modules(ran: Iterable[Ran], top: str) -> set[str]:
     }
 
 
+def is_source(path: Path) -> bool:
+    """Whether somebody has written a module: it does something, and does not say it is generated.
+
+    A module that defines neither functions nor classes, as one with a version number, does nothing.
+    """
+    try:
+        text = path.read_text("utf-8", "replace")
+        tree = ast.parse(text)
+    except (OSError, SyntaxError, ValueError):
+        return True
+    head = "\n".join(text.splitlines()[:_HEAD_LINES])
+    if _GENERATED.search(head):
+        return False
+    defined = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+    return any(isinstance(node, defined) for node in ast.walk(tree))
+
+
 def _differ(one: str | Path, other: str | Path) -> bool:
     """Whether there are two files whose contents differ."""
     try:
-        return not filecmp.cmp(one, other, shallow=False)
+        are_files = Path(one).is_file() and Path(other).is_file()
+        return are_files and not filecmp.cmp(one, other, shallow=False)
     except OSError:
         return False
 

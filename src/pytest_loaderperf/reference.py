@@ -208,9 +208,10 @@ class References:
         carried = self._carried[version.commit] = []
         for plugin in self._configuration.plugins:
             carried += worktree.carry_module(os.path.relpath(plugin, worktree.checkout))
-        if self._configuration.ini_file is None:
+        ini_file = self._configuration.ini_file
+        if ini_file is None or not ini_file.is_relative_to(worktree.checkout):
             return version
-        ini, copied = worktree.carry_ini(self._configuration.ini_file)
+        ini, copied = worktree.carry_ini(ini_file)
         carried += copied
         return replace(version, ini_file=ini)
 

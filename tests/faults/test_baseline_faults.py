@@ -174,6 +174,12 @@ def test_extension_whose_sources_have_changed_is_an_error(tmp_path: Path) -> Non
     assert found.run.verdicts == {tiny.NODE: "error"}
     assert f"{built.name}, which was compiled from the working tree" in found.texts[tiny.KEY]
     assert "fast/_speedups.c" in found.texts[tiny.KEY]
+    refused = report(project, "--loaderperf-update", "--loaderperf-budget=24")
+    assert "--loaderperf-update=all" in refused.texts[tiny.KEY]
+    accepted = project.pytest("--loaderperf-update=all", "--loaderperf-budget=24")
+    assert accepted.status == 0, accepted.output
+    assert "accepted without a comparison" in accepted.output
+    project.git("checkout", "-q", "--", "baselines")
     ini = project.root / "pytest.ini"
     ini.write_text(f"{ini.read_text()}loaderperf_share = fast/{built.name}\n")
     assert_paired(report(project, *ROOMY), tiny.NODE)

@@ -111,6 +111,18 @@ def test_baseline_that_cannot_be_collected_leaves_its_stored_numbers_if_asked_to
     assert high > 1.7
 
 
+def test_what_takes_the_place_of_a_broken_baseline_is_accepted(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", test_it="import nowhere\n" + tiny.CHECK)
+    tiny.accept(project, throughput=200.0)
+    project.write(test_it=tiny.CHECK)
+    run = project.pytest("--loaderperf-update=all")
+    assert run.status == 0, run.output
+    assert "written: baselines/test_it.json" in run.output
+    project.commit("a baseline that works")
+    run = project.pytest("--loaderperf")
+    assert run.verdicts[tiny.NODE] in ("unchanged", "inconclusive"), run.output
+
+
 def test_commit_that_lacks_the_check_is_an_error(tmp_path: Path) -> None:
     project = tiny.create(tmp_path / "project")
     commit = project.commit("one check")[:12]

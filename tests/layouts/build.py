@@ -57,7 +57,7 @@ class Built:
 
     def slow_down(self) -> None:
         """Make the loader twice as slow, and install it again where that is the way."""
-        source = self.top / self.layout.source
+        source = self.top / (self.layout.moved or self.layout.source)
         source.write_text(source.read_text().replace(*SLOWER))
         if self.install is not None and self.install.again:
             put_in(self)
@@ -95,24 +95,69 @@ def build(row: Row, folder: Path) -> Built:
     if install is not None:
         python = environment(Path(os.path.normpath(top / install.environment)))
     built = Built(row, top, python)
-    Project(top).git("init", "-q", "-b", "main")
-    environments = "/.tox/\n/.nox/\n/.venv/\n/bin/\n/include/\n/lib/\n/lib64\n/pyvenv.cfg\n"
-    write(
-        top, ".gitignore", IGNORED + environments + "".join(f"/{name}\n" for name in layout.ignored)
-    )
+    start_history(layout, top)
+    ignored = ["/.tox/", "/.nox/", "/.venv/", "/vendor/", *(f"/{name}" for name in layout.ignored)]
+    if install is not None and install.environment == ".":
+        ignored += ["/bin/", "/include/", "/lib/", "/lib64", "/pyvenv.cfg"]
+    write(top, ".gitignore", IGNORED + "\n".join(ignored) + "\n")
     write(top, layout.source, LOADER)
     for name, text in layout.files.items():
         write(top, name, text)
+    if layout.compiled:
+        compile_in_place(top / layout.compiled)
     root = top / layout.rootdir
-    write(root, "pytest.ini", INI + invocation.ini)
+    ini = INI.replace("[pytest]", "[tool:pytest]") if layout.ini == "setup.cfg" else INI
+    write(root, layout.ini, ini + invocation.ini)
     imports = layout.imports.format(module=layout.module)
     write(root, layout.test, CHECK.format(imports=imports, way=row.way))
     if install is not None:
         describe(built, install)
         put_in(built)
     tiny.accept(Project(root), built.node, throughput=THROUGHPUT, commit=False)
+    if layout.submodule:
+        Project(top / layout.submodule).commit("the loader")
+        Project(top).git("submodule", "-q", "add", f"./{layout.submodule}", layout.submodule)
     Project(top).commit("accept the baselines")
+    change(built)
     return built
+
+
+def start_history(layout: Layout, top: Path) -> None:
+    """Make a repository of a new folder."""
+    if layout.linked:
+        main = Project(top.parent / "main")
+        main.root.mkdir()
+        main.git("init", "-q", "-b", "main")
+        main.git("commit", "-q", "--allow-empty", "-m", "nothing yet")
+        main.git("worktree", "add", "-q", "-b", "work", str(top))
+        return
+    Project(top).git("init", "-q", "-b", "main")
+    if layout.submodule:
+        inside = Project(top / layout.submodule)
+        inside.root.mkdir(parents=True)
+        inside.git("init", "-q", "-b", "main")
+        write(inside.root, ".gitignore", IGNORED)
+
+
+def change(built: Built) -> None:
+    """Change what has changed since the acceptance, beside the speed; install it anew."""
+    layout = built.layout
+    if layout.moved:
+        write(built.top, layout.moved, LOADER)
+    for name, text in layout.since.items():
+        if text is None:
+            (built.top / name).unlink()
+        else:
+            write(built.top, name, text)
+    if layout.moved and built.install is not None:
+        put_in(built)
+
+
+def compile_in_place(source: Path) -> None:
+    """Compile an extension of C into the folder of its source."""
+    target = source.with_suffix(sysconfig.get_config_var("EXT_SUFFIX"))
+    include = sysconfig.get_path("include")
+    execute("cc", "-shared", "-fPIC", f"-I{include}", str(source), "-o", str(target))
 
 
 def describe(built: Built, install: Install) -> None:
@@ -123,6 +168,7 @@ def describe(built: Built, install: Install) -> None:
     names = {
         "package": str(package),
         "folder": str(package.parent).strip("."),
+        "root": str(package.parent),
         "name": package.name,
     }
     name = layout.module.partition(".")[0]
@@ -131,7 +177,8 @@ def describe(built: Built, install: Install) -> None:
         project,
         "pyproject.toml",
         f'[build-system]\nrequires = ["{install.requires}"]\nbuild-backend = "{install.backend}"\n'
-        f'[project]\nname = "{name}"\nversion = "1.0"\ndescription = "A loader"\n{tables}',
+        f'[project]\nname = "{name}"\nversion = "1.0"\ndescription = "A loader"\n'
+        f'[project.scripts]\nserve = "{layout.module}:serve"\n{tables}',
     )
     for file, text in install.files.items():
         content = text.replace("{package}", names["package"])
@@ -143,6 +190,18 @@ def put_in(built: Built) -> None:
     install = built.install
     assert install is not None
     project = built.top / built.layout.project
+    package = built.top / PurePosixPath(built.layout.source).parent
+    if install.link or install.path:
+        packages = Path(packages_of(built.python))
+        if install.link:
+            (packages / package.name).symlink_to(package)
+        else:
+            (packages / "by_hand.pth").write_text(f"{package.parent}\n")
+        return
+    if install.clone:
+        clone = built.top.parent / "clone"
+        shutil.copytree(project, clone)
+        project = clone
     pip = [sys.executable, "-m", "pip", "--python", str(built.python), "--no-input", "-q"]
     plain = ("--no-deps", "--no-index", "--no-build-isolation", "--disable-pip-version-check")
     what = str(project)
@@ -152,7 +211,8 @@ def put_in(built: Built) -> None:
         execute(*pip, "wheel", *plain, "-w", str(wheels), what)
         (wheel,) = wheels.glob("*.whl")
         what = str(wheel)
-    execute(*pip, "install", *plain, "--force-reinstall", *install.arguments, what)
+    into = [f"--target={built.top / install.target}", "--upgrade"] if install.target else []
+    execute(*pip, "install", *plain, "--force-reinstall", *into, *install.arguments, what)
     if not install.arguments:
         shutil.rmtree(project / "build", ignore_errors=True)  # else its files are taken again
 
@@ -161,14 +221,21 @@ def environment(folder: Path) -> Path:
     """A virtual environment that finds the packages of this one; returns its interpreter."""
     execute(sys.executable, "-m", "venv", "--without-pip", str(folder))
     python = folder / "bin" / "python"
-    answer = execute(str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
     outer = sysconfig.get_path("purelib")
     # Last, so that what is installed into the environment is found first.
-    Path(answer.strip(), "zzz_outer.pth").write_text(f"import site; site.addsitedir({outer!r})\n")
+    Path(packages_of(python), "zzz_outer.pth").write_text(
+        f"import site; site.addsitedir({outer!r})\n"
+    )
     script = python.with_name("pytest")
     script.write_text(f"#!{python}\nimport sys\nimport pytest\nsys.exit(pytest.main())\n")
     script.chmod(0o755)
     return python
+
+
+def packages_of(python: Path) -> str:
+    """The folder that an interpreter has its packages in."""
+    command = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    return execute(str(python), "-c", command).strip()
 
 
 def execute(*command: str) -> str:

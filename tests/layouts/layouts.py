@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 # The speed of a loader is that of `make`, in whichever process that runs.
 LOADER = '''\
-import multiprocessing, subprocess, sys, time
+import multiprocessing, os, runpy, subprocess, sys, time
+from pathlib import Path
 
 SECONDS = 0.004
 
@@ -42,8 +43,8 @@ def pool():
             yield ready.pop(0).result()
             ready.append(executor.submit(make))
 
-def program(*command):
-    with subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE) as process:
+def program(*command, start=(sys.executable,), **options):
+    with subprocess.Popen([*start, *command], stdout=subprocess.PIPE, **options) as process:
         try:
             for line in process.stdout:
                 yield [int(each) for each in line.split()]
@@ -65,13 +66,35 @@ class Loader:
             return program("-m", __name__)
         if self.way == "script":
             return program(__file__)
+        if self.way == "-c":
+            return program("-c", f"import {__name__} as loader; loader.serve()")
+        if self.way == "shell":
+            return program("-c", f"exec {sys.executable} -m {__name__}", start=["sh"])
+        if self.way == "elsewhere":
+            return program("-m", __name__, cwd=Path(__file__).parents[__name__.count(".")])
+        if self.way == "entry":
+            return program(start=[Path(sys.executable).with_name("serve")])
+        if self.way == "runpy":
+            return runpy.run_path(__file__, run_name="copy")["here"]()
+        if self.way == "absolute":
+            return program(os.environ["LOADER"])
+        if self.way == "isolated":
+            return program("-I", __file__)
+        if self.way == "bare":
+            return program(__file__, env={})
         return worker(self.way)
 
-if __name__ == "__main__":
+def serve():
     while True:
         print(*make(), flush=True)
+
+if __name__ == "__main__":
+    serve()
 '''
-WAYS = ("here", "fork", "spawn", "forkserver", "pool", "-m", "script")
+WAYS = (
+    *("here", "fork", "spawn", "forkserver", "pool", "-m", "script", "-c", "shell", "elsewhere"),
+    *("entry", "runpy", "absolute", "isolated", "bare"),
+)
 CHECK = """\
 import pytest
 {imports}
@@ -119,6 +142,12 @@ class Layout:
     imports: str = "from {module} import Loader"
     tables: str = ""  # of pyproject.toml, for setuptools
     ignored: tuple[str, ...] = ()  # what git is to ignore
+    ini: str = "pytest.ini"  # the file, relative to pytest's root
+    since: Mapping[str, str | None] = field(default_factory=dict)  # written or removed since then
+    moved: str = ""  # where the source is now
+    compiled: str = ""  # a source of C that is compiled where it lies
+    submodule: str = ""  # the folder that is one
+    linked: bool = False  # whether the checkout is itself a worktree of another one
 
 
 def in_src(layout: Layout, folder: str = "src") -> Layout:
@@ -168,6 +197,12 @@ READING_LATER = replace(
     ignored=("rows",),
     test="test_it.py",
 )
+PLUGIN = "import mypkg.loader\n"
+INSERTS = """\
+import sys
+from pathlib import Path
+sys.path.insert(0, str(Path(__file__).parent / "lib"))
+"""
 LAYOUTS: Mapping[str, Layout] = {
     "flat": FLAT,
     "src": SRC,
@@ -220,12 +255,87 @@ LAYOUTS: Mapping[str, Layout] = {
         source="lib/mypkg/loader.py",
         files={
             "lib/mypkg/__init__.py": "",
-            "conftest.py": "import sys\nfrom pathlib import Path\n"
-            "sys.path.insert(0, str(Path(__file__).parent / 'lib'))\n",
+            "conftest.py": INSERTS,
         },
+    ),
+    "ignored": Layout(  # as a template for Python's repositories does with all that is called lib
+        source="lib/mypkg/loader.py",
+        files={"lib/mypkg/__init__.py": "", "conftest.py": INSERTS},
+        ignored=("lib",),
     ),
     "helper": Layout(
         source="tests/perf/helper.py", module="helper", files={}, test="tests/perf/test_it.py"
+    ),
+    "compiled": replace(
+        FLAT,
+        files={"mypkg/__init__.py": FAST, "mypkg/_fast.c": EXTENSION},
+        tables='[tool.setuptools]\npackages = ["mypkg"]\n',
+        compiled="mypkg/_fast.c",
+    ),
+    "submodule": Layout(
+        source="third/party/mypkg/loader.py",
+        files={"third/party/mypkg/__init__.py": ""},
+        project="third/party",
+        submodule="third/party",
+        tables=FLAT.tables,
+    ),
+    "worktree": replace(SRC, linked=True),
+    # The commit has its configuration in another file than the working tree.
+    "ini-moved": replace(
+        SRC,
+        since={
+            "pytest.ini": None,
+            "pyproject.toml": "[tool.pytest.ini_options]\npythonpath = 'src'\n"
+            "loaderperf_budget = '24'\n",
+        },
+    ),
+    "setup.cfg": replace(SRC, ini="setup.cfg"),
+    "ini-elsewhere": replace(SRC, ini="config/pytest.ini"),
+    "plugin-named": replace(FLAT, files={**FLAT.files, "mypkg/plugin.py": PLUGIN}),
+    # What the commit does not have, and its configuration does not name.
+    "plugin-new": replace(
+        FLAT, since={"mypkg/plugin.py": PLUGIN, "pytest.ini": f"{INI}addopts = -p mypkg.plugin\n"}
+    ),
+    "plugin-of-conftest": replace(
+        FLAT,
+        files={
+            **FLAT.files,
+            "mypkg/plugin.py": PLUGIN,
+            "conftest.py": "pytest_plugins = ['mypkg.plugin']\n",
+        },
+    ),
+    "to-src": replace(
+        FLAT,
+        tables="",
+        since={"mypkg/loader.py": None, "mypkg/__init__.py": None, "src/mypkg/__init__.py": ""},
+        moved="src/mypkg/loader.py",
+    ),
+    "tests-in-package": replace(
+        SRC,
+        files={**SRC.files, "src/mypkg/tests/__init__.py": ""},
+        test="src/mypkg/tests/test_it.py",
+        imports="from ..loader import Loader",
+    ),
+    "tests-package": Layout(
+        source="tests/helper.py",
+        module="tests.helper",
+        files={"tests/__init__.py": ""},
+        test="tests/test_it.py",
+        imports="from .helper import Loader",
+    ),
+    "sitecustomize": replace(
+        SRC,
+        files={
+            **SRC.files,
+            "dev/sitecustomize.py": "import sys\n"
+            "sys.path.append(__file__.rpartition('/dev/')[0] + '/src')\n",
+        },
+    ),
+    "namespaces": Layout(  # two folders, one namespace
+        source="loaders/acme/loaders/loader.py",
+        module="acme.loaders.loader",
+        files={"tools/acme/tools/__init__.py": "", "loaders/acme/loaders/__init__.py": ""},
+        imports="import acme.tools\nfrom {module} import Loader",
     ),
 }
 
@@ -242,6 +352,10 @@ class Install:
     environment: str = "../env"  # relative to the top folder
     wheel: bool = False  # whether a wheel is built, and that is installed
     files: Mapping[str, str] = field(default_factory=dict)  # below the project, in any layout
+    link: bool = False  # whether all that is installed is a link to the package
+    path: bool = False  # whether all that is installed is a .pth file, written by hand
+    clone: bool = False  # whether it is installed from another clone
+    target: str = ""  # the folder that a copy is put into, relative to the top folder
 
 
 SETUPTOOLS = Install()
@@ -298,6 +412,17 @@ INSTALLS: Mapping[str, Install | None] = {
             "{package}/__init__.py": FAST,
         },
     ),
+    "extension": replace(
+        SETUPTOOLS,
+        tables='[tool.setuptools]\npackages = ["{name}"]\npackage-dir = {{"" = "{root}"}}\n'
+        'ext-modules = [{{name = "{name}._fast", sources = ["{package}/_fast.c"]}}]\n',
+        files={"{package}/_fast.c": EXTENSION, "{package}/__init__.py": FAST},
+    ),
+    "linked-package": replace(SETUPTOOLS, link=True),  # as flit install --symlink does
+    "pth": replace(SETUPTOOLS, path=True),  # as conda develop does
+    "of-a-clone": replace(SETUPTOOLS, clone=True),
+    "target": replace(COPY, target="vendor"),
+    "target-outside": replace(COPY, target="../vendor"),
 }  # fmt: skip
 
 
@@ -325,6 +450,25 @@ INVOCATIONS: Mapping[str, Invocation] = {
     "PYTHONPATH-relative": Invocation(console=True, variables={"PYTHONPATH": "src"}),
     "link": Invocation(console=True, link=True),
     "link-module": Invocation(link=True),
+    "safe-path": Invocation(variables={"PYTHONSAFEPATH": "1"}),
+    "bytecode": Invocation(console=True, variables={"PYTHONDONTWRITEBYTECODE": ""}),
+    "strict-warnings": Invocation(console=True, variables={"PYTHONWARNINGS": "error"}),
+    "-p": Invocation(arguments=("-p", "mypkg.plugin")),
+    "-c": Invocation(
+        console=True,
+        arguments=("-c", "config/pytest.ini", "--rootdir=."),
+        ini="pythonpath = ../src\n",
+    ),
+    "--pyargs": Invocation(console=True, arguments=("--pyargs", "mypkg")),
+    "from-top": Invocation(console=True, folder="../..", arguments=("services/ml",)),
+    "in-tests": Invocation(console=True, folder="tests", arguments=("test_it.py",)),
+    "LOADER": Invocation(variables={"LOADER": "{top}/mypkg/loader.py"}),
+    "PYTHONPATH-dev": Invocation(console=True, variables={"PYTHONPATH": "{top}/dev"}),
+    "PYTHONPATH-vendor": Invocation(console=True, variables={"PYTHONPATH": "{top}/vendor"}),
+    "PYTHONPATH-outside": Invocation(console=True, variables={"PYTHONPATH": "{top}/../vendor"}),
+    "PYTHONPATH-two": Invocation(
+        console=True, variables={"PYTHONPATH": "{top}/tools:{top}/loaders"}
+    ),
     "fresh": Invocation(ini="loaderperf_trials = fresh\n"),
 }
 
@@ -338,6 +482,7 @@ class Row:
     way: str = "here"
     invocation: str = "module"
     quick: bool = False  # in the part of the table that every run of CI goes through
+    error: str = ""  # said of it, where it cannot be measured
 
     @property
     def name(self) -> str:
@@ -402,5 +547,57 @@ MORE = (
     *_rows("src", "copy", "spawn", "link"),
     *_rows("version", "editable", "spawn"),
     *_rows("reading-later", "paths", "here spawn"),
+    *_rows("src", "editable", "fork -c shell entry runpy elsewhere"),
+    *_rows("src", "copy", "entry shell"),
+    *_rows("src", "hatch poetry uv", "entry"),
+    *_rows("flat", "paths", "elsewhere runpy", "module"),
+    *_rows("src", "paths", "elsewhere", "pythonpath-ini"),
+    *_rows("src", "paths", "-m", "PYTHONPATH-relative"),
+    *_rows("compiled", "paths", "here spawn", "module"),
+    *_rows("compiled", "editable", "spawn"),
+    *_rows("flat src", "extension", "spawn"),
+    *_rows("submodule", "editable", "-m"),
+    *_rows("worktree", "editable copy", "spawn"),
+    *_rows("ini-moved", "paths", "here", "pythonpath-ini"),
+    *_rows("setup.cfg", "editable", "spawn"),
+    *_rows("ini-elsewhere", "paths", "here", "-c"),
+    *_rows("plugin-named", "paths", "spawn", "-p"),
+    *_rows("plugin-named", "editable", "spawn", "-p"),
+    *_rows("plugin-new", "paths", "here", "module"),
+    *_rows("plugin-new", "editable", "spawn"),
+    *_rows("plugin-of-conftest", "paths", "-m", "module"),
+    *_rows("to-src", "editable", "here", "module"),
+    *_rows("tests-in-package", "editable", "spawn", "console --pyargs importlib"),
+    *_rows("tests-package", "paths", "spawn", "console in-tests"),
+    *_rows("sitecustomize", "paths", "spawn", "PYTHONPATH-dev"),
+    *_rows("namespaces", "paths", "spawn", "PYTHONPATH-two"),
+    *_rows("monorepo-src", "editable", "-m", "from-top"),
+    *_rows("src", "linked-package pth", "spawn"),
+    *_rows("flat", "editable", "spawn", "bytecode strict-warnings safe-path"),
+    *_rows("src", "target", "-m", "PYTHONPATH-vendor"),
+    *_rows("src", "target-outside", "-m", "PYTHONPATH-outside"),
 )
-ROWS = QUICK + MORE
+# Combinations of which nothing can be said: a verdict would be that of some other code.
+UNMEASURABLE = (
+    *(
+        replace(row, error="does not show which files it runs")
+        for row in _rows("flat", "paths", "isolated bare", "module")
+    ),
+    *(
+        replace(row, error="it would measure the wrong version")
+        for row in _rows("flat", "paths", "absolute", "LOADER")
+    ),
+    *(
+        replace(row, error="every version would measure that copy")
+        for row in _rows("src", "of-a-clone", "here spawn")
+    ),
+    *(  # both versions would run the one that is there
+        replace(row, error="git ignores lib/mypkg/loader.py")
+        for row in _rows("ignored", "paths", "here spawn")
+    ),
+    *(  # nothing leads to where its package was
+        replace(row, error="its tests cannot be collected")
+        for row in _rows("to-src", "editable", "here")
+    ),
+)
+ROWS = QUICK + MORE + UNMEASURABLE

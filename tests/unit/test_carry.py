@@ -147,6 +147,16 @@ def test_what_does_not_exist_cannot_be_shared(tree: Tree, tmp_path: Path) -> Non
         tree.worktree(tmp_path).share(tree.root, ["models"])
 
 
+def test_what_lies_beyond_reach_cannot_be_shared(tree: Tree, tmp_path: Path) -> None:
+    worktree = tree.worktree(tmp_path / "run")
+    (tmp_path / "beside").mkdir()
+    worktree.share(tree.root, ["../beside"])
+    assert (worktree.top.parent / "beside").is_symlink()
+    for name in ("..", "../.."):
+        with pytest.raises(CheckoutError, match="which lies outside of the repository"):
+            worktree.share(tree.root, [name])
+
+
 # --- submodules ---------------------------------------------------------------------------------
 
 
