@@ -12,19 +12,9 @@ from pathlib import Path, PurePosixPath
 
 from integration import tiny
 from integration.project import Project, Run, clean_environment
-from layouts.layouts import (
-    CHECK,
-    IGNORED,
-    INI,
-    INSTALLS,
-    INVOCATIONS,
-    LAYOUTS,
-    LOADER,
-    Install,
-    Invocation,
-    Layout,
-    Row,
-)
+from layouts.installs import INSTALLS, INVOCATIONS, Install, Invocation
+from layouts.layouts import CHECK, IGNORED, INI, LAYOUTS, LOADER, Layout
+from layouts.table import Row
 
 THROUGHPUT = 480.0  # samples/s: two every 4 ms
 SLOWER = ("SECONDS = 0.004", "SECONDS = 0.008")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from layouts.build import build
-from layouts.layouts import MORE, QUICK, UNMEASURABLE, Row
+from layouts.table import MORE, QUICK, UNMEASURABLE, Row
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from integration.project import Run
 from layouts.build import Built, build
-from layouts.layouts import QUICK, Row
+from layouts.table import QUICK, Row
 
 # Modules that pytest loads before the guard starts.
 NO_EXCHANGE = """\
