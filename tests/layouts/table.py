@@ -98,7 +98,7 @@ MORE = (
     *_rows("plugin-new", "paths", "here", "module"),
     *_rows("plugin-new", "editable", "spawn"),
     *_rows("plugin-of-conftest", "paths", "-m", "module"),
-    *_rows("to-src", "editable", "here", "module"),
+    *_rows("to-src", "editable", "here spawn", "module console"),
     *_rows("tests-in-package", "editable", "spawn", "console --pyargs importlib"),
     *_rows("tests-package", "paths", "spawn", "console in-tests"),
     *_rows("sitecustomize", "paths", "spawn", "PYTHONPATH-dev"),
@@ -126,9 +126,5 @@ UNMEASURABLE = (
     *(  # both versions would run the one that is there
         replace(row, error="git ignores lib/mypkg/loader.py")
         for row in _rows("ignored", "paths", "here spawn")
-    ),
-    *(  # nothing leads to where its package was
-        replace(row, error="its tests cannot be collected")
-        for row in _rows("to-src", "editable", "here")
     ),
 )

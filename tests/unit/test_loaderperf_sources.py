@@ -230,6 +230,19 @@ def test_a_module_that_is_new_in_the_tree_is_not_found(trees: Trees) -> None:
     assert "new in the working tree, or ignored by git" in finished.stderr
 
 
+@pytest.mark.parametrize(("before", "now"), [("", "src"), ("src", ""), ("python", "src")])
+def test_a_package_that_has_moved_is_found_where_it_was(
+    trees: Trees, before: str, now: str
+) -> None:
+    for top, folder in ((trees.new, before), (trees.old, now)):
+        (top / "package").rename(top / "moved")
+        (top / folder).mkdir(exist_ok=True)
+        (top / "moved").rename(top / folder / "package")
+    finder = FINDER.format(top=str(trees.old / now)).replace("insert(0, F", "append(F")
+    finished = trees.python("-c", f"{finder}\n{IMPORT}")
+    assert finished.stdout == f"{trees.new}\n", finished.stderr
+
+
 def test_a_module_that_the_tree_has_no_longer_is_found(trees: Trees) -> None:
     trees.write(trees.new / "package/older.py", "print('older')")
     finished = trees.python("-c", "import package.older", path=(trees.old,))

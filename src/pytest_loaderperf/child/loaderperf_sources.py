@@ -37,6 +37,7 @@ UNSEEN = "*unseen"  # not a file: the command of a Python that does not start th
 _INSTALLED = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
 _STANDARD_LIBRARY = os.path.dirname(os.path.realpath(os.__file__)) + os.sep
 _HERE = os.path.dirname(os.path.abspath(__file__))
+_USUAL = ("", "src", "lib", "python")  # folders in which the sources of a project begin
 
 
 class Exchange:
@@ -137,7 +138,7 @@ class Finder:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        find = PathFinder.find_spec
+        self._find = find = PathFinder.find_spec
 
         def found(
             _: type[PathFinder],
@@ -183,6 +184,9 @@ class Finder:
         if place == real:
             return spec
         if place is None:
+            moved = self._elsewhere(spec.name, self._exchange.source(real))
+            if moved is not None:
+                return moved
             raise ModuleNotFoundError(
                 f"No module named {spec.name!r}: {real} is new in the working tree, or ignored by "
                 f"git; {self._exchange.new} has none",
@@ -199,6 +203,19 @@ class Finder:
         )
         assert exchanged is not None
         return exchanged
+
+    def _elsewhere(self, name: str, source: str) -> ModuleSpec | None:
+        """Where a version has a top-level module that has moved since, from a flat layout, say."""
+        if "." in name or not self._exchange.new:
+            return None
+        folders = []
+        folder = os.path.dirname(source)
+        while folder.startswith(self._exchange.old):
+            inside = self._exchange.new + folder[len(self._exchange.old) :]
+            folders += [os.path.join(inside, each) for each in _USUAL]
+            folder = os.path.dirname(folder)
+        found = self._find(name, folders)
+        return found if found is not None and found.has_location else None
 
     def _folders(self, folders: Iterable[str]) -> list[str]:
         """Where submodules are looked for: in the version's own tree first."""
