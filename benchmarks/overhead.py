@@ -177,6 +177,7 @@ def launch(scratch: Path) -> Launch:
         invocation_dir=ROOT,
         ini_file=ROOT / "pyproject.toml",
         options={"capture": "no"},
+        environment=os.environ,
         sys_path=[*filter(None, sys.path), *map(str, PATHS)],
         data_root=data.root(ROOT),
         scratch=scratch,

@@ -56,7 +56,8 @@ def main() -> None:
         # It may be frozen when the coordinator dies. An arm that forks is never frozen: it lives
         # on for a moment, to end its trials.
         process.die_with_parent()
-    sys.path[:] = [*setup.sys_path, *(sys.path[1:] if setup.keeps_path else [])]
+    kept = sys.path[1:] if setup.keeps_path else sys.path[-1:]  # last is what stands in each Python
+    sys.path[:] = [*setup.sys_path, *kept]
     try:
         config = pytest.Config.fromdictargs(setup.options, setup.args)
         config.pluginmanager.register(Arm(channel, setup), ARM)

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from . import data
-from .child.loaderperf_sources import is_installed
+from .child.loaderperf_exchange import is_installed
 from .launch import Launch
+from .nodes import ENVIRONMENT
 from .reference import Configuration
 from .settings import RunSettings
 from .sources import Sources
@@ -40,6 +41,7 @@ def arm_launch(
         invocation_dir=config.invocation_params.dir.resolve(),
         ini_file=config.inipath.resolve() if config.inipath else None,
         options={**options, **_NOT_FOR_ARMS},
+        environment=config.stash.get(ENVIRONMENT, dict(os.environ)),
         sys_path=[str(Path(path).resolve()) for path in sys.path if path],
         data_root=data.root(root),
         scratch=scratch,

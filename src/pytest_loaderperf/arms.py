@@ -164,14 +164,16 @@ class Arm:
         log, name = new_file("arm", self._launch.scratch)
         self._log = Path(name)
         directory = Path(self.version.place(str(self._launch.invocation_dir)))
-        # Trials end without Python's cleanup: what they leave in their temporary folder goes
-        # with the run.
-        environment = {name: each for name, each in os.environ.items() if not _is_coverage(name)}
-        environment |= {"TMPDIR": str(self._launch.scratch), strays.VARIABLE: self._mark}
         self._collecting = self._launch.sources.new_folder(self.version, self.module)
+        environment = {
+            name: self.version.place_all(each)
+            for name, each in self._launch.environment.items()
+            if not _is_coverage(name)
+        }
         environment |= self._launch.sources.environment(
-            self.version, self._collecting, watch=self._watched
+            self.version, self._collecting, environment, watch=self._watched
         )
+        environment[strays.VARIABLE] = self._mark
         with theirs:
             self._process = subprocess.Popen(
                 [self.version.python, "-m", "pytest_loaderperf.arm", str(theirs.fileno())],

@@ -16,9 +16,9 @@ from .errors import CheckoutError
 
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _POINTER_BYTES = 1024  # at most, by the specification of LFS
-_COPIED_BYTES = 16 * 2**20  # what is larger is linked
+_COPIED_BYTES = 256 * 2**20  # what is larger is linked, and so is a folder of more files
+_COPIED_FILES = 10_000
 _SUBMODULE = b"160000"
-_LINKED_FILES = 10_000  # a folder of more files is linked as a whole
 # What no version needs of another.
 _NEVER = re.compile(
     r"__pycache__|\.git|\.loaderperf|\.\w+_cache|\.hypothesis|\.?venv|\.tox|\.nox|"
@@ -129,7 +129,7 @@ class Worktree:
         """Carry over what git ignores of the files that the working tree has used.
 
         ``files`` are relative to the top folder. A folder of which git ignores everything is
-        linked as a whole. Returns what was carried over.
+        carried over as a whole. Returns what was carried over.
         """
         missing = sorted(
             name for name in files
@@ -201,14 +201,21 @@ def is_never_carried(name: str) -> bool:
 
 
 def _carry(source: Path, target: Path) -> None:
-    """Copy a file; of large ones, and in folders, link them, so that new ones are the version's."""
+    """Copy a file or a folder, so that what a version writes is its own; link what is too large."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_file() and source.stat().st_size <= _COPIED_BYTES:
-        shutil.copy2(source, target)
-    elif source.is_dir() and sum(len(files) for _, _, files in os.walk(source)) <= _LINKED_FILES:
-        shutil.copytree(source, target, copy_function=os.symlink, symlinks=True)
-    else:
+    sizes = [source.stat().st_size] if source.is_file() else _sizes(source)
+    if len(sizes) > _COPIED_FILES or sum(sizes) > _COPIED_BYTES:
         target.symlink_to(source, target_is_directory=source.is_dir())
+    elif source.is_file():
+        shutil.copy2(source, target)
+    else:
+        shutil.copytree(source, target, symlinks=True, ignore_dangling_symlinks=True)
+
+
+def _sizes(folder: Path) -> list[int]:
+    """The sizes of the files below a folder."""
+    found = (Path(inside, name) for inside, _, names in os.walk(folder) for name in names)
+    return [each.lstat().st_size for each in found]
 
 
 def _pointer(path: Path) -> str | None:

@@ -17,7 +17,7 @@ from .findings import Bench, Findings, Spec
 from .machine import machine_class
 from .messages import Begin, Finished
 from .model import CheckResult, Verdict
-from .proof import Proof
+from .proof import Proof, Sides
 from .reference import Reference, References
 from .remote import TrialOver
 from .settings import RunSettings
@@ -206,12 +206,16 @@ class Coordinator:
 
     def _carry_opened(self, bench: Bench, version: Version) -> bool:
         """Have the candidate collect once more, and carry over what it opens meanwhile."""
-        with self._arms.watched(self._candidate, bench.spec.module) as arm:
-            _ = arm.collected
+        self._watch(self._candidate, bench.spec.module)
         carried = self._carry(bench, version)
         if carried:
             self._arms.drop(version, bench.spec.module)
         return carried
+
+    def _watch(self, version: Version, module: str) -> None:
+        """Have a version collect once more, and show what it opens meanwhile."""
+        with self._arms.watched(version, module) as arm:
+            _ = arm.collected
 
     def _proven(self, bench: Bench, version: Version | None, found: Findings) -> list[str]:
         """Have it proven that each version ran its own sources; returns what there is to note."""
@@ -223,12 +227,15 @@ class Coordinator:
             self._proof.check(self._candidate, module, nodeid)
             self._proof.check(version, module, nodeid)
             return self._references.notes(version)
-        sides = self._candidate, version
-        if self._proof.reads_changes(*sides, module, nodeid):
-            measure.watch(bench.arm(version), nodeid)
+        sides = Sides(candidate=self._candidate, baseline=version, module=module, nodeid=nodeid)
         changes = self._references.changes(version)
+        if self._proof.may_read_changes(changes):  # perhaps already while they are collected
+            self._watch(self._candidate, module)
+        if self._proof.reads_changes(sides):
+            self._watch(version, module)
+            measure.watch(bench.arm(version), nodeid)
         try:
-            notes = self._proof.prove(*sides, module, nodeid, changes=changes, pairs=found.ran)
+            notes = self._proof.prove(sides, changes, found.ran)
         except ArmError as error:
             if self._settings.update is None:
                 raise

@@ -19,6 +19,7 @@ class Launch:
     invocation_dir: Path
     ini_file: Path | None
     options: Mapping[str, object]
+    environment: Mapping[str, str]  # as it was before a conftest has added to it
     sys_path: list[str]
     data_root: Path
     scratch: Path  # the folder for temporary files, which the run removes

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # a plain `pytest` needs no messages
     from .messages import Collected
 
 ARM = "loaderperf-arm"  # the name of the plugin object of a process that measures
+ENVIRONMENT = pytest.StashKey[Mapping[str, str]]()  # of pytest, before it has loaded a conftest
 MARKER = "loaderperf"  # and of the fixture
 NEEDS_OPTION = "a loader check: run pytest --loaderperf"
 

@@ -5,6 +5,7 @@ Everything heavy is imported only for a run with ``--loaderperf``.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from . import discovery
 from .errors import LoaderPerfError, SettingsError
 from .nodes import (
     ARM,
+    ENVIRONMENT,
     MARKER,
     NEEDS_OPTION,
     UnimportedFile,
@@ -77,8 +79,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(args: list[str]) -> None:
-    """Keep ``--loaderperf-update tests/perf`` from taking the path for the option's value."""
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+    """Keep ``--loaderperf-update tests/perf`` from taking the path for the option's value.
+
+    And keep the environment as it is before a conftest of the working tree has added to it: that of
+    another version must do so by itself.
+    """
+    early_config.stash[ENVIRONMENT] = dict(os.environ)
     args[:] = [
         "--loaderperf-update=changed" if argument == "--loaderperf-update" else argument
         for argument in args

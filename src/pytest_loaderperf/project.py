@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import contextlib
 import functools
 import json
 import os
@@ -15,11 +16,11 @@ from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path, PurePosixPath
 
-from . import git
+from . import git, installed
 from .checkout import Repository
-from .child import installed
-from .child.loaderperf_sources import is_installed
+from .child.loaderperf_exchange import is_installed
 from .errors import ArmError, CheckoutError
+from .installed import Installed
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -48,10 +49,12 @@ class Project:
     """The working tree: ``top`` is the top folder of its checkout, or the project's root.
 
     ``files`` are its sources, relative to that: what git tracks, or would if it were added.
+    ``bases`` are the folders from there to the root of pytest, each ending in a slash or empty.
     """
 
     top: str
     files: tuple[str, ...]
+    bases: tuple[str, ...] = ("",)
 
     @classmethod
     def find(cls, root: Path) -> Project:
@@ -63,16 +66,35 @@ class Project:
         if repository is None:
             return cls(top=os.path.realpath(root), files=tuple(sorted(_walked(root))))
         top = Path(os.path.realpath(repository.toplevel))
-        return cls(top=str(top), files=tuple(_listed(top)))
+        inside = PurePosixPath(os.path.relpath(os.path.realpath(root), top))
+        bases = [f"{each}/" for each in (inside, *inside.parents) if each.parts]
+        return cls(top=str(top), files=tuple(_listed(top)), bases=("", *bases))
+
+    @functools.cached_property
+    def distributions(self) -> frozenset[str]:
+        """The names of the distributions that are built from it; not of those that it vendors."""
+        found = set()
+        for each in self.files:
+            folder, name = _split(each)
+            if name in _PROJECT_FILES and (f"{folder}/" in self.bases or not folder):
+                found |= _names(Path(self.top, each))
+        return frozenset(map(installed.normalised, found)) - {_GUARD}
 
     @functools.cached_property
     def names(self) -> frozenset[str]:
-        """The names of the distributions that are built from it."""
+        """The packages and modules that begin where sources usually do."""
         found = set()
-        for each in self.files:
-            if PurePosixPath(each).name in _PROJECT_FILES:
-                found |= _names(Path(self.top, each))
-        return frozenset(map(installed.normalised, found)) - {_GUARD}
+        for each in self._modules:
+            for root in self._roots:
+                if each.startswith(root):
+                    found.add(each[len(root) :].partition("/")[0].removesuffix(".py"))
+        return frozenset(found - {"src", "lib", "python", "conftest", "setup", "pytest_loaderperf"})
+
+    @functools.cached_property
+    def _roots(self) -> list[str]:
+        return [
+            f"{base}{usual}" for base in self.bases for usual in ("", "src/", "lib/", "python/")
+        ]
 
     def copies(self, python: str = sys.executable) -> Copies:
         """What an interpreter has installed of it as copies.
@@ -80,24 +102,39 @@ class Project:
         ArmError if that interpreter does not run.
         """
         if python == sys.executable:
-            found = installed.distributions(self.top, self.names)
+            found = installed.found(self.top, self.distributions, self.names)
         else:
-            found = _asked(python, self.top, self.names)
+            found = _asked(python, self.top, self.distributions, self.names)
         places: dict[str, str] = {}
         stray: set[str] = set()
         own: set[str] = set()
         for each in found:
-            files = [str(file) for file in each["files"]]  # type: ignore[attr-defined]
-            if each["name"] == _GUARD:
+            if each.name == _GUARD:
                 continue
-            own |= {file for file in files if file.endswith(tuple(EXTENSION_SUFFIXES))}
-            if not each["editable"]:
-                modules = [file for file in files if file.endswith(".py")]
-                here = counterparts(modules, self._modules, self.top)
+            modules = [file for file in each.files if file.endswith(".py")]
+            here = counterparts(modules, self._modules, self.top)
+            if not each.name and not _are_alike(modules, here):
+                continue  # something else of that name
+            own |= {file for file in each.files if file.endswith(tuple(EXTENSION_SUFFIXES))}
+            if not each.editable:
                 places |= here
-                if not here:
-                    stray |= {*modules}
+                stray |= set() if here else {*modules}
         return Copies(places=places, stray=frozenset(stray), own=frozenset(own))
+
+    def is_copied(self, module: str, path: str) -> bool:
+        """Whether an installed module belongs to a package that is a copy of one of the tree."""
+        top = path.removesuffix(".py").removesuffix("/__init__")
+        for _ in module.split(".")[1:]:
+            top = _split(top)[0]
+        if top not in self._copied:
+            files = [path] if f"{top}.py" == path else [*map(str, Path(top).rglob("*.py"))]
+            here = counterparts(files, self._modules, self.top)
+            self._copied[top] = _are_alike(files, here)
+        return self._copied[top]
+
+    @functools.cached_property
+    def _copied(self) -> dict[str, bool]:
+        return {}
 
     @functools.cached_property
     def _modules(self) -> tuple[str, ...]:
@@ -110,25 +147,19 @@ class Project:
     def shadowed_by(self, module: str, path: str) -> str:
         """The source that a module from outside of the tree hides, relative to the top folder.
 
-        Empty if it hides none: a package counts wherever it lies in the tree, a single module only
-        where sources usually begin.
+        Empty if it hides none: one counts where sources usually begin, or of the same content.
         """
-        parts = module.split(".")
-        inside = "/".join(parts)
+        inside = module.replace(".", "/")
         name = f"{inside}/__init__.py" if path.endswith("__init__.py") else f"{inside}.py"
-        is_single = len(parts) == 1 and not name.endswith("__init__.py")
-        for each in (name, f"src/{name}"):
-            if each in self._sources:
-                return each
-        if is_single:
-            return ""
-        ending = f"/{name}"
-        for each in self._modules:
-            if each.endswith(ending):
-                begins = each.removesuffix(ending)
-                if f"{begins}/__init__.py" not in self._sources:
-                    return each
-        return ""
+        for root in self._roots:
+            if f"{root}{name}" in self._sources:
+                return f"{root}{name}"
+        same = (
+            each
+            for each in self._modules
+            if each.endswith(f"/{name}") and _have_same_content(path, f"{self.top}/{each}")
+        )
+        return next(same, "")
 
 
 def counterparts(modules: Iterable[str], sources: Iterable[str], top: str) -> dict[str, str]:
@@ -200,6 +231,17 @@ def _ending_in_common(one: str, other: str) -> int:
     return min(one.count("/"), other.count("/"))
 
 
+def _are_alike(modules: Sequence[str], places: Mapping[str, str]) -> bool:
+    """Whether half of some installed modules at least are the same as their sources."""
+    same = 0
+    for each in modules:
+        folder, name = _split(each)
+        source = places.get(each) or f"{places.get(folder, '')}/{name}"
+        with contextlib.suppress(OSError):
+            same += Path(each).read_bytes() == Path(source).read_bytes()
+    return bool(modules) and 2 * same >= len(modules)
+
+
 def _have_same_content(one: str, other: str) -> bool:
     try:
         if Path(one).stat().st_size != Path(other).stat().st_size:
@@ -233,22 +275,26 @@ def _names(path: Path) -> set[str]:
     return {str(table["name"]) for table in tables if isinstance(table, dict) and "name" in table}
 
 
-def _asked(python: str, top: str, names: Iterable[str]) -> list[dict[str, object]]:
-    command = [python, installed.__file__, top, *names]
+def _asked(
+    python: str, top: str, distributions: Iterable[str], names: Iterable[str]
+) -> list[Installed]:
+    command = [python, installed.__file__, top, ",".join(distributions), ",".join(names)]
     finished = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
-        answer: list[dict[str, object]] = json.loads(finished.stdout)
+        return [Installed(*each) for each in json.loads(finished.stdout)]
     except ValueError:
         raise ArmError(f"{python} does not run: {finished.stderr.strip()}") from None
-    return answer
 
 
 def _listed(top: Path) -> list[str]:
     """What a checkout has, submodules included."""
     kinds = ("--cached", "--others", "--exclude-standard")
     files = list(dict.fromkeys(git.names(top, "ls-files", "-z", *kinds)))
+    # Those that end in a slash are repositories of their own.
+    files = [each for each in files if not each.endswith("/")]
     for each in [each for each in files if (top / each / ".git").exists()]:
-        files += [f"{each.rstrip('/')}/{name}" for name in _listed(top / each)]
+        with contextlib.suppress(CheckoutError):  # one that git refuses, say
+            files += [f"{each}/{name}" for name in _listed(top / each)]
     return files
 
 

@@ -11,12 +11,13 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import child, process
-from .child.loaderperf_sources import EXCHANGE, RAN, WATCH, Exchange
+from .child.loaderperf_exchange import Exchange
+from .child.loaderperf_sources import EXCHANGE, RAN, WATCH
 from .errors import ArmError
 from .project import Copies, Project
 from .version import Version
@@ -59,16 +60,23 @@ class Sources:
             self._copies[python] = self.project.copies(python)
         return self._copies[python]
 
-    def environment(self, version: Version, folder: Path, *, watch: bool = False) -> dict[str, str]:
+    def environment(
+        self, version: Version, folder: Path, given: Mapping[str, str], *, watch: bool = False
+    ) -> dict[str, str]:
         """The variables that make all of an arm's processes run the sources of its version.
 
         They write down in ``folder`` what they have run, and with ``watch`` also what they open.
+        Each version has a temporary folder of its own, which goes with the run: trials end without
+        Python's cleanup, and what one version has built must not be taken for the other's.
         """
-        path = [str(Path(child.__file__).parent)]
-        path += map(version.place, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+        exchange = self._dumped(version)[1]
+        temporary = exchange.with_name(exchange.name.replace("exchange", "tmp"))
+        temporary.mkdir(parents=True, exist_ok=True)
+        path = (str(Path(child.__file__).parent), given.get("PYTHONPATH"))
         variables = {
             "PYTHONPATH": os.pathsep.join(filter(None, path)),
-            EXCHANGE: str(self._dumped(version)[1]),
+            "TMPDIR": str(temporary),
+            EXCHANGE: str(exchange),
             RAN: str(folder),
         }
         return {**variables, WATCH: "1"} if watch else variables
@@ -125,6 +133,7 @@ class Sources:
                 copies.places,
                 str(Path(__file__).resolve().parent) if version.is_of_this_python else "",
                 {*copies.own, *copies.stray},
+                self.project.names,
             )
             path = self._folder / f"exchange-{len(self._exchanges)}"
             path.parent.mkdir(parents=True, exist_ok=True)

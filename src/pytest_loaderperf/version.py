@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from .child.loaderperf_sources import Exchange
+from .child.loaderperf_exchange import Exchange
 
 
 @dataclass(frozen=True)
@@ -53,3 +53,15 @@ class Version:
         if real == self.toplevel or exchange.in_working_tree(real):
             return self.moved_to + real[len(self.toplevel) :]
         return path
+
+    def place_all(self, value: str) -> str:
+        """A value of the environment as this version has it: a path, or several.
+
+        A path stays where this version has nothing in its place.
+        """
+        places = [self.place(path) for path in value.split(os.pathsep)]
+        found = [
+            place if os.path.lexists(place) else path
+            for place, path in zip(places, value.split(os.pathsep), strict=True)
+        ]
+        return os.pathsep.join(found)

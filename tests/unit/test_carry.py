@@ -57,7 +57,9 @@ def test_what_git_ignores_is_carried_over(tree: Tree, tmp_path: Path) -> None:
     # A folder as a whole: another trial reads others of its files. What it adds is its own.
     assert (worktree.top / "data/b/2").read_text() == "two"
     (worktree.top / "data/b/3").touch()
+    (worktree.top / "data/b/2").write_text("changed")
     assert not (tree.root / "data/b/3").exists()
+    assert (tree.root / "data/b/2").read_text() == "two"
     assert not (worktree.top / "new.py").exists()
     assert worktree.carry_ignored(used) == []
 
@@ -100,7 +102,7 @@ def test_large_files_are_linked(
 def test_a_folder_of_very_many_files_is_linked(
     tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(carry, "_LINKED_FILES", 1)
+    monkeypatch.setattr(carry, "_COPIED_FILES", 1)
     worktree = tree.worktree(tmp_path)
     tree.write({"data/1": "", "data/2": ""})
     assert worktree.carry_ignored(["data/1"]) == ["data"]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_loaderperf import installed
 from pytest_loaderperf.checkout import Repository
-from pytest_loaderperf.child import installed
 from pytest_loaderperf.errors import ArmError
 from pytest_loaderperf.project import Copies, Project, counterparts
 
@@ -141,6 +141,7 @@ def test_a_copy_is_known_by_the_name_of_its_project(
     tree: Path, site: Path, metadata: str, text: str
 ) -> None:
     distribution(site, "my_package", FILES)
+    make(tree, {"src/package/__init__.py": "new", "src/package/a.py": "new"})
     assert places(tree) == {}
     make(tree, {metadata: text})
     assert places(tree) == {str(site / "package"): str(tree / "src/package")}
@@ -150,6 +151,30 @@ def test_a_copy_is_known_by_the_folder_it_was_installed_from(tree: Path, site: P
     distribution(site, "odd", FILES, url=(tree / "dist/odd-1.0.whl").as_uri())
     distribution(site, "stranger", {"other/__init__.py": ""}, url="file:///elsewhere")
     assert places(tree) == {str(site / "package"): str(tree / "src/package")}
+
+
+def test_a_copy_without_metadata_is_known_by_what_is_in_it(tree: Path, site: Path) -> None:
+    egg = site / "odd-1.0.egg"
+    make(egg, {**FILES, "package/made_when_installed.py": "x"})
+    sys.path.insert(0, str(egg))
+    assert places(tree) == {str(egg / "package"): str(tree / "src/package")}
+    make(tree, {"src/package/__init__.py": "of", "src/package/a.py": "another"})
+    assert places(tree) == {}
+
+
+def test_what_is_vendored_is_no_copy(tree: Path, site: Path) -> None:
+    make(tree, {"third_party/six/setup.py": "setup(name='six')", "third_party/six/six.py": "six"})
+    distribution(site, "six", {"six.py": "six"})
+    assert places(tree) == {}
+
+
+def test_an_installed_package_is_a_copy_if_most_of_it_is_the_same(tree: Path, site: Path) -> None:
+    make(site, {**FILES, "other/__init__.py": ""})
+    project = Project.find(tree)
+    assert project.names == {"package"}
+    assert project.is_copied("package.a", str(site / "package/a.py"))
+    make(site, {"package/__init__.py": "x", "package/a.py": "y"})
+    assert not Project.find(tree).is_copied("package.a", str(site / "package/a.py"))
 
 
 def test_an_editable_install_is_no_copy(tree: Path, site: Path) -> None:

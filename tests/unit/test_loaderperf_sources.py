@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,14 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_loaderperf import child
+from pytest_loaderperf.child.loaderperf_exchange import Exchange, is_installed
 from pytest_loaderperf.child.loaderperf_sources import (
     EXCHANGE,
+    MAPPED,
     OPENED,
     RAN,
     UNSEEN,
     WATCH,
-    Exchange,
-    is_installed,
 )
 from pytest_loaderperf.sources import Ran, read
 
@@ -93,11 +94,11 @@ IMPORT = "import package.version"
 # --- which file stands for which ----------------------------------------------------------------
 
 
-@given(PATHS, PATHS, st.dictionaries(PATHS, PATHS), PATHS, st.lists(PATHS, unique=True))
+@given(PATHS, PATHS, st.dictionaries(PATHS, PATHS), PATHS, st.sets(PATHS), st.sets(NAMES))
 def test_an_exchange_survives_the_way_to_another_process(
-    old: str, new: str, copies: dict[str, str], kept: str, own: list[str]
+    old: str, new: str, copies: dict[str, str], kept: str, own: set[str], names: set[str]
 ) -> None:
-    exchange = Exchange(old, new, copies, kept, own)
+    exchange = Exchange(old, new, copies, kept, own, names)
     again = Exchange.load(exchange.dump())
     assert vars(again) == vars(exchange)
 
@@ -263,12 +264,14 @@ def test_workers_are_told_and_get_the_same(trees: Trees, way: str) -> None:
 def test_a_program_of_the_package_is_exchanged(trees: Trees) -> None:
     finished = trees.python("-m", "package.version", path=(trees.old,))
     assert finished.stdout == f"{trees.new}\n", finished.stderr
-    assert str(trees.new / "package/version.py") in {each.path for each in trees.told}
+    assert Ran("__main__", str(trees.new / "package/version.py")) in trees.told
+    assert Ran("__main__", str(trees.new / "package/__init__.py")) not in trees.told
 
 
 def test_a_script_of_the_tree_is_told(trees: Trees) -> None:
     script = trees.old / "package/version.py"
-    finished = trees.python("-X", "utf8", str(script), "-m")
+    options = ("-X", "utf8", "-Xfrozen_modules=off", "-Wignore::DeprecationWarning", "-B")
+    finished = trees.python(*options, str(script), "-m")
     assert finished.returncode == 0, finished.stderr
     assert Ran("__main__", str(script)) in trees.told
 
@@ -282,6 +285,31 @@ def test_a_file_that_is_loaded_by_its_path_is_told(trees: Trees) -> None:
     )
     assert trees.python("-c", code).returncode == 0
     assert Ran("odd", path) in trees.told
+
+
+def test_environments_and_repositories_in_the_tree_are_no_sources(trees: Trees) -> None:
+    trees.write(trees.old / "env/pyvenv.cfg", "")
+    trees.write(trees.old / "env/src/foo/foo.py", "")
+    trees.write(trees.old / "libs/foo/.git/HEAD", "")
+    trees.write(trees.old / "libs/module/.git", "gitdir: elsewhere")
+    for name, is_source in (("env/src/foo", False), ("libs/foo", False), ("libs/module", True)):
+        assert trees.exchange.in_working_tree(str(trees.old / name / "foo.py")) is is_source
+
+
+def test_libraries_that_are_loaded_are_told(trees: Trees) -> None:
+    source = trees.write(trees.old / "fast.c", "int fast;\n")
+    library = trees.old / "build/libfast.so"
+    library.parent.mkdir()
+    command = ["cc", "-shared", "-o", str(library), str(source)]
+    if shutil.which("cc") is None:
+        pytest.skip("no compiler")
+    subprocess.run(command, check=True)
+    code = (
+        f"import ctypes, sys; ctypes.CDLL({str(library)!r})\n"
+        "sys.modules['loaderperf_sources'].record.sweep()"
+    )
+    assert trees.python("-c", code).returncode == 0
+    assert [each for each in trees.told if each.name == MAPPED] == [Ran(MAPPED, str(library))]
 
 
 def test_the_package_of_the_guard_is_the_same_for_all(trees: Trees) -> None:
@@ -304,12 +332,19 @@ def test_the_sitecustomize_of_the_environment_does_its_work(trees: Trees) -> Non
     assert finished.stdout.split() == ["own", str(trees.folder / "own/sitecustomize.py")]
 
 
-def test_nothing_else_is_on_the_path(trees: Trees) -> None:
+def test_the_path_is_what_it_would_be_and_this_comes_last(trees: Trees) -> None:
     code = "import sys; print(*sys.path, sep='\\n')"
     alone = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=trees.folder
     )
-    assert trees.python("-c", code).stdout == alone.stdout
+    assert trees.python("-c", code).stdout == f"{alone.stdout}{CHILD}\n"
+    # As torch starts its compilers.
+    code = (
+        "import os, subprocess, sys; path = os.pathsep.join(sys.path)\n"
+        "subprocess.run([sys.executable, '-c', 'import package.version'], "
+        "env={**os.environ, 'PYTHONPATH': path})"
+    )
+    trees.assert_new_version_ran(trees.python("-c", code, path=(trees.old,)))
 
 
 def test_without_a_run_it_does_nothing(trees: Trees) -> None:
@@ -346,6 +381,8 @@ def test_what_is_read_is_told_where_it_is_watched(trees: Trees) -> None:
         ("subprocess.run([sys.executable, '-c', ''], env={**os.environ, 'PYTHONPATH': 'x'})", True),
         ("subprocess.run([sys.executable, '-c', ''], env=dict(os.environ))", False),
         ("subprocess.run([sys.executable, '-m', 'this', '-I'])", False),
+        ("subprocess.run([sys.executable, '-Wignore::ImportWarning', '-c', ''])", False),
+        ("subprocess.run([sys.executable, '-X', 'dev', '-I', '-c', ''])", True),
         ("os.posix_spawn(sys.executable, [sys.executable, '-Sc', ''], os.environ)", True),
         ("subprocess.run(['true', '-I'], env={})", False),
     ],

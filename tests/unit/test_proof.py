@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_loaderperf.child.loaderperf_sources import OPENED, UNSEEN
+from pytest_loaderperf.child.loaderperf_sources import MAPPED, OPENED, UNSEEN
 from pytest_loaderperf.errors import ArmError
 from pytest_loaderperf.project import Copies, Project
-from pytest_loaderperf.proof import Changes, Proof
+from pytest_loaderperf.proof import Changes, Proof, Sides
 from pytest_loaderperf.sources import Folders, Sources
 from pytest_loaderperf.version import Version
 
@@ -49,6 +49,10 @@ class Run:
         self.changes = Changes()
 
     @property
+    def sides(self) -> Sides:
+        return Sides(candidate=self.candidate, baseline=self.baseline, module=MODULE, nodeid=CHECK)
+
+    @property
     def sources(self) -> Sources:
         found = [str(each.relative_to(self.tree)) for each in self.tree.rglob("*.py")]
         files = [name for name in found if name not in self._ignored]
@@ -75,7 +79,8 @@ class Run:
         top = self.worktree if version == self.baseline else self.tree
         with (folder / "1").open("wb") as file:
             for each in ran:
-                name, path = each if isinstance(each, tuple) else (Path(each).stem, str(top / each))
+                name, path = each if isinstance(each, tuple) else (Path(each).stem, each)
+                path = path if name == UNSEEN else str(top / path)
                 file.write(os.fsencode(f"{name}\0{path}\0"))
         return arm, folder
 
@@ -86,9 +91,7 @@ class Run:
             self.tell(sources, self.candidate, *here),
             self.tell(sources, self.baseline, *there),
         )
-        return Proof(sources).prove(
-            self.candidate, self.baseline, MODULE, CHECK, changes=self.changes, pairs=[pair]
-        )
+        return Proof(sources).prove(self.sides, self.changes, [pair])
 
 
 @pytest.fixture
@@ -129,20 +132,19 @@ def test_folders_are_listed_by_whoever_looks_for_modules(run: Run) -> None:
     for version in (run.candidate, run.baseline):
         run.tell(sources, version, (OPENED, str(run.tree / "package")))
     Proof(sources).check(run.baseline, MODULE, CHECK)
-    assert not Proof(sources).reads_changes(run.candidate, run.baseline, MODULE, CHECK)
+    assert not Proof(sources).reads_changes(run.sides)
 
 
 def test_what_has_changed_must_not_be_read_from_the_working_tree(run: Run) -> None:
     run.write("pace.txt", "new", "old")
     run.write("other.txt", "same", "same")
     sources = run.sources
-    sides = run.candidate, run.baseline, MODULE, CHECK
     run.tell(sources, run.candidate, (OPENED, str(run.tree / "other.txt")))
     run.tell(sources, run.baseline, (OPENED, str(run.tree / "other.txt")))
     Proof(sources).check(run.baseline, MODULE, CHECK)
-    assert not Proof(sources).reads_changes(*sides)
+    assert not Proof(sources).reads_changes(run.sides)
     run.tell(sources, run.candidate, (OPENED, str(run.tree / "pace.txt")))
-    assert Proof(sources).reads_changes(*sides)
+    assert Proof(sources).reads_changes(run.sides)
     run.tell(sources, run.baseline, (OPENED, str(run.tree / "pace.txt")))
     with pytest.raises(ArmError, match=r"read pace.txt from the working tree, where it has chang"):
         Proof(sources).check(run.baseline, MODULE, CHECK)
@@ -211,7 +213,7 @@ def test_settings_may_explain_it_and_documents_do_not(
     if explains:
         assert run.prove(["a.py"], [])
     else:
-        with pytest.raises(ArmError, match=r"nothing else has changed"):
+        with pytest.raises(ArmError, match=r"nothing shows why not"):
             run.prove(["a.py"], [])
 
 
@@ -223,12 +225,54 @@ def test_file_that_only_one_of_each_pair_ran_is_an_error(run: Run) -> None:
     one = (tell(sources, run.candidate, *both), tell(sources, run.baseline))
     other = (tell(sources, run.candidate), tell(sources, run.baseline, *both))
     equal = (tell(sources, run.candidate, *both), tell(sources, run.baseline, *both))
-    sides = run.candidate, run.baseline, MODULE, CHECK
     with pytest.raises(ArmError, match=r"in each pair of trials only one version ran server.py"):
-        Proof(sources).prove(*sides, changes=Changes(), pairs=[one, other])
-    assert Proof(sources).prove(*sides, changes=Changes(), pairs=[one, other, equal]) == []
+        Proof(sources).prove(run.sides, Changes(), [one, other])
+    assert Proof(sources).prove(run.sides, Changes(), [one, other, equal]) == []
+    # That both have imported it says nothing of who was started to run it.
+    main = ("__main__", "server.py")
+    imported = ("server", "server.py")
+    one = (tell(sources, run.candidate, imported, main), tell(sources, run.baseline, imported))
+    other = (tell(sources, run.candidate, imported), tell(sources, run.baseline, imported, main))
+    with pytest.raises(ArmError, match=r"in each pair of trials only one version ran server.py"):
+        Proof(sources).prove(run.sides, Changes(), [one, other])
     run.write("server.py", "same", "same")
-    assert Proof(sources).prove(*sides, changes=Changes(), pairs=[one, other]) == []
+    assert Proof(sources).prove(run.sides, Changes(), [one, other]) == []
+
+
+def test_what_a_process_was_started_to_run_is_explained_by_nothing(run: Run) -> None:
+    run.write("server.py", "new", "old")
+    run.write("a.py", "new", "old")
+    sources = run.sources
+    run.tell(sources, run.candidate, "a.py", ("__main__", "server.py"))
+    run.tell(sources, run.baseline, "a.py")
+    with pytest.raises(ArmError, match=r"the working tree ran server.py, which has changed"):
+        Proof(sources).prove(run.sides, Changes())
+
+
+@pytest.mark.parametrize(
+    ("changed", "text", "fails"),
+    [
+        ("user.proto", "message", True),
+        ("tools/generate.py", "write('_made.py')", True),
+        ("tools/other.py", "print()", False),
+        ("README.md", "_made", False),
+    ],
+)
+def test_what_is_generated_by_what_has_changed_is_an_error(
+    run: Run, changed: str, text: str, fails: bool
+) -> None:
+    run.write("a.py", "same", "same")
+    run.ignore("_made.py", PROTOCOL)
+    run.write(changed, text, "old")
+    run.changes = Changes(since=[changed])
+    files = ["a.py", "_made.py"]
+    if not fails:
+        assert run.prove(files, files) == []
+        return
+    with pytest.raises(ArmError, match=r"_made.py is generated, and .* has changed"):
+        run.prove(files, files)
+    run.changes = Changes(since=[changed], shared=["_made.py"])
+    assert run.prove(files, files) == []
 
 
 def test_worktree_that_was_written_to_is_an_error(run: Run) -> None:
@@ -245,7 +289,6 @@ def test_worktree_that_was_written_to_is_an_error(run: Run) -> None:
     [
         (Changes(since=["fast.c"]), True),
         (Changes(since=["fast.py"]), False),
-        (Changes(since=["fast.c"], shared=[EXTENSION]), False),
     ],
 )
 def test_extension_whose_sources_have_changed_is_an_error(
@@ -258,6 +301,23 @@ def test_extension_whose_sources_have_changed_is_an_error(
             run.prove([EXTENSION], [EXTENSION])
     else:
         assert run.prove([EXTENSION], [EXTENSION]) == []
+
+
+def test_extension_that_is_shared_although_its_sources_have_changed_is_noted(run: Run) -> None:
+    run.write(EXTENSION, "built", "built")
+    run.changes = Changes(since=["fast.c"], shared=[EXTENSION])
+    (note,) = run.prove([EXTENSION], [EXTENSION])
+    assert note.endswith(f"although fast.c has changed: {EXTENSION}")
+
+
+def test_library_that_both_have_loaded_is_judged_alike(run: Run, tmp_path: Path) -> None:
+    library = (MAPPED, str(tmp_path / "cache/libfast.so"))
+    run.changes = Changes(since=["fast.c"])
+    sources = run.sources
+    for version in (run.candidate, run.baseline):
+        run.tell(sources, version, library)
+    with pytest.raises(ArmError, match=r"libfast.so, which was compiled from the working tree"):
+        Proof(sources).prove(run.sides, run.changes)
 
 
 def test_extension_that_was_built_anew_is_none(run: Run) -> None:

@@ -20,8 +20,15 @@ from importlib.machinery import ExtensionFileLoader, ModuleSpec, PathFinder, Sou
 from importlib.machinery import SourcelessFileLoader as BytecodeLoader
 
 TYPE_CHECKING = False
+if TYPE_CHECKING or __package__:
+    from .loaderperf_commands import main, unseen
+    from .loaderperf_exchange import SYSTEM, Exchange, is_installed
+else:  # as sitecustomize imports it
+    from loaderperf_commands import main, unseen
+    from loaderperf_exchange import SYSTEM, Exchange, is_installed
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from types import ModuleType
     from typing import Any
 
@@ -32,101 +39,10 @@ WATCH = "LOADERPERF_WATCH"  # if set, the files that are opened are written down
 
 # What stands in the place of a module's name where a file was not run as one.
 OPENED = "*opened"
+MAPPED = "*mapped"  # a library that is no part of the system, nor of an installed package
 UNSEEN = "*unseen"  # not a file: the command of a Python that does not start this module
 
-_INSTALLED = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
-_STANDARD_LIBRARY = os.path.dirname(os.path.realpath(os.__file__)) + os.sep
-_HERE = os.path.dirname(os.path.abspath(__file__))
 _USUAL = ("", "src", "lib", "python")  # folders in which the sources of a project begin
-
-
-class Exchange:
-    """Which file stands for which.
-
-    ``old`` is the working tree and ``new`` the tree that takes its place, both empty where none
-    does. ``copies`` gives the place in the working tree of files and folders that are installed as
-    copies of it. ``kept`` (a package's folder, or nothing) is the same for all versions.
-    """
-
-    def __init__(
-        self, old: str, new: str, copies: Mapping[str, str], kept: str = "", own: Iterable[str] = ()
-    ) -> None:
-        self.old, self.new = old, new
-        self.copies = dict(sorted(copies.items(), key=lambda copy: -len(copy[0])))
-        self.kept = kept
-        self.own = frozenset(own)  # other installed files that belong to the project
-        self._folders: dict[str, str] = {}
-
-    def dump(self) -> str:
-        """All of it as a text, which ``load`` reads."""
-        fields = [self.old, self.new, self.kept, str(len(self.own)), *self.own]
-        for place in self.copies.items():
-            fields += place
-        return "\0".join(fields)
-
-    @classmethod
-    def load(cls, text: str) -> Exchange:
-        """The one that ``dump`` has made a text of."""
-        old, new, kept, count, *rest = text.split("\0")
-        own, places = rest[: int(count)], rest[int(count) :]
-        return cls(old, new, dict(zip(places[::2], places[1::2])), kept, own)  # noqa: B905  (3.9)
-
-    def real(self, path: str) -> str:
-        """A path without links; a folder with installed packages is asked for only once."""
-        folder, name = os.path.split(os.path.abspath(path))
-        if folder not in self._folders:
-            self._folders[folder] = os.path.realpath(folder)
-        real = os.path.join(self._folders[folder], name)
-        return real if is_installed(real) else os.path.realpath(real)
-
-    def in_working_tree(self, real: str) -> bool:
-        """Whether a file is a source of the working tree; what is installed inside it is none."""
-        return (
-            bool(self.old)
-            and real.startswith(self.old + os.sep)
-            and not (self.new and real.startswith(self.new + os.sep))
-            and not self._is_kept(real)
-            and not real.startswith(_STANDARD_LIBRARY)
-            and not is_installed(real + os.sep)
-        )
-
-    def place(self, real: str) -> str | None:
-        """The path that stands for a path without links; None where its version has no such file.
-
-        What no tree has (an extension that was compiled for an installed copy) stays where it is.
-        """
-        source = self.source(real)
-        if self.new and self.in_working_tree(source):
-            moved = self.new + source[len(self.old) :]
-            if os.path.lexists(moved):
-                return moved
-            return real if source != real and not os.path.exists(source) else None
-        return source if source == real or os.path.exists(source) else real
-
-    def source(self, real: str) -> str:
-        """The place in the working tree of what is a copy of it; other paths stay as they are."""
-        for installed, source in self.copies.items():
-            if real == installed or real.startswith(installed + os.sep):
-                return source + real[len(installed) :]
-        return real
-
-    def is_told(self, real: str) -> bool:
-        """Whether it is worth writing down that a file was run: it may be the project's."""
-        if real.startswith(_STANDARD_LIBRARY) and not is_installed(real):
-            return False
-        if self._is_kept(real) or real.startswith(_HERE + os.sep):
-            return False
-        if not is_installed(real):
-            return True
-        return real in self.own or self.source(real) != real
-
-    def _is_kept(self, real: str) -> bool:
-        return bool(self.kept) and real.startswith(self.kept + os.sep)
-
-
-def is_installed(path: str | os.PathLike[str]) -> bool:
-    """Whether a path lies among installed packages."""
-    return any(folder in os.fspath(path) for folder in _INSTALLED)
 
 
 class Finder:
@@ -201,7 +117,8 @@ class Finder:
         exchanged = importlib.util.spec_from_file_location(
             spec.name, place, loader=loader, submodule_search_locations=folders
         )
-        assert exchanged is not None
+        if exchanged is None:  # of a kind that only its own finder knows
+            raise ImportError(f"{real} cannot be exchanged for {place}", name=spec.name)
         return exchanged
 
     def _elsewhere(self, name: str, source: str) -> ModuleSpec | None:
@@ -219,8 +136,12 @@ class Finder:
 
     def _folders(self, folders: Iterable[str]) -> list[str]:
         """Where submodules are looked for: in the version's own tree first."""
-        real = map(self._exchange.real, folders)
-        return list(dict.fromkeys(self._exchange.place(each) or each for each in real))
+        found = []
+        for real in map(self._exchange.real, folders):
+            found.append(self._exchange.place(real) or real)
+            if self._exchange.source(real) != real:
+                found.append(real)  # a copy, in which there may be what was made for it alone
+        return list(dict.fromkeys(found))
 
 
 class Record:
@@ -230,7 +151,6 @@ class Record:
         self._exchange = exchange
         self._folder = folder
         self._seen: set[tuple[str, str]] = set()
-        self._swept = 0
         self.note_start()
 
     def turn_to(self, folder: str) -> None:
@@ -247,7 +167,7 @@ class Record:
     def note(self, name: str, path: str) -> None:
         """Write down a file that is run now, unless it is none of the project's."""
         real = self._exchange.real(path)
-        if self._exchange.is_told(real):
+        if self._exchange.is_told(name, real):
             self.tell(name, real)
 
     def tell(self, name: str, what: str) -> None:
@@ -262,6 +182,8 @@ class Record:
             path = getattr(module, "__file__", None)
             if isinstance(path, str):
                 self.note(name, path)
+        for path in _mapped():
+            self.tell(MAPPED, path)
 
     def watch(self) -> None:
         """Write down also what is opened, and which Pythons are started that cannot be seen.
@@ -287,9 +209,9 @@ class Record:
 
     def _told(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in _STARTS:
-            unseen = _unseen(arguments[0], arguments[1], arguments[-1])
-            if unseen:
-                self.tell(UNSEEN, unseen)
+            command = unseen(arguments[0], arguments[1], arguments[-1], (EXCHANGE, RAN))
+            if command:
+                self.tell(UNSEEN, command)
         elif event != "open" or _reads(*arguments[1:]):
             path = os.fspath("." if arguments[0] is None else arguments[0])
             real = self._exchange.real(os.fsdecode(path))
@@ -318,15 +240,15 @@ def start() -> None:
             exchange = Exchange.load(file.read())
     except OSError:  # the run has ended
         return
+    script, module = main(getattr(sys, "orig_argv", []))
     global record  # noqa: PLW0603  (one for each process)
     record = Record(exchange, os.environ[RAN])
     sys.path[:] = [_on_path(exchange, each) for each in sys.path]
     sys.meta_path.insert(0, Finder(exchange))
-    _tell_of(SourceFileLoader, "get_code")
-    _tell_of(BytecodeLoader, "get_code")
-    _tell_of(ExtensionFileLoader, "create_module")
+    _tell_of(SourceFileLoader, "get_code", module)
+    _tell_of(BytecodeLoader, "get_code", module)
+    _tell_of(ExtensionFileLoader, "create_module", module)
     os.register_at_fork(after_in_child=record.note_start)
-    script = _script(getattr(sys, "orig_argv", []))
     if script:
         record.note("__main__", script)
     if WATCH in os.environ:
@@ -346,31 +268,33 @@ def _on_path(exchange: Exchange, folder: str) -> str:
     return folder
 
 
-def _tell_of(loader: type, method: str) -> None:
-    """Have loaders of a type write down what they load."""
+def _tell_of(loader: type, method: str, main: str) -> None:
+    """Have loaders of a type write down what they load; ``main`` is what the process runs."""
     load = getattr(loader, method)
 
     def told(self: Any, argument: Any) -> Any:
         if record is not None:
-            record.note(getattr(argument, "name", argument) or "", self.path)
+            name = getattr(argument, "name", argument) or ""
+            record.note(name, self.path)
+            if main and name in (main, f"{main}.__main__"):
+                record.note("__main__", self.path)
         return load(self, argument)
 
     setattr(loader, method, told)
 
 
-def _script(command: Sequence[str]) -> str:
-    """The script that a command line of Python runs; empty where it runs none."""
-    arguments = iter(command[1:])
-    for each in arguments:
-        if each in ("-W", "-X", "--check-hash-based-pycs"):
-            next(arguments, "")
-        elif each.startswith(("-c", "-m")) or each == "-":
-            return ""
-        elif not each.startswith("-"):
-            return each
-        elif not each.startswith("--") and ("c" in each or "m" in each):  # as in -Im
-            return ""
-    return ""
+def _mapped() -> Iterable[str]:
+    """The shared libraries that this process has loaded, but for those of packages and systems."""
+    found = set()
+    try:
+        with open("/proc/self/maps", errors="surrogateescape") as maps:
+            for line in maps:
+                path = line[line.find("/") :].rstrip("\n") if "/" in line else ""
+                if ".so" in path and not path.startswith(SYSTEM) and not is_installed(path):
+                    found.add(path)
+    except OSError:  # on this system nobody tells
+        pass
+    return found
 
 
 # --- what is opened and started, where nothing is timed
@@ -384,23 +308,3 @@ _WATCHED = frozenset(["open", "os.listdir", "os.scandir", *_STARTS])
 def _reads(mode: Any, flags: int) -> bool:
     """Whether a file is opened to be read."""
     return "r" in mode if isinstance(mode, str) else flags & (os.O_WRONLY | os.O_RDWR) == 0
-
-
-def _unseen(program: Any, arguments: Any, environment: Any) -> str:
-    """The command of a Python that will not start this module; empty for any other command."""
-    words = [
-        os.fsdecode(each) for each in ([arguments] if isinstance(arguments, str) else arguments)
-    ]
-    name = os.path.basename(os.fsdecode(program or words[0]))
-    if not name.startswith(("python", "pypy")):
-        return ""
-    isolated = False
-    for word in words[1:]:
-        if not word.startswith("-") or word.startswith(("-c", "-m", "--")):
-            break
-        isolated |= any(flag in word for flag in "IES")
-    if environment is not None and not isolated:
-        given = {os.fsdecode(key): os.fsdecode(value) for key, value in environment.items()}
-        path = given.get("PYTHONPATH", "").split(os.pathsep)
-        isolated = EXCHANGE not in given or RAN not in given or _HERE not in path
-    return " ".join(words) if isolated else ""

@@ -14,10 +14,10 @@ def _start() -> None:
 
     import loaderperf_sources  # noqa: PLC0415
 
-    while here in sys.path:  # nothing else is to be found there; what is started has PYTHONPATH
-        sys.path.remove(here)
+    others = [each for each in sys.path if each != here]
+    sys.path[:] = [*others, here]  # last: some make a PYTHONPATH of it for what they start
     loaderperf_sources.start()
-    spec = PathFinder.find_spec("sitecustomize")
+    spec = PathFinder.find_spec("sitecustomize", others)
     if spec is not None and spec.loader is not None:
         module = sys.modules["sitecustomize"] = module_from_spec(spec)
         spec.loader.exec_module(module)

@@ -1,7 +1,8 @@
-"""Which distributions an interpreter has installed, and the files of some of them.
+"""Which packages an interpreter has installed that may be a project's, and their files.
 
-A script for any interpreter: ``python installed.py TOP [NAME ...]`` prints, as JSON, the
-distributions of these names, and those that were installed from the folder TOP.
+A script for any interpreter: ``python installed.py TOP DISTRIBUTIONS NAMES`` prints, as JSON, the
+distributions of these names, those that were installed from the folder TOP, and what else has one
+of these names when it is imported.
 """
 
 from __future__ import annotations
@@ -12,24 +13,43 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-def distributions(top: str, names: Iterable[str]) -> list[dict[str, object]]:
-    """Name, files (real paths) and kind (editable or not) of each distribution."""
-    wanted = {normalised(name) for name in names}
-    found: list[dict[str, object]] = []
-    for folder in dict.fromkeys(map(os.path.realpath, filter(None, sys.path))):
+class Installed(NamedTuple):
+    """A distribution, or a package without one: then ``name`` is empty. Its files have no links."""
+
+    name: str
+    files: list[str]
+    editable: bool
+
+
+def found(top: str, distributions: Iterable[str], names: Iterable[str]) -> list[Installed]:
+    """What this interpreter has of them."""
+    wanted = {normalised(name) for name in distributions}
+    result: list[Installed] = []
+    known: set[str] = set()
+    folders = list(dict.fromkeys(map(os.path.realpath, filter(None, sys.path))))
+    for folder in folders:
         for info in sorted(Path(folder).glob("*.dist-info")):
             name = normalised(info.name.partition("-")[0])
             source, editable = _origin(info)
             if name in wanted or source == top or source.startswith(top + os.sep):
                 files = [os.path.realpath(each) for each in _files(info)]
-                found.append({"name": name, "files": files, "editable": editable})
-    return found
+                known.update(files)
+                result.append(Installed(name, files, editable))
+    for folder in folders:
+        if "site-packages" in folder or "dist-packages" in folder:
+            for name in names:
+                modules = [*Path(folder, name).rglob("*"), Path(folder, f"{name}.py")]
+                files = [os.path.realpath(each) for each in modules if each.is_file()]
+                if files and known.isdisjoint(files):
+                    result.append(Installed("", files, editable=False))
+    return result
 
 
 def normalised(name: str) -> str:
@@ -63,4 +83,5 @@ def _files(info: Path) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(distributions(sys.argv[1], sys.argv[2:])))
+    top, given, modules = sys.argv[1:]
+    print(json.dumps(found(top, given.split(","), filter(None, modules.split(",")))))

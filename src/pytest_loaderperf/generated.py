@@ -1,0 +1,46 @@
+"""Modules that git ignores: whether somebody has written them, and what they may be made of."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Literal
+
+# As compilers of protocols, version tools and the like begin what they write.
+_SAYS_SO = re.compile(r"generated|do not edit|automatically", re.IGNORECASE)
+_HEAD_LINES = 10
+# What modules are generated from.
+_TEMPLATES = (
+    ".proto", ".thrift", ".j2", ".jinja", ".jinja2", ".tmpl", ".in", ".g4", ".lark", ".fbs",
+)  # fmt: skip
+_DOCUMENTS = (".md", ".rst", ".txt", ".ipynb")
+
+
+def kind(path: Path) -> Literal["written", "generated", "idle"]:
+    """What a module is.
+
+    One that defines neither functions nor classes, as one with a version number, is idle.
+    """
+    try:
+        text = path.read_text("utf-8", "replace")
+        tree = ast.parse(text)
+    except (OSError, SyntaxError, ValueError):
+        return "written"
+    defined = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+    if not any(isinstance(node, defined) for node in ast.walk(tree)):
+        return "idle"
+    head = "\n".join(text.splitlines()[:_HEAD_LINES])
+    return "generated" if _SAYS_SO.search(head) else "written"
+
+
+def may_be_of(module: str, file: str, top: Path) -> bool:
+    """Whether a generated module may be made of a file, or by it: then that has its name in it."""
+    if file.endswith(_TEMPLATES):
+        return True
+    if file.endswith(_DOCUMENTS) or "baselines/" in file:
+        return False
+    try:
+        return Path(module).stem in Path(top, file).read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
