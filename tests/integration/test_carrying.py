@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import subprocess
 from pathlib import Path
+
+import pytest
 
 from integration import tiny
 from integration.project import Project
@@ -132,3 +136,147 @@ def test_what_nobody_can_carry_over_is_named(tmp_path: Path) -> None:
     ini.write_text(f"{ini.read_text()}loaderperf_share = data\n")
     run = project.pytest("--loaderperf")
     assert run.verdicts[tiny.NODE] in ("unchanged", "inconclusive"), run.output
+
+
+# --- what a commit must not get from the working tree --------------------------------------------
+
+SETS_ROOT = """\
+import os
+from pathlib import Path
+os.environ.setdefault("PROJECT_ROOT", str(Path(__file__).parent))
+"""
+
+
+def test_environment_that_a_conftest_sets_is_each_version_s_own(tmp_path: Path) -> None:
+    reads = "import json, os\nPACE = json.load(open(os.environ['PROJECT_ROOT'] + '/pace.json'))\n"
+    paced = reads + tiny.PACED.replace("time.sleep(0.002)", "time.sleep(PACE)")
+    project = tiny.create(tmp_path / "project", paced=paced, conftest=SETS_ROOT, test_it=tiny.CHECK)
+    (project.root / "pace.json").write_text("0.002")
+    tiny.accept(project)
+    (project.root / "pace.json").write_text("0.004")
+    run = project.pytest("--loaderperf")
+    assert run.verdicts == {tiny.NODE: "regressed"}, run.output
+    # Set by the user it leads to the worktree just so; a path that is none of ours stays.
+    given = {"PROJECT_ROOT": str(project.root), "ELSEWHERE": str(tmp_path)}
+    run = project.pytest("--loaderperf", environment=given)
+    assert run.verdicts == {tiny.NODE: "regressed"}, run.output
+
+
+SERVES = """\
+import atexit, os, socket, subprocess, sys
+from pathlib import Path
+
+def pytest_configure(config):
+    if "SERVER" not in os.environ:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        server = Path(__file__).parent / "server.py"
+        process = subprocess.Popen([sys.executable, str(server), str(port)])
+        atexit.register(process.kill)
+        os.environ["SERVER"] = str(port)
+"""
+SERVER = """\
+import socket, sys, threading, time
+
+def answer(connection):
+    while connection.recv(1):
+        time.sleep(0.002)
+        connection.send(b"1")
+
+listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    threading.Thread(target=answer, args=(listening.accept()[0],), daemon=True).start()
+"""
+ASKS = """\
+import os, socket, time
+
+def connected():
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", int(os.environ["SERVER"])))
+        except ConnectionRefusedError:
+            time.sleep(0.02)
+
+class Paced:
+    def __iter__(self):
+        with connected() as connection:
+            while True:
+                connection.send(b"1")
+                yield [1, 2] if connection.recv(1) else None
+"""
+
+
+def test_server_that_a_conftest_starts_is_each_version_s_own(tmp_path: Path) -> None:
+    project = tiny.create(
+        tmp_path / "project", paced=ASKS, server=SERVER, conftest=SERVES, test_it=tiny.CHECK
+    )
+    tiny.accept(project)
+    project.write(server=SERVER.replace("0.002", "0.004"))
+    run = project.pytest("--loaderperf")
+    assert run.verdicts == {tiny.NODE: "regressed"}, run.output
+
+
+def test_file_that_is_executed_by_its_absolute_path_is_an_error(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    runs = f"import pace, runpy\nrunpy.run_path({str(root / 'pace.py')!r})\n"
+    check = tiny.CHECK.replace("    load", f"    {runs.splitlines()[1]}\n    load", 1)
+    project = tiny.create(root, pace="PACE = 1\n", test_it=f"import pace, runpy\n{check}")
+    tiny.accept(project)
+    project.write(pace="PACE = 2\n")
+    report = tiny.report(project, "--loaderperf")
+    assert report.run.verdicts == {tiny.NODE: "error"}, report.run.output
+    assert "read pace.py from the working tree, where it has changed" in report.texts[tiny.KEY]
+
+
+def test_what_the_old_version_writes_is_not_written_into_the_working_tree(tmp_path: Path) -> None:
+    writes = tiny.CHECK.replace(
+        "    load",
+        "    cache = Path(__file__).with_name('cache') / 'index'\n"
+        "    list(cache.parent.iterdir())\n"
+        "    cache.write_text(cache.read_text() + 'old')\n    load",
+        1,
+    )
+    project = tiny.create(tmp_path / "project", test_it="from pathlib import Path\n" + writes)
+    with (project.root / ".gitignore").open("a") as file:
+        file.write("cache/\n")
+    tiny.accept(project)
+    (project.root / "cache").mkdir()
+    (project.root / "cache/index").write_text("new")
+    reads = writes.replace("cache.write_text(cache.read_text() + 'old')", "cache.read_text()")
+    project.write(test_it="from pathlib import Path\n" + reads)
+    run = project.pytest("--loaderperf")
+    assert run.verdicts[tiny.NODE] in ("unchanged", "inconclusive"), run.output
+    assert (project.root / "cache/index").read_text() == "new"
+
+
+BUILT = """\
+import ctypes
+from pathlib import Path
+
+(LIBRARY,) = Path(__file__).parent.joinpath("build").glob("libpace*.so")
+FAST = ctypes.CDLL(str(LIBRARY))
+
+class Paced:
+    def __iter__(self):
+        while True:
+            FAST.pace()
+            yield [1, 2]
+"""
+
+
+def test_library_whose_source_has_changed_is_an_error(tmp_path: Path) -> None:
+    if shutil.which("cc") is None:
+        pytest.skip("no compiler")
+    project = tiny.create(tmp_path / "project", paced=BUILT, test_it=tiny.CHECK)
+    with (project.root / ".gitignore").open("a") as file:
+        file.write("build/\n")
+    source = project.root / "pace.c"
+    source.write_text("#include <unistd.h>\nint pace(void) { return usleep(2000); }\n")
+    tiny.accept(project)
+    source.write_text(source.read_text().replace("2000", "4000"))
+    library = project.root / "build/libpace.so"
+    library.parent.mkdir()
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
+    report = tiny.report(project, "--loaderperf")
+    assert report.run.verdicts == {tiny.NODE: "error"}, report.run.output
+    assert "libpace.so, which was compiled from the working tree" in report.texts[tiny.KEY]
