@@ -144,6 +144,12 @@ class Project:
     def _sources(self) -> frozenset[str]:
         return frozenset(self._modules)
 
+    def file_of(self, module: str) -> str:
+        """The file that is run for a module, relative to the top folder; empty if it has none."""
+        inside = module.replace(".", "/")
+        names = (f"{root}{inside}{end}" for root in self._roots for end in (".py", "/__main__.py"))
+        return next((name for name in names if name in self._sources), "") if module else ""
+
     def shadowed_by(self, module: str, path: str) -> str:
         """The source that a module from outside of the tree hides, relative to the top folder.
 

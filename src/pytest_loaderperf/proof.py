@@ -178,6 +178,8 @@ class Proof:
                 "measured, so that it is not the commit's any more: a test or a loader must not "
                 "write to the project's files"
             )
+        if any(each.endswith(".py") for each in changes.since):
+            self._check_beside(_started(ran, self._top), _started(other, baseline.moved_to))
         self._check_carried(baseline, here, there, changes)
         notes = self._check_builds(baseline, ran, other, changes)
         differing = sorted(each for each in here if self._differs(baseline, each))
@@ -193,6 +195,18 @@ class Proof:
         if started or not explained:
             raise ArmError(_not_run(baseline, started or missing))
         return [*notes, f"run by the working tree, not by {baseline.name}: {_list(missing)}"]
+
+    def _check_beside(self, here: Set[str], there: Set[str]) -> None:
+        """What pytest itself has started may serve both versions, unless each has started its own.
+
+        ``here`` and ``there`` are the files that were started.
+        """
+        for file, command in self._sources.started_beside().items():
+            if file not in here or file not in there:
+                raise ArmError(
+                    f"pytest has started a Python of the project, which both versions may use: "
+                    f"{command}. Have a fixture start it, and not a conftest.py when it is loaded"
+                )
 
     def _differs(self, baseline: Version, file: str) -> bool:
         return _differ(Path(self._top, file), Path(baseline.moved_to, file))

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import child, process
+from . import child, process, strays
+from .child.loaderperf_commands import main
 from .child.loaderperf_exchange import Exchange
 from .child.loaderperf_sources import EXCHANGE, RAN, WATCH
 from .errors import ArmError
@@ -107,6 +108,22 @@ class Sources:
                 raise ArmError(not_seen(version, next(iter(silent.values()))))
             time.sleep(_START_SECONDS / 100)
 
+    def started_beside(self) -> dict[str, str]:
+        """The files of the project that Pythons run which pytest itself has started, and no arm.
+
+        As a conftest does. With the command of each, by its path relative to the top folder.
+        """
+        found = {}
+        for pid in process.tree(os.getpid())[1:]:
+            if _is_python(pid) and not strays.has_mark(pid):
+                script, module = main(_words(pid))
+                path = os.path.realpath(_folder_of(pid) / script) if script else ""
+                if path.startswith(self.project.top + os.sep):
+                    found[os.path.relpath(path, self.project.top)] = _command(pid)
+                elif file := self.project.file_of(module):
+                    found[file] = _command(pid)
+        return found
+
     @staticmethod
     def _silent(pid: int, root: Path) -> dict[int, str]:
         """The Pythons below a process that have written nothing, with their commands."""
@@ -167,12 +184,23 @@ def _is_python(pid: int) -> bool:
     return bool(_PYTHON.fullmatch(program))
 
 
-def _command(pid: int) -> str:
+def _words(pid: int) -> list[str]:
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
-        return ""
-    return " ".join(map(os.fsdecode, words)).strip()
+        return []
+    return [os.fsdecode(word) for word in words[:-1]]
+
+
+def _command(pid: int) -> str:
+    return " ".join(_words(pid))
+
+
+def _folder_of(pid: int) -> Path:
+    try:
+        return Path(f"/proc/{pid}/cwd").readlink()
+    except OSError:
+        return Path()
 
 
 def not_seen(version: Version, command: str) -> str:

@@ -24,6 +24,13 @@ def new_mark() -> str:
     return uuid.uuid4().hex
 
 
+def has_mark(pid: int) -> bool:
+    """Whether a process belongs to a run (Linux)."""
+    with contextlib.suppress(OSError):
+        return f"{VARIABLE}=".encode() in Path(f"/proc/{pid}/environ").read_bytes()
+    return False
+
+
 def marked(mark: str) -> set[int]:
     """The processes that have a mark which begins like this (Linux)."""
     wanted = f"{VARIABLE}={mark}".encode()

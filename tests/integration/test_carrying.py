@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
@@ -214,6 +215,29 @@ def test_server_that_a_conftest_starts_is_each_version_s_own(tmp_path: Path) -> 
     project.write(server=SERVER.replace("0.002", "0.004"))
     run = project.pytest("--loaderperf")
     assert run.verdicts == {tiny.NODE: "regressed"}, run.output
+
+
+def test_server_that_a_conftest_starts_for_all_is_an_error(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    starts = (
+        "import atexit, socket, subprocess, sys\nfrom pathlib import Path\n"
+        "with socket.socket() as probe:\n"
+        f"    is_up = probe.connect_ex(('127.0.0.1', {port})) == 0\n"
+        "if not is_up:\n    server = Path(__file__).parent / 'server.py'\n"
+        f"    process = subprocess.Popen([sys.executable, str(server), '{port}'])\n"
+        "    atexit.register(process.kill)\n"
+    )
+    asks = ASKS.replace('int(os.environ["SERVER"])', str(port))
+    project = tiny.create(
+        tmp_path / "project", paced=asks, server=SERVER, conftest=starts, test_it=tiny.CHECK
+    )
+    tiny.accept(project)
+    project.write(server=SERVER.replace("0.002", "0.004"))
+    report = tiny.report(project, "--loaderperf")
+    assert report.run.verdicts == {tiny.NODE: "error"}, report.run.output
+    assert "pytest has started a Python of the project" in report.texts[tiny.KEY]
+    assert "server.py" in report.texts[tiny.KEY]
 
 
 def test_file_that_is_executed_by_its_absolute_path_is_an_error(tmp_path: Path) -> None:
