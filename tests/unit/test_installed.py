@@ -247,3 +247,17 @@ def test_without_git_they_are_all_modules_but_those_of_environments(tree: Path) 
 def test_what_a_module_hides(tree: Path, module: str, path: str, hidden: str) -> None:
     make(tree, {"tests/conftest.py": ""})
     assert Project.find(tree).shadowed_by(module, path) == hidden
+
+
+@pytest.mark.parametrize(
+    ("module", "file"),
+    [
+        ("package.a", "src/package/a.py"),
+        ("package", "src/package/__main__.py"),
+        ("package.b", ""),
+        ("", ""),
+    ],
+)
+def test_the_file_that_is_run_for_a_module(tree: Path, module: str, file: str) -> None:
+    make(tree, {"src/package/__main__.py": ""})
+    assert Project.find(tree).file_of(module) == file
