@@ -149,18 +149,19 @@ def test_interrupted_update_writes_what_was_measured(tmp_path: Path) -> None:
 import os, signal
 import paced
 
+RUN = os.getppid()  # of the process that imports the tests
+
 def test_first(loaderperf):
     loaderperf.check(paced.Paced())
 
 def interrupting():
-    os.kill(int(os.environ["RUN"]), signal.SIGINT)
+    os.kill(RUN, signal.SIGINT)
     yield from paced.Paced()
 
 def test_second(loaderperf):
     loaderperf.check(lambda: interrupting())
 """
-    conftest = "import os\nos.environ.setdefault('RUN', str(os.getpid()))\n"
-    project = tiny.create(tmp_path / "project", git=False, test_it=both, conftest=conftest)
+    project = tiny.create(tmp_path / "project", git=False, test_it=both)
     run = project.pytest("--loaderperf-update")
     assert run.status == 2, run.output
     assert "loaderperf: written: baselines/test_it.json, 1 check" in run.output

@@ -139,7 +139,7 @@ class TestRun:
                 "pytest -n 2 --dist worksteal",
                 "pytest -n 2 --dist loadfile tests/faults",
                 "pip install -q -e .[dev,layouts]",
-                "pytest -n 2 --dist worksteal tests/layouts -k quick or mutations",
+                "pytest -n 2 --dist worksteal tests/layouts -k quick or mutations or carrying",
                 "pytest --loaderperf",
             ],
         )
