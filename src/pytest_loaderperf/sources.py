@@ -120,6 +120,8 @@ class Sources:
                 path = os.path.realpath(_folder_of(pid) / script) if script else ""
                 if path.startswith(self.project.top + os.sep):
                     found[os.path.relpath(path, self.project.top)] = _command(pid)
+                elif module.startswith(f"{__package__}."):
+                    pass  # of the guard itself, whose own repository this may be
                 elif file := self.project.file_of(module):
                     found[file] = _command(pid)
         return found

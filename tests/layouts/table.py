@@ -83,6 +83,7 @@ MORE = (
     *_rows("src", "copy", "entry shell"),
     *_rows("src", "hatch poetry uv", "entry"),
     *_rows("flat", "paths", "elsewhere runpy", "module"),
+    *_rows("flat", "paths", "absolute", "LOADER"),  # the path, in a variable
     *_rows("src", "paths", "elsewhere", "pythonpath-ini"),
     *_rows("src", "paths", "-m", "PYTHONPATH-relative"),
     *_rows("compiled", "paths", "here spawn", "module"),
@@ -114,10 +115,6 @@ UNMEASURABLE = (
     *(
         replace(row, error="does not show which files it runs")
         for row in _rows("flat", "paths", "isolated bare", "module")
-    ),
-    *(
-        replace(row, error="it would measure the wrong version")
-        for row in _rows("flat", "paths", "absolute", "LOADER")
     ),
     *(
         replace(row, error="every version would measure that copy")
