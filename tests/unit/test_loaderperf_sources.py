@@ -292,7 +292,10 @@ def test_environments_and_repositories_in_the_tree_are_no_sources(trees: Trees) 
     trees.write(trees.old / "env/src/foo/foo.py", "")
     trees.write(trees.old / "libs/foo/.git/HEAD", "")
     trees.write(trees.old / "libs/module/.git", "gitdir: elsewhere")
-    for name, is_source in (("env/src/foo", False), ("libs/foo", False), ("libs/module", True)):
+    trees.write(trees.old / "libs/old/.git/HEAD", "")
+    (trees.new / "libs/old").mkdir(parents=True)
+    is_source_of = {"env/src/foo": False, "libs/foo": False, "libs/module": True, "libs/old": True}
+    for name, is_source in is_source_of.items():
         assert trees.exchange.in_working_tree(str(trees.old / name / "foo.py")) is is_source
 
 

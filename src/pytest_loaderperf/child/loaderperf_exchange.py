@@ -86,17 +86,21 @@ class Exchange:
     def _is_foreign(self, folder: str) -> bool:
         """Whether it lies in an environment, or in a repository of its own, inside of the tree.
 
-        A submodule is a part of it: there ``.git`` is a file.
+        A submodule is a part of it: there ``.git`` is a file, or git makes a folder for it.
         """
         if len(folder) <= len(self.old):
             return False
         if folder not in self._foreign:
             self._foreign[folder] = (
                 os.path.isfile(os.path.join(folder, "pyvenv.cfg"))
-                or os.path.isdir(os.path.join(folder, ".git"))
+                or self._is_clone(folder)
                 or self._is_foreign(os.path.dirname(folder))
             )
         return self._foreign[folder]
+
+    def _is_clone(self, folder: str) -> bool:
+        has_a_place = bool(self.new) and os.path.isdir(self.new + folder[len(self.old) :])
+        return os.path.isdir(os.path.join(folder, ".git")) and not has_a_place
 
     def place(self, real: str) -> str | None:
         """The path that stands for a path without links; None where its version has no such file.
