@@ -42,13 +42,18 @@ def arm_launch(
         ini_file=config.inipath.resolve() if config.inipath else None,
         options={**options, **_NOT_FOR_ARMS},
         environment=config.stash.get(ENVIRONMENT, dict(os.environ)),
-        sys_path=[str(Path(path).resolve()) for path in sys.path if path],
+        sys_path=[_resolved(path) for path in sys.path if path],
         data_root=data.root(root),
         scratch=scratch,
         sources=sources,
         fresh={"auto": None, "fork": False, "fresh": True}[settings.trials],
         timeout=settings.timeout,
     )
+
+
+def _resolved(entry: str) -> str:
+    """A folder on the path without links; what is none, as a hook of setuptools, stays."""
+    return str(Path(entry).resolve()) if Path(entry).exists() else entry
 
 
 def configuration(config: pytest.Config, root: Path) -> Configuration:

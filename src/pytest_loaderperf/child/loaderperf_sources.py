@@ -84,6 +84,8 @@ class Finder:
             spec = None if finder is self or find is None else find(name, path, target)
             if spec is not None:
                 return self._exchanged(spec)
+        if name in self._exchange.names:  # nothing leads to where it was
+            return self._elsewhere(name, os.path.join(self._exchange.old, name))
         return None
 
     def invalidate_caches(self) -> None:
@@ -137,7 +139,8 @@ class Finder:
     def _folders(self, folders: Iterable[str]) -> list[str]:
         """Where submodules are looked for: in the version's own tree first."""
         found = []
-        for real in map(self._exchange.real, folders):
+        for each in folders:
+            real = self._exchange.real(each) if os.path.isabs(each) else each  # a path hook's
             found.append(self._exchange.place(real) or real)
             if self._exchange.source(real) != real:
                 found.append(real)  # a copy, in which there may be what was made for it alone
