@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from . import git, installed
 from .checkout import Repository
-from .child.loaderperf_exchange import is_installed
+from .child.loaderperf_exchange import USUAL, is_installed
 from .errors import ArmError, CheckoutError
 from .installed import Installed
 
@@ -92,9 +92,8 @@ class Project:
 
     @functools.cached_property
     def _roots(self) -> list[str]:
-        return [
-            f"{base}{usual}" for base in self.bases for usual in ("", "src/", "lib/", "python/")
-        ]
+        usual = [f"{each}/" if each else "" for each in USUAL]
+        return [f"{base}{each}" for base in self.bases for each in usual]
 
     def copies(self, python: str = sys.executable) -> Copies:
         """What an interpreter has installed of it as copies.

@@ -136,9 +136,6 @@ class Sources:
         silent = {each: _command(each) for each in pythons if str(each) not in seen}
         return {each: command for each, command in silent.items() if command}  # else it has ended
 
-    def _relative(self, path: str) -> str:
-        return os.path.relpath(path, self.project.top)
-
     def exchange(self, version: Version) -> Exchange:
         """Which files stand for which in the processes of a version."""
         return self._dumped(version)[0]

@@ -189,18 +189,6 @@ def test_copy_of_the_project_on_the_path_is_an_error(tmp_path: Path, place: str)
     assert "pip install -e ." in report.texts[tiny.KEY]
 
 
-SERVER = """\
-import socket, sys, threading, time
-
-def answer(connection):
-    while connection.recv(1):
-        time.sleep(0.002)
-        connection.send(b"1")
-
-listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
-while True:
-    threading.Thread(target=answer, args=(listening.accept()[0],), daemon=True).start()
-"""
 ASKS = """\
 import pathlib, socket, subprocess, sys, time
 
@@ -232,9 +220,9 @@ def test_server_of_one_version_that_serves_the_other_is_an_error(tmp_path: Path)
     """Both are as slow as the one that has started first."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         asks = ASKS.format(port=free.getsockname()[1])
-    project = tiny.create(tmp_path / "project", paced=asks, server=SERVER, test_it=tiny.CHECK)
+    project = tiny.create(tmp_path / "project", paced=asks, server=tiny.SERVER, test_it=tiny.CHECK)
     tiny.accept(project)
-    project.write(server=SERVER.replace("0.002", "0.004"))
+    project.write(server=tiny.SERVER.replace("0.002", "0.004"))
     report = tiny.report(project, "--loaderperf")
     assert report.run.verdicts == {tiny.NODE: "error"}, report.run.output
     says = "in each pair of trials only one version ran server.py, which has changed"

@@ -39,6 +39,19 @@ import paced
 def test_paced(loaderperf):
     loaderperf.check(paced.Paced())
 """
+# Answers at the pace of PACED, on the port that it is given.
+SERVER = """\
+import socket, sys, threading, time
+
+def answer(connection):
+    while connection.recv(1):
+        time.sleep(0.002)
+        connection.send(b"1")
+
+listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    threading.Thread(target=answer, args=(listening.accept()[0],), daemon=True).start()
+"""
 KEY = "test_paced"
 NODE = f"test_it.py::{KEY}"
 

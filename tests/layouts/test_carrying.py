@@ -176,18 +176,6 @@ def pytest_configure(config):
         atexit.register(process.kill)
         os.environ["SERVER"] = str(port)
 """
-SERVER = """\
-import socket, sys, threading, time
-
-def answer(connection):
-    while connection.recv(1):
-        time.sleep(0.002)
-        connection.send(b"1")
-
-listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
-while True:
-    threading.Thread(target=answer, args=(listening.accept()[0],), daemon=True).start()
-"""
 ASKS = """\
 import os, socket, time
 
@@ -209,10 +197,10 @@ class Paced:
 
 def test_server_that_a_conftest_starts_is_each_version_s_own(tmp_path: Path) -> None:
     project = tiny.create(
-        tmp_path / "project", paced=ASKS, server=SERVER, conftest=SERVES, test_it=tiny.CHECK
+        tmp_path / "project", paced=ASKS, server=tiny.SERVER, conftest=SERVES, test_it=tiny.CHECK
     )
     tiny.accept(project)
-    project.write(server=SERVER.replace("0.002", "0.004"))
+    project.write(server=tiny.SERVER.replace("0.002", "0.004"))
     run = project.pytest("--loaderperf")
     assert run.verdicts == {tiny.NODE: "regressed"}, run.output
 
@@ -230,10 +218,10 @@ def test_server_that_a_conftest_starts_for_all_is_an_error(tmp_path: Path) -> No
     )
     asks = ASKS.replace('int(os.environ["SERVER"])', str(port))
     project = tiny.create(
-        tmp_path / "project", paced=asks, server=SERVER, conftest=starts, test_it=tiny.CHECK
+        tmp_path / "project", paced=asks, server=tiny.SERVER, conftest=starts, test_it=tiny.CHECK
     )
     tiny.accept(project)
-    project.write(server=SERVER.replace("0.002", "0.004"))
+    project.write(server=tiny.SERVER.replace("0.002", "0.004"))
     report = tiny.report(project, "--loaderperf")
     assert report.run.verdicts == {tiny.NODE: "error"}, report.run.output
     assert "pytest has started a Python of the project" in report.texts[tiny.KEY]

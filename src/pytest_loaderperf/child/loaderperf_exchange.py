@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _INSTALLED = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
 SYSTEM = ("/usr/", "/lib", "/opt/", os.path.realpath(sys.base_prefix) + os.sep)
 _STANDARD_LIBRARY = os.path.dirname(os.path.realpath(os.__file__)) + os.sep
+USUAL = ("", "src", "lib", "python")  # folders in which the sources of a project begin
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 

@@ -22,10 +22,10 @@ from importlib.machinery import SourcelessFileLoader as BytecodeLoader
 TYPE_CHECKING = False
 if TYPE_CHECKING or __package__:
     from .loaderperf_commands import main, unseen
-    from .loaderperf_exchange import SYSTEM, Exchange, is_installed
+    from .loaderperf_exchange import SYSTEM, USUAL, Exchange, is_installed
 else:  # as sitecustomize imports it
     from loaderperf_commands import main, unseen
-    from loaderperf_exchange import SYSTEM, Exchange, is_installed
+    from loaderperf_exchange import SYSTEM, USUAL, Exchange, is_installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -41,8 +41,6 @@ WATCH = "LOADERPERF_WATCH"  # if set, the files that are opened are written down
 OPENED = "*opened"
 MAPPED = "*mapped"  # a library that is no part of the system, nor of an installed package
 UNSEEN = "*unseen"  # not a file: the command of a Python that does not start this module
-
-_USUAL = ("", "src", "lib", "python")  # folders in which the sources of a project begin
 
 
 class Finder:
@@ -131,7 +129,7 @@ class Finder:
         folder = os.path.dirname(source)
         while folder.startswith(self._exchange.old):
             inside = self._exchange.new + folder[len(self._exchange.old) :]
-            folders += [os.path.join(inside, each) for each in _USUAL]
+            folders += [os.path.join(inside, each) for each in USUAL]
             folder = os.path.dirname(folder)
         found = self._find(name, folders)
         return found if found is not None and found.has_location else None
