@@ -20,7 +20,7 @@ import tempfile
 from pathlib import Path
 
 OURS = Path(__file__).resolve().parents[1] / "src"
-TEST = '''\
+TEST = """\
 import json, os, pathlib, sys, time
 
 def state():
@@ -44,7 +44,7 @@ import numpy
 
 def test_rows(loaderperf):
     loaderperf([numpy.zeros((10, 10)) for _ in range(50)])
-'''
+"""
 
 
 def run(folder: Path, source: Path) -> dict[str, float]:

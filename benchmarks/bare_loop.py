@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from perf.corpus import collect_sentences, cut_photos, read_photos, read_sentences
-from pytest_loaderperf import allocator
+from pytest_loaderperf.arm import allocator
+from pytest_loaderperf.arm.heap import Heap
 from pytest_loaderperf.data import folder
-from pytest_loaderperf.heap import Heap
 
 Make = Callable[[int], Any]
 

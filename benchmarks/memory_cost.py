@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 from overhead import LOADERS, ROOT
 
-from pytest_loaderperf import measure
-from pytest_loaderperf.arms import Arm
+from pytest_loaderperf.measure import calibration
+from pytest_loaderperf.supervisor.arm import Arm
 
 
 class Clock:
@@ -31,9 +31,9 @@ class Clock:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
         self.trials: dict[str, int] = defaultdict(int)
-        self._survey = measure.survey
+        self._survey = calibration.survey
 
-    def survey(self, arm: Arm, nodeid: str, *how: Any, **more: Any) -> measure.Survey:
+    def survey(self, arm: Arm, nodeid: str, *how: Any, **more: Any) -> calibration.Survey:
         """As ``measure.survey``."""
         started = time.monotonic()
         try:
@@ -50,7 +50,7 @@ def main() -> int:
     options, more = parser.parse_known_args()
     nodeids = [f"{path}.py::{test}[{options.batch_size}]" for path, test, _ in LOADERS]
     clock = Clock()
-    measure.survey = clock.survey
+    calibration.survey = clock.survey
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results.json"
         pytest.main(

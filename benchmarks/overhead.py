@@ -29,14 +29,16 @@ from pathlib import Path
 
 import psutil
 
-from pytest_loaderperf import data, measure, process, turns
-from pytest_loaderperf.arms import Arms
-from pytest_loaderperf.launch import Launch
-from pytest_loaderperf.pacing import Plan
-from pytest_loaderperf.project import Project
-from pytest_loaderperf.sources import Sources
-from pytest_loaderperf.timing import TimedTrial, typical
-from pytest_loaderperf.version import Version
+from pytest_loaderperf import data
+from pytest_loaderperf.measure import calibration, pair
+from pytest_loaderperf.measure.plan import Plan
+from pytest_loaderperf.measure.timed_trial import TimedTrial, typical
+from pytest_loaderperf.model.version import Version
+from pytest_loaderperf.supervisor.arm import Arms
+from pytest_loaderperf.supervisor.launch import Launch
+from pytest_loaderperf.system import process_tree
+from pytest_loaderperf.versions.project import Project
+from pytest_loaderperf.versions.sources import Sources
 
 ROOT = Path(__file__).resolve().parents[1]
 LOADERS = (  # module, test, fixture
@@ -91,19 +93,19 @@ class BareLoop:
     def stretch(self) -> tuple[float, int]:
         """Seconds and samples of one stretch, after which the loop stops itself."""
         self._say(str(time.perf_counter()))
-        process.resume(self.pid)
+        process_tree.resume(self.pid)
         seconds, samples = json.loads(self._result())
         return seconds, samples
 
     def end(self) -> None:
         """End the loop."""
         self._say("stop")
-        process.resume(self.pid)
+        process_tree.resume(self.pid)
 
     def close(self) -> None:
         """End the process."""
         if self.pid:
-            process.end(self.pid)
+            process_tree.end(self.pid)
         self._process.kill()
         self._process.wait()
 
@@ -134,14 +136,12 @@ def one_round(module: str, test: str, fixture: str, batch_size: int, *, guard_fi
         bare = BareLoop(module, fixture, scratch)
         try:
             first, second = (side.get(Version(ROOT), path) for side in sides)
-            survey = measure.survey(first, nodeid)
-            timing = turns.time_alone(first, nodeid, survey.plan)
-            plan = measure.paced(survey, [timing])
+            survey = calibration.survey(first, nodeid)
+            timing = pair.time_alone(first, nodeid, survey.plan)
+            plan = calibration.paced(survey, [timing])
             slices = max(2, 2 * round(TURN_SECONDS / timing.batch_seconds / plan.batches / 2))
             with first.trials(), second.trials():
-                trials = turns.open_frozen(
-                    [turns.Side(arm, nodeid, plan) for arm in (first, second)]
-                )
+                trials = pair.open_frozen([pair.Side(arm, nodeid, plan) for arm in (first, second)])
                 bare.open(plan, slices * plan.batches, batch_size)
                 seconds, samples = alternate(trials, bare, plan, slices, guard_first=guard_first)
                 bare.end()
@@ -164,7 +164,7 @@ def alternate(
     stretches = []
     for turn in ("gbbg" if guard_first else "bggb") * (rounds // 2):
         if turn == "g":
-            turns.take_turns(first, second, slices, short=plan.short_turns)
+            pair.take_turns(first, second, slices, short=plan.short_turns)
         else:
             stretches.append(bare.stretch())
     return sum(seconds for seconds, _ in stretches), sum(samples for _, samples in stretches)

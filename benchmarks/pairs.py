@@ -26,10 +26,11 @@ from typing import Any
 
 from overhead import ROOT, launch
 
-from pytest_loaderperf import measure, turns
-from pytest_loaderperf.arms import Arms
-from pytest_loaderperf.judgement import scatter
-from pytest_loaderperf.version import Version
+from pytest_loaderperf.measure import calibration
+from pytest_loaderperf.measure import pair as turns
+from pytest_loaderperf.model.version import Version
+from pytest_loaderperf.stats.comparison import scatter
+from pytest_loaderperf.supervisor.arm import Arms
 
 
 def study(nodeid: str, pairs: int, out: Path, *, both_turns: bool) -> None:
@@ -40,9 +41,9 @@ def study(nodeid: str, pairs: int, out: Path, *, both_turns: bool) -> None:
         sides = [Arms(launch(Path(scratch))) for _ in range(2)]
         try:
             candidate, baseline = (side.get(Version(ROOT), module) for side in sides)
-            survey = measure.survey(candidate, nodeid)
+            survey = calibration.survey(candidate, nodeid)
             timing = turns.time_alone(candidate, nodeid, survey.plan)
-            plan = measure.paced(survey, [timing])
+            plan = calibration.paced(survey, [timing])
             ways = (False, True) if both_turns else (plan.short_turns,)
             for number, short_turns in itertools.product(range(pairs), ways):
                 started = time.monotonic()

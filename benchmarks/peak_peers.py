@@ -21,7 +21,7 @@ import memray
 import psutil
 
 from integration.test_peak_truth import PRELUDE, TREES, follow, read, running
-from pytest_loaderperf import process
+from pytest_loaderperf.system import process_tree
 
 MIB = 2**20
 Peer = Callable[[str, str, Path], float]  # the two parts of a tree, a folder -> MiB
@@ -65,7 +65,7 @@ def rss_sum(before: str, after: str, folder: Path) -> float:
 
     def now() -> float:
         total = 0.0
-        for pid in process.tree(tree.pid):
+        for pid in process_tree.tree(tree.pid):
             try:
                 total += psutil.Process(pid).memory_info().rss / MIB
             except psutil.Error:

@@ -28,15 +28,16 @@ from typing import Any
 from overhead import LOADERS, ROOT, launch
 from study import bound, source
 
-from pytest_loaderperf import measure, peaks
-from pytest_loaderperf.arms import Arms
-from pytest_loaderperf.baselines import Record, Stored
-from pytest_loaderperf.decision import Rule
-from pytest_loaderperf.findings import Bench, Findings, Spec
-from pytest_loaderperf.pacing import pair_seconds
+from pytest_loaderperf.baselines.store import Record, Stored
+from pytest_loaderperf.check import peaks
+from pytest_loaderperf.check.state import Bench, Findings, Spec
+from pytest_loaderperf.measure import calibration
+from pytest_loaderperf.measure.plan import pair_seconds
+from pytest_loaderperf.model.version import Version
 from pytest_loaderperf.settings import CheckSettings
-from pytest_loaderperf.sweep import Point, memory_model
-from pytest_loaderperf.version import Version
+from pytest_loaderperf.stats.batch_size import Point, memory_model
+from pytest_loaderperf.stats.sequential import Rule
+from pytest_loaderperf.supervisor.arm import Arms
 
 MIB = 2**20
 JUDGED = frozenset({"peak_memory"})
@@ -81,7 +82,9 @@ def predict(folder: Path) -> None:
         arms = Arms(launch(Path(scratch)))
         try:
             surveys = {
-                size: measure.survey(arms.get(version, module), f"{module}::test_photos[{size}]")
+                size: calibration.survey(
+                    arms.get(version, module), f"{module}::test_photos[{size}]"
+                )
                 for size in (*known, *others)
             }
         finally:
@@ -117,7 +120,7 @@ def check(nodeid: str, condition: str, folder: Path, stored: float | None) -> di
         arms = Arms(launch(Path(scratch)))
         bench = Bench(spec, arms, candidate, Rule.for_metrics(8), lambda _: None)
         try:
-            survey = measure.survey(bench.arm(), nodeid, pair_seconds=pair_seconds(BUDGET))
+            survey = calibration.survey(bench.arm(), nodeid, pair_seconds=pair_seconds(BUDGET))
             line = {"peak": survey.peak_memory, "source": survey.memory_source}
             if stored is None:
                 return line

@@ -13,10 +13,9 @@ import sys
 import time
 from collections.abc import Callable
 
-from pytest_loaderperf import charts, history, markdown, report, webpage
-from pytest_loaderperf.baselines import Record, Stored
-from pytest_loaderperf.checkout import Commit
-from pytest_loaderperf.model import (
+from pytest_loaderperf.baselines import history
+from pytest_loaderperf.baselines.store import Record, Stored
+from pytest_loaderperf.model.results import (
     CheckResult,
     Comparison,
     MemoryLook,
@@ -25,6 +24,8 @@ from pytest_loaderperf.model import (
     Verdict,
     Workload,
 )
+from pytest_loaderperf.reports import batch_sizes, html, markdown, terminal
+from pytest_loaderperf.versions.repository import Commit
 
 _PAIRS, _LOOKS, _COMMITS, _ROUNDS = 24, 1000, 50, 5
 
@@ -64,10 +65,10 @@ def main() -> None:
               "accepted", [], 2.0**34)  # fmt: skip
     pasts = {result.nodeid: {"a machine": accepted} for result in results}
     reports: dict[str, Callable[[], object]] = {
-        "terminal": lambda: (report.table(results), charts.lines(results, 2.0**34)),
-        "JSON": lambda: json.dumps(report.to_json(run), indent=2),
+        "terminal": lambda: (terminal.table(results), batch_sizes.lines(results, 2.0**34)),
+        "JSON": lambda: json.dumps(terminal.to_json(run), indent=2),
         "Markdown": lambda: markdown.summary(results, 2.0**34),
-        "HTML": lambda: webpage.render(run, pasts),
+        "HTML": lambda: html.render(run, pasts),
     }
     seconds: dict[str, list[float]] = {name: [] for name in reports}
     for _ in range(_ROUNDS):

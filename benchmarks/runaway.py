@@ -22,7 +22,7 @@ from pathlib import Path
 
 import psutil
 
-from pytest_loaderperf.units import format_size
+from pytest_loaderperf.model.units import format_size
 
 ROOT = Path(__file__).resolve().parents[1]
 FITS = 32

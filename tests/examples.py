@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pytest_loaderperf.baselines import Record, Stored
-from pytest_loaderperf.checkout import Commit
-from pytest_loaderperf.history import Accepted, History
-from pytest_loaderperf.model import (
+from pytest_loaderperf.baselines.history import Accepted, History
+from pytest_loaderperf.baselines.store import Record, Stored
+from pytest_loaderperf.model.results import (
     CheckResult,
     Comparison,
     MemoryLook,
@@ -16,6 +15,7 @@ from pytest_loaderperf.model import (
     Verdict,
     Workload,
 )
+from pytest_loaderperf.versions.repository import Commit
 
 MIB = 2.0**20
 SLOWER = "tests/perf/test_images.py::test_photos[32]"

@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .data import DataFolder as DataFolder
-    from .perf import Perf as Perf
-    from .trial import LoaderPerf as LoaderPerf
+    from .arm.fixture import LoaderPerf
+    from .arm.perf import Perf
+    from .data import DataFolder
 
 __version__ = "0.1.0"
 __all__ = ["DataFolder", "LoaderPerf", "Perf", "__version__"]
 
-_HOMES = {"DataFolder": "data", "LoaderPerf": "trial", "Perf": "perf"}
+_HOMES = {"DataFolder": "data", "LoaderPerf": "arm.fixture", "Perf": "arm.perf"}
 
 
 def __getattr__(name: str) -> object:

@@ -19,10 +19,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import baselines
-from .checkout import Repository
+from .baselines import store
 from .errors import CheckoutError, LoaderPerfError
-from .model import Verdict, worst
+from .model.results import Verdict, worst
+from .versions.repository import Repository
 
 _REPORT = "loaderperf.json"
 _DEEPER = 64  # commits to fetch first; twice as many each time
@@ -43,7 +43,7 @@ def fetch_history(root: Path) -> None:
     commits = _DEEPER
     for path in sorted((root / "baselines").rglob("*.json")):
         try:
-            keys = list(baselines.load(path))
+            keys = list(store.load(path))
         except LoaderPerfError:  # damaged: the run says so
             continue
         for key in keys:

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from . import discovery
 from .errors import LoaderPerfError, SettingsError
-from .nodes import (
+from .items import (
     ARM,
     ENVIRONMENT,
     MARKER,
@@ -25,12 +24,13 @@ from .nodes import (
     take_batch_sizes,
 )
 from .options import LOOKS, OPTIONS, RUNS, UPDATES
+from .session import discovery
 
 if TYPE_CHECKING:
-    from .arm import Arm
+    from .arm.fixture import LoaderPerf
+    from .arm.plugin import Arm
     from .data import DataFolder
-    from .session import Session
-    from .trial import LoaderPerf
+    from .session.run import Session
 
 SESSION = "loaderperf-session"  # the plugin object of a run with --loaderperf
 
@@ -125,7 +125,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(
             "--loaderperf cannot run under xdist (-n): checks that run at once measure each other"
         )
-    from .session import Session  # noqa: PLC0415
+    from .session.run import Session  # noqa: PLC0415
 
     try:
         config.pluginmanager.register(Session(config), SESSION)

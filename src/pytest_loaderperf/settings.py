@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from .errors import SettingsError
-from .model import METRICS, MemoryLimit, Tolerance
+from .model.results import METRICS, MemoryLimit, Tolerance
+from .model.units import parse_duration, parse_fraction
 from .options import OPTIONS, Option, Update
-from .units import parse_duration, parse_fraction
 
 TrialStart = Literal["auto", "fork", "fresh"]
 

@@ -16,7 +16,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 import examples
-from pytest_loaderperf import webpage
+from pytest_loaderperf.reports import html
 
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -49,7 +49,7 @@ def browser() -> Iterator[Chrome]:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(webpage.render(examples.run(), examples.histories()), "utf-8")
+    path.write_text(html.render(examples.run(), examples.histories()), "utf-8")
     return path
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from faults.fault import report
 from integration import tiny
-from pytest_loaderperf import strays
+from pytest_loaderperf.system import strays
 
 # What the run itself holds after each of its checks.
 WATCHING = """\

@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from pytest_loaderperf import group
+from pytest_loaderperf.system import cgroups
 
 # Two loaders whose work per sample is known: a count of additions in pure Python.
 LOADERS = '''\
@@ -182,7 +182,7 @@ def processes(temporary: str) -> list[psutil.Process]:
 
 def leftovers(temporary: str) -> list[str]:
     """What a run has left: in its temporary folder, beside the lock, and of control groups."""
-    groups = [path.name for place, _ in group.places() for path in group.abandoned(place)]
+    groups = [path.name for place, _ in cgroups.places() for path in cgroups.abandoned(place)]
     return [path.name for path in Path(temporary).iterdir() if path.suffix != ".lock"] + groups
 
 

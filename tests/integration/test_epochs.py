@@ -75,7 +75,7 @@ def test_a_slower_start_of_epochs_is_a_regression(tmp_path: Path) -> None:
 def test_epochs_that_never_end_have_no_overhead(tmp_path: Path) -> None:
     check = EPOCHS.replace("starting.Starting()", "starting.Paced()")
     # As if the limit were shorter.
-    conftest = "import pytest_loaderperf.epochs as epochs\nepochs._LONGEST = 1.0\n"
+    conftest = "import pytest_loaderperf.measure.epochs as epochs\nepochs._LONGEST = 1.0\n"
     project = tiny.create(
         tmp_path / "project", git=False, starting=starting(0), test_it=check, conftest=conftest
     )

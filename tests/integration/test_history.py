@@ -12,7 +12,7 @@ import pytest
 from integration import tiny
 from integration.project import Project
 from integration.tiny import KEY, NODE
-from pytest_loaderperf import baselines
+from pytest_loaderperf.baselines import store
 
 ROOM = "--loaderperf-budget=24"  # for pairs on a busy machine
 
@@ -23,12 +23,12 @@ def project(tmp_path: Path) -> Project:
     project = tiny.create(tmp_path / "project", test_it=tiny.CHECK)
     tiny.accept(project)
     path = project.root / "baselines" / "test_it.json"
-    entries = baselines.load(path)
+    entries = store.load(path)
     ((name, record),) = entries[KEY].records.items()
     was = record.metrics["throughput"]
     metrics = {**record.metrics, "throughput": replace(was, value=was.value / 2)}
     slower = replace(record, metrics=metrics)
-    baselines.save(path, {KEY: replace(entries[KEY], records={name: slower})})
+    store.save(path, {KEY: replace(entries[KEY], records={name: slower})})
     project.git("commit", "-q", "-a", "-m", "slower, and known to be")
     return project
 

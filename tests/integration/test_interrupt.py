@@ -19,7 +19,7 @@ import pytest
 
 from integration import tiny
 from integration.project import Project, clean_environment, leftovers, processes
-from pytest_loaderperf import baselines
+from pytest_loaderperf.baselines import store as baselines
 
 # A loader with a worker process that would stay; each trial that has started it leaves a sign.
 TELLING = "import os\n" + tiny.PACED.replace(

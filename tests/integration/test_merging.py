@@ -9,9 +9,9 @@ import pytest
 
 from integration import tiny
 from integration.project import Project
-from pytest_loaderperf import baselines
-from pytest_loaderperf.baselines import Entry, Record, Stored
-from pytest_loaderperf.model import Workload
+from pytest_loaderperf.baselines import store
+from pytest_loaderperf.baselines.store import Entry, Record, Stored
+from pytest_loaderperf.model.results import Workload
 
 CHECKS = ("test_a", "test_c", "test_e", "test_g")
 
@@ -39,9 +39,9 @@ def project(tmp_path: Path) -> Project:
 def accept(project: Project, branch: str, **accepted: float) -> Path:
     """Accept these throughputs on a branch."""
     project.git("checkout", "-q", branch)
-    path = baselines.store_path(project.root, "test_it.py")
-    entries = {**baselines.load(path), **{name: entry(each) for name, each in accepted.items()}}
-    baselines.save(path, entries)
+    path = store.store_path(project.root, "test_it.py")
+    entries = {**store.load(path), **{name: entry(each) for name, each in accepted.items()}}
+    store.save(path, entries)
     project.commit(f"accept {', '.join(accepted)}")
     return path
 
@@ -58,9 +58,9 @@ def accept(project: Project, branch: str, **accepted: float) -> Path:
 )
 def test_branches_merge(project: Project, ours: dict[str, float], theirs: dict[str, float]) -> None:
     path = accept(project, "theirs", **theirs)
-    before = baselines.load(accept(project, "main", **ours))
+    before = store.load(accept(project, "main", **ours))
     project.git("merge", "-q", "-m", "merge", "theirs")
-    merged = baselines.load(path)
+    merged = store.load(path)
     assert merged == {**before, **{name: entry(each) for name, each in theirs.items()}}
 
 

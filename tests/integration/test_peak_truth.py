@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_loaderperf import process
-from pytest_loaderperf.memory import PeakMemory
+from pytest_loaderperf.system import process_tree
+from pytest_loaderperf.system.peak_memory import PeakMemory
 
 MIB = 2**20
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -108,7 +108,7 @@ def running(before: str, after: str, files: Path) -> Iterator[subprocess.Popen[s
         assert tree.stdout.readline() == "ready\n"
         yield tree
     finally:
-        process.end(tree.pid)
+        process_tree.end(tree.pid)
         tree.communicate()
         Path(f"/dev/shm/torch_{tree.pid}_1").unlink(missing_ok=True)
 
@@ -134,7 +134,7 @@ def read(before: str, after: str, files: Path, *, grouped: bool) -> PeakMemory:
             for _ in range(2):
                 memory.sample()
         finally:
-            process.end(tree.pid)
+            process_tree.end(tree.pid)
             tree.wait()
             memory.close()
     return memory

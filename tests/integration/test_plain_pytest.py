@@ -108,7 +108,7 @@ def pytest_unconfigure():
     assert "1 passed, 2 skipped" in run.output
     imported = set((project.root / "modules").read_text().split())
     assert "pytest_loaderperf.plugin" in imported
-    heavy = {"numpy", "scipy", "psutil", "torch", "tensorflow", "pytest_loaderperf.session"}
+    heavy = {"numpy", "scipy", "psutil", "torch", "tensorflow", "pytest_loaderperf.session.run"}
     assert not heavy & imported
 
 

@@ -9,7 +9,7 @@ import pytest
 from integration import tiny
 from integration.project import Project
 from integration.tiny import KEY, NODE
-from pytest_loaderperf import baselines
+from pytest_loaderperf.baselines import store
 
 GONE = "test_it.py::test_gone"
 
@@ -67,5 +67,5 @@ def test_a_store_that_cannot_be_written_is_told_and_kept(project: Project) -> No
     assert set(kept(project)) == {KEY, "test_gone"}
 
 
-def kept(project: Project) -> baselines.Entries:
-    return baselines.load(project.root / "baselines/test_it.json")
+def kept(project: Project) -> store.Entries:
+    return store.load(project.root / "baselines/test_it.json")

@@ -9,10 +9,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from integration.project import Project, Run
-from pytest_loaderperf import baselines
-from pytest_loaderperf.baselines import Entry, Record, Stored
-from pytest_loaderperf.machine import machine_class
-from pytest_loaderperf.model import Workload
+from pytest_loaderperf.baselines import store
+from pytest_loaderperf.baselines.store import Entry, Record, Stored
+from pytest_loaderperf.model.results import Workload
+from pytest_loaderperf.system.machine import machine_class
 
 # Batches of two samples every 2 ms.
 THROUGHPUT = 950.0  # samples/s
@@ -88,8 +88,8 @@ def accept(
     )
     nodes = checks or (NODE,)
     module = nodes[0].partition("::")[0]
-    path = baselines.store_path(project.root, module)
-    baselines.save(path, {node.partition("::")[2]: entry for node in nodes})
+    path = store.store_path(project.root, module)
+    store.save(path, {node.partition("::")[2]: entry for node in nodes})
     if commit:
         project.commit("accept the baselines")
     return path

@@ -22,10 +22,10 @@ import pytest
 from integration import tiny
 from integration.project import Project, Run
 from kinds import probe
-from pytest_loaderperf import baselines
-from pytest_loaderperf.baselines import Entry, Record, Stored
-from pytest_loaderperf.machine import machine_class
-from pytest_loaderperf.model import Workload
+from pytest_loaderperf.baselines import store
+from pytest_loaderperf.baselines.store import Entry, Record, Stored
+from pytest_loaderperf.model.results import Workload
+from pytest_loaderperf.system.machine import machine_class
 
 ROWS = 105  # of a loader that is counted: with batches of 10 the last one is a partial one
 _SECONDS = 0.001  # that a row takes in a project, and twice that when it is slowed
@@ -126,6 +126,6 @@ def _accept(project: Project, workload: dict[str, Any]) -> None:
     """Baselines by hand: where both versions are measured, their numbers do not count."""
     record = Record({"throughput": Stored(1000.0, 0.01)}, {})
     entry = Entry(Workload(**workload), {machine_class({}): record})
-    path = baselines.store_path(project.root, "test_it.py")
-    baselines.save(path, {"test_unchanged": entry, "test_slowed": entry})
+    path = store.store_path(project.root, "test_it.py")
+    store.save(path, {"test_unchanged": entry, "test_slowed": entry})
     project.commit("accept the baselines")

@@ -14,10 +14,10 @@ from typing import Any
 
 import psutil
 
-from pytest_loaderperf.batches import count_samples, fast_counter
+from pytest_loaderperf.arm.driver import Stream
 from pytest_loaderperf.errors import LoaderError
-from pytest_loaderperf.loaders import describe
-from pytest_loaderperf.stream import Stream
+from pytest_loaderperf.loaders.batches import count_samples, fast_counter
+from pytest_loaderperf.loaders.recognise import describe
 
 _AT_MOST = 400  # batches: a loader that is endless has more
 

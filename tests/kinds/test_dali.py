@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from kinds.harness import assert_guarded, guard, look, needs
-from pytest_loaderperf.batches import example
-from pytest_loaderperf.kinds import dali
+from pytest_loaderperf.loaders.batches import example
+from pytest_loaderperf.loaders.kinds import dali
 
 LOADERS = """\
 import time

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from kinds.harness import assert_guarded, guard, look, needs
-from pytest_loaderperf.kinds import ray
+from pytest_loaderperf.loaders.kinds import ray
 
 pytestmark = needs("ray.data")
 

@@ -27,14 +27,14 @@ def without(self):
 Exchange.dump = without
 """
 NO_PROOF = """\
-from pytest_loaderperf.proof import Proof
-from pytest_loaderperf.sources import Sources
+from pytest_loaderperf.versions.proof import Proof
+from pytest_loaderperf.versions.sources import Sources
 
 Proof.check = Sources.check_seen = lambda *_: None
 Proof.prove = lambda *_, **__: []
 """
 NO_CARRYING = """\
-from pytest_loaderperf.carry import Worktree
+from pytest_loaderperf.versions.worktree import Worktree
 
 Worktree.carry_ignored = lambda *_: []
 """

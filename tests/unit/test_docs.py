@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import examples
-from pytest_loaderperf import report
-from pytest_loaderperf.model import METRICS, Verdict
+from pytest_loaderperf.model.results import METRICS, Verdict
 from pytest_loaderperf.options import OPTIONS, TOLERANCES
+from pytest_loaderperf.reports import terminal
 from pytest_loaderperf.settings import MARKER_ARGUMENTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,7 +53,7 @@ def fields(value: object) -> set[str]:
 
 
 def test_the_reference_has_every_field_of_the_results() -> None:
-    found = fields(report.to_json(examples.run()))
+    found = fields(terminal.to_json(examples.run()))
     assert {"schema", "spread", "cpu_pressure", "ratios", "samples_per_epoch"} <= found
     assert not [name for name in found if not named(REFERENCE, name)]
 

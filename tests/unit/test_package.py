@@ -15,7 +15,7 @@ import pytest_loaderperf
 PUBLIC = ["DataFolder", "LoaderPerf", "Perf", "__version__"]
 HEAVY = {"numpy", "scipy", "psutil", "torch", "tensorflow"}
 FOR_RUNS_ONLY = {
-    f"pytest_loaderperf.{name}" for name in ("messages", "model", "coordinator", "arm", "session")
+    f"pytest_loaderperf.{name}" for name in ("protocol", "model", "check", "arm", "session.run")
 }
 
 
@@ -34,7 +34,7 @@ def test_the_public_names_are_these() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "home"), [("DataFolder", "data"), ("LoaderPerf", "trial"), ("Perf", "perf")]
+    ("name", "home"), [("DataFolder", "data"), ("LoaderPerf", "arm.fixture"), ("Perf", "arm.perf")]
 )
 def test_a_public_type_is_imported_when_it_is_asked_for(name: str, home: str) -> None:
     module = import_module(f"pytest_loaderperf.{home}")
@@ -79,14 +79,14 @@ def test_importing_the_plugin_imports_nothing_heavy(name: str) -> None:
 
 def test_an_arm_imports_nothing_heavy() -> None:
     # It is started several times in a run, and each of its trials has what it has imported.
-    modules = modules_after("import pytest_loaderperf.arm, pytest_loaderperf.trial")
-    assert "pytest_loaderperf.report" in modules
+    modules = modules_after("import pytest_loaderperf.arm.plugin, pytest_loaderperf.arm.fixture")
+    assert "pytest_loaderperf.reports.terminal" in modules
     assert HEAVY & modules == set()
 
 
 def test_a_run_imports_only_the_part_of_scipy_that_it_uses() -> None:
-    modules = modules_after("import pytest_loaderperf.session")
-    assert "pytest_loaderperf.coordinator" in modules
+    modules = modules_after("import pytest_loaderperf.session.run")
+    assert "pytest_loaderperf.check.runner" in modules
     assert {"scipy.stats", "scipy.optimize"} & modules == set()
 
 
@@ -110,7 +110,7 @@ def test_a_plain_run_imports_nothing_heavy(tmp_path: Path) -> None:
     assert (HEAVY | FOR_RUNS_ONLY) & modules == set()
 
 
-@pytest.mark.parametrize("module", ["coordinator", "session", "arms"])
+@pytest.mark.parametrize("module", ["check.runner", "session.run", "supervisor.arm"])
 def test_the_coordinator_imports_no_framework(module: str) -> None:
     modules = modules_after(f"import pytest_loaderperf.{module}")
     assert {"torch", "tensorflow", "keras", "jax"} & modules == set()

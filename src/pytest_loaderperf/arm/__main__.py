@@ -1,0 +1,49 @@
+"""The start of an arm: ``python -m pytest_loaderperf.arm DESCRIPTOR``, of a socket it inherits."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+import traceback
+
+import pytest
+
+from ..errors import LoaderPerfError
+from ..items import ARM
+from ..protocol.channel import Channel, ChannelClosed
+from ..protocol.messages import Setup
+from ..supervisor import diagnostics
+from ..system import process_tree
+from .plugin import Arm, failed
+
+
+def main() -> None:
+    """Serve one coordinator until it closes the channel."""
+    os.set_inheritable(int(sys.argv[1]), False)
+    channel = Channel(socket.socket(fileno=int(sys.argv[1])))
+    diagnostics.register(os.dup(2))
+    setup = channel.receive(Setup)
+    if setup.fresh:
+        # It may be frozen when the coordinator dies. An arm that forks is never frozen: it lives
+        # on for a moment, to end its trials.
+        process_tree.die_with_parent()
+    kept = sys.path[1:] if setup.keeps_path else sys.path[-1:]  # last is what stands in each Python
+    sys.path[:] = [*setup.sys_path, *kept]
+    try:
+        config = pytest.Config.fromdictargs(setup.options, setup.args)
+        config.pluginmanager.register(Arm(channel, setup), ARM)
+        config.hook.pytest_cmdline_main(config=config)
+    except (Exception, pytest.UsageError) as error:  # noqa: BLE001  (whatever a conftest raises)
+        cause = getattr(error, "cause", error)  # pytest wraps what a conftest raised
+        lines = traceback.format_exception(cause)
+        with contextlib.suppress(ChannelClosed):
+            channel.send(failed("".join(lines), usage=isinstance(error, pytest.UsageError)))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except LoaderPerfError as problem:
+        sys.exit(str(problem))

@@ -1,0 +1,274 @@
+"""One loader as a stream of batches: its first batch, its steady state, its epochs."""
+
+from __future__ import annotations
+
+import operator
+import os
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+from ..errors import LoaderError
+from ..loaders import batches, sample_hashes
+from ..loaders.kinds import Loader
+from ..measure.in_flight import Span, Workers, spans
+from ..model.results import Workload
+from ..protocol.messages import Contents, Opened, Passed, Slice, Stepped, Stretch
+from ..system.process_tree import cpu_seconds
+
+__tracebackhide__ = True  # pytest shows a failure from the test on, and in the loader itself
+
+_EXAMPLES = 3  # batches to look at for the signature: where they differ, a dimension varies
+
+
+class Stream:
+    """Iterates a loader epoch after epoch, and times stretches of it.
+
+    Raises LoaderError where the loader is empty, cannot be started again, or its samples cannot
+    be counted; what the loader itself raises passes through. ``prepare`` is called before every
+    stretch. Of the samples that are timed, a share is made ``in_vain``, and does not count.
+    """
+
+    def __init__(
+        self,
+        loader: Loader,
+        samples: batches.SampleCounter | None,
+        prepare: Callable[[], None] = lambda: None,
+        in_vain: float = 0.0,
+    ) -> None:
+        self._loader = loader
+        self._in_vain = in_vain
+        self._count = samples or loader.count
+        self._prepare = prepare
+        self._iterator: Iterator[Any] | None = None
+        self._batch: Any = None  # the last one: like a user's, it lives until the next is there
+        self._position = 0  # batches taken from this epoch
+        self._warmup = self._drain = 0
+        self._workers: Workers | None = None
+        self._epoch_batches = loader.epoch_batches
+
+    def open(
+        self, warmup: int, drain: int, epoch_batches: int | None, *, follow: bool = False
+    ) -> Opened:
+        """Start, take the first batch, discard the warm-up; look at the first batches.
+
+        With ``follow`` slices say what workers have made ahead.
+        """
+        self._warmup, self._drain = warmup, drain
+        self._epoch_batches = epoch_batches if epoch_batches is not None else self._epoch_batches
+        if follow:
+            self._workers = Workers()
+            self._loader.follow(self._workers.marking)
+        self._prepare()
+        started = time.perf_counter()
+        self._iterator = self._loader.start()
+        batch = self._next()
+        first_batch = time.perf_counter() - started
+        if batch is None:
+            raise LoaderError(
+                "the loader gave no batch: it is empty, or an iterator that was used up before. "
+                "For a one-shot iterator pass a callable that makes one"
+            )
+        count = self._count_checked if self._count else batches.fast_counter(batch[0])
+        examples = [batches.example(batch[0], count)]
+        for _ in range(warmup):
+            batch = self._next()
+            if batch is None:
+                break
+            if len(examples) < _EXAMPLES:
+                examples.append(batches.example(batch[0], count))
+        self._count = batches.without(self._in_vain, self._count or count)
+        if not any(example.samples for example in examples):
+            raise _no_samples(len(examples))
+        workload = batches.workload(examples, self._loader.samples_per_epoch)
+        return Opened(first_batch, workload_fields(workload), self._epoch_batches)
+
+    def run(self, wanted: int) -> Slice:
+        """Time so many batches of the steady state, over as many epochs as that takes.
+
+        An epoch that is too short to have a steady state ends this, with nothing timed.
+        """
+        timed = samples = 0
+        cpu = 0.0
+        stretches: list[Stretch] = []
+        worked: list[Span] = []
+        while timed < wanted:
+            count = min(wanted - timed, self._steady_left())
+            if count < 1:
+                self._restart()
+                if self._steady_left() < 1:
+                    return Slice([], 0, 0, 0.0, self._epoch_batches)
+                continue
+            self._prepare()
+            used, began = cpu_seconds(os.getpid()), self._worker_seconds()
+            stretch, counted = self._stretch(count)
+            if stretch is None:  # the epoch ended in it: now its length is known
+                continue
+            stretches.append(stretch)
+            samples += counted
+            worked += spans(began, self._worker_seconds())
+            cpu += cpu_seconds(os.getpid()) - used
+            timed += count
+        if not samples:
+            raise _no_samples(timed)
+        marks = self._workers.new_marks() if self._workers else []
+        return Slice(stretches, samples, timed, cpu, self._epoch_batches, worked, marks)
+
+    def run_epochs(self, epochs: int) -> Slice:
+        """Time whole epochs, start and end of each included."""
+        assert self._count is not None
+        self._iterator = None
+        self._prepare()
+        taken = samples = 0
+        used = cpu_seconds(os.getpid())
+        started = time.perf_counter()
+        for _ in range(epochs):
+            for batch in self._loader.start():
+                samples += int(self._count(batch))
+                taken += 1
+        stretch = started, time.perf_counter()
+        if not taken:
+            raise self._spent()
+        if not samples:
+            raise _no_samples(taken)
+        cpu = cpu_seconds(os.getpid()) - used
+        return Slice([stretch], samples, taken, cpu, self._epoch_batches)
+
+    def second_epoch(self, seconds: float) -> Passed:
+        """Time a second epoch from its start to its end, if it and the first end in time."""
+        self._iterator = None
+        count = self._count or batches.count_samples
+        arrivals: list[float] = []
+        ended = 0.0
+        for _ in range(2):
+            self._prepare()
+            arrivals, started = [], time.perf_counter()
+            for batch in self._loader.start():
+                count(batch)
+                arrivals.append(time.perf_counter() - started)
+                if arrivals[-1] > seconds:
+                    return Passed([], 0.0)
+            ended = time.perf_counter() - started
+            if not arrivals:
+                raise self._spent()
+        return Passed(arrivals, ended)
+
+    def steps(self, step: float, seconds: float) -> Stepped:
+        """Wait for batches between training steps, which take no CPU time here.
+
+        Each epoch begins with a step, in which queues fill: starts are not what is asked for.
+        """
+        waited = stepped = 0.0
+        while waited + stepped < seconds:
+            if self._steady_left() < 1:
+                self._restart()
+                time.sleep(step)
+                if self._steady_left() < 1:
+                    raise LoaderError(
+                        f"an epoch of {self._epoch_batches} batches is too short to tell how long "
+                        "its batches are waited for: give this check a loader with longer ones"
+                    )
+            asked = time.perf_counter()
+            batch = self._next()
+            came = time.perf_counter()
+            if batch is None:  # the epoch ended: now its length is known
+                continue
+            time.sleep(step)
+            waited += came - asked
+            stepped += time.perf_counter() - came
+        return Stepped(waited, stepped)
+
+    def contents(self, seconds: float) -> Contents:
+        """Which samples an epoch delivers, if it ends within so many seconds."""
+        self._iterator = None
+        return sample_hashes.read(self._loader.start, self._count or batches.count_samples, seconds)
+
+    def _stretch(self, count: int) -> tuple[Stretch | None, int]:
+        """When the next batches came, and their samples; no stretch if the epoch ended there."""
+        assert self._iterator is not None
+        assert self._count is not None
+        counted = self._count
+        taken = samples = 0
+        batch, self._batch = self._batch, None
+        started = time.perf_counter()
+        for batch in islice(self._iterator, count):  # the loop that users write
+            samples += counted(batch)
+            taken += 1
+        stretch = started, time.perf_counter()
+        self._batch = batch
+        self._position += taken
+        if taken < count:
+            self._epoch_ended()
+            return None, 0
+        return stretch, int(samples)
+
+    def _worker_seconds(self) -> dict[int, float]:
+        return self._workers.cpu_seconds() if self._workers else {}
+
+    def _next(self) -> tuple[Any] | None:
+        """The next batch (in a tuple: it may be None itself), or None at the end of the epoch."""
+        assert self._iterator is not None
+        try:
+            batch = next(self._iterator)
+        except StopIteration:
+            self._epoch_ended()
+            return None
+        self._position += 1
+        self._batch = batch
+        return (batch,)
+
+    def _epoch_ended(self) -> None:
+        self._epoch_batches = self._position or self._epoch_batches
+        self._iterator = self._batch = None
+
+    def _steady_left(self) -> int:
+        """Batches left in this epoch before its queue drains."""
+        if self._iterator is None:
+            return 0
+        if self._epoch_batches is None:
+            return 2**62
+        return self._epoch_batches - self._drain - self._position
+
+    def _restart(self) -> None:
+        self._iterator = None  # the old one ends its workers before the new one starts its own
+        self._position = 0
+        self._iterator = self._loader.start()
+        for taken in range(1 + self._warmup):
+            if self._next() is None:
+                if not taken:
+                    raise self._spent()
+                break
+
+    def _count_checked(self, batch: object) -> int:
+        """What ``samples=`` says of a batch; LoaderError where that is no number of samples."""
+        assert self._count is not None
+        given: Any = self._count(batch)
+        try:
+            samples = operator.index(given)  # also one of NumPy's integers
+        except TypeError:
+            samples = -1
+        if samples < 0:
+            raise LoaderError(
+                f"samples= gave {given!r} for a batch: it must give the number of samples"
+            )
+        return samples
+
+    def _spent(self) -> LoaderError:
+        return LoaderError(
+            f"the loader ended after {self._epoch_batches} batches and gave nothing when it was "
+            "started again: it is a one-shot iterator. Pass a callable that makes a new one each "
+            "time: loaderperf(lambda: make_loader())"
+        )
+
+
+def _no_samples(count: int) -> LoaderError:
+    return LoaderError(
+        f"{count} batches held no samples, so that no throughput can be told: let the loader give "
+        "batches that are not empty, or say how to count: loaderperf(loader, samples=...)"
+    )
+
+
+def workload_fields(workload: Workload) -> dict[str, object]:
+    """A workload as JSON types."""
+    return dict(vars(workload))

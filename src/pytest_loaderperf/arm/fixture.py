@@ -1,0 +1,150 @@
+"""Inside a trial: the object that the fixture ``loaderperf`` gives to a test.
+
+The coordinator leads; a trial only answers. When the test hands over its loader, the trial opens
+it and times slices of it as it is told, and unwinds the test when it is told to end. In the last
+trial of a check there is nothing left to measure: the test gets the result and asserts on it.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import LoaderError
+from ..loaders.kinds import Loader
+from ..loaders.recognise import describe
+from ..model.results import METRICS, CheckResult
+from ..protocol.channel import Channel
+from ..protocol.messages import Begin, End, Handed, Open, Pass, Probe, Read, Run, Step
+from ..reports.terminal import explain
+from . import frames
+from .driver import Stream
+from .heap import Heap
+from .perf import Perf
+
+SampleCount = Callable[[Any], int]
+
+
+class TrialDone(BaseException):
+    """Ends the test of a trial that has measured enough; no ``except Exception`` stops it."""
+
+
+class LoaderPerf:
+    """The fixture ``loaderperf``: measures a loader and gives the judged result.
+
+    Call it once in a test, with a loader that can be iterated again and again, or with a callable
+    without arguments that makes one. ``samples`` counts the samples of a batch, where that cannot
+    be told from its arrays.
+    """
+
+    def __init__(self, channel: Channel, begin: Begin, in_vain: float = 0.0) -> None:
+        self._channel = channel
+        self._begin = begin
+        self._in_vain = in_vain
+        self._perf: Perf | None = None
+        self.called = False
+        self.unwound = False
+        self.built_data = False
+        self.misused = False
+
+    def __call__(self, loader: object, *, samples: SampleCount | None = None) -> Perf:
+        """Measure a loader.
+
+        Raises LoaderError where it cannot be measured; what the loader raises passes through.
+        """
+        __tracebackhide__ = True
+        if self.called:
+            raise LoaderError(
+                "loaderperf() was called twice in one test: give each loader a test of its own"
+            )
+        self.called = True
+        if self._begin.result is not None:
+            result = CheckResult.load(self._begin.result)
+            self._perf = Perf(result, accepting=self._begin.accepting)
+            return self._perf
+        known = describe(loader)
+        if samples is not None and not callable(samples):
+            raise LoaderError(f"samples={samples!r}: give a callable that counts a batch's samples")
+        self._hand(known)
+        stream = Stream(known, samples, self._prepare(), self._in_vain)
+        frames.call_apart(lambda: self._serve(stream))
+        self._perf = Perf.probe()
+        return self._perf
+
+    def check(self, loader: object, *, samples: SampleCount | None = None) -> Perf:
+        """Measure a loader, and assert that throughput and peak memory did not get worse."""
+        __tracebackhide__ = True
+        perf = self(loader, samples=samples)
+        for metric in METRICS.values():
+            if metric.judged and not perf.holds(metric):
+                raise AssertionError("\n".join(explain(perf.result, perf.comparison(metric))))
+        return perf
+
+    @property
+    def asserted(self) -> list[str]:
+        """The metrics that the test has compared with their baselines."""
+        return self._perf.asserted if self._perf else []
+
+    @property
+    def used(self) -> list[str]:
+        """The metrics that the test has looked at."""
+        return self._perf.used if self._perf else []
+
+    def failure(self) -> CheckResult | None:
+        """The result of the last trial, if its verdict fails the test by itself."""
+        if self._perf is None or not self._begin.fails:
+            return None
+        return self._perf.result
+
+    def _hand(self, loader: Loader) -> None:
+        self._channel.send(
+            Handed(
+                loader.kind,
+                loader.workers,
+                loader.prefetch,
+                loader.epoch_batches,
+                loader.samples_per_epoch,
+                self.built_data,
+                dict(loader.settings),
+                loader.note,
+                loader.scattered,
+            )
+        )
+
+    def _prepare(self) -> Callable[[], None]:
+        """What to do before every stretch."""
+        heap = Heap()
+        heap.shuffle_workers()
+        return heap.shuffle_when_due
+
+    def _serve(self, stream: Stream) -> None:
+        """Do as the coordinator says, until it lets the test go on or ends it."""
+        __tracebackhide__ = True
+        while True:
+            message = self._channel.next()
+            if isinstance(message, Open):
+                opened = stream.open(
+                    message.warmup, message.drain, message.epoch_batches, follow=message.follow
+                )
+                self._channel.send(opened)
+            elif isinstance(message, Run) and message.epochs:
+                self._channel.send(stream.run_epochs(message.epochs))
+            elif isinstance(message, Run):
+                self._channel.send(stream.run(message.batches))
+            elif isinstance(message, Read):
+                self._channel.send(stream.contents(message.seconds))
+            elif isinstance(message, Pass):
+                self._channel.send(stream.second_epoch(message.seconds))
+            elif isinstance(message, Step):
+                self._channel.send(stream.steps(message.step, message.seconds))
+            elif isinstance(message, Probe):
+                return
+            else:
+                assert isinstance(message, End), message
+                self.unwound = True
+                # What the test leaves is garbage that hangs together, and nobody needs it freed. A
+                # collector ends the queues of a DataLoader's workers before it ends the loader,
+                # which then waits five seconds for each of them.
+                gc.disable()
+                raise TrialDone

@@ -1,0 +1,308 @@
+"""A pytest process that collects one module once, then forks a trial for each request.
+
+It depends on its channel for everything: when the coordinator is gone the arm ends its trials and
+itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import gc
+import io
+import json
+import os
+import socket
+import sys
+import traceback
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+from _pytest import runner
+
+from .. import data
+from ..errors import ArmError, LoaderPerfError, SettingsError
+from ..items import batch_size_of, is_check, marker_arguments, names_below_module, sweep_of
+from ..loaders import recognise
+from ..protocol.channel import Channel, ChannelClosed
+from ..protocol.messages import (
+    Begin,
+    Check,
+    Collected,
+    Ended,
+    Finished,
+    Reap,
+    Setup,
+    Started,
+    StartTrial,
+)
+from ..reports.terminal import explain
+from ..session import pytest_benchmark
+from ..settings import CheckSettings, batch_sizes
+from ..supervisor import diagnostics
+from ..system import machine, process_tree
+from ..system.output import new_file, tail
+from . import allocator
+from .fixture import LoaderPerf
+from .perf import Measured
+
+if TYPE_CHECKING:
+    from ..child.loaderperf_sources import Record
+
+_SHOWN_FRAMES = 4  # of what ends a trial: the last ones lie in the test, the others in pytest
+
+
+class Arm:
+    """The pytest plugin that takes over the run loop of this process."""
+
+    def __init__(self, channel: Channel, setup: Setup) -> None:
+        self._channel = channel
+        self._setup = setup
+        self._errors: list[str] = []
+        self._usage_error = ""
+        self._trials: set[int] = set()
+        self._handle: LoaderPerf | None = None
+        self._reports: list[pytest.TestReport] = []
+        self._benchmark: dict[str, object] = {}  # what the test has set of its benchmark
+
+    def handle(self) -> LoaderPerf:
+        """What the fixture ``loaderperf`` is, inside a trial."""
+        assert self._handle is not None
+        return self._handle
+
+    def data_folder(self, name: str, build: data.Build) -> Path:
+        """What the fixture ``loaderperf_data`` does: both versions share one folder."""
+        path, built = data.folder(Path(self._setup.data_root), name, build)
+        if self._handle is not None:
+            self._handle.built_data |= built
+        return path
+
+    # --- collection
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep what went wrong, for the coordinator to report."""
+        if report.failed:
+            self._errors.append(str(report.longrepr))
+
+    def pytest_exception_interact(self, call: pytest.CallInfo[object]) -> None:
+        """Tell a usage error from a broken module, and misuse of this package from other bugs."""
+        error = call.excinfo.value if call.excinfo else None
+        if isinstance(error, pytest.UsageError):
+            self._usage_error = self._usage_error or str(error)
+        if self._handle is not None:
+            self._handle.misused |= isinstance(error, LoaderPerfError)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Serve trials instead of running tests."""
+        items = {item.nodeid: item for item in session.items if is_check(item)}
+        _record().sweep()
+        self._channel.send(self._collected(list(items.values())))
+        # What is alive now stays: a collection in a trial would write to every object's header
+        # and so copy pages that are shared with this process.
+        gc.collect()
+        gc.freeze()
+        try:
+            self._serve(items)
+        except ChannelClosed:
+            for pid in self._trials:
+                process_tree.end(pid)
+            os._exit(0)
+        return True
+
+    def _collected(self, items: list[pytest.Item]) -> Collected:
+        if self._usage_error or self._errors:
+            text = self._usage_error or self._errors[0]
+            return failed(text, usage=bool(self._usage_error))
+        try:
+            checks = [_check(item) for item in items]
+        except SettingsError as error:
+            return failed(str(error), usage=True)
+        return Collected(
+            checks=[vars(check) for check in checks],
+            error="",
+            usage_error=False,
+            versions=machine.versions(),
+            fork_hazard=recognise.fork_hazard(),
+        )
+
+    # --- trials
+
+    def _serve(self, items: Mapping[str, pytest.Item]) -> None:
+        while True:
+            message, descriptor = self._channel.receive_with_descriptor()
+            if isinstance(message, StartTrial):
+                self._start(items[message.nodeid], message.ran, descriptor)
+            elif isinstance(message, Reap):
+                _, status = os.waitpid(message.pid, 0)
+                self._trials.discard(message.pid)
+                self._channel.send(Ended(os.waitstatus_to_exitcode(status)))
+            else:
+                raise ArmError(f"not for an arm: {message}")
+
+    def _start(self, item: pytest.Item, ran: str, descriptor: int) -> None:
+        log, output = new_file("trial")
+        if self._setup.fresh:
+            self._channel.send(Started(os.getpid(), output))
+            _record().turn_to(ran)
+            self._run(item, descriptor, log, output)
+        pid = os.fork()
+        if pid == 0:
+            self._channel.close()
+            os.setsid()
+            process_tree.die_with_parent()
+            _record().turn_to(ran)
+            self._run(item, descriptor, log, output)
+        os.close(descriptor)
+        os.close(log)
+        self._trials.add(pid)
+        self._channel.send(Started(pid, output))
+
+    def _run(self, item: pytest.Item, descriptor: int, log: int, output: str) -> NoReturn:
+        """Be a trial: run the test with pytest's own runner, report, and end the process."""
+        status = 1
+        try:
+            _flush()
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            faulthandler.enable()
+            diagnostics.register(log)
+            os.set_inheritable(descriptor, False)
+            _silence(item.config)
+            channel = Channel(socket.socket(fileno=descriptor))
+            begin = channel.receive(Begin)
+            if begin.result is None:
+                allocator.settle(keep=begin.timed)
+            if begin.watched:
+                _record().watch()
+            self._handle = handle = LoaderPerf(channel, begin, self._setup.in_vain)
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+            _flush()
+            printed = tail(output)
+            shipped = [_shipped(item, report, printed) for report in self._reports]
+            failure = next((r.longreprtext for r in self._reports if not r.passed), "")
+            looked_at = handle.asserted, handle.used
+            noted = _as_json(self._benchmark)
+            _record().sweep()
+            channel.send(Finished(shipped, failure, *looked_at, handle.misused, noted))
+            status = 0
+        except ChannelClosed as closed:
+            with contextlib.suppress(Exception):
+                print(f"no channel to the run: {closed}", file=sys.stderr)
+        except BaseException:  # noqa: BLE001  (the process ends here whatever happened)
+            traceback.print_exc(limit=-_SHOWN_FRAMES)
+        finally:
+            _flush()
+            os._exit(status)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+        """Run a test once, whatever other plugins do with those that fail."""
+        runner.pytest_runtest_protocol(item, nextitem)
+        return True
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_timeout_set_timer(self) -> bool:
+        """Keep pytest-timeout from ending a trial: it counts the time for which that is frozen."""
+        return True
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the reports of this trial, for the coordinator to log."""
+        # That the test was cut short, which pytest takes for a failure, is none.
+        if self._handle is not None and not (self._handle.unwound and report.when == "call"):
+            self._reports.append(report)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Fail a test whose verdict fails, if no assertion of its own has failed before."""
+        try:
+            outcome = yield
+        finally:
+            self._benchmark = pytest_benchmark.settle(item)
+        if self._handle is not None:
+            failure = self._handle.failure()
+            if failure is not None:
+                pytest.fail("\n".join(explain(failure)), pytrace=False)
+        return outcome
+
+    def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> list[str] | None:
+        """Explain a false comparison of a metric."""
+        if isinstance(left, Measured):
+            return left.explain(op, right)
+        if isinstance(right, Measured):
+            return right.explain({">=": "<=", "<=": ">=", ">": "<", "<": ">"}.get(op, op), left)
+        return None
+
+
+def _record() -> Record:
+    """What this process writes down; ``sitecustomize`` has begun it, before anything was run."""
+    # The module as that has imported it, which is not the one of this package.
+    record: Record | None = getattr(sys.modules.get("loaderperf_sources"), "record", None)
+    if record is None:
+        raise ArmError(
+            f"{sys.executable} has not started what shows which files are run: it must heed "
+            "PYTHONPATH and import sitecustomize"
+        )
+    return record
+
+
+def _flush() -> None:
+    """Write what was printed, as far as the test has left its streams open."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+
+
+def _silence(config: pytest.Config) -> None:
+    """Keep pytest's own lines about a test out of what the test prints."""
+    if config.pluginmanager.has_plugin("terminalreporter"):
+        config.get_terminal_writer()._file = io.StringIO()
+
+
+def _shipped(item: pytest.Item, report: pytest.TestReport, output: str) -> dict[str, object]:
+    if report.failed and output.strip():
+        report.sections.append(("Captured output", output))
+    hook = item.config.hook
+    shipped: dict[str, object] = hook.pytest_report_to_serializable(
+        config=item.config, report=report
+    )
+    return _as_json(shipped)
+
+
+def _as_json(fields: Mapping[str, object]) -> dict[str, object]:
+    """Fields in which a test may have recorded anything, as another process can read them."""
+    as_json: dict[str, object] = json.loads(json.dumps(fields, default=str))
+    return as_json
+
+
+def _check(item: pytest.Item) -> Check:
+    arguments = marker_arguments(item)
+    batch_sizes(arguments)
+    settings = {name: value for name, value in arguments.items() if name != "batch_sizes"}
+    CheckSettings().with_values(settings, f"{item.nodeid}: loaderperf marker")
+    batch_size = batch_size_of(item)
+    return Check(
+        names=names_below_module(item),
+        location=list(item.location),
+        keywords=sorted(item.keywords),
+        markers=[[m.name, m.args, m.kwargs] for m in item.iter_markers() if _is_json(m)],
+        settings=settings,
+        batch_size=batch_size,
+        sweep="" if batch_size is None else sweep_of(item),
+        benchmark=pytest_benchmark.FIXTURE in getattr(item, "fixturenames", ()),
+    )
+
+
+def _is_json(marker: pytest.Mark) -> bool:
+    try:
+        json.dumps([marker.args, marker.kwargs])
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def failed(error: str, *, usage: bool) -> Collected:
+    """What to answer where the tests cannot be collected."""
+    return Collected([], error, usage, {}, "")

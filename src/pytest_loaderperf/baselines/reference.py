@@ -1,0 +1,230 @@
+"""What a check is compared with: a commit to measure beside it, stored numbers, or nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..errors import CheckoutError, SettingsError
+from ..model.version import Version
+from ..settings import RunSettings
+from ..system.machine import machine_class
+from ..versions import git
+from ..versions.proof import Changes
+from ..versions.repository import Repository
+from ..versions.worktree import Worktree, is_never_carried
+from . import store
+from .store import Entry, Record
+
+_NAMED = 5  # at most, of what git ignores
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The baseline of one check.
+
+    ``version`` is the commit to measure side by side, None for a stored comparison; ``entry`` is
+    what the store holds, None where the check is new; ``note`` says why it is not the default.
+    """
+
+    version: Version | None
+    entry: Entry | None
+    note: str = ""
+
+    def record(self, packages: Mapping[str, str]) -> Record | None:
+        """The stored numbers of this machine class, if there are any."""
+        return self.entry.records.get(machine_class(packages)) if self.entry else None
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """How the run's pytest is configured, as far as an old commit may lack it."""
+
+    ini_file: Path | None = None
+    plugins: tuple[Path, ...] = ()  # modules of the project that -p names
+
+
+class References:
+    """Finds the reference of each check; keeps one worktree for each commit, in ``folder``."""
+
+    def __init__(
+        self, root: Path, settings: RunSettings, folder: Path, configuration: Configuration
+    ) -> None:
+        self._root = root
+        self._folder = folder
+        self._settings = settings
+        self._configuration = configuration
+        self._stores: dict[str, store.Entries] = {}
+        self._versions: dict[str, Version] = {}
+        self._carried: dict[str, list[str]] = {}
+        alone = bool(settings.selftest or settings.sweep or settings.against == "stored")
+        self.repository = None if alone else Repository.find(root)
+        if settings.against and not alone and self.repository is None:
+            raise CheckoutError(
+                f"--loaderperf-against={settings.against} needs git, and {root} is not in a git "
+                "repository; use --loaderperf-against=stored"
+            )
+        self._python = _interpreter(settings.baseline_python)
+        self._asked = ""  # the commit that was asked for
+        if self.repository is not None and self.mode != "accepted":
+            self._asked = self.repository.resolve(self.mode)
+
+    @property
+    def mode(self) -> str:
+        """What a run compares with: accepted, stored, itself, nothing, or a commit."""
+        if self._settings.selftest:
+            return "itself"
+        if self._settings.sweep:
+            return "nothing"
+        return self._settings.against or ("accepted" if self.repository else "stored")
+
+    @property
+    def commits(self) -> list[str]:
+        """The commits that have been checked out so far."""
+        return list(self._versions)
+
+    def entries(self, module: str) -> store.Entries:
+        """What the store holds for a module; StoreError if its file is damaged."""
+        if module not in self._stores:
+            self._stores[module] = store.load(store.store_path(self._root, module))
+        return self._stores[module]
+
+    def find(self, module: str, key: str) -> Reference:
+        """The reference of a check; StoreError or CheckoutError where it cannot be had."""
+        if self._settings.selftest:
+            return Reference(Version(self._root, label="the working tree again"), None)
+        entry = self.entries(module).get(key)
+        if self.repository is None:
+            asked = self._settings.against == "stored"
+            note = "" if asked else "not in a git repository: compared with stored numbers"
+            return Reference(None, entry, note)
+        if self._asked:
+            return Reference(self._version(self._asked), entry)
+        if entry is None:
+            return Reference(None, None)
+        accepted = self.repository.accepted_commit(store.store_path(self._root, module), key)
+        if accepted is None:
+            return Reference(
+                None, entry, "the baseline is not committed: compared with stored numbers"
+            )
+        return Reference(self._version(accepted), entry)
+
+    @property
+    def shared(self) -> list[str]:
+        """What the user has said to be the same for all versions, relative to the top folder."""
+        assert self.repository is not None
+        top = os.path.realpath(self.repository.toplevel)
+        return [os.path.relpath(self._root / name, top) for name in self._settings.share]
+
+    def carry(self, version: Version, files: Iterable[str]) -> bool:
+        """Carry over what git ignores of the files that the working tree has used.
+
+        ``files`` are relative to the top folder. Says whether there was anything.
+        """
+        carried = self._worktree(version).carry_ignored(files)
+        self._carried[version.commit] += carried
+        return bool(carried)
+
+    def changes(self, version: Version) -> Changes:
+        """In what a commit, its worktree and the working tree differ.
+
+        CheckoutError, in git's own words, if git cannot tell.
+        """
+        differ = ("diff", "--name-only", "-z", "--no-ext-diff", "--no-renames")
+        return Changes(
+            since=git.names(Path(version.toplevel), *differ, version.commit),
+            in_worktree=git.names(Path(version.moved_to), *differ, "HEAD"),
+            shared=self.shared,
+        )
+
+    def notes(self, version: Version) -> list[str]:
+        """What the report has to say of a commit's worktree."""
+        carried = self._carried[version.commit]
+        if not carried:
+            return []
+        return [f"carried over from the working tree to {version.name}: {', '.join(carried)}"]
+
+    def hint(self, version: Version) -> str:
+        """What may be missing where a commit cannot be measured."""
+        top = self._worktree(version).top
+        ignored = [name for name in self._ignored() if not os.path.lexists(top / name)]
+        if not ignored:
+            return ""
+        return (
+            f"\ngit ignores {', '.join(ignored)}, which the worktree of the commit does not have: "
+            "name what its tests need in loaderperf_share"
+        )
+
+    def _ignored(self) -> list[str]:
+        assert self.repository is not None
+        listed = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
+        names = map(Path, git.names(self.repository.toplevel, *listed))
+        return [str(each) for each in names if not any(map(is_never_carried, each.parts))][:_NAMED]
+
+    def _worktree(self, version: Version) -> Worktree:
+        return Worktree(
+            checkout=Path(version.toplevel), top=Path(version.moved_to), commit=version.commit
+        )
+
+    def close(self) -> None:
+        """Remove all worktrees."""
+        while self._versions:
+            _, version = self._versions.popitem()
+            assert self.repository is not None
+            # If git cannot, its folder goes all the same, with the other temporary files.
+            with contextlib.suppress(CheckoutError):
+                self.repository.remove_worktree(version.root)
+
+    def _version(self, commit: str) -> Version:
+        assert self.repository is not None
+        if commit not in self._versions:
+            root = self.repository.worktree(commit, self._folder)
+            prefix = self.repository.prefix
+            version = Version(
+                root=root,
+                python=self._python,
+                commit=commit,
+                toplevel=os.path.realpath(self.repository.toplevel),
+                moved_to=str(root.parents[len(Path(prefix).parts) - 1] if prefix else root),
+            )
+            try:
+                self._versions[commit] = self._filled(version)
+            except BaseException:
+                with contextlib.suppress(CheckoutError):
+                    self.repository.remove_worktree(root)
+                raise
+        return self._versions[commit]
+
+    def _filled(self, version: Version) -> Version:
+        """Give a worktree all that is not in its commit; returns the version with that."""
+        worktree = self._worktree(version)
+        worktree.share(self._root, self._settings.share)
+        worktree.fill_submodules()
+        worktree.fill_pointers(self.shared)
+        carried = self._carried[version.commit] = []
+        for plugin in self._configuration.plugins:
+            carried += worktree.carry_module(os.path.relpath(plugin, worktree.checkout))
+        ini_file = self._configuration.ini_file
+        if ini_file is None or not ini_file.is_relative_to(worktree.checkout):
+            return version
+        ini, copied = worktree.carry_ini(ini_file)
+        carried += copied
+        return replace(version, ini_file=ini)
+
+
+def _interpreter(asked: str) -> str:
+    """The interpreter of baseline arms: this one, unless another is asked for."""
+    if not asked:
+        return sys.executable
+    found = shutil.which(asked)
+    if found is None:
+        raise SettingsError(
+            f"--loaderperf-baseline-python={asked}: there is no such program; give the path of a "
+            "Python interpreter that has the plugin and all that the baseline needs"
+        )
+    return str(Path(found).absolute())

@@ -1,0 +1,1 @@
+"""One check, from top to bottom. Read ``runner`` first."""

@@ -1,0 +1,103 @@
+"""A sweep: every batch size of a test side by side with its first one, as versions are compared."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from ..loaders.sample_hashes import difference, samples_of
+from ..measure import calibration, pair
+from ..measure.timed_trial import TIMED, Timing
+from ..model.results import METRICS, Comparison, Verdict
+from ..stats.comparison import spread, typical, uncompared
+from .state import Bench, Findings
+
+# Sizes that differ by a few per cent are to be told apart: more pairs, while that is not known.
+_PAIRS, _PAIRS_AT_MOST = 3, 8
+_ERROR = 0.01  # standard error of the logarithm of a ratio of throughputs
+
+
+@dataclass
+class _First:
+    """The first size of a test, which all others are compared with."""
+
+    bench: Bench
+    found: Findings
+    values: dict[str, float]
+    samples: Counter[str] | None = None  # that an epoch delivers
+
+
+class Sweeps:
+    """The sweeps of a run."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, _First] = {}
+
+    def measure(self, bench: Bench, found: Findings) -> None:
+        """Measure a check at its batch size; ``found.message`` says what is wrong with it."""
+        first = self._first.get(bench.spec.sweep)
+        if first is None:
+            timing = pair.time_alone(bench.arm(), bench.spec.nodeid, found.plan)
+            found.pace_by([timing], bench.pair_seconds)
+            first = self._first[bench.spec.sweep] = _First(bench, found, timing.values)
+            found.comparisons = {
+                name: _measured(name, value) for name, value in timing.values.items()
+            }
+        else:
+            found.comparisons = _beside(first, bench, found)
+        peak = found.survey.peak_memory
+        found.comparisons["peak_memory"] = _measured("peak_memory", peak)
+        found.message = _other_data(first, bench, found)
+
+
+def _beside(first: _First, bench: Bench, found: Findings) -> dict[str, Comparison]:
+    """The values of the first size, times the ratios of pairs."""
+    pairs: list[tuple[Timing, Timing]] = []
+    while len(pairs) < _PAIRS_AT_MOST:
+        bench.progress(f"pair {len(pairs) + 1}")
+        sides = bench.side(found.plan), first.bench.side(first.found.plan)
+        pairs.append(pair.time_pair(*sides, candidate_first=len(pairs) % 2 == 0))
+        if not found.pace_by(pairs[0][:1], bench.pair_seconds):
+            pairs.clear()
+            continue
+        ratios = _ratios("throughput", pairs)
+        error = spread(METRICS["throughput"], ratios) / math.sqrt(len(ratios))
+        late = time.monotonic() > found.deadline
+        if late or (len(ratios) >= _PAIRS and error < _ERROR):
+            break
+    found.pairs = len(pairs)
+    comparisons = {}
+    for name in TIMED:
+        ratios = _ratios(name, pairs)
+        comparisons[name] = replace(
+            _measured(name, first.values[name] * typical(ratios)),
+            pairs=len(pairs),
+            spread=spread(METRICS["throughput"], ratios),
+        )
+    return comparisons
+
+
+def _ratios(name: str, pairs: list[tuple[Timing, Timing]]) -> list[float]:
+    return [candidate.values[name] / baseline.values[name] for candidate, baseline in pairs]
+
+
+def _measured(name: str, value: float) -> Comparison:
+    return uncompared(name, value, Verdict.MEASURED, judged=False)
+
+
+def _other_data(first: _First, bench: Bench, found: Findings) -> str:
+    """How what this size delivers differs from what the first one does; empty if it does not."""
+    bench.progress("contents")
+    budget = bench.spec.settings.budget
+    delivered = calibration.contents(bench.arm(), bench.spec.nodeid, budget)
+    if not (delivered.complete and delivered.repeats):
+        why = "its epochs differ" if delivered.complete else "an epoch takes too long"
+        found.notes.append(f"not checked that all batch sizes deliver the same data: {why}")
+        return ""
+    samples = samples_of(delivered)
+    if first.samples is None:
+        first.samples = samples
+    changed = difference(first.samples, samples)
+    return changed and f"other data than at batch size {first.bench.spec.batch_size}: {changed}"

@@ -1,0 +1,41 @@
+"""Ray Data: batches that the processes of a cluster make.
+
+Those of a cluster that the test has started descend from it: they are weighed with it, and frozen,
+although each leads a group of its own. Nobody can follow those of another cluster.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..adapter import Kind, Loader, imported
+
+_ELSEWHERE = (
+    "the test has not started this Ray cluster: its processes are neither frozen nor weighed, and "
+    "may work for others too"
+)
+
+
+def batches(iterable: Any) -> Loader:
+    """What ``iter_batches`` gives: it can be iterated again and again."""
+    node = imported("ray._private.worker", "_global_node")
+    elsewhere = node is not None and not node.is_head()
+    return Loader(
+        "ray iter_batches",
+        lambda: iter(iterable),
+        prefetch=2,
+        note=_ELSEWHERE if elsewhere else "",
+        scattered=not elsewhere,
+    )
+
+
+def dataset(dataset: Any) -> Loader:
+    """A Dataset or a DataIterator by itself: read in batches of Ray's own size."""
+    return batches(dataset.iter_batches())
+
+
+KINDS = (
+    Kind("ray.data.iterator", "_IterableFromIterator", batches),
+    Kind("ray.data.iterator", "DataIterator", dataset),
+    Kind("ray.data.dataset", "Dataset", dataset),
+)

@@ -1,0 +1,55 @@
+"""SPDL's loaders, of threads and of processes; a Pipeline can run only once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..adapter import Kind, Loader, length, told
+
+
+def data_loader(loader: Any) -> Loader:
+    """A DataLoader: a pipeline of threads, built anew for each epoch."""
+    return Loader(
+        "spdl DataLoader",
+        lambda: iter(loader),
+        prefetch=loader._buffer_size + loader._num_threads,
+        settings=told(
+            batch_size=loader._batch_size,
+            num_threads=loader._num_threads,
+            buffer_size=loader._buffer_size,
+        ),
+    )
+
+
+def pytorch_loader(loader: Any) -> Loader:
+    """A PyTorchDataLoader: a torch dataset in worker processes."""
+    workers = loader._num_workers
+    return Loader(
+        "spdl PyTorchDataLoader",
+        lambda: iter(loader),
+        workers,
+        -(-loader._buffer_size // workers) + 1,
+        length(loader),
+        settings=told(
+            num_workers=workers,
+            buffer_size=loader._buffer_size,
+            start_method=loader._mp_ctx.get_start_method(),
+        ),
+    )
+
+
+def pipeline(pipeline: Any) -> Loader:
+    """What a callable has built: a pipeline is started once, and stopped when its epoch ends."""
+
+    def start() -> Any:
+        with pipeline.auto_stop():
+            yield from pipeline.get_iterator()
+
+    return Loader("spdl Pipeline", start, prefetch=4)
+
+
+KINDS = (
+    Kind("spdl.dataloader._dataloader", "DataLoader", data_loader),
+    Kind("spdl.dataloader._pytorch_dataloader", "PyTorchDataLoader", pytorch_loader),
+    Kind("spdl.pipeline._pipeline", "Pipeline", pipeline),
+)

@@ -1,0 +1,92 @@
+"""tf.data pipelines, and Keras's PyDataset as ``fit`` uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from ..adapter import Kind, Loader, imported, told
+
+
+def tf_data(dataset: Any) -> Loader:
+    """A tf.data.Dataset, also one that a tf.data service distributes."""
+    # Negative cardinalities stand for "infinite" and "unknown". How much a pipeline prefetches
+    # shows at its end alone, and AUTOTUNE settles on a few batches.
+    batches = int(dataset.cardinality())
+    options = dataset.options()
+    return Loader(
+        "tf.data",
+        lambda: iter(dataset),
+        prefetch=4,
+        epoch_batches=batches if batches >= 0 else None,
+        settings=told(
+            prefetch=_prefetch(dataset),
+            autotune=options.autotune.enabled,
+            private_threadpool_size=options.threading.private_threadpool_size,
+            deterministic=options.deterministic,
+        ),
+    )
+
+
+def _prefetch(dataset: Any) -> str | int | None:
+    """The size of the queue at the end of a pipeline, if it has one."""
+    while type(dataset).__name__ == "_OptionsDataset":
+        dataset = dataset._input_dataset
+    if type(dataset).__name__ != "_PrefetchDataset":
+        return None
+    size = int(dataset._buffer_size)
+    return "AUTOTUNE" if size < 0 else size
+
+
+def py_dataset(dataset: Any) -> Loader:
+    """A PyDataset with the workers and the queue that ``fit`` gives it.
+
+    Iterating over one by itself would use neither.
+    """
+    adapter = imported("keras.src.trainers.data_adapters.py_dataset_adapter", "PyDatasetAdapter")(
+        dataset
+    )  # a single one for all epochs, as in ``fit``
+    backend = str(imported("keras.src.backend.config", "backend")())
+    workers = int(dataset.workers)
+    queued = workers > 1 or (workers > 0 and dataset.use_multiprocessing)
+    processes = workers if queued and dataset.use_multiprocessing else 0
+    ahead = int(dataset.max_queue_size) if queued else 0
+
+    def epoch() -> Iterator[Any]:
+        if adapter._within_epoch:  # the one before was left early
+            adapter.on_epoch_end()
+        adapter.on_epoch_begin()
+        try:
+            yield from islice(_batches(adapter, backend), dataset.num_batches)
+        finally:
+            adapter.on_epoch_end()
+
+    return Loader(
+        "keras PyDataset",
+        epoch,
+        processes,
+        -(-ahead // processes) if processes else ahead,
+        dataset.num_batches,
+        settings=told(
+            workers=workers,
+            use_multiprocessing=bool(dataset.use_multiprocessing),
+            max_queue_size=int(dataset.max_queue_size),
+            backend=backend,
+        ),
+    )
+
+
+def _batches(adapter: Any, backend: str) -> Any:
+    """What an epoch of ``fit`` iterates over, with this backend."""
+    if backend == "tensorflow":
+        return adapter.get_tf_dataset()
+    if backend == "torch":
+        return adapter.get_torch_dataloader()
+    return adapter.get_jax_iterator() if backend == "jax" else adapter.get_numpy_iterator()
+
+
+KINDS = (
+    Kind("keras.src.trainers.data_adapters.py_dataset_adapter", "PyDataset", py_dataset),
+    Kind("tensorflow.python.data.ops.dataset_ops", "DatasetV2", tf_data),
+)

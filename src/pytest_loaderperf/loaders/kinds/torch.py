@@ -1,0 +1,139 @@
+"""torch's DataLoader and the loaders that are built upon it, and torchdata's nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from ..adapter import Kind, Loader, Wrap, imported, length, one_sample, told
+from ..batches import count_item
+
+
+def data_loader(loader: Any) -> Loader:
+    """A DataLoader, or one of its subclasses: torchdata's StatefulDataLoader is one."""
+    workers = int(loader.num_workers)
+
+    def follow(wrap: Wrap) -> None:
+        if workers:
+            loader.collate_fn = wrap(loader.collate_fn)
+
+    return Loader(
+        "torch DataLoader",
+        lambda: iter(loader),
+        workers,
+        int(loader.prefetch_factor or 2) if workers else 0,
+        length(loader),
+        _samples(loader),
+        follow,
+        _counter(loader),
+        told(
+            batch_size=loader.batch_size,
+            num_workers=workers,
+            prefetch_factor=loader.prefetch_factor if workers else None,
+            start_method=_start_method(loader) if workers else None,
+            persistent_workers=loader.persistent_workers if workers else None,
+            pin_memory=loader.pin_memory,
+        ),
+    )
+
+
+def _samples(loader: Any) -> int | None:
+    """Samples per epoch, where the sampler tells: that of an iterable dataset never ends."""
+    batches = length(loader)
+    sampler = loader.sampler
+    batch_size, drop_last = loader.batch_size, loader.drop_last
+    batch_sampler = imported("torch.utils.data", "BatchSampler")
+    if not batch_size and type(loader.batch_sampler) is batch_sampler:
+        sampler = loader.batch_sampler.sampler
+        batch_size, drop_last = loader.batch_sampler.batch_size, loader.batch_sampler.drop_last
+    samples = length(sampler) if batch_size else None
+    if samples is not None and batches is not None and drop_last:
+        return batches * int(batch_size)
+    return samples
+
+
+def _counter(loader: Any) -> Callable[[Any], int] | None:
+    """How to count what comes of a loader that does not make batches itself."""
+    if loader.batch_size is not None or loader.batch_sampler is not None:
+        return None
+    if isinstance(loader.sampler, imported("torch.utils.data", "BatchSampler") or ()):
+        return None
+    iterable = imported("torch.utils.data", "IterableDataset") or ()
+    return partial(count_item, batches=isinstance(loader.dataset, iterable))
+
+
+def _start_method(loader: Any) -> str | None:
+    context = loader.multiprocessing_context
+    context = context or imported("multiprocessing.context", "_default_context")
+    if context is None:
+        return None
+    # Not to ask for the default, which asking would settle.
+    method: str | None = context.get_start_method(allow_none=True)
+    return method or str(context.get_all_start_methods()[0])
+
+
+def streaming_loader(package: str, loader: Any) -> Loader:
+    """A StreamingDataLoader: its dataset splits itself among the workers."""
+    samples = None if loader.drop_last else length(loader.dataset)
+    kind = f"{package} StreamingDataLoader"
+    return replace(data_loader(loader), kind=kind, samples_per_epoch=samples)
+
+
+def streaming_dataset(package: str, dataset: Any) -> Loader:
+    """A StreamingDataset without a DataLoader: it gives one sample at a time."""
+    samples = length(dataset)
+    return Loader(
+        f"{package} StreamingDataset",
+        lambda: iter(dataset),
+        epoch_batches=samples,
+        samples_per_epoch=samples,
+        count=one_sample,
+    )
+
+
+def nodes_loader(loader: Any) -> Loader:
+    """A loader of torchdata's nodes: the nodes have the workers, and their queues."""
+    nodes = list(_nodes(loader.root))
+    mappers = [node for node in nodes if getattr(node, "num_workers", 0)]
+    workers = sum(node.num_workers for node in mappers if node.method == "process")
+    ahead = sum(getattr(node, "prefetch_factor", None) or 0 for node in nodes)
+    ahead += sum(node.max_concurrent or 2 * node.num_workers for node in mappers)
+    batch = next((node.batch_size for node in nodes if hasattr(node, "batch_size")), None)
+    return Loader(
+        "torchdata nodes Loader",
+        lambda: iter(loader),
+        workers,
+        -(-ahead // workers) if workers else ahead,
+        settings=told(
+            batch_size=batch,
+            num_workers=sum(node.num_workers for node in mappers),
+            method=", ".join(sorted({node.method for node in mappers})) or None,
+            prefetch_factor=next(
+                (n.prefetch_factor for n in nodes if hasattr(n, "prefetch_factor")), None
+            ),
+        ),
+    )
+
+
+def _nodes(root: Any) -> Iterator[Any]:
+    """A node and what it reads from, as far as it reads from a single one."""
+    while root is not None:
+        yield root
+        root = getattr(root, "source", None)
+
+
+def _of(package: str, describe: Callable[[str, Any], Loader]) -> Callable[[Any], Loader]:
+    return partial(describe, package)
+
+
+# What is built upon a DataLoader goes before it.
+KINDS = (
+    Kind("streaming.base.dataloader", "StreamingDataLoader", _of("streaming", streaming_loader)),
+    Kind("streaming.base.dataset", "StreamingDataset", _of("streaming", streaming_dataset)),
+    Kind("litdata.streaming.dataloader", "StreamingDataLoader", _of("litdata", streaming_loader)),
+    Kind("litdata.streaming.dataset", "StreamingDataset", _of("litdata", streaming_dataset)),
+    Kind("torchdata.nodes.loader", "Loader", nodes_loader),
+    Kind("torch.utils.data", "DataLoader", data_loader),
+)

@@ -1,0 +1,116 @@
+"""What is known of a loader, of whatever kind: the kinds themselves are in ``kinds``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from ..errors import LoaderError
+from .adapter import imported, length
+from .kinds import KINDS, Loader, Wrap
+
+__tracebackhide__ = True  # pytest shows a failure from the test on, and in the loader itself
+
+# What Lightning calls the stage in which it asks for a loader.
+_STAGES = {"train": "fit", "val": "validate", "test": "test", "predict": "predict"}
+
+
+def describe(loader: Any) -> Loader:
+    """Recognise a loader; LoaderError where it cannot be iterated."""
+    for kind in KINDS:
+        if kind.has(loader):
+            return kind.describe(loader)
+    module, name = _data_module(loader)
+    if module is not None:
+        return _of_data_module(module, name)
+    if isinstance(loader, Iterable):
+        return Loader("iterable", lambda: iter(loader), epoch_batches=length(loader))
+    if hasattr(type(loader), "__getitem__"):  # it may go on for ever, so heed its length
+        size = length(loader)
+        return Loader("sequence", lambda: islice(iter(loader), size), epoch_batches=size)
+    if callable(loader):
+        return _factory(loader)
+    raise LoaderError(
+        f"loaderperf() got a {type(loader).__name__}, which cannot be iterated. Pass a loader, "
+        "or a callable without arguments that makes one"
+    )
+
+
+def fork_hazard() -> str:
+    """Why this process, which has imported its tests, cannot be forked safely; "" if it can.
+
+    A forked process has one thread: locks that others held stay locked for ever.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        return "CUDA is in use"
+    context = sys.modules.get("tensorflow.python.eager.context")
+    if context is not None and context.context_safe() is not None and _tf_in_use(context):
+        return "TensorFlow has run an operation"
+    bridge = sys.modules.get("jax._src.xla_bridge")
+    if bridge is not None and getattr(bridge, "_backends", None):
+        return "JAX has started a backend"
+    return ""
+
+
+def _data_module(loader: Any) -> tuple[Any, str]:
+    """A LightningDataModule, and which of its loaders is meant; None if it is something else.
+
+    ``loaderperf(module.val_dataloader)`` means that one, ``loaderperf(module)`` the first.
+    """
+    for package in ("lightning.pytorch", "pytorch_lightning"):
+        kind = imported(f"{package}.core.datamodule", "LightningDataModule")
+        if not isinstance(kind, type):
+            continue
+        if isinstance(loader, kind):
+            return loader, "train_dataloader"
+        name = getattr(loader, "__name__", "")
+        if isinstance(getattr(loader, "__self__", None), kind) and name.endswith("_dataloader"):
+            return loader.__self__, name
+    return None, ""
+
+
+def _of_data_module(module: Any, name: str) -> Loader:
+    """A loader of a data module, which is set up as a Trainer does, and asked for it once."""
+    module.setup(_STAGES[name.removesuffix("_dataloader")])
+    made = getattr(module, name)()
+    if isinstance(made, dict | list | tuple):
+        raise LoaderError(
+            f"{name}() gave {len(made)} loaders in a {type(made).__name__}: give each one a test "
+            "of its own, or give a CombinedLoader"
+        )
+    known = _described(made, f"{name}()")
+    return replace(known, kind=f"Lightning {name} of {known.kind}")
+
+
+def _factory(make: Callable[[], Any]) -> Loader:
+    """What the callable makes, of which each start makes a new one.
+
+    One is made only to look at: how many workers it has must be known before it starts.
+    """
+    wraps: list[Wrap] = []
+    origin = "the callable given to loaderperf()"
+
+    def start() -> Iterator[Any]:
+        loader = _described(make(), origin)
+        for wrap in wraps:
+            loader.follow(wrap)
+        return loader.start()
+
+    made = _described(make(), origin)
+    return replace(made, kind=f"factory of {made.kind}", start=start, follow=wraps.append)
+
+
+def _described(made: Any, origin: str) -> Loader:
+    """What a callable has made."""
+    known = isinstance(made, Iterable) or any(kind.has(made) for kind in KINDS)
+    if not known and _data_module(made)[0] is None:
+        raise LoaderError(f"{origin} made a {type(made).__name__}, which cannot be iterated")
+    return describe(made)
+
+
+def _tf_in_use(context: Any) -> bool:
+    return bool(getattr(context.context_safe(), "_initialized", False))

@@ -1,0 +1,92 @@
+"""What an epoch delivers: a hash of each sample, whatever the order and the batches they came in.
+
+Generator batch size is to change how fast samples arrive, and not which.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from ..protocol.messages import Contents
+from . import batches
+
+_BYTES = 8  # of a hash: among a million samples two are the same once in 40 million times
+SAMPLES_AT_MOST = 500_000
+
+
+def read(
+    start: Callable[[], Iterator[Any]], count: batches.SampleCounter, seconds: float
+) -> Contents:
+    """Go through two epochs: a loader whose epochs differ gives random samples, or others anew.
+
+    Each epoch may take so many seconds; one that does not end in them is not complete.
+    """
+    first = _epoch(start(), count, seconds)
+    if first is None:
+        return Contents("", complete=False, repeats=False)
+    second = _epoch(start(), count, seconds)
+    repeats = second is not None and sorted(first) == sorted(second)
+    return Contents(b"".join(first).hex(), complete=True, repeats=repeats)
+
+
+def samples_of(contents: Contents) -> Counter[str]:
+    """How often each sample came in an epoch."""
+    width = 2 * _BYTES
+    hashes = contents.hashes
+    return Counter(hashes[i : i + width] for i in range(0, len(hashes), width))
+
+
+def difference(before: Counter[str], now: Counter[str]) -> str:
+    """What became of the samples, in words; empty if they are the same."""
+    missing, added = (before - now).total(), (now - before).total()
+    if not missing and not added:
+        return ""
+    parts = [f"{missing:,} are missing"] if missing else []
+    parts += [f"{added:,} come in addition"] if added else []
+    return f"of {before.total():,} samples {' and '.join(parts)}"
+
+
+def _epoch(
+    iterator: Iterator[Any], count: batches.SampleCounter, seconds: float
+) -> list[bytes] | None:
+    hashes: list[bytes] = []
+    end = time.monotonic() + seconds
+    for batch in iterator:
+        hashes += sample_hashes(batch, int(count(batch)))
+        if time.monotonic() > end or len(hashes) > SAMPLES_AT_MOST:
+            return None
+    return hashes
+
+
+def sample_hashes(batch: object, samples: int) -> list[bytes]:
+    """A hash of each sample of a batch.
+
+    Zeros at both ends do not count: where samples differ in length they are padded to the longest
+    of their batch.
+    """
+    hashes = [hashlib.blake2b(digest_size=_BYTES) for _ in range(samples)]
+    for column in _columns(batch, samples):
+        for each, value in zip(hashes, column, strict=True):
+            each.update(value.strip(b"\0") + b";")
+    return [each.digest() for each in hashes]
+
+
+def _columns(batch: object, samples: int) -> Iterator[Sequence[bytes]]:
+    """Each part of a batch that has a value for every sample, as bytes."""
+    import numpy as np  # noqa: PLC0415  (not in every arm)
+
+    for _, part in batches.columns(batch):
+        if batches.is_leaf(part):
+            values = [_row(row) for row in np.asarray(part)]
+        else:
+            values = [repr(each).encode() for each in part]
+        if len(values) == samples:
+            yield values
+
+
+def _row(row: Any) -> bytes:
+    return repr(row.tolist()).encode() if row.dtype == object else bytes(row.tobytes())

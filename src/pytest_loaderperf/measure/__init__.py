@@ -1,0 +1,1 @@
+"""One measurement each: how it is planned, timed, and what else the machine did meanwhile."""

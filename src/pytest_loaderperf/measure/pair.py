@@ -1,0 +1,111 @@
+"""Two trials take turns; whoever has none is frozen, with all of its workers.
+
+A machine that others use is now faster, now slower, for tenths of a second at a time: the shorter
+the turns, the more alike it is to both. But a trial that is frozen while it waits for a disk or a
+network finds its data there when it goes on, and has waited for nothing. So a loader that waits is
+only frozen between slices; one that keeps its CPUs busy, whenever its turn is over.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ..supervisor.arm import Arm
+from ..system import process_tree
+from .plan import Plan
+from .timed_trial import TimedTrial, Timing
+
+# Shorter turns are fairer still, and cost more: after each a process finds its caches full of the
+# other's data, and the more threads take part in one, the later all of them are at work again.
+_TURN_SECONDS = 0.1
+_TURN_SECONDS_OF_ONE_THREAD = 0.05
+
+
+def time_alone(arm: Arm, nodeid: str, pace: Plan) -> Timing:
+    """Time one trial."""
+    with arm.trials():
+        timed = TimedTrial(arm, nodeid, pace)
+        for _ in range(pace.slices):
+            timed.slice()
+        timed.end()
+    return timed.result()
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a pair: what to run where, and how."""
+
+    arm: Arm
+    nodeid: str
+    pace: Plan
+
+
+def time_pair(candidate: Side, baseline: Side, *, candidate_first: bool) -> tuple[Timing, Timing]:
+    """Time one trial of each side, alive together and taking turns: a pair."""
+    sides = (candidate, baseline) if candidate_first else (baseline, candidate)
+    with candidate.arm.trials(), baseline.arm.trials():
+        trials = open_frozen(sides)
+        first, second = random.sample(trials, 2)
+        short_turns = all(side.pace.short_turns for side in sides)
+        take_turns(first, second, min(side.pace.slices for side in sides), short=short_turns)
+        for trial in trials:
+            trial.end()
+    results = [trial.result() for trial in trials]
+    return (results[0], results[1]) if candidate_first else (results[1], results[0])
+
+
+def open_frozen(sides: Iterable[Side]) -> list[TimedTrial]:
+    """A trial of each side, opened one after the other and ready to take turns."""
+    trials = []
+    for side in sides:
+        trials.append(TimedTrial(side.arm, side.nodeid, side.pace))
+        trials[-1].freeze()
+    share_cpu(trials)
+    return trials
+
+
+def share_cpu(trials: Sequence[TimedTrial]) -> None:
+    """Have two trials that each use one CPU at a time use the same one.
+
+    A process stays where it is while it can, and one virtual CPU may get more than another.
+    """
+    if all(trial.has_one_thread for trial in trials):
+        cpu = random.choice(process_tree.usable_cpus())  # noqa: S311  (no secret)
+        for trial in trials:
+            trial.pin(cpu)
+
+
+def take_turns(first: TimedTrial, second: TimedTrial, slices: int, *, short: bool) -> None:
+    """Let each run so many slices, in the turns that fit these loaders."""
+    take = take_short_turns if short else take_slices
+    take(first, second, slices)
+
+
+def take_slices(first: TimedTrial, second: TimedTrial, slices: int) -> None:
+    """Let each run so many slices, in the order ABBA BAAB: a drift of the machine hits both."""
+    for block in range(slices // 2):
+        a, b = (first, second) if block % 2 == 0 else (second, first)
+        for trial in (a, b, b, a):
+            trial.resume()
+            trial.slice()
+            trial.freeze()
+
+
+def take_short_turns(first: TimedTrial, second: TimedTrial, slices: int) -> None:
+    """Let each run so many slices, a slice of each at the same time.
+
+    The order of every two turns is drawn: what comes and goes as regularly as they do, such as
+    the periods in which a container gets its share of the CPUs, must not hit one side alone.
+    """
+    one_thread = first.has_one_thread and second.has_one_thread
+    seconds = _TURN_SECONDS_OF_ONE_THREAD if one_thread else _TURN_SECONDS
+    for _ in range(slices):
+        running = [first, second]
+        for trial in running:
+            trial.begin_slice()
+        while running:
+            for trial in random.sample(running, len(running)):
+                if trial.take_turn(seconds):
+                    running.remove(trial)

@@ -1,0 +1,1 @@
+"""What coordinator, arms and trials say to one another."""

@@ -1,0 +1,316 @@
+"""What coordinator, arms and trials say to one another, over a ``Channel``.
+
+Every message is a frozen dataclass of JSON types, sent as one line.
+"""
+
+from __future__ import annotations
+
+import builtins
+import dataclasses
+import functools
+import json
+import math
+from dataclasses import dataclass, field
+from typing import Any, get_args, get_origin, get_type_hints
+
+from ..errors import ArmError
+
+# --- coordinator -> arm
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How an arm configures its pytest: as the coordinator's, but in its own tree."""
+
+    args: list[str]
+    options: dict[str, object]
+    sys_path: list[str]
+    keeps_path: bool  # after `sys_path` comes the interpreter's own: it is another one
+    data_root: str
+    fresh: bool  # the arm runs one trial itself, instead of forking one for each request
+    in_vain: float  # the share of samples that timing leaves out: a known loss
+
+
+@dataclass(frozen=True)
+class StartTrial:
+    """Start a trial of one check; a file descriptor for the trial's channel comes along."""
+
+    nodeid: str
+    ran: str  # the folder in which its processes write down what they have run
+
+
+@dataclass(frozen=True)
+class Reap:
+    """Wait for a trial's process to end, and say how it did."""
+
+    pid: int
+
+
+# --- arm -> coordinator
+
+
+@dataclass(frozen=True)
+class Check:
+    """One loader check that an arm has collected."""
+
+    names: list[str]  # the node id below the module: classes, then the test with its parameters
+    location: list[object]  # file, line (from 0), domain, as pytest has them
+    keywords: list[str]
+    markers: list[list[object]]  # [name, args, kwargs] of those that JSON can carry
+    settings: dict[str, object]  # the arguments of the loaderperf marker
+    batch_size: int | None
+    sweep: str  # the test without its batch size, below the module; empty where it has none
+    benchmark: bool  # whether it also asks for the fixture of pytest-benchmark
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What an arm found in its module; exactly one of checks and error counts."""
+
+    checks: list[dict[str, object]]
+    error: str
+    usage_error: bool
+    versions: dict[str, str]
+    fork_hazard: str  # why a fork would be unsafe; "" if it is not
+
+
+@dataclass(frozen=True)
+class Started:
+    """A trial runs as the leader of its own process group."""
+
+    pid: int
+    output: str  # the file that takes what the trial prints
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a trial's process ended: exit status, negative for a signal."""
+
+    status: int
+
+
+# --- coordinator -> trial
+
+
+@dataclass(frozen=True)
+class Begin:
+    """Set up the fixtures and run the test until it hands over its loader.
+
+    With a ``result`` the trial is the last one: the test's own assertions run on it.
+    ``accepting``: comparisons with the baseline pass, since the result becomes the baseline.
+    ``fails``: the verdict fails the test, even if no assertion of its own does.
+    ``timed``: a trial without a result measures time; else memory. ``watched``: it writes down
+    which files are opened, and takes somewhat more time.
+    """
+
+    result: dict[str, object] | None = None
+    accepting: bool = False
+    fails: bool = False
+    timed: bool = False
+    watched: bool = False
+
+
+@dataclass(frozen=True)
+class Open:
+    """Start iterating; discard ``warmup`` batches after the first one."""
+
+    warmup: int
+    drain: int
+    epoch_batches: int | None  # as far as an earlier trial has learned it
+    follow: bool = False  # workers, for what they make ahead
+
+
+@dataclass(frozen=True)
+class Run:
+    """Time ``batches`` batches of the steady state, or whole epochs if so many are asked for."""
+
+    batches: int
+    epochs: int = 0
+
+
+@dataclass(frozen=True)
+class Read:
+    """Say which samples an epoch delivers; it may take so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Go through two whole epochs; each may take so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """Take batches for so many seconds, with a training step of ``step`` seconds after each."""
+
+    step: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Go through the rest of the test once, to learn which metrics it asserts, then end."""
+
+
+@dataclass(frozen=True)
+class End:
+    """Unwind: tear the fixtures down and report."""
+
+
+# --- trial -> coordinator
+
+
+@dataclass(frozen=True)
+class Handed:
+    """The test has called ``loaderperf(loader)``."""
+
+    kind: str
+    workers: int
+    prefetch: int
+    epoch_batches: int | None
+    samples_per_epoch: int | None
+    built_data: bool  # a data folder was built in this trial: its memory says nothing
+    settings: dict[str, str | int | bool] = field(default_factory=dict)  # that the loader tells
+    note: str = ""  # what the report has to say of this kind of loader
+    scattered: bool = False  # its processes are in groups of their own
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The first batch has arrived, and the warm-up is over."""
+
+    first_batch: float
+    workload: dict[str, object]
+    epoch_batches: int | None  # now known, if the loader ended during the warm-up
+
+
+Stretch = tuple[float, float]  # when a stretch of time began and ended, in seconds
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Timed batches; none, if an epoch turned out to be too short for a steady state.
+
+    ``stretches`` say when each stretch of time that it took began and ended, by a clock that all
+    processes share.
+    """
+
+    stretches: list[Stretch]
+    samples: int
+    batches: int
+    cpu_seconds: float
+    epoch_batches: int | None
+    # Of workers that are followed, as `ahead` has them. Marks are all that are new.
+    spans: list[tuple[int, float, float]] = field(default_factory=list)
+    marks: list[tuple[int, float]] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return sum(ended - began for began, ended in self.stretches)
+
+    @property
+    def worker_seconds(self) -> float:
+        """CPU time of the workers that are followed."""
+        return sum(ended - began for _, began, ended in self.spans)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Which samples an epoch delivers, if it is ``complete``; the next one ``repeats`` them."""
+
+    hashes: str
+    complete: bool
+    repeats: bool
+
+
+@dataclass(frozen=True)
+class Passed:
+    """When each batch of the second epoch came, and when it had ended, in seconds since its start.
+
+    Without ``arrivals`` an epoch did not end in time.
+    """
+
+    arrivals: list[float]
+    ended: float
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """How long the batches were waited for, and how long the steps took, in seconds."""
+
+    waited: float
+    stepped: float
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The test is over, its fixtures torn down; ``reports`` as pytest serialises them."""
+
+    reports: list[dict[str, object]]
+    text: str  # of the first report that did not pass
+    asserted: list[str]  # metrics that the test compared with a baseline
+    used: list[str]  # metrics that it looked at
+    misused: bool  # what failed is the test's use of this package, not its loader
+    benchmark: dict[str, object]  # what the test has set of the fixture of pytest-benchmark
+
+
+Message = (
+    Setup | StartTrial | Reap | Collected | Started | Ended | Begin | Open | Run | Read | Pass
+    | Step | Probe | End | Handed | Opened | Slice | Contents | Passed | Stepped | Finished
+)  # fmt: skip
+_TYPES: dict[str, type[Message]] = {
+    kind.__name__: kind
+    for kind in (
+        Setup, StartTrial, Reap, Collected, Started, Ended, Begin, Open, Run, Read, Pass, Step,
+        Probe, End, Handed, Opened, Slice, Contents, Passed, Stepped, Finished,
+    )
+}  # fmt: skip
+
+
+def encode(message: Message) -> bytes:
+    """One message as one line of JSON."""
+    content = {"type": type(message).__name__, **dataclasses.asdict(message)}
+    return json.dumps(content).encode() + b"\n"
+
+
+def decode(line: bytes) -> Message:
+    """The message of one line; ArmError if it is none."""
+    try:
+        content = json.loads(line)
+        kind = content.pop("type")
+        for name, hint in _hints(kind).items():
+            if name in content and not _fits(content[name], hint):
+                raise TypeError(f"{name} is not of type {hint}")
+        return _TYPES[kind](**content)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ArmError(f"not a message: {line[:200]!r} ({error})") from error
+
+
+@functools.cache
+def _hints(kind: str) -> dict[str, Any]:
+    return get_type_hints(_TYPES[kind])
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value of JSON is of a type; a list stands for a tuple."""
+    inner = get_args(hint)
+    fits: bool
+    match get_origin(hint):
+        case None if hint is float:
+            fits = type(value) in (int, float) and not math.isnan(value)
+        case None:
+            fits = hint is object or type(value) is hint
+        case builtins.list:
+            fits = type(value) is list and all(_fits(each, inner[0]) for each in value)
+        case builtins.tuple:
+            whole = type(value) is list and len(value) == len(inner)
+            fits = whole and all(map(_fits, value, inner))
+        case builtins.dict:
+            fits = type(value) is dict and all(_fits(each, inner[1]) for each in value.values())
+        case _:
+            fits = any(_fits(value, each) for each in inner)
+    return fits

@@ -1,0 +1,42 @@
+"""Writes the reports of a run to the files that are asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from ..baselines.history import History
+from ..model.results import Run
+from ..settings import RunSettings
+from ..system import files
+from . import html, markdown, terminal
+
+
+def write(
+    run: Run,
+    settings: RunSettings,
+    folder: Path,
+    histories: Callable[[], Mapping[str, History]],
+    say: Callable[[str], None],
+) -> None:
+    """Write all reports, named relative to a folder; ``say`` hears of those that cannot be.
+
+    ``histories`` are read only if a report shows them.
+    """
+
+    def written(option: str, name: str, text: str, put: Callable[[Path, str], None]) -> None:
+        path = folder / name
+        try:
+            put(path, text)
+        except OSError as error:
+            say(f"--loaderperf-{option}={path} could not be written: {error}")
+
+    if settings.json:
+        text = json.dumps(terminal.to_json(run), indent=2, ensure_ascii=False) + "\n"
+        written("json", settings.json, text, files.replace)
+    if settings.summary:
+        text = markdown.summary(run.results, run.memory_limit)
+        written("summary", settings.summary, text, files.append)
+    if settings.html:
+        written("html", settings.html, html.render(run, histories()), files.replace)

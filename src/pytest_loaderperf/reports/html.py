@@ -1,0 +1,223 @@
+"""Results as one HTML file that needs nothing else: tables that all can read, and charts.
+
+The text is made here; the charts are drawn by the reader's browser, from the numbers that the page
+carries along (assets/report.js).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from importlib import resources
+
+from ..baselines.history import METRICS_SHOWN, History, rows
+from ..model.results import METRICS, CheckResult, Comparison, MemoryLook, Run
+from ..model.units import (
+    format_duration,
+    format_percent,
+    format_size,
+    format_value,
+    round_significant,
+)
+from ..stats.batch_size import Point, choose, sweeps
+from . import batch_sizes, terminal
+
+_LOOKS = 200  # more would show no more of a chart's line
+
+
+def render(run: Run, histories: Mapping[str, History]) -> str:
+    """The page; ``histories`` are those of the checks, by node id."""
+    # Here, since only few runs ask for a page.
+    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415
+
+    checks = [_check(result, histories.get(result.nodeid, {})) for result in run.results]
+    found = sweeps(run.results)
+    data = {
+        "checks": [_check_data(result, histories.get(result.nodeid, {})) for result in run.results],
+        "sweeps": [_sweep_data(points, run.memory_limit) for points in found.values()],
+    }
+    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(
+        _asset("report.html")
+    )
+    return template.render(
+        headline=terminal.headline(run.results),
+        summary=terminal.summary(run.results),
+        run=run,
+        checks=checks,
+        sweeps=[_sweep(test, points, run.memory_limit) for test, points in found.items()],
+        remarks=[
+            *terminal.notes(run.results),
+            *terminal.noise(run.results),
+            *terminal.memory_sources(run.results),
+        ],
+        data=data,
+        style=_asset("report.css"),
+        scripts=[_asset(name) for name in ("d3.min.js", "plot.umd.min.js", "report.js")],
+    )
+
+
+def _asset(name: str) -> str:
+    return (resources.files(__package__) / "assets" / name).read_text("utf-8")
+
+
+# --- what the template shows of a check
+
+
+def _check(result: CheckResult, past: History) -> dict[str, object]:
+    speed, memory = result.metrics.get("throughput"), result.metrics.get("peak_memory")
+    failed = result.outcome == "failed"
+    return {
+        "nodeid": result.nodeid,
+        "mark": terminal.mark(result.verdict),
+        "verdict": result.verdict.value,
+        "verdict_cell": terminal.verdict_cell(result),
+        "throughput": terminal.value_cell(speed),
+        "ratio": terminal.ratio_cell(speed),
+        "memory": terminal.value_cell(memory),
+        "memory_ratio": terminal.ratio_cell(memory),
+        "open": failed,
+        "explanation": "\n".join(terminal.failure(result)) if failed else result.message,
+        "facts": _facts(result),
+        "metrics": [_metric(comparison) for comparison in result.metrics.values()],
+        "pairs": [_pairs(comparison) for comparison in _drawn(result)],
+        "memory_words": _memory(result.memory),
+        "history": [
+            {"machine": machine, "rows": rows(accepted)} for machine, accepted in past.items()
+        ],
+        "moved": any(len(accepted) > 1 for accepted in past.values()),
+        "notes": result.notes,
+    }
+
+
+def _drawn(result: CheckResult) -> list[Comparison]:
+    """The comparisons of which the pairs are drawn."""
+    return [c for c in result.metrics.values() if c.judged and len(c.ratios) > 1]
+
+
+def _facts(result: CheckResult) -> list[tuple[str, str]]:
+    facts = [("seconds", f"{result.seconds:.0f}")]
+    if result.pairs:
+        facts.insert(0, ("pairs", str(result.pairs)))
+    if result.loader:
+        facts.append(("loader", result.loader))
+    facts += [(name, str(value)) for name, value in result.settings.items()]
+    if result.workload:
+        facts.append(("batch", result.workload.batch))
+        if result.workload.samples_per_epoch is not None:
+            facts.append(("samples per epoch", f"{result.workload.samples_per_epoch:,}"))
+    if result.memory_source:
+        facts.append(("memory from", result.memory_source))
+    return facts
+
+
+def _metric(comparison: Comparison) -> tuple[str, ...]:
+    unit = METRICS[comparison.metric].unit
+    return (
+        _named(comparison.metric),
+        format_value(comparison.value, unit),
+        "-" if comparison.baseline is None else format_value(comparison.baseline, unit),
+        terminal.ratio_cell(comparison),
+        "-" if comparison.tolerance is None else format_percent(comparison.tolerance),
+        comparison.verdict.value if comparison.judged else "not judged",
+        comparison.source or "-",
+    )
+
+
+def _pairs(comparison: Comparison) -> dict[str, str]:
+    return {
+        "metric": comparison.metric,
+        "title": f"{_named(comparison.metric)}: candidate / baseline, pair by pair",
+        "words": ", ".join(f"{ratio:.3f}" for ratio in comparison.ratios),
+    }
+
+
+def _memory(looks: Sequence[MemoryLook]) -> str:
+    """What the chart of memory shows, in words."""
+    if not looks:
+        return ""
+    highest = max(looks, key=lambda look: look.added)
+    parts = ", ".join(f"{name} {format_size(used)}" for name, used in highest.processes.items())
+    return (
+        f"At the highest look, {format_duration(highest.seconds)} after the start, the loader had "
+        f"added {format_size(highest.added)}; processes, with their shares of common pages: "
+        f"{parts or 'none'}."
+    )
+
+
+def _sweep(test: str, points: Sequence[Point], limit: float) -> dict[str, object]:
+    return {
+        "test": test,
+        "rows": [
+            (
+                f"{point.batch_size:,}",
+                format_value(point.throughput, "samples/s"),
+                format_duration(point.first_batch),
+                format_size(point.peak_memory),
+            )
+            for point in points
+        ],
+        "words": [batch_sizes.memory(points, limit), batch_sizes.best(points, limit)],
+    }
+
+
+def _named(metric: str) -> str:
+    return metric.replace("_", " ")
+
+
+# --- what the charts are drawn from
+
+
+def _check_data(result: CheckResult, past: History) -> dict[str, object]:
+    step = math.ceil(len(result.memory) / _LOOKS) or 1
+    peak = result.metrics.get("peak_memory")
+    return {
+        "pairs": {each.metric: _pairs_data(each) for each in _drawn(result)},
+        "memory": [
+            {"seconds": round(look.seconds, 3), "added": look.added, "processes": look.processes}
+            for look in result.memory[::step]
+        ],
+        "peak": peak.value if peak else None,
+        "history": [
+            {
+                "machine": machine,
+                "commit": each.commit.hash[:10],
+                "day": each.commit.day,
+                **{
+                    name: each.record.metrics[name].value
+                    for name in METRICS_SHOWN
+                    if name in each.record.metrics
+                },
+            }
+            for machine, accepted in past.items()
+            for each in accepted
+        ],
+    }
+
+
+def _pairs_data(comparison: Comparison) -> dict[str, object]:
+    better = METRICS[comparison.metric].better_ratio
+    tolerance = comparison.tolerance or 0.0
+    bounds = comparison.interval or (math.nan, math.nan)
+    return {
+        "ratios": [round_significant(ratio, 6) for ratio in comparison.ratios],
+        "ratio": comparison.ratio,
+        # JSON has no infinity: an interval without end is left out.
+        "interval": bounds if all(map(math.isfinite, bounds)) else None,
+        "limit": 1 - tolerance if better == "higher" else 1 + tolerance,
+        "better": better,
+    }
+
+
+def _sweep_data(points: Sequence[Point], limit: float) -> dict[str, object]:
+    return {
+        "points": [
+            {
+                "batch_size": point.batch_size,
+                "throughput": point.throughput,
+                "peak_memory": point.peak_memory,
+            }
+            for point in points
+        ],
+        "best": choose(points, limit).batch_size,
+        "limit": limit,
+    }

@@ -1,0 +1,92 @@
+"""Results as Markdown, for the summary of a CI job: the verdict first, then what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from ..model.results import CheckResult
+from ..model.units import format_duration, format_size, format_value
+from ..stats.batch_size import Point, sweeps
+from . import batch_sizes, terminal
+
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>#|~]")
+_COLUMNS = ("check", "throughput", "ratio [95 %]", "peak memory", "ratio", "verdict")
+_SWEEP = ("batch size", "throughput", "first batch", "peak memory")
+
+
+def summary(results: Sequence[CheckResult], memory_limit: float) -> str:
+    """The summary of a run; ``memory_limit`` is what a loader may use, in bytes.
+
+    A run in which nothing was measured says so: it has proven nothing.
+    """
+    title = f"## {terminal.headline(results)}"
+    if not results:
+        return f"{title}\n"
+    parts = [title, terminal.summary(results)]
+    parts += [_failure(result) for result in results if result.outcome == "failed"]
+    parts.append(_table(_COLUMNS, map(_row, results)))
+    parts += [_sweep(test, points, memory_limit) for test, points in sweeps(results).items()]
+    below = [*terminal.notes(results), *terminal.noise(results), *terminal.memory_sources(results)]
+    if below:
+        parts.append("\n".join(f"- {_escaped(line)}" for line in below))
+    return "\n\n".join(parts) + "\n"
+
+
+def _failure(result: CheckResult) -> str:
+    text = "\n".join(terminal.failure(result))
+    fence = max("```", _fence(text), key=len)
+    return f"### {_code(result.nodeid)}: {result.verdict}\n\n{fence}text\n{text}\n{fence}"
+
+
+def _row(result: CheckResult) -> tuple[str, ...]:
+    speed, memory = result.metrics.get("throughput"), result.metrics.get("peak_memory")
+    return (
+        _code(result.nodeid),
+        terminal.value_cell(speed),
+        terminal.ratio_cell(speed),
+        terminal.value_cell(memory),
+        terminal.ratio_cell(memory),
+        f"{terminal.mark(result.verdict)} {terminal.verdict_cell(result)}",
+    )
+
+
+def _sweep(test: str, points: Sequence[Point], limit: float) -> str:
+    rows = [
+        (
+            f"{point.batch_size:,}",
+            format_value(point.throughput, "samples/s"),
+            format_duration(point.first_batch),
+            format_size(point.peak_memory),
+        )
+        for point in points
+    ]
+    lines = [batch_sizes.memory(points, limit), batch_sizes.best(points, limit)]
+    below = "\n".join(f"- {_escaped(line)}" for line in lines)
+    return f"### {_code(test)}, by batch size\n\n{_table(_SWEEP, rows)}\n\n{below}"
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(map(_cell, row)) + " |" for row in lines)
+
+
+def _code(text: str) -> str:
+    """A span in which nothing is markup."""
+    fence = _fence(text)
+    space = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{space}{text}{space}{fence}"
+
+
+def _fence(text: str) -> str:
+    """Backticks, more than there are in a row in some text."""
+    return "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _escaped(text: str) -> str:
+    """A line in which nothing is markup."""
+    return _MARKUP.sub(r"\\\g<0>", text.replace("\n", " "))

@@ -1,0 +1,1 @@
+"""Pytest's side of the coordinator: options, collection, reports, files. Read ``run`` first."""

@@ -1,0 +1,1 @@
+"""Pure arithmetic: from numbers to verdicts. Read ``sequential``, then ``comparison``."""

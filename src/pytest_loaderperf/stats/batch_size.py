@@ -1,0 +1,174 @@
+"""The checks of one test at several batch sizes: pure functions of their results.
+
+Generator batch size trades throughput against memory, and does not change what a model learns. So
+the best one is the smallest that is fast enough.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..model.results import CheckResult, Verdict
+from ..model.units import format_percent, round_significant
+from .sequential import quantile
+
+# A size is fast enough if it is not shown to be further than this from the fastest one.
+NEAR = 0.05
+_SURE = 0.95
+_SCATTER = 0.02  # of a peak: what two trials at the same size may differ by
+_SHOWN = ("throughput", "spread", "first_batch", "peak_memory")
+
+
+@dataclass(frozen=True)
+class Point:
+    """A test at one batch size; sizes in bytes.
+
+    Its throughput comes from so many ``pairs`` with the first size, ``spread`` is that of the
+    logarithms of their ratios. The first size has none, and is known exactly: only ratios count.
+    """
+
+    batch_size: int
+    throughput: float  # samples/s
+    spread: float
+    pairs: int
+    first_batch: float  # s
+    peak_memory: float
+    bytes_per_sample: float
+    beside: bool  # whether it was compared with the first size side by side, in a sweep
+
+
+@dataclass(frozen=True)
+class MemoryModel:
+    """Peak memory as a straight line: what the process takes, and what each sample adds."""
+
+    fixed: float  # bytes
+    per_sample: float  # bytes, for one more sample in a batch
+    batches: float  # that would explain it: those in flight, and what is made on the way
+
+    def peak(self, batch_size: int) -> float:
+        """The peak that a batch size will have, in bytes."""
+        return self.fixed + self.per_sample * batch_size
+
+    def largest(self, limit: float) -> int:
+        """The largest batch size that fits in so many bytes."""
+        return max(0, int((limit - self.fixed) / self.per_sample))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The batch size that serves best, None where that cannot be said; and why."""
+
+    batch_size: int | None
+    reason: str
+
+
+def sweeps(results: Sequence[CheckResult]) -> dict[str, list[Point]]:
+    """The tests that were measured at two batch sizes or more, with their points by size."""
+    found: dict[str, list[Point]] = {}
+    for result in results:
+        if not result.sweep or result.batch_size is None or "throughput" not in result.metrics:
+            continue
+        speed = result.metrics["throughput"]
+        found.setdefault(result.sweep, []).append(
+            Point(
+                result.batch_size,
+                speed.value,
+                speed.spread,
+                speed.pairs,
+                result.metrics["first_batch"].value,
+                result.metrics["peak_memory"].value,
+                result.workload.bytes_per_sample if result.workload else 0.0,
+                beside=speed.verdict is Verdict.MEASURED,
+            )
+        )
+    return {
+        test: sorted(points, key=lambda point: point.batch_size)
+        for test, points in found.items()
+        if len(points) > 1
+    }
+
+
+def to_json(results: Sequence[CheckResult], limit: float) -> list[dict[str, object]]:
+    """All sweeps for the results file; ``limit`` is the memory that a loader may use (bytes)."""
+    return [
+        {
+            "test": test,
+            "points": [
+                {"batch_size": point.batch_size, **_rounded(point, _SHOWN)} for point in points
+            ],
+            "memory": _rounded(model, ("fixed", "per_sample", "batches")) if model else None,
+            "best": vars(choose(points, limit)),
+        }
+        for test, points in sweeps(results).items()
+        for model in [memory_model(points)]
+    ]
+
+
+def _rounded(values: object, names: Sequence[str]) -> dict[str, float]:
+    return {name: round_significant(getattr(values, name)) for name in names}
+
+
+def memory_model(points: Sequence[Point]) -> MemoryModel | None:
+    """The line through the peaks (two of them at least) that misses them least, relative to them.
+
+    Relative, since the error of a peak grows with it. None where it rises by less than peaks
+    scatter: what it says of other batch sizes would be chance.
+    """
+    import numpy as np  # noqa: PLC0415  (here: an arm needs none)
+
+    sizes = [point.batch_size for point in points]
+    peaks = [point.peak_memory for point in points]
+    weights = [1 / max(peak, 1.0) for peak in peaks]
+    slope, start = map(float, np.polyfit(sizes, peaks, 1, w=weights))
+    if slope * (max(sizes) - min(sizes)) <= _SCATTER * max(peaks):
+        return None
+    sample = max(point.bytes_per_sample for point in points)
+    return MemoryModel(max(0.0, start), slope, slope / sample if sample else 0.0)
+
+
+def choose(points: Sequence[Point], limit: float) -> Choice:
+    """The smallest batch size that is fast enough and keeps to a limit of memory (bytes).
+
+    What noise may have done is taken out: a size is left out only if it is shown to be too slow.
+    """
+    if not all(point.beside for point in points):
+        return Choice(None, "sizes were not compared side by side; pytest --loaderperf-sweep does")
+    fitting = [point for point in points if point.peak_memory <= limit]
+    if not fitting:
+        return Choice(None, "none of the sizes keeps to the memory limit")
+    best = max(fitting, key=lambda point: point.throughput)
+    freedom = sum(max(0, point.pairs - 1) for point in points)
+    if not freedom:
+        return Choice(None, "too few pairs were measured to tell")
+    # Pairs are taken to scatter alike at all sizes.
+    squares = sum(max(0, point.pairs - 1) * point.spread**2 for point in points)
+    scatter = quantile(_SURE, freedom) * math.sqrt(squares / freedom)
+
+    def doubt(point: Point) -> float:
+        """How much of a ratio to the best one noise may have made."""
+        if point is best:
+            return 0.0
+        return scatter * math.sqrt(sum(1 / each.pairs for each in (point, best) if each.pairs))
+
+    widest = max(map(doubt, fitting))
+    if widest > math.log(1 + NEAR):
+        return Choice(
+            None,
+            f"throughputs are only known within {100 * math.expm1(widest):.0f} %: the machine is "
+            "too noisy to choose",
+        )
+    chosen = next(
+        point
+        for point in fitting
+        if math.log(point.throughput / best.throughput) + doubt(point) >= math.log(1 - NEAR)
+    )
+    left_out = "" if len(fitting) == len(points) else " of those that keep to the memory limit"
+    if chosen is best:
+        return Choice(chosen.batch_size, f"it is the fastest{left_out}")
+    return Choice(
+        chosen.batch_size,
+        f"the smallest that is not shown to be more than {format_percent(NEAR)} slower than the "
+        f"fastest{left_out}, {best.batch_size}",
+    )

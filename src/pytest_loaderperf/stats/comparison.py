@@ -1,0 +1,170 @@
+"""From measured values to comparisons: pure, one function for each way to compare."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+
+from ..baselines.store import Stored
+from ..model.results import METRICS, STORED, Better, Comparison, Metric, Tolerance, Verdict
+from .sequential import Rule, Within, counting, decide, log_cost, may_be_gain, may_be_loss, ratio_of
+
+_NOTHING = 1e-12  # what is less cannot be divided by
+_MOST = 0.999  # of the time that is left: more than all of it cannot be lost
+# Less than this is noise of the allocator; logarithms of it would differ wildly.
+_SMALLEST = {"bytes": float(2**20), "bytes/1000 samples": float(2**20), "of time": 0.001}
+
+
+def compare(
+    metric: Metric,
+    candidate: Sequence[float],
+    baseline: Sequence[float],
+    tolerance: Tolerance,
+    rule: Rule,
+    *,
+    judged: bool,
+    source: str,
+    within: Within | None = None,
+    extra_variance: float = 0.0,
+) -> Comparison:
+    """Judge pairs of values; the verdict is ``inconclusive`` while they do not decide."""
+    better = metric.better_ratio
+    losses = [
+        log_cost(_compared(metric, c), _compared(metric, b), better)
+        for c, b in zip(candidate, baseline, strict=True)
+    ]
+    counted = counting(losses, rule)
+    base = typical([baseline[pair] for pair in counted])
+    allowed = tolerance.relative_to(_compared(metric, base))
+    if metric.is_share:
+        allowed = min(allowed, _MOST)
+    decision = decide(losses, allowed, better, rule, within=within, extra_variance=extra_variance)
+    bounds = sorted(ratio_of(loss, better) for loss in (decision.low, decision.high))
+    return Comparison(
+        metric.name,
+        typical([candidate[pair] for pair in counted]),
+        judged,
+        decision.verdict or Verdict.INCONCLUSIVE,
+        base,
+        ratio_of(decision.loss, better),
+        (bounds[0], bounds[1]),
+        allowed,
+        metric.loss(ratio_of(decision.detectable, better)),
+        len(losses),
+        source,
+        spread(metric, candidate),
+        tuple(ratio_of(loss, better) for loss in losses),
+    )
+
+
+def compare_stored(
+    metric: Metric,
+    values: Sequence[float],
+    stored: Stored | None,
+    tolerance: Tolerance,
+    rule: Rule,
+    *,
+    judged: bool,
+    drift: float,
+) -> Comparison:
+    """Judge values against a stored number, of which the spread and the drift are known."""
+    if stored is None:
+        return uncompared(metric.name, typical(values), Verdict.NO_BASELINE, judged=judged)
+    return compare(
+        metric,
+        values,
+        [stored.value] * len(values),
+        tolerance,
+        rule,
+        judged=judged,
+        source=STORED,
+        extra_variance=stored.spread**2 + drift**2,
+    )
+
+
+def glance(
+    metric: Metric, value: float, stored: Stored, tolerance: Tolerance, *, judged: bool
+) -> Comparison | None:
+    """Compare one repeatable value with a stored one; None where that does not settle it.
+
+    Only for peak memory, which depends little on how busy the machine is.
+    """
+    base = _compared(metric, stored.value)
+    allowed = tolerance.relative_to(base)
+    ratio = _compared(metric, value) / base
+    if abs(metric.loss(ratio)) > allowed / 2:
+        return None
+    return Comparison(
+        metric.name, value, judged=judged, verdict=Verdict.UNCHANGED, baseline=stored.value,
+        ratio=ratio, interval=None, tolerance=allowed, source=STORED,
+    )  # fmt: skip
+
+
+def _compared(metric: Metric, value: float) -> float:
+    """What of a value is compared: of a share of time the rest; and never next to nothing."""
+    smallest = _SMALLEST.get(metric.unit, _NOTHING)
+    return max(1 - value if metric.is_share else value, smallest)
+
+
+def uncompared(name: str, value: float, verdict: Verdict, *, judged: bool) -> Comparison:
+    """A value that was compared with nothing."""
+    return Comparison(name, value, judged, verdict)
+
+
+def scatter(pairs: Sequence[Sequence[tuple[float, float]]]) -> Within | None:
+    """What the parts of some pairs say of the variance of a pair.
+
+    A part is the values of both sides (above 0) in a part of the pair's time, all parts of one
+    length. None where no pair has two of them.
+    """
+    variances, freedom = [], 0
+    for parts in pairs:
+        if len(parts) > 1:
+            losses = [log_cost(candidate, baseline, "lower") for candidate, baseline in parts]
+            variances.append(statistics.variance(losses) / len(losses))
+            freedom += len(losses) - 1
+    return Within(statistics.fmean(variances), freedom) if variances else None
+
+
+def settled(comparisons: Mapping[str, Comparison]) -> bool:
+    """Whether every judged metric has a verdict that more pairs would not change."""
+    return not any(is_open(c) for c in comparisons.values() if c.judged)
+
+
+def is_open(comparison: Comparison) -> bool:
+    """Whether it is inconclusive; or unchanged so far, while more pairs may prove a gain."""
+    if comparison.verdict is not Verdict.UNCHANGED:
+        return comparison.verdict is Verdict.INCONCLUSIVE
+    return _estimates(comparison, may_be_gain)
+
+
+def is_confirmed(again: Comparison, pooled: Comparison | None) -> bool:
+    """Whether fresh pairs bear a regression out: by themselves, or together with the others.
+
+    ``pooled`` compares those that have found it as well; None where they could be the luck of a
+    start.
+    """
+    if again.verdict is Verdict.REGRESSED or pooled is None:
+        return again.verdict is Verdict.REGRESSED
+    return pooled.verdict is Verdict.REGRESSED and _estimates(again, may_be_loss)
+
+
+def _estimates(comparison: Comparison, change: Callable[[float, float, Better], bool]) -> bool:
+    """Whether what a comparison estimates would be such a change, if it is proven."""
+    if comparison.ratio is None or comparison.tolerance is None:
+        return False
+    better = METRICS[comparison.metric].better_ratio
+    return change(log_cost(comparison.ratio, 1.0, better), comparison.tolerance, better)
+
+
+def spread(metric: Metric, values: Sequence[float]) -> float:
+    """The standard deviation of the logarithm of some values; 0 for a single one."""
+    if len(values) < 2:
+        return 0.0
+    return statistics.stdev(math.log(_compared(metric, value)) for value in values)
+
+
+def typical(values: Sequence[float]) -> float:
+    """The geometric mean: the ratio of two of them is the mean ratio of their pairs."""
+    return statistics.geometric_mean(values) if min(values) > 0 else statistics.fmean(values)

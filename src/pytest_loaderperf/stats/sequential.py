@@ -1,0 +1,255 @@
+"""When is a difference proven? The group-sequential test on pairs, as pure functions.
+
+Every pair of trials gives one number, ``d = log(cost of the candidate / cost of the baseline)``,
+where cost is what should be low (seconds per sample, bytes): d > 0 is a loss. Slices inside a
+pair share the luck of their two processes, so the pair is the unit, never the slice; but how much
+they scatter foretells how much pairs will, long before there are pairs enough to tell. After each
+of a few looks a one-sided t test asks two questions:
+
+- regressed: is "the loss is at most a fifth of the tolerance" refuted, at this look's share of
+  ``alpha``, and is the estimate at least half of the tolerance?
+- unchanged: is "the loss is at least the tolerance" refuted, at this look's share of ``beta``? If
+  so is "the gain is at most a fifth of it", and the estimate is at least half of it: improved.
+
+Dividing the errors among the looks (Bonferroni) keeps both rates for the whole sequence, however
+the looks depend on one another. When time runs out, which does not depend on what the pairs say,
+one last look spends what is left. A loss between a fifth of the tolerance and the tolerance may end
+as either. The method and the figures behind its constants: docs/verdicts.md.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from ..model.results import Better, Verdict
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The numbers of the test."""
+
+    looks: tuple[int, ...] = (2, 4, 6, 8, 12, 16, 24)
+    alpha: float = 0.001  # chance of calling a loss of a fifth of the tolerance a regression
+    beta: float = 0.01  # chance of calling a loss of the whole tolerance unchanged
+    # The same for fresh processes that confirm a regression: it takes both to be one.
+    alpha_confirming: float = 0.05
+    # The standard deviation of a pair is taken to be at least this: pairs that agree by luck
+    # prove nothing.
+    floor: float = 0.005
+    # What slices foretell is worth at most so many degrees of freedom. They do not see the luck
+    # of a pair's two processes, which is taken to scatter by so much.
+    foretold: int = 5
+    luck: float = 0.02
+    # Of so many pairs and more, the highest and the lowest do not count: now and then a trial of a
+    # pipeline that tunes itself runs at another speed from beginning to end.
+    trimmed_from: int | None = 12
+    ended: bool = False  # no look follows, since time has run out: this one may spend all the rest
+
+    @property
+    def pairs_at_most(self) -> int:
+        """The number of pairs after which there is no further look."""
+        return self.looks[-1]
+
+    def is_look(self, pairs: int) -> bool:
+        """Whether the test is made after this many pairs."""
+        return pairs in self.looks
+
+    def share(self, pairs: int) -> float:
+        """The part of both errors that the look after so many pairs may spend.
+
+        The k-th look has 1/k of what the first one has: few pairs, of whose noise little is known,
+        gain most by a wider share, and many lose little by a narrower one.
+        """
+        shares = [1 / k for k in range(1, len(self.looks) + 1)]
+        look = min(bisect_left(self.looks, pairs), len(shares) - 1)
+        return sum(shares[look:] if self.ended else shares[look : look + 1]) / sum(shares)
+
+    @property
+    def confirming(self) -> Rule:
+        """The rule for the pairs that confirm a regression."""
+        return replace(self, alpha=self.alpha_confirming)
+
+    @property
+    def ending(self) -> Rule:
+        """The rule for pairs that no others follow."""
+        return replace(self, ended=True)
+
+    @classmethod
+    def for_metrics(cls, judged: int) -> Rule:
+        """The rule for a run that judges so many metrics: one false alarm in 100 runs at most."""
+        return cls(alpha=min(0.001, 0.01 / max(judged, 1)))
+
+
+@dataclass(frozen=True)
+class Within:
+    """What the slices of the pairs so far say of the variance of a pair's d.
+
+    ``freedom`` counts the degrees of freedom behind it, over all pairs.
+    """
+
+    variance: float
+    freedom: int
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What some pairs say; ``verdict`` is None while more pairs are needed.
+
+    ``loss`` is the estimate of d, ``low`` and ``high`` bound it with 95 % confidence, and
+    ``detectable`` is the smallest d that would have been called a regression in 99 of 100 runs
+    with as much noise as this one (infinite where nothing is known of the noise).
+    """
+
+    verdict: Verdict | None
+    loss: float
+    low: float
+    high: float
+    detectable: float
+
+
+def log_loss(fraction: float, better: Better) -> float:
+    """The d of a given loss: 10 % less throughput costs log(1/0.9), 10 % more memory log(1.1)."""
+    return -math.log1p(-fraction) if better == "higher" else math.log1p(fraction)
+
+
+def log_cost(candidate: float, baseline: float, better: Better) -> float:
+    """The d of one pair of values."""
+    ratio = math.log(candidate / baseline)
+    return -ratio if better == "higher" else ratio
+
+
+def ratio_of(loss: float, better: Better) -> float:
+    """The ratio candidate / baseline that a d stands for."""
+    exponent = -loss if better == "higher" else loss
+    return math.exp(exponent) if exponent < 700 else math.inf  # math.exp raises beyond 709
+
+
+def may_be_gain(loss: float, tolerance: float, better: Better) -> bool:
+    """Whether an estimate of d is a gain large enough to be called one, if it is proven."""
+    return loss <= -log_loss(tolerance * 0.5, better)
+
+
+def may_be_loss(loss: float, tolerance: float, better: Better) -> bool:
+    """Whether an estimate of d is a loss large enough to be called one, if it is proven."""
+    return loss >= log_loss(tolerance * 0.5, better)
+
+
+def decide(
+    losses: Sequence[float],
+    tolerance: float,
+    better: Better,
+    rule: Rule,
+    *,
+    within: Within | None = None,
+    extra_variance: float = 0.0,
+) -> Decision:
+    """Judge the d of all pairs so far against a tolerance (a fraction).
+
+    With ``within`` the variance of a pair is estimated from its slices as well: a moderated t
+    test (Smyth 2004, doi:10.2202/1544-6115.1027). ``extra_variance`` is added to the variance of
+    the mean: what a comparison with stored numbers does not know about the day and the machine.
+    With fewer than two pairs nothing is known.
+    """
+    pairs = len(losses)
+    if pairs < 2:
+        loss = losses[0] if losses else 0.0
+        return Decision(None, loss, -math.inf, math.inf, math.inf)
+
+    mean, variance, counted = _middle(losses, rule)
+    variance, of_pairs = _of_a_pair(variance, counted - 1, rule, within)
+    sampling = variance / counted
+    error = math.sqrt(sampling + extra_variance)
+    # Welch and Satterthwaite: a variance that is given, not estimated, has all freedom.
+    freedom = of_pairs * ((sampling + extra_variance) / sampling) ** 2
+    share = rule.share(pairs)
+    prove_loss = quantile(1 - rule.alpha * share, freedom) * error
+    prove_none = quantile(1 - rule.beta * share, freedom) * error
+    half_width = quantile(0.975, freedom) * error
+    if freedom <= 1:  # two pairs of which nothing else is known
+        return Decision(None, mean, mean - half_width, mean + half_width, math.inf)
+
+    slight, half, whole = (log_loss(tolerance * share, better) for share in (0.2, 0.5, 1.0))
+    verdict = None
+    if mean - prove_loss > slight and may_be_loss(mean, tolerance, better):
+        verdict = Verdict.REGRESSED
+    elif mean + prove_none < whole:
+        gained = mean + prove_none < -slight and may_be_gain(mean, tolerance, better)
+        verdict = Verdict.IMPROVED if gained else Verdict.UNCHANGED
+    # A t test of a true difference follows the noncentral t distribution.
+    shift = _noncentrality(0.99, freedom, prove_loss / error) * error
+    detectable = max(slight + shift, half + quantile(0.99, freedom) * error)
+    return Decision(verdict, mean, mean - half_width, mean + half_width, detectable)
+
+
+def pairs_for(deviation: float, tolerance: float, better: Better, rule: Rule) -> int | None:
+    """How many pairs that scatter by so much show a loss of the whole tolerance in 99 of 100 runs.
+
+    None where the last look does not.
+    """
+    within = Within(max(0.0, deviation**2 - rule.luck**2), rule.foretold)
+    for pairs in rule.looks:
+        losses = _normal(pairs, deviation)
+        found = decide(losses, tolerance, better, rule, within=within)
+        if found.detectable <= log_loss(tolerance, better):
+            return pairs
+    return None
+
+
+def counting(losses: Sequence[float], rule: Rule) -> list[int]:
+    """Which of the pairs count, from the one with the lowest d to the one with the highest."""
+    order = sorted(range(len(losses)), key=losses.__getitem__)
+    trimmed = rule.trimmed_from is not None and len(losses) >= rule.trimmed_from
+    return order[1:-1] if trimmed else order
+
+
+def _normal(pairs: int, deviation: float) -> list[float]:
+    """The d of identical code in pairs as they are to be expected: quantiles, scaled."""
+    quantiles = [statistics.NormalDist().inv_cdf((k + 0.5) / pairs) for k in range(pairs)]
+    scale = deviation / statistics.stdev(quantiles)
+    return [scale * each for each in quantiles]
+
+
+def _middle(losses: Sequence[float], rule: Rule) -> tuple[float, float, int]:
+    """The mean of the pairs that count, the variance of one of them, and how many they are.
+
+    Where the extremes do not count, the variance takes them to lie where their neighbours do: the
+    trimmed t test (Yuen 1974, doi:10.1093/biomet/61.1.165).
+    """
+    kept = [losses[pair] for pair in counting(losses, rule)]
+    if len(kept) == len(losses):
+        return statistics.fmean(kept), statistics.variance(kept), len(kept)
+    variance = statistics.variance([kept[0], *kept, kept[-1]])
+    return statistics.fmean(kept), variance * (len(losses) - 1) / (len(kept) - 1), len(kept)
+
+
+def _of_a_pair(
+    variance: float, freedom: int, rule: Rule, within: Within | None
+) -> tuple[float, int]:
+    """The variance of a pair's d with what its slices say, and the degrees of freedom of that."""
+    if within is not None:
+        trust = min(within.freedom, rule.foretold)
+        foretold = within.variance + rule.luck**2
+        variance = (trust * foretold + freedom * variance) / (trust + freedom)
+        freedom += trust
+    return max(variance, rule.floor**2), freedom
+
+
+@lru_cache(1000)
+def quantile(probability: float, freedom: float) -> float:
+    """The quantile of Student's t distribution."""
+    from scipy.special import stdtrit  # noqa: PLC0415  (here: plain `pytest` imports no scipy)
+
+    return float(stdtrit(freedom, probability))
+
+
+@lru_cache(1000)
+def _noncentrality(power: float, freedom: float, bound: float) -> float:
+    """The noncentrality at which a t statistic exceeds a bound with this probability."""
+    from scipy.special import nctdtrinc  # noqa: PLC0415
+
+    return float(nctdtrinc(freedom, 1 - power, bound))

@@ -1,0 +1,304 @@
+"""The coordinator's side of arms: start them, have them start trials, end them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import ArmError, HangError
+from ..model.results import MemoryLimit
+from ..model.version import Version
+from ..protocol.channel import Channel, ChannelClosed
+from ..protocol.messages import Collected, Ended, Message, Reap, Started, StartTrial
+from ..system import process_tree, strays
+from ..system.output import new_file, tail
+from ..versions.sources import Folders
+from . import diagnostics
+from .cleanup import Guard
+from .launch import Launch
+from .memory_limit import Ceiling
+from .patience import Patience
+from .trial import LOOK_EVERY, M, Trial, ending, next_message, shown, stuck
+
+# What an arm does while one of these is awaited.
+_WORK: dict[type, str] = {
+    Collected: "importing and collecting its tests",
+    Started: "starting a trial",
+    Ended: "waiting for the end of a trial",
+}
+
+
+class Arm:
+    """One arm: a version's pytest process for one module, and the trials it starts."""
+
+    def __init__(
+        self,
+        launch: Launch,
+        version: Version,
+        module: str,
+        ceiling: Ceiling,
+        mark: str,
+        *,
+        watched: bool = False,
+    ) -> None:
+        self.version = version
+        self.module = module
+        self.ceiling = ceiling
+        self.timeout = launch.timeout
+        self._launch = launch
+        self.ran: Folders  # where it and its last trial have written down what they ran
+        self._collected: Collected | None = None
+        self._stuck: HangError | None = None
+        self.start_seconds = 0.0  # from its start until it was seen to have collected its tests
+        self._fresh = bool(launch.fresh)
+        self._used = False
+        self._mark = mark
+        self._watched = watched
+        self._daemons: set[int] = set()  # that the module itself has started, for its trials
+        self._trials: list[Trial] = []
+        self._start()
+
+    @property
+    def collected(self) -> Collected:
+        """What the arm has collected; waits for it. ArmError where the module does not import."""
+        if self._stuck is not None:
+            raise self._stuck
+        if self._collected is None:
+            self._collected = self._first_answer()
+            hazard = self._collected.fork_hazard
+            fork_refused = self._launch.fresh is None and (hazard or not hasattr(os, "fork"))
+            if (fork_refused or sys.platform == "darwin") and not self._fresh:
+                self._fresh = True
+                self._restart()
+        return self._collected
+
+    def trial(self, nodeid: str) -> Trial:
+        """Start a trial of a check; it waits for Begin."""
+        _ = self.collected
+        if self._fresh and self._used:
+            self._restart()
+        self._used = True
+        channel, theirs = Channel.pair()
+        with theirs:
+            ran = self._launch.sources.new_folder(self.version, self.module, nodeid)
+            self.ran = self._collecting, ran
+            self._send(StartTrial(nodeid, str(ran)), theirs.fileno())
+            started = self._receive(Started)
+        trial = Trial(self, channel, started)
+        self._trials.append(trial)
+        self.ceiling.watch(trial)
+        return trial
+
+    @contextlib.contextmanager
+    def trials(self) -> Iterator[None]:
+        """A stretch at whose end, however it ends, no trial of this arm is left."""
+        try:
+            yield
+        finally:
+            for trial in self._trials:
+                trial.kill()
+                trial.discard_output()
+            self._trials.clear()
+            strays.end(self._mark, self._daemons | set(process_tree.tree(self._process.pid)))
+
+    def has(self, nodeid: str) -> bool:
+        """Whether the arm has collected this check."""
+        return any(f"{self.module}::{name}" == nodeid for name in self._check_names())
+
+    def _check_names(self) -> Iterator[str]:
+        for check in self.collected.checks:
+            names = check["names"]
+            assert isinstance(names, list)
+            yield "::".join(names)
+
+    @property
+    def starts_anew(self) -> bool:
+        """Whether each of its trials is a process that inherits nothing from another one."""
+        return self._fresh
+
+    @property
+    def memory_root(self) -> int:
+        """The process whose tree shares pages with a trial's: the arm itself."""
+        return self._process.pid
+
+    def reap(self, pid: int) -> int | None:
+        """The exit status of an ended trial; negative for a signal, None if the arm has died."""
+        if pid == self._process.pid:
+            return self._process.wait()
+        try:
+            self._send(Reap(pid))
+            return self._receive(Ended).status
+        except ArmError:
+            return None
+
+    @property
+    def usable(self) -> bool:
+        """Whether the process runs, or whoever needs it is to hear that it got stuck."""
+        return self._stuck is not None or self._runs()
+
+    def died(self) -> ArmError:
+        """How the process ended."""
+        status = self._process.wait()
+        return ArmError(
+            f"the process that measures {self.module} in {self.version.name} "
+            f"{ending(status)}{shown(tail(self._log))}"
+        )
+
+    def close(self) -> None:
+        """End the arm and all of its trials."""
+        with self.trials():
+            pass
+        self._channel.close()
+        process_tree.end(self._process.pid)
+        strays.end(self._mark)
+        self._process.wait()
+        self._log.unlink(missing_ok=True)
+
+    def _start(self) -> None:
+        self._began = time.monotonic()
+        self._channel, theirs = Channel.pair()
+        log, name = new_file("arm", self._launch.scratch)
+        self._log = Path(name)
+        directory = Path(self.version.place(str(self._launch.invocation_dir)))
+        self._collecting = self._launch.sources.new_folder(self.version, self.module)
+        environment = {
+            name: self.version.place_all(each)
+            for name, each in self._launch.environment.items()
+            if not _is_coverage(name)
+        }
+        environment |= self._launch.sources.environment(
+            self.version, self._collecting, environment, watch=self._watched
+        )
+        environment[strays.VARIABLE] = self._mark
+        with theirs:
+            self._process = subprocess.Popen(
+                [self.version.python, "-m", "pytest_loaderperf.arm", str(theirs.fileno())],
+                cwd=directory if directory.is_dir() else self.version.root,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # Ctrl-C reaches the coordinator alone, which ends arms
+            )
+        os.close(log)
+        self._send(self._launch.setup(self.version, self.module, fresh=self._fresh))
+
+    def _restart(self) -> None:
+        self.close()
+        self._start()
+        self._first_answer()
+        self._used = False
+
+    def _first_answer(self) -> Collected:
+        collected = self._receive(Collected)
+        self.start_seconds = time.monotonic() - self._began
+        self._daemons = strays.marked(self._mark)
+        self.check_seen(self._process.pid)
+        return collected
+
+    def check_seen(self, pid: int) -> None:
+        """ArmError if there is a Python below a process that does not show what it runs."""
+        self._launch.sources.check_seen(self.version, self.module, pid)
+
+    def _send(self, message: Message, descriptor: int | None = None) -> None:
+        try:
+            self._channel.send(message, descriptor)
+        except ChannelClosed:
+            raise self.died() from None
+
+    def _receive(self, expected: type[M]) -> M:
+        try:
+            message = None
+            patience = Patience(self.timeout)
+            while message is None:
+                message = next_message(self._channel, LOOK_EVERY, self._runs)
+                if message is None and patience.is_over:
+                    raise self._hangs(expected)
+        except ChannelClosed:
+            raise self.died() from None
+        if not isinstance(message, expected):
+            raise ArmError(f"expected {expected.__name__}, got {message}")
+        return message
+
+    def _runs(self) -> bool:
+        return self._process.poll() is None
+
+    def _hangs(self, expected: type) -> HangError:
+        """That the process is stuck; it is ended."""
+        its_stacks = diagnostics.of_tree(self._process.pid, self._log)
+        who = f"the process that measures {self.module} in {self.version.name}"
+        error = stuck(who, self.timeout, _WORK[expected], its_stacks)
+        process_tree.end(self._process.pid)
+        if expected is Collected:
+            self._stuck = error  # another process of this module would get stuck as well
+        return error
+
+
+def _is_coverage(variable: str) -> bool:
+    """Whether it has a process that starts trace its lines, which takes several times as long."""
+    return variable.startswith(("COV_CORE_", "COVERAGE_PROCESS_"))
+
+
+class Arms:
+    """The arms of a run: one for each version and module, kept for the checks that follow."""
+
+    # An idle arm holds a few hundred megabytes: its imported framework.
+    _AT_MOST = 4
+
+    def __init__(self, launch: Launch, limit: MemoryLimit | None = None) -> None:
+        self._launch = launch
+        self._ceiling = Ceiling(limit or MemoryLimit())
+        self._arms: dict[tuple[Version, str], Arm] = {}
+        self._mark = strays.new_mark()
+        self._guard: Guard | None = None
+        self._started = 0
+
+    def get(self, version: Version, module: str) -> Arm:
+        """The arm of a version for a module, started if there is none; does not wait for it."""
+        key = version, module
+        arm = self._arms.pop(key, None) or self._new(version, module)
+        self._arms[key] = arm  # the most recently used comes last
+        while len(self._arms) > self._AT_MOST:
+            self._arms.pop(next(iter(self._arms))).close()
+        return arm
+
+    @contextlib.contextmanager
+    def watched(self, version: Version, module: str) -> Iterator[Arm]:
+        """One more arm of a version, which writes down which files are opened."""
+        arm = self._new(version, module, watched=True)
+        try:
+            yield arm
+        finally:
+            arm.close()
+
+    def _new(self, version: Version, module: str, *, watched: bool = False) -> Arm:
+        if self._guard is None:
+            self._guard = Guard(self._mark, self._launch.scratch, self._launch.root)
+        self._started += 1
+        mark = f"{self._mark}-{self._started}-"
+        return Arm(self._launch, version, module, self._ceiling, mark, watched=watched)
+
+    def drop(self, version: Version, module: str) -> None:
+        """End an arm, so that the next one is a fresh process."""
+        arm = self._arms.pop((version, module), None)
+        if arm is not None:
+            arm.close()
+
+    def drop_dead(self) -> None:
+        """Let go of the arms that have died: whoever needs one next starts a new one."""
+        for key in [key for key, arm in self._arms.items() if not arm.usable]:
+            self.drop(*key)
+
+    def close(self) -> None:
+        """End all arms."""
+        while self._arms:
+            self._arms.popitem()[1].close()
+        self._ceiling.close()
+        if self._guard is not None:
+            self._guard.close()

@@ -1,0 +1,253 @@
+"""The coordinator's side of one trial: talk to it, freeze it, end it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from ..errors import ArmError, HangError, MemoryLimitError
+from ..model.version import Version
+from ..protocol.channel import Channel, ChannelClosed
+from ..protocol.messages import (
+    Contents,
+    End,
+    Finished,
+    Handed,
+    Message,
+    Opened,
+    Probe,
+    Slice,
+    Started,
+)
+from ..system import process_tree
+from ..system.output import tail
+from . import diagnostics
+from .memory_limit import Ceiling
+from .patience import Patience
+
+M = TypeVar("M", bound=Message)
+LOOK_EVERY = 0.5  # seconds between looks at whether a silent process is still alive
+# What a trial does while one of these is awaited.
+_WORK: dict[type, str] = {
+    Handed: "setting up its test",
+    Opened: "making its first batches",
+    Slice: "making batches",
+    Contents: "reading whole epochs",
+    Finished: "ending its test",
+}
+
+
+class TrialArm(Protocol):
+    """The arm that a trial comes from."""
+
+    version: Version
+    ceiling: Ceiling
+    timeout: float
+
+    def reap(self, pid: int) -> int | None:
+        """The exit status of an ended trial; None if the arm has died."""
+
+    def died(self) -> ArmError:
+        """How the arm ended."""
+
+    def check_seen(self, pid: int) -> None:
+        """ArmError if there is a Python below a process that does not show what it runs."""
+
+
+class TrialOver(Exception):  # noqa: N818  (it is no error by itself)
+    """The test ended before the trial had measured: it failed, was skipped, or never called."""
+
+    def __init__(self, finished: Finished, version: Version) -> None:
+        super().__init__("the test ended early")
+        self.finished = finished
+        self.version = version
+
+
+class Trial:
+    """One running trial."""
+
+    def __init__(self, arm: TrialArm, channel: Channel, started: Started) -> None:
+        self._arm = arm
+        self._channel = channel
+        self.pid = started.pid
+        self._output = Path(started.output)
+        self._patience = Patience(arm.timeout)
+        self.scattered = False  # whether its processes are in several groups
+        self._ended = False
+        self._ended_for: tuple[float, float | None] | None = None
+
+    def ask(self, message: Message, expected: type[M]) -> M:
+        """Send a message and wait for its answer.
+
+        Raises TrialOver when the test ends instead, ArmError when the process dies.
+        """
+        self.send(message)
+        return self.answer(expected)
+
+    def send(self, message: Message) -> None:
+        """Send a message; a trial that has ended shows when the answer is awaited."""
+        self._patience.renew()
+        if isinstance(message, End | Probe):  # its workers run still
+            self._arm.check_seen(self.pid)
+        with contextlib.suppress(ChannelClosed):
+            self._channel.send(message)
+
+    def answer(self, expected: type[M], *, meanwhile: Callable[[], None] | None = None) -> M:
+        """Wait for a message, calling ``meanwhile`` every half second."""
+        while (message := self.poll(expected, LOOK_EVERY)) is None:
+            if meanwhile is not None:
+                meanwhile()
+        return message
+
+    def poll(self, expected: type[M], seconds: float) -> M | None:
+        """A message, or None if none has come within so many seconds; raises as ``ask`` does."""
+        try:
+            message = next_message(self._channel, seconds, lambda: process_tree.alive(self.pid))
+        except ChannelClosed:
+            raise self._died() from None
+        if message is None and self._patience.is_over:
+            raise self._stuck(expected)
+        if message is None or isinstance(message, expected):
+            return message
+        if isinstance(message, Finished):
+            self._reap()
+            raise TrialOver(message, self._arm.version)
+        raise ArmError(f"expected {expected.__name__}, got {message}")
+
+    def wait(self, seconds: float) -> None:
+        """Wait for a message, but no longer than that."""
+        self._channel.wait(seconds)
+
+    def freeze(self) -> None:
+        """Stop the whole trial, workers included."""
+        process_tree.freeze(self.pid)
+        self._patience.pause()
+        if self.scattered:
+            process_tree.signal_strays(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        if self.scattered:
+            process_tree.signal_strays(self.pid, signal.SIGCONT)
+        process_tree.resume(self.pid)
+        self._patience.go_on()
+
+    def end(self) -> Finished | None:
+        """Have the test unwound and wait for the process to end; None if it died of that.
+
+        What it has measured holds all the same. HangError if it does not end.
+        """
+        if self._ended:
+            return None
+        self.resume()
+        self.send(End())
+        try:
+            finished = self.answer(Finished)
+        except (HangError, MemoryLimitError):
+            raise
+        except ArmError:
+            return None
+        return self._over(finished)
+
+    def finished(self) -> Finished:
+        """Wait for the end of a test that is on its way there; ArmError if it dies before."""
+        return self._over(self.answer(Finished))
+
+    def _over(self, finished: Finished) -> Finished:
+        self._reap()
+        return finished
+
+    def kill(self) -> None:
+        """End the process and all that it started, at once."""
+        if not self._ended:
+            process_tree.end(self.pid)
+            with contextlib.suppress(ProcessLookupError):  # it may not lead its group yet
+                os.kill(self.pid, signal.SIGKILL)
+            self._reap()
+
+    def end_for(self, needed: float, limit: float | None) -> None:
+        """End the process for the memory that it takes (from the ceiling's thread)."""
+        self._ended_for = needed, limit
+        process_tree.end(self.pid)
+
+    def output(self) -> str:
+        """The last of what the trial printed."""
+        return tail(self._output)
+
+    def discard_output(self) -> None:
+        """Remove the file that took the output."""
+        self._output.unlink(missing_ok=True)
+
+    def _died(self) -> ArmError:
+        status = self._reap()
+        if self._ended_for is not None:
+            return MemoryLimitError(self._arm.version.name, *self._ended_for)
+        if status is None:
+            return self._arm.died()
+        return ArmError(
+            f"a trial of {self._arm.version.name} {ending(status)}{shown(self.output())}"
+        )
+
+    def _stuck(self, expected: type) -> HangError:
+        self.resume()  # else it could not show its stacks
+        return stuck(
+            f"a trial of {self._arm.version.name}",
+            self._patience.limit,
+            _WORK.get(expected, "working"),
+            diagnostics.of_tree(self.pid, self._output),
+        )
+
+    def _reap(self) -> int | None:
+        """Collect the process's exit status, after killing what is left of it and its group.
+
+        None if nobody can tell, since the arm has died as well.
+        """
+        if self._ended:
+            return 0
+        self._ended = True
+        self._arm.ceiling.forget(self)
+        for _ in range(200):  # its own end comes within milliseconds of its last message
+            if not process_tree.alive(self.pid):
+                break
+            time.sleep(0.005)
+        process_tree.end(self.pid)
+        self._channel.close()
+        return self._arm.reap(self.pid)
+
+
+def next_message(channel: Channel, seconds: float, alive: Callable[[], bool]) -> Message | None:
+    """The next message, None if none has come yet; ChannelClosed where none will."""
+    message = channel.next(seconds)
+    if message is None and not alive():
+        # Dead, and a worker holds the channel open; or its last words came after the wait.
+        message = channel.next(0)
+        if message is None:
+            raise ChannelClosed("the other process has ended")
+    return message
+
+
+def stuck(who: str, seconds: float, work: str, its_stacks: str) -> HangError:
+    """That a process gave no answer for so long, and what it was doing."""
+    return HangError(
+        f"{who}: no answer for {seconds:g} s while {work} (--loaderperf-timeout); the stacks of "
+        f"its processes:\n{its_stacks.rstrip()}"
+    )
+
+
+def ending(status: int) -> str:
+    """How a process ended, by its exit status."""
+    if status >= 0:
+        return f"ended with exit status {status}"
+    with contextlib.suppress(ValueError):
+        return f"was killed by {signal.Signals(-status).name}"
+    return f"was killed by signal {-status}"
+
+
+def shown(output: str) -> str:
+    """The last output of a process, as the end of a sentence."""
+    return f"; its last output:\n{output}" if output.strip() else ", without any output"

@@ -1,0 +1,190 @@
+"""A control group for a trial, whose counters miss no spike (Linux, where one can be made).
+
+What a process had before it joined stays with the group that it came from, and so does what it
+only reads of that: a group counts what its processes add.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+
+from .process_tree import alive
+
+_MOUNT = Path("/sys/fs/cgroup")
+_MEMBERSHIP = Path("/proc/self/cgroup")
+_PREFIX = "loaderperf-"
+_LINE = re.compile(r"^(\w+) (\d+)$", re.MULTILINE)
+_number = itertools.count()
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a group uses, in bytes.
+
+    ``highest`` is the most that was charged to it at a time, of all kinds; of these ``counted`` is
+    anonymous and shared memory, ``others`` are files that it has read, and the kernel's own.
+    """
+
+    highest: int
+    counted: int
+    others: int
+
+    @property
+    def highest_counted(self) -> int:
+        """The most that counted at a time, if there was then as much of the others as now."""
+        return self.highest - self.others
+
+
+@dataclass(frozen=True)
+class Version:
+    """How the two versions of control groups name things.
+
+    Of ``memory.stat`` it is the lines of the whole subtree. Files include shared memory there.
+    """
+
+    name: str
+    highest: str
+    anonymous: str
+    shared: str
+    files: str
+    kernel: str
+
+
+V1 = Version(
+    "control group v1", "memory.max_usage_in_bytes",
+    "total_rss", "total_shmem", "total_cache", "memory.kmem.usage_in_bytes",
+)  # fmt: skip
+V2 = Version("control group v2", "memory.peak", "anon", "shmem", "file", "kernel")
+
+
+class Group:
+    """A group that processes join; ``highest`` is the most of their memory since ``start``."""
+
+    def __init__(self, folder: Path, version: Version) -> None:
+        self._folder = folder
+        self._version = version
+        # Version 2 counts anew for whoever has reset this very descriptor.
+        self._peak = _opened(folder / version.highest)
+        self._seen = 0
+        self.highest = 0
+
+    @property
+    def source(self) -> str:
+        """What it is, for a report."""
+        return self._version.name
+
+    def join(self, pid: int) -> None:
+        """Take in a process, and with it all that it starts from now on. OSError if it may not."""
+        (self._folder / "cgroup.procs").write_text(str(pid))
+
+    def start(self) -> None:
+        """Count from now on."""
+        with contextlib.suppress(OSError):  # before Linux 6.12: then only a new highest counts
+            self._peak.write(b"0")
+        now = self._usage()
+        self._seen, self.highest = now.highest, now.counted
+
+    def look(self) -> None:
+        """Take in what has been charged since the last look."""
+        now = self._usage()
+        self.highest = max(self.highest, now.counted)
+        if now.highest > self._seen:
+            self._seen = now.highest
+            self.highest = max(self.highest, now.highest_counted)
+
+    def close(self) -> None:
+        """Remove it, once its processes have ended."""
+        self._peak.close()
+        for _ in range(100):
+            with contextlib.suppress(OSError):
+                self._folder.rmdir()
+                return
+            time.sleep(0.01)
+
+    def _usage(self) -> Usage:
+        names = self._version
+        self._peak.seek(0)
+        highest = int(self._peak.read())
+        # What has been charged is not looked at: while much is given back, it lags behind.
+        stat = parse_stat((self._folder / "memory.stat").read_text())
+        shared = stat.get(names.shared, 0)
+        kernel = stat.get(names.kernel, 0)
+        with contextlib.suppress(OSError):  # version 1 has a file of its own for that
+            kernel = int((self._folder / names.kernel).read_text())
+        files = max(0, stat.get(names.files, 0) - shared)
+        return Usage(highest, stat.get(names.anonymous, 0) + shared, files + kernel)
+
+
+def _opened(file: Path) -> FileIO:
+    try:
+        return file.open("r+b", buffering=0)
+    except PermissionError:  # of a kernel that has nothing to reset there
+        return file.open("rb", buffering=0)
+
+
+def parse_stat(text: str) -> Mapping[str, int]:
+    """The numbers of a ``memory.stat`` file."""
+    return {name: int(number) for name, number in _LINE.findall(text)}
+
+
+def group_for(pid: int, membership: Path = _MEMBERSHIP, mount: Path = _MOUNT) -> Group | None:
+    """A new group that a process has joined; None where this system or its rights give none."""
+    for parent, version in places(membership, mount):
+        remove_abandoned(parent)
+        folder = parent / f"{_PREFIX}{os.getpid()}-{next(_number)}"
+        with contextlib.suppress(OSError, ValueError):
+            folder.mkdir()
+            group = None
+            try:
+                group = Group(folder, version)
+                group.join(pid)
+                group.start()
+            except (OSError, ValueError):
+                if group is not None:
+                    group.close()
+                else:
+                    folder.rmdir()
+                raise
+            return group
+    return None
+
+
+def places(membership: Path = _MEMBERSHIP, mount: Path = _MOUNT) -> Iterator[tuple[Path, Version]]:
+    """Groups in which one may be made: that of this process, or of version 2 the one above it.
+
+    There a group that has processes has no others in it.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        for line in membership.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if "memory" in controllers.split(","):
+                yield mount / "memory" / path.lstrip("/"), V1
+            elif not controllers:
+                own = mount / path.lstrip("/")
+                for folder in (own, own.parent):
+                    with contextlib.suppress(OSError):
+                        if "memory" in (folder / "cgroup.subtree_control").read_text().split():
+                            yield folder, V2
+
+
+def abandoned(parent: Path) -> Iterator[Path]:
+    """The groups in a place whose runs have ended, or were killed."""
+    for folder in parent.glob(f"{_PREFIX}*"):
+        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if owner.isdigit() and not alive(int(owner)):
+            yield folder
+
+
+def remove_abandoned(parent: Path) -> None:
+    """Remove the groups in a place whose runs have ended."""
+    for folder in abandoned(parent):
+        with contextlib.suppress(OSError):
+            folder.rmdir()

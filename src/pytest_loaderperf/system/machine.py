@@ -1,0 +1,73 @@
+"""What kind of machine this is: only what stays the same from run to run."""
+
+from __future__ import annotations
+
+import platform
+import re
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+
+from .process_tree import usable_cpus
+
+# Packages whose version changes how fast or how big a loader is: module name -> distribution.
+_PACKAGES = {
+    "torch": "torch",
+    "torchvision": "torchvision",
+    "torchdata": "torchdata",
+    "tensorflow": "tensorflow",
+    "keras": "keras",
+    "numpy": "numpy",
+    "PIL": "pillow",
+    "cv2": "opencv-python",
+    "datasets": "datasets",
+    "webdataset": "webdataset",
+    "grain": "grain",
+    "ray": "ray",
+}
+_FRAMEWORKS = ("torch", "tensorflow")
+
+
+def versions() -> dict[str, str]:
+    """The versions of the packages that matter and that this process has imported."""
+    found = {}
+    for module, distribution in _PACKAGES.items():
+        if module in sys.modules:
+            try:
+                found[distribution] = metadata.version(distribution)
+            except metadata.PackageNotFoundError:
+                found[distribution] = str(getattr(sys.modules[module], "__version__", "unknown"))
+    return found
+
+
+def machine_class(packages: Mapping[str, str]) -> str:
+    """The class of this machine, for a check that uses these packages.
+
+    Numbers of one class may be compared; no field of it moves with frequency, load or host name.
+    """
+    facts = machine()
+    majors = [f"{name} {packages[name].split('.')[0]}" for name in _FRAMEWORKS if name in packages]
+    return ", ".join(
+        [f"{facts['cpu']} x{facts['cores']}", f"{facts['os']} {facts['architecture']}",
+         f"Python {facts['python']}", *majors]
+    )  # fmt: skip
+
+
+def machine() -> dict[str, str | int]:
+    """The stable facts about this machine."""
+    return {
+        "architecture": platform.machine(),
+        "cpu": _cpu_model(),
+        "cores": len(usable_cpus()),
+        "os": platform.system(),
+        "python": ".".join(platform.python_version_tuple()[:2]),
+    }
+
+
+def _cpu_model() -> str:
+    try:
+        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M)
+    except OSError:
+        found = None
+    return found[1].strip() if found else platform.processor() or "unknown CPU"

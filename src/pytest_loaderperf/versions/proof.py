@@ -1,0 +1,381 @@
+"""The proof that every version has run its own sources, and nothing of another one.
+
+It is drawn from what the processes of all arms have written down (``sources``), and from the trees.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import hashlib
+import os
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+from ..child.loaderperf_exchange import is_installed
+from ..child.loaderperf_sources import MAPPED, OPENED, UNSEEN
+from ..errors import ArmError
+from ..model.version import Version
+from . import generated
+from .sources import Folders, Ran, Sources, not_seen, read
+
+# What changes in such files cannot change what a loader does.
+_DOCUMENTS = (".md", ".rst", ".txt", ".ipynb", ".png", ".svg", ".json5", ".cff")
+# Sources of what is compiled, and what says how.
+_COMPILED = (
+    ".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".cu", ".cuh", ".pyx", ".pxd", ".pxi", ".rs",
+    ".f", ".f90", ".go", ".zig", ".i", "CMakeLists.txt", "meson.build", "Cargo.toml", "Cargo.lock",
+)  # fmt: skip
+_NAMELESS = ("__main__", "__mp_main__", MAPPED)
+_SHOWN = 3  # of several files that are to be named
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """Files, relative to the top folder.
+
+    ``since``: in which a commit and the working tree differ; ``in_worktree``: in which the
+    commit's worktree is not as the commit any more; ``shared``: that are the same for both
+    versions, as the user has said.
+    """
+
+    since: Collection[str] = ()
+    in_worktree: Collection[str] = ()
+    shared: Collection[str] = ()
+
+    def is_shared(self, file: str) -> bool:
+        """Whether the user has said that a file is the same for both versions."""
+        return any(file == name or file.startswith(f"{name}/") for name in self.shared)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sides:
+    """The two versions of a check."""
+
+    candidate: Version
+    baseline: Version
+    module: str
+    nodeid: str
+
+
+class Proof:
+    """Judges what the processes of a run have written down."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._top = sources.project.top
+        self._contents: dict[str, str] = {}  # digests of files when they were seen to run
+
+    def used(self, version: Version, module: str, nodeid: str = "") -> set[str]:
+        """The files of the tree that a version has run or opened, relative to the top folder."""
+        exchange = self._sources.exchange(version)
+        ran = self._sources.ran(version, module, nodeid)
+        paths = [each.path for each in ran if each.name != UNSEEN]
+        return {self._relative(path) for path in paths if exchange.in_working_tree(path)}
+
+    def reads_changes(self, sides: Sides) -> bool:
+        """Whether the candidate has opened a file that has changed since a commit.
+
+        Then the baseline must show that it opens its own: in a process that is watched.
+        """
+        return any(
+            each.name == OPENED
+            and _differ(each.path, sides.baseline.moved_to + each.path[len(self._top) :])
+            for each in self._sources.ran(sides.candidate, sides.module, sides.nodeid)
+        )
+
+    def may_read_changes(self, changes: Changes) -> bool:
+        """Whether anything has changed that is neither a module nor a document."""
+        return any(map(self._may_matter, changes.since))
+
+    def check(self, version: Version, module: str, nodeid: str = "") -> None:
+        """Every version must be measured on its own sources, or a comparison means nothing.
+
+        ArmError if anything was run that is not, or may not be, of this version.
+        """
+        for each in sorted(self._sources.ran(version, module, nodeid)):
+            if each.name == UNSEEN:
+                raise ArmError(not_seen(version, each.path))
+            if each.name == OPENED:
+                self._check_opened(version, each.path)
+            else:
+                self._check_content(each.path)
+                self._check_place(version, each)
+
+    def _check_place(self, version: Version, ran: Ran) -> None:
+        """A file must lie where it is this version's own."""
+        exchange = self._sources.exchange(version)
+        copies = self._sources.copies(version.python)
+        project = self._sources.project
+        source = exchange.source(ran.path)
+        if version.moved_to and exchange.in_working_tree(ran.path):
+            own = os.path.realpath(version.moved_to + ran.path[len(exchange.old) :])
+            if own != ran.path:  # else it is shared by both, or was carried over
+                raise ArmError(_foreign(version, ran, self._relative(ran.path)))
+        elif ran.path in copies.stray or (source != ran.path and Path(source).exists()):
+            raise ArmError(_installed(version, ran))
+        elif source != ran.path or ran.path in copies.own or ran.name in _NAMELESS:
+            pass
+        elif is_installed(ran.path):
+            if project.is_copied(ran.name, ran.path):
+                raise ArmError(_installed(version, ran))
+        elif not self._is_of_a_tree(version, ran.path):
+            hidden = project.shadowed_by(ran.name, ran.path)
+            if hidden:
+                raise ArmError(_shadowed(version, ran, hidden))
+
+    def _check_opened(self, version: Version, path: str) -> None:
+        """A commit must not read what has changed since from the working tree."""
+        exchange = self._sources.exchange(version)
+        if version.moved_to and exchange.in_working_tree(path):
+            own = version.moved_to + path[len(exchange.old) :]
+            if _differ(path, own):
+                raise ArmError(
+                    f"{version.name} read {self._relative(path)} from the working tree, where it "
+                    "has changed: it would measure the wrong version. Have its path begin at "
+                    "__file__ or the test's folder"
+                )
+
+    def _check_content(self, path: str) -> None:
+        """A file must stay as it was when it was first seen to run."""
+        if not path.startswith(self._top + os.sep):
+            return
+        try:
+            content = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        except OSError:
+            return  # one that was generated, and has gone
+        if self._contents.setdefault(path, content) != content:
+            self._contents[path] = content  # the next check is measured with what is there now
+            raise ArmError(
+                f"{self._relative(path)} was changed while it was measured, so that the numbers "
+                "are of no single version: run the check again"
+            )
+
+    def _is_of_a_tree(self, version: Version, path: str) -> bool:
+        tops = [self._top, version.moved_to or self._top]
+        return any(path.startswith(top + os.sep) for top in tops)
+
+    def prove(
+        self, sides: Sides, changes: Changes, pairs: Sequence[tuple[Folders, Folders]] = ()
+    ) -> list[str]:
+        """What the candidate took from its tree, the baseline must have taken from its own.
+
+        ``pairs`` has the folders of each, the candidate's first. Returns what there is to note.
+        ArmError where there is no proof.
+        """
+        candidate, baseline = sides.candidate, sides.baseline
+        self.check(candidate, sides.module, sides.nodeid)
+        self.check(baseline, sides.module, sides.nodeid)
+        ran = self._sources.ran(candidate, sides.module, sides.nodeid)
+        here = _modules(ran, self._top)
+        other = self._sources.ran(baseline, sides.module, sides.nodeid)
+        there = _modules(other, baseline.moved_to)
+        spoiled = sorted({*changes.in_worktree} & there)
+        if spoiled:
+            raise ArmError(
+                f"{baseline.name}: {_list(spoiled)} was changed in its worktree while it was "
+                "measured, so that it is not the commit's any more: a test or a loader must not "
+                "write to the project's files"
+            )
+        if any(each.endswith(".py") for each in changes.since):
+            self._check_beside(_started(ran, self._top), _started(other, baseline.moved_to))
+        self._check_carried(baseline, here, there, changes)
+        notes = self._check_builds(baseline, ran, other, changes)
+        differing = sorted(each for each in here if self._differs(baseline, each))
+        self._check_pairs(baseline, differing, pairs)
+        missing = [each for each in differing if each not in there]
+        if not missing:
+            return notes
+        # What a process was started to run, the baseline may do without. But who knows that?
+        started = [each for each in missing if each in _started(ran, self._top)]
+        explained = len(differing) > len(missing)
+        explained |= any(not Path(baseline.moved_to, each).exists() for each in here)
+        explained |= any(each not in missing and self._may_matter(each) for each in changes.since)
+        if started or not explained:
+            raise ArmError(_not_run(baseline, started or missing))
+        return [*notes, f"run by the working tree, not by {baseline.name}: {_list(missing)}"]
+
+    def _check_beside(self, here: Set[str], there: Set[str]) -> None:
+        """What pytest itself has started may serve both versions, unless each has started its own.
+
+        ``here`` and ``there`` are the files that were started.
+        """
+        for file, command in self._sources.started_beside().items():
+            if file not in here or file not in there:
+                raise ArmError(
+                    f"pytest has started a Python of the project, which both versions may use: "
+                    f"{command}. Have a fixture start it, and not a conftest.py when it is loaded"
+                )
+
+    def _differs(self, baseline: Version, file: str) -> bool:
+        return _differ(Path(self._top, file), Path(baseline.moved_to, file))
+
+    def _check_carried(
+        self, baseline: Version, here: Set[str], there: Set[str], changes: Changes
+    ) -> None:
+        """What git ignores is the same for both versions: that is right of what is generated."""
+        tracked = {*self._sources.project.files}
+        for file in sorted(here):
+            is_same = Path(baseline.moved_to, file).exists() and file not in tracked
+            if not is_same or not file.endswith(".py") or changes.is_shared(file):
+                continue
+            kind = generated.kind(Path(self._top, file))
+            if kind == "written":
+                raise ArmError(
+                    f"git ignores {file}, so that {baseline.name} has no version of its own, and "
+                    "would run that of the working tree. If it is a source, have git track it (git "
+                    "add --force); if it is generated, name it in loaderperf_share"
+                )
+            makers = [
+                each
+                for each in changes.since
+                if each not in here
+                and each not in there
+                and generated.may_be_of(file, each, Path(self._top))
+            ]
+            if kind == "generated" and makers:
+                raise ArmError(
+                    f"{file} is generated, and {_list(sorted(makers))}, which may be what it is "
+                    f"made of, has changed: {baseline.name} would run what the working tree has "
+                    "made. If it is the same for both, name it in loaderperf_share"
+                )
+
+    def _may_matter(self, changed: str) -> bool:
+        """Whether a changed file that is no module may change what a loader does."""
+        hidden = any(part.startswith(".") for part in changed.split("/"))
+        return (
+            not hidden
+            and not changed.endswith((".py", *_DOCUMENTS))
+            and "baselines/" not in changed
+            and Path(self._top, changed).is_file()  # and no submodule, whose files are looked at
+        )
+
+    def _check_pairs(
+        self, baseline: Version, differing: Iterable[str], pairs: Sequence[tuple[Folders, Folders]]
+    ) -> None:
+        """A file that differs must have run on both sides: one may serve the other as well."""
+        alone = {(each, way) for each in differing for way in (False, True)} if pairs else set()
+        served: set[tuple[str, bool]] = set()
+        for here, there in pairs:
+            candidates = _in_two_ways(_all_of(here), self._top)
+            baselines = _in_two_ways(_all_of(there), baseline.moved_to)
+            alone &= candidates ^ baselines
+            served |= baselines
+        files = sorted({each for each, _ in alone & served})
+        if files:  # else the baseline never ran it, which is another matter
+            raise ArmError(
+                f"in each pair of trials only one version ran {_list(files)}, which has changed: "
+                "perhaps a server that the first one starts serves the other one, too. Have each "
+                "process start its own, on a port that is free"
+            )
+
+    def _check_builds(
+        self, baseline: Version, here: Iterable[Ran], there: Iterable[Ran], changes: Changes
+    ) -> list[str]:
+        """A compiled file that both have run is right only while its sources are the same."""
+        sources = sorted(each for each in changes.since if each.endswith(_COMPILED))
+        if not sources:
+            return []
+        built = {Path(each.path).name: each.path for each in here if _is_compiled(each)}
+        tracked = {*self._sources.project.files}
+        shared = []
+        for each in sorted(there):
+            path = built.get(Path(each.path).name)
+            if path is None or not _is_compiled(each) or _differ(each.path, path):
+                continue
+            within = self._relative(path)
+            if within in tracked:
+                continue
+            if not changes.is_shared(within):
+                raise ArmError(
+                    f"{baseline.name} ran {each.path}, which was compiled from the working tree, "
+                    f"and sources of such have changed since: {_list(sources)}. Give it the build "
+                    "of its own commit (--loaderperf-baseline-python=PATH, an environment that has "
+                    "it), or name the file in loaderperf_share if it is the same for both"
+                )
+            shared.append(within)
+        if not shared:
+            return []
+        return [f"the same for both, as loaderperf_share says, although {_list(sources)} has "
+                f"changed: {_list(shared)}"]  # fmt: skip
+
+    def _relative(self, path: str) -> str:
+        return os.path.relpath(path, self._top)
+
+
+def _all_of(folders: Folders) -> Iterator[Ran]:
+    for folder in folders:
+        yield from read(folder)
+
+
+def _modules(ran: Iterable[Ran], top: str) -> set[str]:
+    """The files of a tree among those that were run, relative to its top folder."""
+    inside = top + os.sep
+    return {
+        each.path[len(inside) :]
+        for each in ran
+        if not each.name.startswith("*") and each.path.startswith(inside)
+    }
+
+
+def _started(ran: Iterable[Ran], top: str) -> set[str]:
+    """The files that processes were started to run."""
+    return _modules((each for each in ran if each.name == "__main__"), top)
+
+
+def _in_two_ways(ran: Iterable[Ran], top: str) -> set[tuple[str, bool]]:
+    """The files that were run, and whether processes were started to run them."""
+    every = [*ran]
+    others = [each for each in every if each.name != "__main__"]
+    started = {(each, True) for each in _started(every, top)}
+    return started | {(each, False) for each in _modules(others, top)}
+
+
+def _is_compiled(ran: Ran) -> bool:
+    return ran.name == MAPPED or ran.path.endswith(tuple(EXTENSION_SUFFIXES))
+
+
+def _differ(one: str | Path, other: str | Path) -> bool:
+    """Whether there are two files whose contents differ."""
+    try:
+        are_files = Path(one).is_file() and Path(other).is_file()
+        return are_files and not filecmp.cmp(one, other, shallow=False)
+    except OSError:
+        return False
+
+
+def _list(files: Collection[str]) -> str:
+    shown = list(files)[:_SHOWN]
+    more = len(files) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def _not_run(baseline: Version, files: Collection[str]) -> str:
+    return (
+        f"the working tree ran {_list(files)}, which has changed; {baseline.name} did not run its "
+        "own, and nothing shows why not. Perhaps it used a server that the working tree has "
+        "started, or another copy. Have each process start its own, on a port that is free"
+    )
+
+
+def _foreign(version: Version, ran: Ran, file: str) -> str:
+    return (
+        f"{version.name} ran {file} ({ran.name}) from the working tree: it would measure the wrong "
+        "version. Something names that file by its absolute path: have it found by import, or "
+        "from __file__ or the test's folder"
+    )
+
+
+def _installed(version: Version, ran: Ran) -> str:
+    return (
+        f"{version.name} ran {ran.path} ({ran.name}), an installed copy of the project, which is "
+        "the same for every version. Install the project with pip install -e ."
+    )
+
+
+def _shadowed(version: Version, ran: Ran, source: str) -> str:
+    return (
+        f"{version.name} ran {ran.path} ({ran.name}), and not {source}: every version would "
+        "measure that copy. Remove it from the path, or install the project with pip install -e ."
+    )

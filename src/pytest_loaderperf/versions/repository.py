@@ -1,0 +1,263 @@
+"""The accepted commit of a check, and a temporary worktree of it, by way of git.
+
+Only commands made for programs are read (``rev-parse``, ``rev-list``, ``cat-file``), whose output
+no setting of the user changes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import IO, cast
+
+from ..baselines import store
+from ..baselines.store import Entries, Entry
+from ..errors import CheckoutError, StoreError
+from . import git
+
+_NO_HOOKS = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
+_STORED = "compare with stored numbers: --loaderperf-against=stored"
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What there is to show of a commit; ``day`` is that of its committer, as in 2026-11-26."""
+
+    hash: str
+    day: str
+    subject: str
+
+    @classmethod
+    def parse(cls, name: str, content: bytes) -> Commit:
+        """Read the object of a commit."""
+        header, _, message = content.decode(errors="replace").partition("\n\n")
+        stamp = re.search(r"^committer .* (\d+) ([+-])(\d\d)(\d\d)$", header, re.MULTILINE)
+        day = ""
+        if stamp:
+            offset = timedelta(hours=int(stamp[3]), minutes=int(stamp[4]))
+            with contextlib.suppress(ValueError, OverflowError, OSError):  # git takes any number
+                zone = timezone(-offset if stamp[2] == "-" else offset)
+                day = datetime.fromtimestamp(int(stamp[1]), zone).date().isoformat()
+        return cls(name, day, message.strip().partition("\n")[0])
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A git checkout: its top folder, and the POSIX path of the project root below that.
+
+    ``prefix`` is empty where the project root is the top folder.
+    """
+
+    toplevel: Path
+    prefix: str
+
+    @classmethod
+    def find(cls, root: Path) -> Repository | None:
+        """Find the checkout that a project root lies in; None where it lies in none.
+
+        Raises CheckoutError where there is one that git cannot read, refuses, or is missing for.
+        """
+        place = next((each for each in (root, *root.parents) if (each / ".git").exists()), None)
+        if shutil.which("git") is None:
+            if place is None:
+                return None
+            raise CheckoutError(
+                f"{place} is a git repository, and there is no program `git` on PATH to check out "
+                f"the accepted commit: install git, or {_STORED}"
+            )
+        found = git.run(root, "rev-parse", "--show-toplevel")
+        said = git.words(found)
+        if "must be run in a work tree" in said:
+            return None
+        if "not a git repository" in said:
+            if place is None:
+                return None
+            raise CheckoutError(
+                f"{place / '.git'} exists, but git does not take it for a repository ({said}). If "
+                f"it is damaged, repair it or clone anew, or {_STORED}"
+            )
+        if "dubious ownership" in said:
+            raise CheckoutError(
+                f"git refuses the repository of {root}, which belongs to another user: {said}\n"
+                f"Do as git says, or {_STORED}"
+            )
+        if found.returncode:
+            raise CheckoutError(
+                f"git cannot read the repository of {root}: {said}. Repair it, or {_STORED}"
+            )
+        toplevel = os.fsdecode(found.stdout.removesuffix(b"\n"))
+        prefix = os.path.relpath(os.path.realpath(root), os.path.realpath(toplevel))
+        if prefix.split("/")[0] == "..":  # the repository tracks another folder: core.worktree
+            return None
+        return cls(Path(toplevel), "" if prefix == "." else prefix)
+
+    def resolve(self, ref: str) -> str:
+        """Return the full hash of the commit that a branch, tag or any other revision names.
+
+        Raises CheckoutError if it names no commit of this clone.
+        """
+        if not ref.startswith("-") and "\0" not in ref:
+            found = git.run(self.toplevel, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+            if found.returncode == 0:
+                return found.stdout.decode().strip()
+        raise CheckoutError(
+            f"{ref!r} names no commit of this clone; check the name, or fetch it "
+            f"(`git fetch origin {ref}`); {git.DEEPEN}"
+        )
+
+    def accepted_commit(self, path: Path, key: str) -> str | None:
+        """Find the commit that last gave a check its present entry in a file of the store.
+
+        That is the newest one that has the entry while none of its parents has; other entries and
+        the formatting do not count. None if the entry is not committed as it stands.
+
+        Raises CheckoutError if the clone is too shallow to tell, and StoreError if the file as it
+        stands is damaged.
+        """
+        current = store.load(path).get(key)
+        if current is None:
+            return None
+        name = self._name(path)
+        with git.objects(self.toplevel) as read:
+            history = _History(read, name, key)
+            if history.entry("HEAD") != current:
+                return None
+            # Without --full-history, git would follow only one side of a merge. The walk is read
+            # while it goes on, and ended early: in a large repository all of it takes seconds.
+            walk = ("rev-list", "--full-history", "HEAD", "--", name)
+            with git.running(self.toplevel, *walk) as process:
+                for line in cast(IO[bytes], process.stdout):
+                    commit = line.decode().strip()
+                    if history.entry(commit) != current:
+                        continue
+                    parents = history.parents(commit)
+                    if all(history.entry(parent) != current for parent in parents):
+                        if all(map(history.has, parents)):
+                            return commit
+                        break  # the clone ends here, and the entry may be older
+        raise CheckoutError(f"the commit that accepted {key!r} is not in this clone; {git.DEEPEN}")
+
+    def accepted(self, path: Path) -> list[tuple[Commit, Entries]]:
+        """What the commits that changed a file of the store accepted, oldest first.
+
+        The merge of a branch stands for its commits. What a shallow clone lacks is left out, and
+        so are commits in which the file is damaged or has gone.
+
+        Raises CheckoutError, in git's own words, if git cannot tell.
+        """
+        name = self._name(path)
+        walk = git.run(self.toplevel, "rev-list", "--first-parent", "--reverse", "HEAD", "--", name)
+        if walk.returncode:
+            raise CheckoutError(f"the history of {name} cannot be read: {git.words(walk)}")
+        found = []
+        with git.objects(self.toplevel) as read:
+            for commit in walk.stdout.decode().split():
+                content = read(f"{commit}:{name}")
+                with contextlib.suppress(StoreError):
+                    if content is not None:
+                        entries = store.parse(content, commit)
+                        found.append((Commit.parse(commit, read(commit) or b""), entries))
+        return found
+
+    def _name(self, path: Path) -> str:
+        """A file as git names it."""
+        name = os.path.relpath(os.path.realpath(path), os.path.realpath(self.toplevel))
+        if name.startswith("../") or "\n" in name:
+            raise CheckoutError(f"{name!r} must be a file of the checkout, without a line break")
+        return name
+
+    @property
+    def is_shallow(self) -> bool:
+        """Whether the clone lacks a part of its history."""
+        asked = git.run(self.toplevel, "rev-parse", "--is-shallow-repository")
+        return asked.stdout.strip() == b"true"
+
+    def deepen(self, commits: int) -> None:
+        """Fetch so many commits more of the history of what is checked out.
+
+        Raises CheckoutError, in git's own words, if git cannot.
+        """
+        # By its hash: the merge of a pull request, say, is on no branch.
+        fetch = ("fetch", "--quiet", "--no-tags", f"--deepen={commits}", "origin")
+        fetched = git.run(self.toplevel, *fetch, self.resolve("HEAD"))
+        if fetched.returncode:
+            raise CheckoutError(f"the history cannot be fetched: {git.words(fetched)}")
+
+    def worktree(self, commit: str, parent: Path) -> Path:
+        """Check out a commit (a full hash) below a folder, and return the project root inside.
+
+        No hook runs, large files (LFS) stay pointers, submodules stay empty. Each worktree is to
+        be ended by ``remove_worktree``, also after a KeyboardInterrupt.
+
+        Raises CheckoutError if the commit is missing or has no such project root, or git fails.
+        """
+        if git.run(self.toplevel, "cat-file", "-e", f"{commit}^{{commit}}").returncode:
+            raise CheckoutError(f"commit {commit} is not in this clone; {git.DEEPEN}")
+        top = Path(os.path.realpath(parent)) / commit[:12]
+        add = ("worktree", "add", "--detach", "--force", "--", os.fspath(top), commit)
+        root = top / self.prefix
+        if os.path.lexists(top):  # perhaps in use: not to be cleaned up below
+            raise CheckoutError(f"commit {commit[:12]} cannot be checked out: {top} exists")
+        try:
+            added = git.run(self.toplevel, *_NO_HOOKS, *add)
+            if added.returncode:
+                raise CheckoutError(
+                    f"commit {commit[:12]} cannot be checked out: {git.words(added)}"
+                )
+            if not root.is_dir():
+                raise CheckoutError(f"commit {commit[:12]} has no folder {self.prefix!r}")
+        except BaseException:
+            with contextlib.suppress(CheckoutError):
+                self.remove_worktree(root)
+            raise
+        return root
+
+    def remove_worktree(self, root: Path) -> None:
+        """Remove what ``worktree`` returned, whatever was changed in it or is left of it.
+
+        A KeyboardInterrupt in here is raised after the removal.
+        Raises CheckoutError, in git's own words, if git cannot.
+        """
+        top = os.fspath(root)
+        if self.prefix:
+            top = top.removesuffix(f"/{self.prefix}")
+        # Twice --force: also one that is locked, as an interrupted `worktree add` leaves it.
+        remove = ("worktree", "remove", "--force", "--force", "--", top)
+        removed = git.run(self.toplevel, *remove, stoppable=False)
+        if "validation failed" in git.words(removed):  # ours, but its .git file is gone or damaged
+            shutil.rmtree(top, ignore_errors=True)
+            removed = git.run(self.toplevel, *remove, stoppable=False)
+        if removed.returncode and "is not a working tree" not in git.words(removed):
+            raise CheckoutError(f"{top} cannot be removed: {git.words(removed)}")
+
+
+@dataclass(frozen=True)
+class _History:
+    """The versions of one entry, by commit."""
+
+    read: git.Read
+    path: str
+    key: str
+
+    def entry(self, commit: str) -> Entry | None:
+        """Return the entry in a commit; None without one, or if the file there is damaged."""
+        content = self.read(f"{commit}:{self.path}")
+        try:
+            return store.parse(content or b"", commit).get(self.key)
+        except StoreError:
+            return None
+
+    def parents(self, commit: str) -> list[str]:
+        """Return the parents that a commit names, whether or not a shallow clone has them."""
+        header = (self.read(commit) or b"").partition(b"\n\n")[0]
+        lines = header.decode(errors="replace").split("\n")
+        return [line.removeprefix("parent ") for line in lines if line.startswith("parent ")]
+
+    def has(self, commit: str) -> bool:
+        """Return whether the clone has a commit."""
+        return self.read(commit) is not None

@@ -1,0 +1,338 @@
+"""How sure pairs of trials are, from what is inside them."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pytest_loaderperf.check import paired
+from pytest_loaderperf.check.state import Bench, Findings
+from pytest_loaderperf.errors import SettingsError
+from pytest_loaderperf.measure import pair as turns
+from pytest_loaderperf.measure.calibration import Survey
+from pytest_loaderperf.measure.plan import Plan, plan
+from pytest_loaderperf.measure.timed_trial import Timing
+from pytest_loaderperf.model.results import METRICS, Tolerance, Verdict, Workload
+from pytest_loaderperf.model.version import Version
+from pytest_loaderperf.protocol.messages import Handed, Slice
+from pytest_loaderperf.stats.sequential import Rule
+from pytest_loaderperf.system import process_tree
+
+WORKLOAD = Workload("list[int, ...]", 8.0)
+
+
+def timing(*rates: float) -> Timing:
+    """A trial with these rates in its parts."""
+    parts = tuple({"throughput": rate, "cpu_time": 1 / rate} for rate in rates)
+    values = {**parts[0], "first_batch": 0.1}
+    return Timing(values, WORKLOAD, Slice([(0.0, 1.0)], 80, 10, 1.0, None), 11.0, parts)
+
+
+@pytest.mark.parametrize("metric", ["throughput", "cpu_time"])
+def test_parts_that_scatter_foretell_noise(metric: str) -> None:
+    pair = (timing(10.0, 11.0, 12.0), timing(11.0, 11.0, 11.0))
+    alone, twice = paired._within(metric, [pair]), paired._within(metric, [pair, pair])
+    assert alone is not None
+    assert twice is not None
+    losses = [math.log(rate / 11) for rate in (10, 11, 12)]
+    assert alone.variance == pytest.approx(statistics.variance(losses) / 3)
+    assert twice.variance == pytest.approx(alone.variance)
+    assert twice.freedom == 2 * alone.freedom
+
+
+def test_what_no_part_has_is_not_foretold() -> None:
+    pair = (timing(10.0, 11.0), timing(11.0, 11.0))
+    assert paired._within("first_batch", [pair]) is None
+    assert paired._within("throughput", [(timing(10.0), timing(11.0))]) is None
+
+
+SLOW_TO_START = SimpleNamespace(
+    collected=None, starts_anew=False, start_seconds=math.inf, ran=Path()
+)
+TimePair = Callable[[Plan], tuple[Timing, Timing]]
+
+
+def trial(cpu_seconds: float = 1.0, **what: Any) -> Timing:
+    """A trial of a second that used so much CPU time."""
+    values = {"throughput": 80.0, "cpu_time": 0.01, "first_batch": 0.1}
+    parts = ({"throughput": 80.0, "cpu_time": 0.01},) * 3
+    taken = Slice([(0.0, 1.0)], 80, 10, cpu_seconds, None)
+    return Timing(values, WORKLOAD, taken, 10.0, parts, **what)
+
+
+def judged(
+    monkeypatch: pytest.MonkeyPatch,
+    time_pair: TimePair,
+    *,
+    short_turns: bool = True,
+    seconds: float = math.inf,
+    metrics: frozenset[str] = frozenset({"throughput"}),
+    arm: SimpleNamespace = SLOW_TO_START,
+    replaced: Callable[[str], None] = lambda _: None,
+) -> Findings:
+    """What comes of pairs that this function measures, within so many seconds.
+
+    Both sides have this arm; ``replaced`` hears whose are replaced by fresh ones.
+    """
+    monkeypatch.setattr(turns, "time_pair", lambda side, _, **__: time_pair(side.pace))
+    monkeypatch.setattr(process_tree, "usable_cpus", lambda: [0, 1])
+    settings = SimpleNamespace(
+        budget=60.0, tolerances=dict.fromkeys(METRICS, Tolerance(relative=0.1))
+    )
+    arms: Any = SimpleNamespace(get=lambda *_: arm, drop=lambda version, _: replaced(version.name))
+    spec: Any = SimpleNamespace(nodeid="test", module="test", settings=settings)
+    candidate, baseline = (Version(Path(name), label=name) for name in ("new", "old"))
+    bench = Bench(spec, arms, candidate, Rule(), lambda _: None)
+    loader = Handed("iterable", 0, 0, None, None, built_data=False)
+    paces = plan(0.1, 0, 0, short_turns=short_turns)
+    survey = Survey(loader, WORKLOAD, 1e6, {"first_batch": 0.1}, 10, paces, ())
+    found = Findings(survey, metrics, deadline=time.monotonic() + seconds)
+    paired.judge(bench, baseline, found)
+    return found
+
+
+@pytest.mark.parametrize(("metrics", "pairs"), [({"peak_memory"}, 1), ({"cpu_time"}, 2)])
+def test_one_pair_shows_what_nobody_judges(
+    monkeypatch: pytest.MonkeyPatch, metrics: set[str], pairs: int
+) -> None:
+    found = judged(monkeypatch, lambda _: (trial(), trial()), metrics=frozenset(metrics))
+    assert found.pairs == pairs
+    assert found.comparisons["throughput"].ratio == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("surveyed", [True, False])
+@pytest.mark.parametrize("waits", [True, False])
+def test_the_first_pair_counts_if_it_took_the_turns_that_fit(
+    monkeypatch: pytest.MonkeyPatch,
+    surveyed: bool,
+    waits: bool,
+) -> None:
+    # The survey sees the candidate alone, and here it is the baseline that may wait.
+    took: list[bool] = []
+
+    def time_pair(pace: Plan) -> tuple[Timing, Timing]:
+        took.append(pace.short_turns)
+        return trial(), trial(0.3 if waits else 1.0)
+
+    found = judged(monkeypatch, time_pair, short_turns=surveyed)
+    fits = not waits
+    wrong = [surveyed] * (surveyed != fits)
+    assert took == wrong + [fits] * found.pairs
+    assert found.pairs >= 2
+    assert found.verdict is Verdict.UNCHANGED
+
+
+@pytest.mark.parametrize("hit", [{"others": 0.5}, {"paused": True}])
+@pytest.mark.parametrize("candidate", [True, False])
+def test_a_pair_that_was_hit_on_one_side_is_measured_again(
+    monkeypatch: pytest.MonkeyPatch, hit: dict[str, Any], *, candidate: bool
+) -> None:
+    spoiled = (trial(**hit), trial()) if candidate else (trial(), trial(**hit))
+    pairs = iter([spoiled, *[(trial(), trial())] * 10])
+    found = judged(monkeypatch, lambda _: next(pairs))
+    assert [noise.spoiled for noise in found.noise] == [True] + [False] * found.pairs
+    assert found.verdict is Verdict.UNCHANGED
+
+
+def test_a_pair_that_was_hit_on_both_sides_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = judged(monkeypatch, lambda _: (trial(others=0.4), trial(others=0.45)))
+    assert len(found.noise) == found.pairs
+
+
+def test_a_machine_that_spoils_every_pair_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = judged(monkeypatch, lambda _: (trial(others=0.5), trial()))
+    assert all(noise.spoiled for noise in found.noise)
+    assert len(found.noise) == found.pairs + 4
+
+
+@pytest.mark.parametrize("spoiled", [True, False])
+def test_a_budget_that_does_not_hold_the_first_look_is_too_small(
+    monkeypatch: pytest.MonkeyPatch, *, spoiled: bool
+) -> None:
+    measured = 0
+
+    def time_pair(_: Plan) -> tuple[Timing, Timing]:
+        nonlocal measured
+        measured += 1
+        time.sleep(0.1)
+        return trial(others=0.5 * spoiled), trial()
+
+    with pytest.raises(SettingsError, match=r"the budget of 60 s is too small: .* takes 0\.1 s"):
+        judged(monkeypatch, time_pair, seconds=0.15)
+    assert measured == 1
+
+
+@pytest.mark.parametrize(
+    ("factors", "verdict"), [((1.0,), Verdict.UNCHANGED), ((0.9, 1.1), Verdict.INCONCLUSIVE)]
+)
+def test_the_first_look_may_take_the_time_that_is_kept_for_confirming(
+    monkeypatch: pytest.MonkeyPatch, factors: tuple[float, ...], verdict: Verdict
+) -> None:
+    factor = itertools.cycle(factors)
+
+    def time_pair(_: Plan) -> tuple[Timing, Timing]:
+        time.sleep(0.1)
+        return scaled(trial(), next(factor)), trial()
+
+    # A third of the budget of 60 s is kept for confirming: of these seconds all but 0.05.
+    found = judged(monkeypatch, time_pair, seconds=20.05)
+    assert (found.pairs, found.verdict) == (2, verdict)
+
+
+@pytest.mark.parametrize(
+    ("losses", "pairs", "verdict"),
+    [
+        # Two pairs rule out a loss, and do not prove a gain yet.
+        ([-0.13, -0.05], 4, Verdict.IMPROVED),
+        ([-0.13, -0.05, 0.0, 0.0], 4, Verdict.UNCHANGED),
+        ([-0.08, -0.01], 2, Verdict.UNCHANGED),
+    ],
+)
+def test_a_likely_gain_is_measured_until_it_is_proven(
+    monkeypatch: pytest.MonkeyPatch, losses: list[float], pairs: int, verdict: Verdict
+) -> None:
+    loss = itertools.cycle(losses)
+    found = judged(monkeypatch, lambda _: (scaled(trial(), math.exp(-next(loss))), trial()))
+    assert (found.pairs, found.verdict) == (pairs, verdict)
+
+
+def test_when_time_runs_out_a_gain_that_is_not_proven_is_no_doubt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loss = itertools.cycle([-0.13, -0.05])
+    found = judged(
+        monkeypatch,
+        lambda _: (scaled(trial(), math.exp(-next(loss))), trial()),
+        seconds=20.0,  # all of it is kept for confirming
+    )
+    assert (found.pairs, found.verdict) == (2, Verdict.UNCHANGED)
+
+
+def shared(
+    monkeypatch: pytest.MonkeyPatch, losses: list[float], **arm: Any
+) -> tuple[list[int], Findings]:
+    """How many pairs shared their arms, each time that these were replaced; and what came of it.
+
+    The first run may take 80 s, and takes none.
+    """
+    now = time.monotonic()
+    monkeypatch.setattr(paired, "time", SimpleNamespace(monotonic=lambda: now))
+    kept = SimpleNamespace(**{**vars(SLOW_TO_START), **arm})
+    loss = itertools.cycle(losses)
+    pairs, replaced = [0], []
+
+    def time_pair(_: Plan) -> tuple[Timing, Timing]:
+        pairs[-1] += 1
+        return scaled(trial(), math.exp(-next(loss))), trial()
+
+    def replace_arm(name: str) -> None:
+        replaced.append(name)
+        if name == "new":  # the second one of the two
+            pairs.append(0)
+
+    found = judged(monkeypatch, time_pair, seconds=100.0, arm=kept, replaced=replace_arm)
+    assert replaced == ["old", "new"] * (len(pairs) - 1)
+    return pairs, found
+
+
+NOISE = [0.4, -0.4]
+
+
+@pytest.mark.parametrize(
+    ("arm", "pairs"),
+    [
+        ({"start_seconds": 7.9}, [2] * 12),
+        ({"start_seconds": 8.1}, [24]),
+        # Each of its trials is a fresh process in any case.
+        ({"start_seconds": 0.1, "starts_anew": True}, [24]),
+    ],
+)
+def test_while_there_is_time_two_pairs_share_their_arms(
+    monkeypatch: pytest.MonkeyPatch, arm: dict[str, Any], pairs: list[int]
+) -> None:
+    took, found = shared(monkeypatch, NOISE, **arm)
+    assert took == pairs
+    assert found.verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("start_seconds", [0.1, math.inf])
+def test_a_regression_is_confirmed_by_fresh_arms_in_any_case(
+    monkeypatch: pytest.MonkeyPatch, start_seconds: float
+) -> None:
+    took, found = shared(monkeypatch, [0.2], start_seconds=start_seconds)
+    assert (took, found.verdict) == ([2, 2], Verdict.REGRESSED)
+
+
+@pytest.mark.parametrize(
+    ("start_seconds", "verdict"), [(0.1, Verdict.REGRESSED), (math.inf, Verdict.INCONCLUSIVE)]
+)
+def test_fresh_pairs_may_bear_out_together_with_pairs_of_many_starts(
+    monkeypatch: pytest.MonkeyPatch, start_seconds: float, verdict: Verdict
+) -> None:
+    # Seven pairs find it, when their time runs out; two cannot prove it by themselves in theirs.
+    losses = [*[0.1435, 0.05] * 3, 0.1435, 0.13, 0.01]
+    loss = iter(losses)
+    measured, start = 0, time.monotonic()
+
+    def time_pair(_: Plan) -> tuple[Timing, Timing]:
+        nonlocal measured
+        measured += 1
+        return scaled(trial(), math.exp(-next(loss))), trial()
+
+    def now() -> float:
+        return start + (0.0 if measured < 7 else 999.0 if measured < len(losses) else 1001.0)
+
+    monkeypatch.setattr(paired, "time", SimpleNamespace(monotonic=now))
+    kept = SimpleNamespace(**{**vars(SLOW_TO_START), "start_seconds": start_seconds})
+    found = judged(monkeypatch, time_pair, seconds=1000.0, arm=kept)
+    assert (found.pairs, found.verdict) == (len(losses), verdict)
+
+
+def test_a_pair_that_is_measured_again_takes_no_fresh_arms(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pairs = iter([*[(trial(others=0.5), trial())] * 3, *[(trial(), trial())] * 2])
+    replaced: list[str] = []
+    quick = SimpleNamespace(**{**vars(SLOW_TO_START), "start_seconds": 0.1})
+    found = judged(monkeypatch, lambda _: next(pairs), arm=quick, replaced=replaced.append)
+    assert (found.pairs, replaced) == (2, [])
+
+
+@pytest.mark.parametrize(("late", "verdict"), [(7, Verdict.REGRESSED), (6, Verdict.INCONCLUSIVE)])
+def test_when_time_runs_out_the_last_look_spends_what_is_left(
+    monkeypatch: pytest.MonkeyPatch, late: int, verdict: Verdict
+) -> None:
+    losses = itertools.cycle([0.1435, 0.0435])
+    measured, start, seconds = 0, time.monotonic(), 1000.0
+
+    def time_pair(_: Plan) -> tuple[Timing, Timing]:
+        nonlocal measured
+        measured += 1
+        return scaled(trial(), math.exp(-next(losses))), trial()
+
+    def now() -> float:
+        return start + (seconds - 1 if measured >= late else 0.0)
+
+    # From ``late`` on there is only the time that is kept for confirming.
+    monkeypatch.setattr(paired, "time", SimpleNamespace(monotonic=now))
+    found = judged(monkeypatch, time_pair, seconds=seconds)
+    assert found.verdict is verdict
+    assert (found.pairs > late) == (verdict is Verdict.REGRESSED)
+
+
+def scaled(timing: Timing, factor: float) -> Timing:
+    """The same trial with another throughput."""
+    values = {**timing.values, "throughput": factor * timing.values["throughput"]}
+    parts = tuple({**part, "throughput": factor * part["throughput"]} for part in timing.parts)
+    return replace(timing, values=values, parts=parts)

@@ -1,0 +1,119 @@
+"""What a self-test says of tolerances, and what it makes of a loss that it looked for."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pytest_loaderperf.baselines.reference import Reference
+from pytest_loaderperf.check import paired, selftest
+from pytest_loaderperf.check.selftest import Trust
+from pytest_loaderperf.check.state import Bench, Findings, Spec
+from pytest_loaderperf.model.results import Comparison, Noise, Verdict
+from pytest_loaderperf.model.version import Version
+from pytest_loaderperf.settings import CheckSettings
+from pytest_loaderperf.stats.sequential import Rule, log_loss
+
+WORKING_TREE = Version(Path("project"))
+REFERENCE = Reference(Version(Path("project"), label="again"), None)
+NOISE = Noise(5.0, 0.0, 0.0, 0.0, {}, spoiled=False)
+
+
+def comparison(verdict: Verdict) -> Comparison:
+    return Comparison("throughput", 100.0, judged=True, verdict=verdict, baseline=100.0, ratio=1.0)
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "says"),
+    [
+        (0.2, "trusted, about 13 s a check"),
+        (0.05, "needs about 83 s a check"),
+        (0.02, "not on this machine"),
+    ],
+)
+def test_a_tolerance_is_trusted_if_the_budget_holds_its_pairs(tolerance: float, says: str) -> None:
+    trust = Trust(deviation=0.02, pair_seconds=5.0, other_seconds=3.0, longest=40.0)
+    assert trust.at(tolerance, Rule()) == says
+
+
+def found_beside_itself() -> Findings:
+    survey: Any = None
+    found = Findings(survey, frozenset({"throughput"}), losses=[0.01, -0.01, 0.0, 0.0])
+    found.comparisons["throughput"] = comparison(Verdict.UNCHANGED)
+    found.noise = [NOISE] * 4
+    return found
+
+
+def judged(monkeypatch: pytest.MonkeyPatch, verdict: Verdict) -> tuple[Findings, list[Version]]:
+    """A self-test whose loss gets this verdict, and the versions that it compared."""
+    compared = []
+
+    def judge(bench: Bench, version: Version, found: Findings) -> str:
+        compared.extend([bench.candidate, version])
+        found.comparisons["throughput"] = comparison(verdict)
+        found.losses = [log_loss(0.15, "higher") + extra for extra in (0.01, -0.01)]
+        found.noise = [NOISE] * 2
+        return ""
+
+    monkeypatch.setattr(paired, "judge", judge)
+    spec = Spec("test_a.py::test", "test_a.py", "test", None, CheckSettings())
+    arms: Any = None
+    bench = Bench(spec, arms, WORKING_TREE, Rule(), lambda _: None)
+    found = found_beside_itself()
+    selftest.judge(bench, REFERENCE, found, time.monotonic() - 30.0)
+    return found, compared
+
+
+def test_a_loss_of_more_than_the_tolerance_is_to_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, (slower, again) = judged(monkeypatch, Verdict.REGRESSED)
+    assert slower.in_vain == pytest.approx(0.15)
+    assert (again, again.in_vain) == (REFERENCE.version, 0.0)
+    assert found.verdict is Verdict.UNCHANGED
+    assert found.message == ""
+    trusted, expected = found.notes
+    assert trusted.startswith(
+        "identical pairs scatter by 1 %; at 20 %: trusted, about 20 s a check"
+    )
+    assert "; at 10 %: " in trusted
+    assert expected == "a loss of 15 % was called regressed, as it should be"
+    assert len(found.noise) == 6
+
+
+@pytest.mark.parametrize(
+    ("verdict", "becomes"),
+    [
+        (Verdict.UNCHANGED, Verdict.ERROR),
+        (Verdict.IMPROVED, Verdict.ERROR),
+        (Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE),
+    ],
+)
+def test_a_loss_that_is_not_found_takes_trust_away(
+    monkeypatch: pytest.MonkeyPatch, verdict: Verdict, becomes: Verdict
+) -> None:
+    found, _ = judged(monkeypatch, verdict)
+    assert found.verdict is becomes
+    assert f"a loss of 15 % was called {verdict}" in found.message
+
+
+def test_what_could_not_be_compared_with_itself_is_left_as_it_is() -> None:
+    found = found_beside_itself()
+    found.losses = []
+    before = dict(found.comparisons), list(found.notes)
+    bench: Any = None
+    selftest.judge(bench, REFERENCE, found, -math.inf)
+    assert (found.comparisons, found.notes) == before
+
+
+def test_a_patient_bench_takes_pairs_enough_to_tell_how_much_they_scatter() -> None:
+    spec: Any = SimpleNamespace(settings=CheckSettings(budget=10.0))
+    arms: Any = None
+    found = found_beside_itself()
+    found.deadline = 100.0
+    bench = selftest.patient(Bench(spec, arms, WORKING_TREE, Rule(), lambda _: None), found)
+    assert bench.rule.looks[0] == 6
+    assert found.deadline == 120.0

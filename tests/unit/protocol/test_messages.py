@@ -1,0 +1,294 @@
+"""Messages: what is sent arrives, whatever the pieces it comes in, and nothing else passes."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from typing import Any, get_args, get_origin, get_type_hints
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pytest_loaderperf.errors import ArmError
+from pytest_loaderperf.protocol.channel import Channel, ChannelClosed
+from pytest_loaderperf.protocol.messages import (
+    Begin,
+    End,
+    Ended,
+    Finished,
+    Message,
+    Probe,
+    Reap,
+    Run,
+    StartTrial,
+    decode,
+    encode,
+)
+
+no_deadline = settings(deadline=None)
+LONG = 10.0  # seconds: a test that waits so long has failed
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(), values, max_size=3),
+    max_leaves=8,
+)
+
+
+def values_of(hint: Any) -> st.SearchStrategy[Any]:
+    """Whatever a field of this type may hold."""
+    inner = [values_of(each) for each in get_args(hint)]
+    if hint is object:
+        return json_values
+    if get_origin(hint) is dict:
+        return st.dictionaries(*inner, max_size=3)
+    if get_origin(hint) is tuple:
+        return st.tuples(*inner).map(list)  # as JSON has them
+    if get_origin(hint) is list:
+        return st.lists(*inner, max_size=3)
+    if inner:
+        return st.one_of(inner)
+    return st.floats(allow_nan=False) if hint is float else st.from_type(hint)
+
+
+def messages(kind: type[Message]) -> st.SearchStrategy[Message]:
+    hints = get_type_hints(kind)
+    return st.builds(kind, **{name: values_of(hint) for name, hint in hints.items()})
+
+
+# --- the text of a message ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", get_args(Message), ids=lambda kind: kind.__name__)
+@given(data=st.data())
+@no_deadline
+def test_every_message_reads_back(kind: type[Message], data: st.DataObject) -> None:
+    message = data.draw(messages(kind))
+    line = encode(message)
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    assert decode(line) == message
+
+
+json_texts = json_values.map(lambda value: json.dumps(value).encode())
+almost_messages = st.fixed_dictionaries(
+    {"type": st.sampled_from([kind.__name__ for kind in get_args(Message)]) | json_values},
+    optional=dict.fromkeys(("pid", "batches", "epochs", "result", "nodeid"), json_values),
+).map(lambda content: json.dumps(content).encode())
+
+
+@given(st.binary() | json_texts | almost_messages)
+@example(b"")
+@example(b"\xff\xfe[\x00]\x00")
+@example(b'{"type": "Reap"}')
+@example(b'{"type": "Probe", "unknown": 1}')
+@example(b'{"type": "Check"}')
+@example(b'{"type": ["Reap"]}')
+@example(b'{"type": null}')
+@example(b"[" * 100_000)
+@example(b'{"type":' * 100_000)
+@example(b"1" * 10_000)
+@no_deadline
+def test_any_bytes_are_a_message_or_an_arm_error(line: bytes) -> None:
+    with suppress(ArmError):
+        assert isinstance(decode(line), get_args(Message))
+
+
+def test_what_is_no_message_is_quoted_but_not_at_length() -> None:
+    with pytest.raises(ArmError, match="Traceback of a user") as caught:
+        decode(b"Traceback of a user" + b"x" * 100_000)
+    assert len(str(caught.value)) < 1000
+
+
+# --- the channel --------------------------------------------------------------------------------
+
+
+Ends = tuple[Channel, Channel]
+
+
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    """Both ends of a channel; a test that waits on one for too long fails instead of hanging."""
+    pair = socket.socketpair()
+    for end in pair:
+        end.settimeout(LONG)
+    with pair[0], pair[1]:
+        yield Channel(pair[0]), Channel(pair[1])
+
+
+@pytest.fixture
+def raw() -> Iterator[tuple[Channel, socket.socket]]:
+    """A channel and the bare socket at its other end."""
+    channel, theirs = Channel.pair()
+    with theirs:
+        yield channel, theirs
+    channel.close()
+
+
+def test_messages_arrive_in_order(ends: Ends) -> None:
+    ours, theirs = ends
+    sent: list[Message] = [Begin(timed=True), Run(3), Run(4, epochs=1), Probe(), End()]
+    for message in sent:
+        ours.send(message)
+    assert [theirs.next(LONG) for _ in sent] == sent
+    theirs.send(Ended(-9))
+    assert ours.receive(Ended, LONG) == Ended(-9)
+
+
+def test_a_message_that_comes_in_pieces_is_whole(raw: tuple[Channel, socket.socket]) -> None:
+    channel, theirs = raw
+    line = encode(Reap(12345))
+    for byte in line[:-1]:
+        theirs.sendall(bytes([byte]))
+        assert channel.next(timeout=0) is None
+    theirs.sendall(line[-1:])
+    assert channel.next(LONG) == Reap(12345)
+
+
+def test_pieces_may_end_anywhere(raw: tuple[Channel, socket.socket]) -> None:
+    channel, theirs = raw
+    lines = encode(Reap(1)) + encode(Reap(2)) + encode(Reap(3))
+    cut = len(encode(Reap(1))) + 5
+    theirs.sendall(lines[:cut])
+    assert channel.next(LONG) == Reap(1)
+    assert channel.next(timeout=0) is None
+    theirs.sendall(lines[cut:])
+    assert [channel.next(LONG), channel.next(LONG)] == [Reap(2), Reap(3)]
+
+
+def test_a_large_message_arrives(ends: Ends) -> None:
+    ours, theirs = ends
+    message = Finished(
+        [{"longrepr": "ä\n" * 500_000}],
+        "",
+        asserted=["throughput"],
+        used=["throughput"],
+        misused=False,
+        benchmark={},
+    )
+    with meanwhile(lambda: ours.send(message)):
+        assert theirs.next(LONG) == message
+
+
+@pytest.mark.parametrize("timeout", [0, 0.01])
+def test_silence_is_none_after_the_timeout(ends: Ends, timeout: float) -> None:
+    assert ends[0].next(timeout) is None
+
+
+def test_another_type_than_expected_is_an_error_that_names_both(ends: Ends) -> None:
+    ours, theirs = ends
+    theirs.send(Reap(7))
+    with pytest.raises(ArmError, match=r"expected Ended, got Reap\(pid=7\)") as caught:
+        ours.receive(Ended, LONG)
+    assert caught.type is not ChannelClosed
+
+
+def test_what_is_no_message_is_an_error_and_the_next_one_is_read(
+    raw: tuple[Channel, socket.socket],
+) -> None:
+    channel, theirs = raw
+    theirs.sendall(b"a print of a user\n" + encode(Reap(7)))
+    with pytest.raises(ArmError, match="a print of a user"):
+        channel.next(LONG)
+    assert channel.next(LONG) == Reap(7)
+
+
+def test_what_was_sent_before_the_end_is_read_first(ends: Ends) -> None:
+    ours, theirs = ends
+    theirs.send(Reap(1))
+    theirs.send(Reap(2))
+    theirs.close()
+    assert [ours.next(LONG), ours.next(LONG)] == [Reap(1), Reap(2)]
+    with pytest.raises(ChannelClosed):
+        ours.next(LONG)
+
+
+def test_an_end_amid_a_message_is_an_end(raw: tuple[Channel, socket.socket]) -> None:
+    channel, theirs = raw
+    theirs.sendall(encode(Reap(1))[:-1])
+    theirs.close()
+    with pytest.raises(ChannelClosed):
+        channel.next(LONG)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [lambda channel: channel.next(LONG), Channel.receive_with_descriptor],
+    ids=["next", "with descriptor"],
+)
+@pytest.mark.parametrize("unread", [False, True], ids=["all read", "something unread"])
+def test_a_closed_end_is_noticed_by_who_reads(
+    ends: Ends, read: Callable[[Channel], object], unread: bool
+) -> None:
+    # Where something is unread, Linux reports a reset connection instead of an end of file.
+    ours, theirs = ends
+    if unread:
+        ours.send(Probe())
+    theirs.close()
+    with pytest.raises(ChannelClosed):
+        read(ours)
+
+
+@pytest.mark.parametrize("descriptor", [None, 0])
+def test_a_closed_end_is_noticed_by_who_sends(ends: Ends, descriptor: int | None) -> None:
+    ours, theirs = ends
+    theirs.close()
+    with pytest.raises(ChannelClosed):
+        ours.send(StartTrial("a", "ran"), descriptor)
+
+
+# --- descriptors --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length", [1, 200_000], ids=["short", "long"])
+def test_a_descriptor_comes_along(ends: Ends, length: int) -> None:
+    coordinator, arm = ends
+    ours, theirs = Channel.pair()
+    message = StartTrial("test_a.py::test_b[" + "x" * length, "ran")
+    with closing(ours):
+        with theirs, meanwhile(lambda: coordinator.send(message, theirs.fileno())):
+            received, descriptor = arm.receive_with_descriptor()
+        assert received == message
+        assert descriptor >= 0
+        with closing(Channel(socket.socket(fileno=descriptor))) as trial:
+            trial.send(Ended(0))
+            assert ours.receive(Ended, LONG) == Ended(0)
+        with pytest.raises(ChannelClosed):  # nobody else holds the trial's end
+            ours.next(LONG)
+
+
+def test_a_message_without_a_descriptor_says_so(ends: Ends) -> None:
+    coordinator, arm = ends
+    coordinator.send(Reap(5))
+    assert arm.receive_with_descriptor() == (Reap(5), -1)
+
+
+def test_one_message_after_another_brings_its_descriptor(ends: Ends) -> None:
+    coordinator, arm = ends
+    for name in ("first", "second"):
+        coordinator.send(StartTrial(name, "ran"), coordinator.fileno())
+        message, descriptor = arm.receive_with_descriptor()
+        assert message == StartTrial(name, "ran")
+        os.close(descriptor)
+
+
+def test_no_process_inherits_a_channel_by_accident() -> None:
+    channel, theirs = Channel.pair()
+    with theirs:
+        assert not os.get_inheritable(channel.fileno())
+        assert not os.get_inheritable(theirs.fileno())
+    channel.close()
+
+
+@contextmanager
+def meanwhile(work: Callable[[], None]) -> Iterator[None]:
+    """Do something in a thread: what is larger than the socket's buffer waits to be read."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    yield
+    thread.join(LONG)

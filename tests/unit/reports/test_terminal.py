@@ -1,0 +1,456 @@
+"""Reports: whatever a result holds it renders, and what fails says what to do."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pytest_loaderperf.model.results import (
+    METRICS,
+    STORED,
+    CheckResult,
+    Comparison,
+    Noise,
+    Run,
+    Verdict,
+    Workload,
+)
+from pytest_loaderperf.reports import terminal
+
+no_deadline = settings(deadline=None)
+
+THROUGHPUT = Comparison(
+    "throughput",
+    451.2,
+    judged=True,
+    verdict=Verdict.REGRESSED,
+    baseline=566.2,
+    ratio=0.797,
+    interval=(0.771, 0.8234),
+    tolerance=0.1,
+    detectable=0.0712,
+    pairs=8,
+    source="commit 1a2b3c4d5e6f",
+    ratios=(0.79, 0.80423),
+)
+PEAK = Comparison(
+    "peak_memory",
+    64 * 2**20,
+    judged=True,
+    verdict=Verdict.UNCHANGED,
+    baseline=63 * 2**20,
+    ratio=64 / 63,
+    tolerance=0.127,
+    source="stored numbers",
+)
+FIRST = Comparison("first_batch", 0.2104, judged=False, verdict=Verdict.INCONCLUSIVE)
+RESULT = CheckResult(
+    "tests/perf/test_images.py::test_photos[32]",
+    Verdict.REGRESSED,
+    batch_size=32,
+    outcome="failed",
+    seconds=21.34,
+    pairs=8,
+    workload=Workload("tuple[float32[*,3,224,224], int64[*]]", 602120.0, 2048),
+    notes=("versions differ from those recorded: torch 2.13 -> 2.14",),
+    metrics={each.metric: each for each in (THROUGHPUT, PEAK, FIRST)},
+)
+
+
+def having(verdict: Verdict, message: str = "") -> CheckResult:
+    """The result with another verdict of the check and of its throughput."""
+    throughput = replace(THROUGHPUT, verdict=verdict)
+    if verdict is Verdict.NO_BASELINE:
+        throughput = Comparison("throughput", 451.2, judged=True, verdict=verdict)
+    metrics = {**RESULT.metrics, "throughput": throughput}
+    return replace(RESULT, verdict=verdict, message=message, metrics=metrics)
+
+
+def exported(results: Sequence[CheckResult]) -> dict[str, Any]:
+    """The results file, through strict JSON."""
+    run = Run(results, "0.1.0", {"cpus": 2}, "accepted", ["1a2b3c4d5e6f"], 2.0**30)
+    content = terminal.to_json(run)
+    read: dict[str, Any] = json.loads(json.dumps(content, allow_nan=False))
+    return read
+
+
+# --- the table ----------------------------------------------------------------------------------
+
+
+def test_a_row_shows_values_ratio_and_verdict() -> None:
+    head, module, row = terminal.table([RESULT])
+    assert module == "tests/perf/test_images.py"
+    assert " ".join(row.split()) == (
+        "test_photos[32] 451 samples/s 566 samples/s 0.797 [0.771, 0.823] "
+        "64 MiB 63 MiB 210 ms 8 21 regressed (throughput)"
+    )
+    assert head.split()[0] == "throughput"
+    assert head.endswith("verdict")
+
+
+def test_the_verdict_alone_is_painted() -> None:
+    plain = terminal.table([RESULT])
+    painted = terminal.table([RESULT], lambda text, verdict: f"<{verdict}>{text}")
+    assert painted[:2] == plain[:2]
+    assert painted[2] == plain[2].replace("regressed (", "<regressed>regressed (")
+
+
+def test_columns_line_up() -> None:
+    short, long = RESULT, replace(having(Verdict.NO_BASELINE), nodeid=RESULT.nodeid + "[longer]")
+    head, _, *rows = terminal.table([short, long])
+    for column in ("ratio [95 %]", "verdict"):
+        start = head.index(column)
+        assert all(row[start - 1] == " " != row[start] for row in rows)
+
+
+def test_a_module_is_named_once() -> None:
+    other = replace(RESULT, nodeid="tests/perf/test_b.py::TestX::test_y")
+    lines = terminal.table([RESULT, RESULT, other])
+    assert lines.count("tests/perf/test_images.py") == lines.count("tests/perf/test_b.py") == 1
+    assert lines[-1].startswith("  TestX::test_y ")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "shown"),
+    [
+        (Verdict.REGRESSED, "regressed (throughput)"),
+        (Verdict.IMPROVED, "improved (throughput)"),
+        (Verdict.INCONCLUSIVE, "inconclusive (throughput)"),
+        (Verdict.NO_BASELINE, "no_baseline"),
+        (Verdict.UNCHANGED, "unchanged"),
+        (Verdict.ERROR, "error"),
+    ],
+)
+def test_the_verdict_names_the_metrics_that_made_it(verdict: Verdict, shown: str) -> None:
+    assert terminal.table([having(verdict)])[-1].endswith(f"  {shown}")
+
+
+def test_a_check_that_could_not_be_measured_has_a_row() -> None:
+    row = terminal.table([CheckResult("test_a.py::test_b", Verdict.ERROR)])[-1]
+    assert row.split() == ["test_b", *["-"] * 7, "0", "error"]
+
+
+@pytest.mark.parametrize("interval", [None, (0.0, math.inf)])
+def test_a_ratio_without_an_interval_is_shown_alone(
+    interval: tuple[float, float] | None,
+) -> None:
+    glanced = replace(RESULT, metrics={"throughput": replace(THROUGHPUT, interval=interval)})
+    row = terminal.table([glanced])[-1]
+    assert "0.797" in row
+    assert "[0.000" not in row
+
+
+# --- failures -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pairs", "source", "shown"),
+    [(1, "commit 1a2b", "1 pair"), (8, "commit 1a2b", "8 pairs"), (4, STORED, "4 trials")],
+)
+def test_measurements_are_counted_by_what_they_are(pairs: int, source: str, shown: str) -> None:
+    comparison = replace(THROUGHPUT, pairs=pairs, source=source)
+    assert terminal.describe(comparison)[-1].endswith(f", {shown}")
+
+
+def test_a_regression_is_explained_in_full() -> None:
+    text = "\n".join(terminal.explain(RESULT))
+    for part in ("throughput regressed", "451 samples/s", "baseline 566 samples/s", "10 %"):
+        assert part in text
+    for part in ("0.797", "0.771", "0.823", "8 pairs", "commit 1a2b3c4d5e6f"):
+        assert part in text
+    assert "peak_memory" not in text
+
+
+@pytest.mark.parametrize(
+    "verdict", [Verdict.REGRESSED, Verdict.NO_BASELINE, Verdict.INCOMPARABLE, Verdict.ERROR]
+)
+def test_every_failure_says_why_and_what_to_do(verdict: Verdict) -> None:
+    text = "\n".join(terminal.explain(having(verdict, "the reason")))
+    assert "the reason" in text
+    accepting = "pytest 'tests/perf/test_images.py::test_photos[32]' --loaderperf-update"
+    assert (accepting in text) == (verdict is not Verdict.ERROR)
+
+
+def test_a_strict_failure_names_the_loss_that_could_have_been_seen() -> None:
+    text = "\n".join(terminal.explain(having(Verdict.INCONCLUSIVE)))
+    assert "test_photos[32]" in text
+    assert "inconclusive" in text
+    assert "7.12 %" in text
+
+
+def test_the_metric_that_a_test_asserts_comes_first() -> None:
+    both = replace(
+        RESULT, metrics={**RESULT.metrics, "peak_memory": replace(PEAK, verdict=Verdict.REGRESSED)}
+    )
+    asked = both.metrics["peak_memory"]
+    lines = terminal.explain(both, asked)
+    assert lines[0].startswith("peak_memory regressed")
+    assert sum(line.startswith("throughput regressed") for line in lines) == 1
+    assert sum(line.startswith("peak_memory regressed") for line in lines) == 1
+
+
+def test_what_is_not_judged_is_no_reason_to_fail() -> None:
+    unasked = replace(THROUGHPUT, metric="cpu_time", judged=False)
+    text = "\n".join(terminal.explain(replace(RESULT, metrics={"cpu_time": unasked})))
+    assert "cpu_time" not in text
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "operator", "limit", "expected"),
+    [
+        ("peak_memory", 2.0 * 2**30, "<=", 1.5 * 2**30, "peak_memory: 2 GiB <= 1.5 GiB is false"),
+        ("throughput", 1800.0, ">=", 2000.0, "throughput: 1,800 samples/s >= 2,000 samples/s is"),
+        ("first_batch", 2.5, "<", 2.0, "first_batch: 2.5 s < 2 s is false"),
+    ],
+)
+def test_a_budget_that_is_exceeded(
+    metric: str, value: float, operator: str, limit: float, expected: str
+) -> None:
+    lines = terminal.explain_budget(METRICS[metric], value, operator, limit)
+    assert lines[0].startswith(expected)
+
+
+# --- warnings, notes, summary -------------------------------------------------------------------
+
+
+def test_a_warning_names_the_smallest_loss_that_could_have_been_seen() -> None:
+    text = terminal.warning(having(Verdict.INCONCLUSIVE))
+    assert text.startswith("tests/perf/test_images.py::test_photos[32] is inconclusive")
+    for part in ("throughput", "ratio 0.797", "8 pairs", "7.12 %"):
+        assert part in text
+    assert "first_batch" not in text  # it is inconclusive, but not judged
+
+
+def test_a_note_that_checks_share_comes_once() -> None:
+    single = replace(RESULT, nodeid="test_a.py::test_b", notes=("only here",))
+    assert terminal.notes([RESULT, RESULT, single]) == [
+        f"2 checks: {RESULT.notes[0]}",
+        "test_a.py::test_b: only here",
+    ]
+
+
+def test_the_summary_counts_verdicts() -> None:
+    results = [having(Verdict.UNCHANGED), RESULT, having(Verdict.UNCHANGED)]
+    assert terminal.summary(results) == "2 unchanged, 1 regressed"
+
+
+NOISE = Noise(7.25, 0.1234, 0.0, 0.01, {"cpu": 0.5, "io": None}, spoiled=True)
+
+
+def test_the_machine_is_described_by_its_mean_and_its_noisiest_pair() -> None:
+    quiet = Noise(7.0, 0.02, 0.02, 0.0, {}, spoiled=False)
+    noisy = CheckResult("test_a.py::test_b[32]", Verdict.UNCHANGED, noise=(quiet, NOISE))
+    calm = replace(noisy, nodeid="test_a.py::test_c", noise=(quiet, quiet))
+    assert terminal.noise([calm, noisy]) == [
+        "machine: others took 3 % of its CPUs, 6 % in the noisiest pair (of test_a.py::test_b[32])"
+        "; of 4 pairs 1 were hit on one side alone"
+    ]
+    assert terminal.noise([calm])[0].endswith("in the noisiest pair (of test_a.py::test_c)")
+
+
+def test_without_pairs_nothing_is_said_of_the_machine() -> None:
+    assert terminal.noise([CheckResult("test_a.py::test_b", Verdict.NO_BASELINE)]) == []
+
+
+def test_the_source_of_memory_is_named_once() -> None:
+    pages = replace(RESULT, memory_source="pages of each process")
+    group = replace(RESULT, memory_source="control group v1")
+    assert terminal.memory_sources([pages, pages]) == ["memory: from pages of each process"]
+    assert terminal.memory_sources([group, pages, RESULT]) == [
+        "memory: from control group v1 and pages of each process"
+    ]
+    assert terminal.memory_sources([RESULT]) == []
+
+
+def test_reports_of_pytest_keep_the_numbers() -> None:
+    unasked = Comparison("first_batch", 0.123456, judged=False, verdict=Verdict.UNCHANGED)
+    result = replace(RESULT, metrics={"throughput": THROUGHPUT, "first_batch": unasked})
+    assert terminal.properties(result) == [
+        ("loaderperf.verdict", "regressed"),
+        ("loaderperf.throughput", pytest.approx(THROUGHPUT.value, rel=1e-3)),
+        ("loaderperf.throughput.baseline", pytest.approx(THROUGHPUT.baseline, rel=1e-3)),
+        ("loaderperf.throughput.ratio", pytest.approx(THROUGHPUT.ratio, rel=1e-3)),
+        ("loaderperf.throughput.verdict", "regressed"),
+        ("loaderperf.first_batch", 0.1235),
+    ]
+
+
+# --- JSON ---------------------------------------------------------------------------------------
+
+
+def test_the_results_file_is_as_documented() -> None:
+    passed = replace(having(Verdict.UNCHANGED), outcome="passed", notes=(), noise=(NOISE,))
+    content = exported([passed])
+    metrics = content["checks"][0].pop("metrics")
+    assert content["checks"][0].pop("noise") == [
+        {
+            "seconds": 7.2,
+            "candidate": 0.123,
+            "baseline": 0.0,
+            "stolen": 0.01,
+            "cpu_pressure": 0.5,
+            "io_pressure": None,
+            "spoiled": True,
+        }
+    ]
+    assert content == {
+        "schema": 1,
+        "plugin": "0.1.0",
+        "machine": {"cpus": 2},
+        "against": {"mode": "accepted", "commits": ["1a2b3c4d5e6f"]},
+        "checks": [
+            {
+                "nodeid": "tests/perf/test_images.py::test_photos[32]",
+                "file": "",
+                "line": 0,
+                "batch_size": 32,
+                "verdict": "unchanged",
+                "outcome": "passed",
+                "seconds": 21.3,
+                "pairs": 8,
+                "workload": {
+                    "batch": "tuple[float32[*,3,224,224], int64[*]]",
+                    "bytes_per_sample": 602120.0,
+                    "samples_per_epoch": 2048,
+                },
+                "loader": {"kind": "", "settings": {}},
+                "memory_source": "",
+                "message": "",
+                "notes": [],
+            }
+        ],
+        "summary": {"unchanged": 1},
+        "sweeps": [],
+    }
+    assert metrics["throughput"] == {
+        "unit": "samples/s",
+        "better": "higher",
+        "value": 451.2,
+        "baseline": 566.2,
+        "ratio": 0.797,
+        "interval": [0.771, 0.8234],
+        "tolerance": 0.1,
+        "detectable": 0.0712,
+        "pairs": 8,
+        "ratios": [0.79, 0.8042],
+        "verdict": "unchanged",
+    }
+
+
+def test_a_metric_that_was_not_judged_has_no_verdict_in_json() -> None:
+    metrics = exported([RESULT])["checks"][0]["metrics"]
+    assert metrics["first_batch"]["verdict"] is None
+    assert metrics["throughput"]["verdict"] == "regressed"
+
+
+@pytest.mark.parametrize("unbounded", [math.inf, -math.inf, math.nan])
+def test_what_is_unbounded_is_null_in_json(unbounded: float) -> None:
+    open_ended = replace(
+        THROUGHPUT, interval=(0.5, unbounded), detectable=unbounded, tolerance=unbounded
+    )
+    metrics = exported([replace(RESULT, metrics={"throughput": open_ended})])["checks"][0][
+        "metrics"
+    ]
+    assert metrics["throughput"]["interval"] == [0.5, None]
+    assert metrics["throughput"]["detectable"] is None
+    assert metrics["throughput"]["tolerance"] is None
+
+
+# --- anything -----------------------------------------------------------------------------------
+
+numbers = st.floats()
+comparisons = st.builds(
+    Comparison,
+    metric=st.sampled_from(sorted(METRICS)),
+    value=numbers,
+    judged=st.booleans(),
+    verdict=st.sampled_from(Verdict),
+    baseline=st.none() | numbers,
+    ratio=st.none() | numbers,
+    interval=st.none() | st.tuples(numbers, numbers),
+    tolerance=st.none() | numbers,
+    detectable=st.none() | numbers,
+    pairs=st.integers(0, 24),
+    source=st.text(),
+)
+
+
+def by_metric(found: list[Comparison]) -> Mapping[str, Comparison]:
+    return {comparison.metric: comparison for comparison in found}
+
+
+results = st.builds(
+    CheckResult,
+    nodeid=st.text(),
+    verdict=st.sampled_from(Verdict),
+    batch_size=st.none() | st.integers(),
+    outcome=st.sampled_from(["", "passed", "failed"]),
+    seconds=st.floats(0, 1e9),
+    pairs=st.integers(0, 48),
+    workload=st.none()
+    | st.builds(Workload, st.text(), st.floats(0, 1e15), st.none() | st.integers(0)),
+    message=st.text(),
+    notes=st.lists(st.text(), max_size=2).map(tuple),
+    metrics=st.lists(comparisons, max_size=4).map(by_metric),
+    noise=st.lists(
+        st.builds(
+            Noise,
+            *[st.floats(0, 1)] * 4,
+            st.dictionaries(st.sampled_from(["cpu", "io"]), st.none() | st.floats(0, 1)),
+            st.booleans(),
+        ),
+        max_size=3,
+    ).map(tuple),
+)
+
+CHECK_KEYS = {"nodeid", "batch_size", "verdict", "outcome", "seconds", "pairs", "workload"}
+METRIC_KEYS = {"unit", "better", "value", "baseline", "ratio", "interval", "tolerance", "verdict"}
+
+
+@given(st.lists(results, max_size=3))
+@no_deadline
+def test_any_result_has_a_row_in_the_table(found: list[CheckResult]) -> None:
+    rows = terminal.table(found)[1:]
+    for result in found:
+        _, _, name = result.nodeid.partition("::")
+        assert any(row.startswith(f"  {name}") and str(result.verdict) in row for row in rows)
+
+
+@given(results)
+@example(CheckResult("test_it.py::test", Verdict.ERROR, None, message=" "))
+@no_deadline
+def test_any_result_can_be_explained(result: CheckResult) -> None:
+    assert any(line.strip() for line in terminal.explain(result))
+    assert result.nodeid in terminal.warning(result)
+    for comparison in result.metrics.values():
+        assert comparison.metric in terminal.describe(comparison)[0]
+        assert terminal.explain(result, comparison)
+
+
+@given(st.lists(st.sampled_from(Verdict), max_size=20))
+@no_deadline
+def test_the_summary_leaves_no_result_out(verdicts: list[Verdict]) -> None:
+    found = [replace(RESULT, verdict=verdict) for verdict in verdicts]
+    counts = [int(part.split()[0]) for part in terminal.summary(found).split(", ") if part]
+    assert sum(counts) == len(found) == sum(exported(found)["summary"].values())
+
+
+@given(st.lists(results, max_size=2))
+@no_deadline
+def test_any_results_make_strict_json_of_schema_1(found: list[CheckResult]) -> None:
+    content = exported(found)
+    assert content["schema"] == 1
+    assert [check["nodeid"] for check in content["checks"]] == [each.nodeid for each in found]
+    for check, result in zip(content["checks"], found, strict=True):
+        assert {*check} >= {*CHECK_KEYS, "message", "metrics"}
+        assert {*check["metrics"]} == {*result.metrics}
+        for name, metric in check["metrics"].items():
+            assert {*metric} >= METRIC_KEYS
+            assert (metric["verdict"] is not None) == result.metrics[name].judged

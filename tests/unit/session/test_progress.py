@@ -1,0 +1,185 @@
+"""The live line, as a small terminal shows it."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from _pytest._io import TerminalWriter
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_loaderperf.session.progress import LiveLine
+
+no_deadline = settings(deadline=None)
+
+
+class Terminal(io.StringIO):
+    """Knows as much as is needed: text, saving the cursor, erasing the rest of the line."""
+
+    def __init__(self, width: int = 80) -> None:
+        super().__init__()
+        self.width = width
+        self.lines = [""]
+        self._column = self._saved = 0
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        for part in re.findall("\x1b7|\x1b8|\x1b\\[K|\x1b.|\n|[^\x1b\n]+", text):
+            line = self.lines[-1]
+            if part == "\x1b7":
+                self._saved = self._column
+            elif part == "\x1b8":
+                self._column = self._saved
+            elif part == "\x1b[K":
+                self.lines[-1] = line[: self._column]
+            elif part == "\n":
+                self.lines.append("")
+                self._column = 0
+            else:
+                assert part[0] != "\x1b", "a code that the test's terminal does not know"
+                end = self._column + len(part)
+                self.lines[-1] = line[: self._column].ljust(self._column) + part + line[end:]
+                self._column = end
+                assert end < self.width, "would wrap, and then be a line that nobody erases"
+        return len(text)
+
+    @property
+    def shown(self) -> str:
+        return self.lines[-1].rstrip()
+
+
+class File(Terminal):
+    """The log of a job: what is written stays."""
+
+    def isatty(self) -> bool:
+        return False
+
+
+def pytest_on(terminal: Terminal) -> TerminalWriter:
+    """The writer that pytest itself uses."""
+    writer = TerminalWriter(terminal)
+    writer.hasmarkup = True
+    writer.fullwidth = terminal.width
+    return writer
+
+
+def test_a_text_follows_what_pytest_has_written() -> None:
+    terminal = Terminal()
+    writer = pytest_on(terminal)
+    writer.write("test_a.py .")
+    LiveLine(writer).show("pair 3, ratio 0.98")
+    assert terminal.shown == "test_a.py . pair 3, ratio 0.98"
+
+
+def test_a_text_replaces_the_one_before() -> None:
+    terminal = Terminal()
+    live = LiveLine(pytest_on(terminal))
+    live.show("a text that is long")
+    live.show("short")
+    assert terminal.shown == " short"
+
+
+def test_pytest_goes_on_from_where_it_was() -> None:
+    terminal = Terminal()
+    writer = pytest_on(terminal)
+    live = LiveLine(writer)
+    writer.write("test_a.py ")
+    live.show("pair 3")
+    live.clear()
+    assert terminal.shown == "test_a.py"
+    writer.write(".")
+    assert terminal.shown == "test_a.py ."
+
+
+def test_a_long_text_is_cut_to_the_line() -> None:
+    terminal = Terminal(40)
+    writer = pytest_on(terminal)
+    writer.write("test_a.py ")
+    LiveLine(writer).show("x" * 100)
+    assert terminal.shown.startswith("test_a.py  xxxxxxxxxxxx")
+
+
+@pytest.mark.parametrize("written", [0, 10, 30, 60])
+def test_what_is_shown_never_counts_as_written(written: int) -> None:
+    writer = pytest_on(Terminal())
+    writer.write("x" * written)
+    before = writer.width_of_current_line
+    live = LiveLine(writer)
+    live.show("pair 3")
+    live.clear()
+    assert writer.width_of_current_line == before == written
+
+
+def test_a_file_gets_no_live_line() -> None:
+    file = io.StringIO()
+    live = LiveLine(TerminalWriter(file))
+    live.show("pair 3")
+    live.clear()
+    assert file.getvalue() == ""
+
+
+def test_clearing_what_is_not_shown_writes_nothing() -> None:
+    file = io.StringIO()
+    writer = TerminalWriter(file)
+    writer.hasmarkup = True
+    live = LiveLine(writer)
+    live.clear()
+    assert file.getvalue() == ""
+    live.show("pair 3")
+    live.clear()
+    written = file.getvalue()
+    live.clear()
+    assert file.getvalue() == written
+
+
+def test_a_writer_without_a_file_is_no_error() -> None:
+    class Writer:
+        hasmarkup = True
+        fullwidth = 80
+        width_of_current_line = 0
+
+    live = LiveLine(Writer())
+    live.show("pair 3")
+    live.clear()
+
+
+steps = st.one_of(
+    st.text("ab ", min_size=1, max_size=15).map(lambda text: ("write", text)),
+    st.just(("write", "\n")),
+    st.text("xyz", max_size=60).map(lambda text: ("show", text)),
+    st.just(("clear", "")),
+)
+
+
+@given(st.lists(steps), st.integers(30, 80))
+@no_deadline
+def test_after_the_end_there_is_only_what_pytest_has_written(
+    steps: list[tuple[str, str]], width: int
+) -> None:
+    terminals = Terminal(width), Terminal(width)
+    writer, alone = map(pytest_on, terminals)
+    live = LiveLine(writer)
+    for action, text in steps:
+        if action == "show":
+            live.show(text)
+        elif action == "clear":
+            live.clear()
+        elif writer.width_of_current_line + len(text) < width:
+            live.clear()  # as the run does before it lets pytest report
+            writer.write(text)
+            alone.write(text)
+    live.clear()
+    assert terminals[0].lines == terminals[1].lines
+
+
+def test_colours_that_are_forced_upon_a_file_make_it_no_terminal() -> None:
+    file = File()
+    live = LiveLine(pytest_on(file))
+    assert not live.works
+    live.show("pair 3, ratio 0.98")
+    live.clear()
+    assert file.lines == [""]

@@ -1,0 +1,182 @@
+"""Batch sizes: the memory model, and which one serves best, on points whose truth is known."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from pytest_loaderperf.model.results import CheckResult, Comparison, Verdict, Workload
+from pytest_loaderperf.stats.batch_size import NEAR, Point, choose, memory_model, sweeps, to_json
+
+MIB = 2**20
+SIZES = (8, 16, 32, 64, 128, 256)
+
+
+def point(batch_size: int, throughput: float = 500.0, **changes: float) -> Point:
+    base = Point(
+        batch_size, throughput, 0.02, 3, 0.1, 100 * MIB + batch_size * 6 * MIB, MIB, beside=True
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+# --- memory
+
+
+@given(
+    st.floats(0, 2**36),
+    st.floats(0, 2**28),
+    st.sets(st.integers(1, 2**14), min_size=2, max_size=12),
+    st.floats(1, 2**24),
+)
+@settings(deadline=None)
+def test_a_line_is_found_again(
+    fixed: float, per_sample: float, sizes: set[int], sample: float
+) -> None:
+    points = [point(n, peak_memory=fixed + per_sample * n, bytes_per_sample=sample) for n in sizes]
+    rise = per_sample * (max(sizes) - min(sizes))
+    highest = max(each.peak_memory for each in points)
+    assume(not 0.0199 * highest < rise < 0.0201 * highest)  # rounding decides there
+    model = memory_model(points)
+    assert (model is None) == (rise <= 0.02 * highest)
+    if model is not None:
+        for each in points:
+            assert model.peak(each.batch_size) == pytest.approx(each.peak_memory, rel=1e-3, abs=1)
+        limit = 4 * fixed + 64.5 * per_sample
+        largest = model.largest(limit)
+        assert model.peak(largest - 1) < limit < model.peak(largest + 2)
+
+
+def test_batches_in_flight_explain_the_slope() -> None:
+    model = memory_model([point(n) for n in SIZES])
+    assert model is not None
+    assert model.batches == pytest.approx(6.0)
+    assert model.largest(0.0) == 0
+
+
+@pytest.mark.parametrize("slope", [-1.0, 0.0, 0.0075 * MIB])
+def test_peaks_that_differ_as_those_of_one_size_may_tell_nothing_of_others(slope: float) -> None:
+    points = [point(n, peak_memory=100 * MIB + slope * n) for n in SIZES]
+    assert memory_model(points) is None
+
+
+# --- the best size
+
+
+def test_the_smallest_of_those_that_are_fast_enough_is_best() -> None:
+    speeds = {8: 200, 16: 300, 32: 420, 64: 490, 128: 500, 256: 500}
+    points = [point(n, float(speed), spread=0.001) for n, speed in speeds.items()]
+    assert choose(points, math.inf).batch_size == 64
+
+
+def test_a_size_beyond_the_limit_neither_serves_nor_sets_the_pace() -> None:
+    points = [point(n, 10.0 * n, spread=0.001) for n in SIZES]
+    choice = choose(points, points[3].peak_memory)
+    assert choice.batch_size == 64
+    assert "memory limit" in choice.reason
+    none = choose(points, 1.0)
+    assert none.batch_size is None
+    assert "memory limit" in none.reason
+
+
+def noisy_points(first: float, generator: random.Random) -> list[Point]:
+    """The smallest size is so fast, all others truly make 500 samples/s."""
+    speeds = [500 * math.exp(generator.gauss(0, 0.03 / math.sqrt(3))) for _ in SIZES[1:]]
+    rest = zip(SIZES[1:], speeds, strict=True)
+    return [point(SIZES[0], first, pairs=0, spread=0.0)] + [
+        point(size, speed, spread=0.03) for size, speed in rest
+    ]
+
+
+def test_noise_does_not_choose() -> None:
+    # Four per cent slower is fast enough; by the fastest of noisy figures it often is not.
+    generator = random.Random(3)
+    smallest = by_figures = 0
+    for _ in range(400):
+        points = noisy_points(480.0, generator)
+        smallest += choose(points, math.inf).batch_size == SIZES[0]
+        by_figures += points[0].throughput >= (1 - NEAR) * max(p.throughput for p in points)
+    assert smallest > 370  # 95 % of them
+    assert by_figures < 200
+
+
+def test_a_size_that_is_too_slow_is_not_chosen() -> None:
+    generator = random.Random(3)
+    chosen = [choose(noisy_points(425.0, generator), math.inf).batch_size for _ in range(400)]
+    assert chosen.count(SIZES[0]) < 4
+
+
+def test_a_machine_that_is_too_noisy_chooses_nothing() -> None:
+    choice = choose([point(n, spread=0.2) for n in SIZES], math.inf)
+    assert choice.batch_size is None
+    assert "noisy" in choice.reason
+
+
+def test_single_pairs_tell_nothing() -> None:
+    choice = choose([point(n, pairs=1) for n in SIZES], math.inf)
+    assert choice.batch_size is None
+    assert "too few pairs" in choice.reason
+
+
+def test_sizes_that_were_measured_one_after_the_other_are_not_compared() -> None:
+    choice = choose([point(n, beside=False) for n in SIZES], math.inf)
+    assert choice.batch_size is None
+    assert "--loaderperf-sweep" in choice.reason
+
+
+# --- which results belong together
+
+
+def result(
+    test: str, batch_size: int | None, speed: float = 500.0, peak: float = 2.0 * MIB
+) -> CheckResult:
+    values = {"throughput": speed, "first_batch": 0.1, "peak_memory": peak}
+    metrics = {
+        name: Comparison(name, value, judged=False, verdict=Verdict.MEASURED, pairs=3, spread=0.02)
+        for name, value in values.items()
+    }
+    return CheckResult(
+        f"{test}[{batch_size}]",
+        Verdict.MEASURED,
+        batch_size,
+        workload=Workload("int64[*]", 8.0),
+        metrics=metrics,
+        sweep=test if batch_size else "",
+    )
+
+
+def test_checks_that_differ_only_in_batch_size_belong_together() -> None:
+    failed = replace(result("a", 64), metrics={}, verdict=Verdict.ERROR)
+    found = sweeps(
+        [result("a", 32), result("b", 8), result("a", 16, 400.0), failed, result("c", None)]
+    )
+    assert {test: [p.batch_size for p in points] for test, points in found.items()} == {
+        "a": [16, 32]
+    }
+    assert found["a"][0] == Point(16, 400.0, 0.02, 3, 0.1, 2.0 * MIB, 8.0, beside=True)
+
+
+def test_the_results_file_has_points_model_and_choice() -> None:
+    (found,) = to_json([result("a", 32), result("a", 64, peak=3.0 * MIB)], 2.0**30)
+    assert json.loads(json.dumps(found)) == {
+        "test": "a",
+        "points": [
+            {
+                "batch_size": size,
+                "throughput": 500.0,
+                "spread": 0.02,
+                "first_batch": 0.1,
+                "peak_memory": round(peak * MIB, -3),
+            }
+            for size, peak in ((32, 2.0), (64, 3.0))
+        ],
+        "memory": {"fixed": round(1.0 * MIB, -3), "per_sample": 32770.0, "batches": 4096.0},
+        "best": {"batch_size": 32, "reason": "it is the fastest"},
+    }
+    (found,) = to_json([result("a", 32), result("a", 64)], 2.0**30)
+    assert found["memory"] is None

@@ -1,0 +1,42 @@
+"""Files of results: whole, or added to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_loaderperf.system import files
+
+ODD = "name\udcff"  # as Python reads a file name that is no UTF-8
+
+
+def test_a_file_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "out.json"
+    for text in ("one", "two"):
+        files.replace(path, text)
+        assert path.read_text() == text
+    assert [each.name for each in path.parent.iterdir()] == ["out.json"]
+
+
+def test_what_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "out.json"
+    files.replace(path, "old")
+    (tmp_path / "out.json.tmp").mkdir()  # in the way
+    with pytest.raises(OSError, match=r"out\.json\.tmp"):
+        files.replace(path, "new")
+    assert path.read_text() == "old"
+
+
+def test_a_file_is_added_to(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "summary.md"
+    files.append(path, "one\n")
+    files.append(path, "two\n")
+    assert path.read_text() == "one\ntwo\n"
+
+
+@pytest.mark.parametrize("write", [files.replace, files.append])
+def test_any_text_can_be_written(tmp_path: Path, write: object) -> None:
+    assert callable(write)
+    write(tmp_path / "out", ODD)
+    assert (tmp_path / "out").read_text() == "name\\udcff"
