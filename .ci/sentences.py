@@ -100,6 +100,8 @@ def texts(markdown: str) -> Iterator[Text]:
         underline = parts and UNDERLINE.match(line)
         table = bool(header) or (table and "|" in line)
         item = ITEM.match(line)
+        if item and parts and not indent and not re.match(r"\s*(?:[-*+]|1[.)])", line):
+            item = None  # a number at the beginning of a line of a paragraph
         begins = table or item or HEADING.match(line) or RULE.match(line)
         if parts and (begins or underline or not line.strip()):
             if not underline or item:
