@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from perf.corpus import collect_sentences, cut_photos, read_photos, read_sentences
-from pytest_loaderperf.arm import allocator
-from pytest_loaderperf.arm.heap import Heap
+from pytest_loaderperf.arm import isolation
+from pytest_loaderperf.arm.isolation import Heap
 from pytest_loaderperf.data import folder
 
 Make = Callable[[int], Any]
@@ -85,7 +85,7 @@ def main() -> None:
         if child == 0:
             os.setsid()
             # As in the guard's trial: what this would differ by is luck (the modules say why).
-            allocator.settle(keep=True)
+            isolation.settle(keep=True)
             heap = Heap()
             heap.shuffle_workers()
             print(os.getpid(), flush=True)

@@ -21,8 +21,7 @@ from overhead import ROOT
 from perf.corpus import cut_photos, read_photos
 from perf.test_torch_photos import PhotoDataset
 from pytest_loaderperf import data
-from pytest_loaderperf.arm.allocator import settle
-from pytest_loaderperf.arm.heap import Heap
+from pytest_loaderperf.arm.isolation import Heap, settle
 
 ROUNDS = 12
 PHOTOS = range(0, 640, 8)

@@ -30,13 +30,13 @@ from pathlib import Path
 import psutil
 
 from pytest_loaderperf import data
-from pytest_loaderperf.measure import calibration, pair
+from pytest_loaderperf.measure import calibration, turns
 from pytest_loaderperf.measure.plan import Plan
 from pytest_loaderperf.measure.timed_trial import TimedTrial, typical
 from pytest_loaderperf.model.version import Version
 from pytest_loaderperf.supervisor.arm import Arms
 from pytest_loaderperf.supervisor.launch import Launch
-from pytest_loaderperf.system import process_tree
+from pytest_loaderperf.system import signals
 from pytest_loaderperf.versions.project import Project
 from pytest_loaderperf.versions.sources import Sources
 
@@ -93,19 +93,19 @@ class BareLoop:
     def stretch(self) -> tuple[float, int]:
         """Seconds and samples of one stretch, after which the loop stops itself."""
         self._say(str(time.perf_counter()))
-        process_tree.resume(self.pid)
+        signals.resume(self.pid)
         seconds, samples = json.loads(self._result())
         return seconds, samples
 
     def end(self) -> None:
         """End the loop."""
         self._say("stop")
-        process_tree.resume(self.pid)
+        signals.resume(self.pid)
 
     def close(self) -> None:
         """End the process."""
         if self.pid:
-            process_tree.end(self.pid)
+            signals.end(self.pid)
         self._process.kill()
         self._process.wait()
 
@@ -137,11 +137,13 @@ def one_round(module: str, test: str, fixture: str, batch_size: int, *, guard_fi
         try:
             first, second = (side.get(Version(ROOT), path) for side in sides)
             survey = calibration.survey(first, nodeid)
-            timing = pair.time_alone(first, nodeid, survey.plan)
+            timing = turns.time_alone(first, nodeid, survey.plan)
             plan = calibration.paced(survey, [timing])
             slices = max(2, 2 * round(TURN_SECONDS / timing.batch_seconds / plan.batches / 2))
             with first.trials(), second.trials():
-                trials = pair.open_frozen([pair.Side(arm, nodeid, plan) for arm in (first, second)])
+                trials = turns.open_frozen(
+                    [turns.Side(arm, nodeid, plan) for arm in (first, second)]
+                )
                 bare.open(plan, slices * plan.batches, batch_size)
                 seconds, samples = alternate(trials, bare, plan, slices, guard_first=guard_first)
                 bare.end()
@@ -164,7 +166,7 @@ def alternate(
     stretches = []
     for turn in ("gbbg" if guard_first else "bggb") * (rounds // 2):
         if turn == "g":
-            pair.take_turns(first, second, slices, short=plan.short_turns)
+            turns.take_turns(first, second, slices, short=plan.short_turns)
         else:
             stretches.append(bare.stretch())
     return sum(seconds for seconds, _ in stretches), sum(samples for _, samples in stretches)

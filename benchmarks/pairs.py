@@ -26,8 +26,7 @@ from typing import Any
 
 from overhead import ROOT, launch
 
-from pytest_loaderperf.measure import calibration
-from pytest_loaderperf.measure import pair as turns
+from pytest_loaderperf.measure import calibration, turns
 from pytest_loaderperf.model.version import Version
 from pytest_loaderperf.stats.comparison import scatter
 from pytest_loaderperf.supervisor.arm import Arms

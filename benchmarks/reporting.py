@@ -15,16 +15,9 @@ from collections.abc import Callable
 
 from pytest_loaderperf.baselines import history
 from pytest_loaderperf.baselines.store import Record, Stored
-from pytest_loaderperf.model.results import (
-    CheckResult,
-    Comparison,
-    MemoryLook,
-    Noise,
-    Run,
-    Verdict,
-    Workload,
-)
-from pytest_loaderperf.reports import batch_sizes, html, markdown, terminal
+from pytest_loaderperf.model.results import CheckResult, Comparison, MemoryLook, Noise, Run, Verdict
+from pytest_loaderperf.model.workload import Workload
+from pytest_loaderperf.reports import batch_sizes, html, markdown, results_json, terminal
 from pytest_loaderperf.versions.repository import Commit
 
 _PAIRS, _LOOKS, _COMMITS, _ROUNDS = 24, 1000, 50, 5
@@ -66,7 +59,7 @@ def main() -> None:
     pasts = {result.nodeid: {"a machine": accepted} for result in results}
     reports: dict[str, Callable[[], object]] = {
         "terminal": lambda: (terminal.table(results), batch_sizes.lines(results, 2.0**34)),
-        "JSON": lambda: json.dumps(terminal.to_json(run), indent=2),
+        "JSON": lambda: json.dumps(results_json.to_json(run), indent=2),
         "Markdown": lambda: markdown.summary(results, 2.0**34),
         "HTML": lambda: html.render(run, pasts),
     }

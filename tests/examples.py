@@ -6,15 +6,8 @@ from dataclasses import replace
 
 from pytest_loaderperf.baselines.history import Accepted, History
 from pytest_loaderperf.baselines.store import Record, Stored
-from pytest_loaderperf.model.results import (
-    CheckResult,
-    Comparison,
-    MemoryLook,
-    Noise,
-    Run,
-    Verdict,
-    Workload,
-)
+from pytest_loaderperf.model.results import CheckResult, Comparison, MemoryLook, Noise, Run, Verdict
+from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.versions.repository import Commit
 
 MIB = 2.0**20

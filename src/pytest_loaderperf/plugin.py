@@ -18,13 +18,13 @@ from .items import (
     ENVIRONMENT,
     MARKER,
     NEEDS_OPTION,
-    UnimportedFile,
     is_check,
     marker_arguments,
     take_batch_sizes,
 )
 from .options import LOOKS, OPTIONS, RUNS, UPDATES
 from .session import discovery
+from .session.collection import UnimportedFile
 
 if TYPE_CHECKING:
     from .arm.fixture import LoaderPerf

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from .errors import SettingsError
-from .model.results import METRICS, MemoryLimit, Tolerance
+from .model.metrics import METRICS, MemoryLimit, Tolerance
 from .model.units import parse_duration, parse_fraction
 from .options import OPTIONS, Option, Update
 

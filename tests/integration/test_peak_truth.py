@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_loaderperf.system import process_tree
+from pytest_loaderperf.system import signals
 from pytest_loaderperf.system.peak_memory import PeakMemory
 
 MIB = 2**20
@@ -108,7 +108,7 @@ def running(before: str, after: str, files: Path) -> Iterator[subprocess.Popen[s
         assert tree.stdout.readline() == "ready\n"
         yield tree
     finally:
-        process_tree.end(tree.pid)
+        signals.end(tree.pid)
         tree.communicate()
         Path(f"/dev/shm/torch_{tree.pid}_1").unlink(missing_ok=True)
 
@@ -134,7 +134,7 @@ def read(before: str, after: str, files: Path, *, grouped: bool) -> PeakMemory:
             for _ in range(2):
                 memory.sample()
         finally:
-            process_tree.end(tree.pid)
+            signals.end(tree.pid)
             tree.wait()
             memory.close()
     return memory

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from integration.project import Project, Run
 from pytest_loaderperf.baselines import store
 from pytest_loaderperf.baselines.store import Entry, Record, Stored
-from pytest_loaderperf.model.results import Workload
+from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.system.machine import machine_class
 
 # Batches of two samples every 2 ms.

@@ -24,7 +24,7 @@ from integration.project import Project, Run
 from kinds import probe
 from pytest_loaderperf.baselines import store
 from pytest_loaderperf.baselines.store import Entry, Record, Stored
-from pytest_loaderperf.model.results import Workload
+from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.system.machine import machine_class
 
 ROWS = 105  # of a loader that is counted: with batches of 10 the last one is a partial one

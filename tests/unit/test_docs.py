@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 import examples
-from pytest_loaderperf.model.results import METRICS, Verdict
+from pytest_loaderperf.model.metrics import METRICS
+from pytest_loaderperf.model.results import Verdict
 from pytest_loaderperf.options import OPTIONS, TOLERANCES
-from pytest_loaderperf.reports import terminal
+from pytest_loaderperf.reports import results_json
 from pytest_loaderperf.settings import MARKER_ARGUMENTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,7 +54,7 @@ def fields(value: object) -> set[str]:
 
 
 def test_the_reference_has_every_field_of_the_results() -> None:
-    found = fields(terminal.to_json(examples.run()))
+    found = fields(results_json.to_json(examples.run()))
     assert {"schema", "spread", "cpu_pressure", "ratios", "samples_per_epoch"} <= found
     assert not [name for name in found if not named(REFERENCE, name)]
 

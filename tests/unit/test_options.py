@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 
-from pytest_loaderperf.model.results import METRICS
+from pytest_loaderperf.model.metrics import METRICS
 from pytest_loaderperf.options import OPTIONS, TOLERANCES, UPDATES, Option, Update
 from pytest_loaderperf.settings import MARKER_ARGUMENTS, RunSettings
 

@@ -79,8 +79,8 @@ def test_importing_the_plugin_imports_nothing_heavy(name: str) -> None:
 
 def test_an_arm_imports_nothing_heavy() -> None:
     # It is started several times in a run, and each of its trials has what it has imported.
-    modules = modules_after("import pytest_loaderperf.arm.plugin, pytest_loaderperf.arm.fixture")
-    assert "pytest_loaderperf.reports.terminal" in modules
+    modules = modules_after("import pytest_loaderperf.arm.__main__")
+    assert "pytest_loaderperf.reports.explain" in modules
     assert HEAVY & modules == set()
 
 

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pytest_loaderperf.errors import SettingsError
-from pytest_loaderperf.model.results import METRICS, MemoryLimit, Tolerance
+from pytest_loaderperf.model.metrics import METRICS, MemoryLimit, Tolerance
 from pytest_loaderperf.options import OPTIONS, Option
 from pytest_loaderperf.settings import (
     MARKER_ARGUMENTS,

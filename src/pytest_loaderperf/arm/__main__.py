@@ -14,8 +14,8 @@ from ..errors import LoaderPerfError
 from ..items import ARM
 from ..protocol.channel import Channel, ChannelClosed
 from ..protocol.messages import Setup
-from ..supervisor import diagnostics
-from ..system import process_tree
+from ..system import signals
+from .diagnostics import register
 from .plugin import Arm, failed
 
 
@@ -23,12 +23,12 @@ def main() -> None:
     """Serve one coordinator until it closes the channel."""
     os.set_inheritable(int(sys.argv[1]), False)
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
-    diagnostics.register(os.dup(2))
+    register(os.dup(2))
     setup = channel.receive(Setup)
     if setup.fresh:
         # It may be frozen when the coordinator dies. An arm that forks is never frozen: it lives
         # on for a moment, to end its trials.
-        process_tree.die_with_parent()
+        signals.die_with_parent()
     kept = sys.path[1:] if setup.keeps_path else sys.path[-1:]  # last is what stands in each Python
     sys.path[:] = [*setup.sys_path, *kept]
     try:

@@ -12,10 +12,10 @@ from typing import Any
 from ..errors import LoaderError
 from ..loaders import batches, sample_hashes
 from ..loaders.kinds import Loader
-from ..measure.in_flight import Span, Workers, spans
-from ..model.results import Workload
-from ..protocol.messages import Contents, Opened, Passed, Slice, Stepped, Stretch
-from ..system.process_tree import cpu_seconds
+from ..model.workload import Workload
+from ..protocol.messages import Contents, Opened, Passed, Slice, Span, Stepped, Stretch
+from ..system.cpus import cpu_seconds
+from .batch_marks import Workers, spans
 
 __tracebackhide__ = True  # pytest shows a failure from the test on, and in the loader itself
 
@@ -182,7 +182,10 @@ class Stream:
     def contents(self, seconds: float) -> Contents:
         """Which samples an epoch delivers, if it ends within so many seconds."""
         self._iterator = None
-        return sample_hashes.read(self._loader.start, self._count or batches.count_samples, seconds)
+        count = self._count or batches.count_samples
+        found = sample_hashes.read(self._loader.start, count, seconds)
+        hashes = [each.hex() for each in found.hashes]
+        return Contents(hashes=hashes, complete=found.complete, repeats=found.repeats)
 
     def _stretch(self, count: int) -> tuple[Stretch | None, int]:
         """When the next batches came, and their samples; no stretch if the epoch ended there."""

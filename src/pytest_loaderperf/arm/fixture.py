@@ -14,13 +14,14 @@ from typing import Any
 from ..errors import LoaderError
 from ..loaders.kinds import Loader
 from ..loaders.recognise import describe
-from ..model.results import METRICS, CheckResult
+from ..model.metrics import METRICS
+from ..model.results import CheckResult
 from ..protocol.channel import Channel
 from ..protocol.messages import Begin, End, Handed, Open, Pass, Probe, Read, Run, Step
-from ..reports.terminal import explain
-from . import frames
+from ..reports.explain import explain
+from . import isolation
 from .driver import Stream
-from .heap import Heap
+from .isolation import Heap
 from .perf import Perf
 
 SampleCount = Callable[[Any], int]
@@ -68,7 +69,7 @@ class LoaderPerf:
             raise LoaderError(f"samples={samples!r}: give a callable that counts a batch's samples")
         self._hand(known)
         stream = Stream(known, samples, self._prepare(), self._in_vain)
-        frames.call_apart(lambda: self._serve(stream))
+        isolation.call_apart(lambda: self._serve(stream))
         self._perf = Perf.probe()
         return self._perf
 

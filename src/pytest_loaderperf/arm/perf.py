@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ..errors import ComparisonError, LoaderError, SettingsError
-from ..model.results import METRICS, CheckResult, Comparison, Metric, Verdict
+from ..model.metrics import METRICS, Metric
+from ..model.results import CheckResult, Comparison, Verdict
 from ..model.units import PARSERS, format_value
-from ..reports.terminal import explain, explain_budget
+from ..reports.explain import explain, explain_budget
 
 
 class Measured:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import gc
-import io
 import json
 import os
 import socket
@@ -25,7 +24,6 @@ from _pytest import runner
 from .. import data
 from ..errors import ArmError, LoaderPerfError, SettingsError
 from ..items import batch_size_of, is_check, marker_arguments, names_below_module, sweep_of
-from ..loaders import recognise
 from ..protocol.channel import Channel, ChannelClosed
 from ..protocol.messages import (
     Begin,
@@ -38,13 +36,13 @@ from ..protocol.messages import (
     Started,
     StartTrial,
 )
-from ..reports.terminal import explain
+from ..reports.explain import explain
 from ..session import pytest_benchmark
 from ..settings import CheckSettings, batch_sizes
-from ..supervisor import diagnostics
-from ..system import machine, process_tree
-from ..system.output import new_file, tail
-from . import allocator
+from ..system import machine, signals
+from ..system.files import new_file, tail
+from . import isolation
+from .diagnostics import as_json, flush, register, shipped, silence
 from .fixture import LoaderPerf
 from .perf import Measured
 
@@ -108,7 +106,7 @@ class Arm:
             self._serve(items)
         except ChannelClosed:
             for pid in self._trials:
-                process_tree.end(pid)
+                signals.end(pid)
             os._exit(0)
         return True
 
@@ -125,7 +123,7 @@ class Arm:
             error="",
             usage_error=False,
             versions=machine.versions(),
-            fork_hazard=recognise.fork_hazard(),
+            fork_hazard=isolation.fork_hazard(),
         )
 
     # --- trials
@@ -152,7 +150,7 @@ class Arm:
         if pid == 0:
             self._channel.close()
             os.setsid()
-            process_tree.die_with_parent()
+            signals.die_with_parent()
             _record().turn_to(ran)
             self._run(item, descriptor, log, output)
         os.close(descriptor)
@@ -164,29 +162,29 @@ class Arm:
         """Be a trial: run the test with pytest's own runner, report, and end the process."""
         status = 1
         try:
-            _flush()
+            flush()
             os.dup2(log, 1)
             os.dup2(log, 2)
             faulthandler.enable()
-            diagnostics.register(log)
+            register(log)
             os.set_inheritable(descriptor, False)
-            _silence(item.config)
+            silence(item.config)
             channel = Channel(socket.socket(fileno=descriptor))
             begin = channel.receive(Begin)
             if begin.result is None:
-                allocator.settle(keep=begin.timed)
+                isolation.settle(keep=begin.timed)
             if begin.watched:
                 _record().watch()
             self._handle = handle = LoaderPerf(channel, begin, self._setup.in_vain)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
-            _flush()
+            flush()
             printed = tail(output)
-            shipped = [_shipped(item, report, printed) for report in self._reports]
+            reports = [shipped(item, report, printed) for report in self._reports]
             failure = next((r.longreprtext for r in self._reports if not r.passed), "")
             looked_at = handle.asserted, handle.used
-            noted = _as_json(self._benchmark)
+            noted = as_json(self._benchmark)
             _record().sweep()
-            channel.send(Finished(shipped, failure, *looked_at, handle.misused, noted))
+            channel.send(Finished(reports, failure, *looked_at, handle.misused, noted))
             status = 0
         except ChannelClosed as closed:
             with contextlib.suppress(Exception):
@@ -194,7 +192,7 @@ class Arm:
         except BaseException:  # noqa: BLE001  (the process ends here whatever happened)
             traceback.print_exc(limit=-_SHOWN_FRAMES)
         finally:
-            _flush()
+            flush()
             os._exit(status)
 
     @pytest.hookimpl(tryfirst=True)
@@ -246,35 +244,6 @@ def _record() -> Record:
             "PYTHONPATH and import sitecustomize"
         )
     return record
-
-
-def _flush() -> None:
-    """Write what was printed, as far as the test has left its streams open."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):
-            stream.flush()
-
-
-def _silence(config: pytest.Config) -> None:
-    """Keep pytest's own lines about a test out of what the test prints."""
-    if config.pluginmanager.has_plugin("terminalreporter"):
-        config.get_terminal_writer()._file = io.StringIO()
-
-
-def _shipped(item: pytest.Item, report: pytest.TestReport, output: str) -> dict[str, object]:
-    if report.failed and output.strip():
-        report.sections.append(("Captured output", output))
-    hook = item.config.hook
-    shipped: dict[str, object] = hook.pytest_report_to_serializable(
-        config=item.config, report=report
-    )
-    return _as_json(shipped)
-
-
-def _as_json(fields: Mapping[str, object]) -> dict[str, object]:
-    """Fields in which a test may have recorded anything, as another process can read them."""
-    as_json: dict[str, object] = json.loads(json.dumps(fields, default=str))
-    return as_json
 
 
 def _check(item: pytest.Item) -> Check:

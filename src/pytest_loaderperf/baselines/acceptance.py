@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ..check.state import Findings
 from ..measure.timed_trial import TIMED
-from ..model.results import METRICS, Verdict
+from ..model.metrics import METRICS
+from ..model.results import Verdict
 from ..model.units import format_change, format_value
 from ..options import Update
 from ..reports.terminal import aligned

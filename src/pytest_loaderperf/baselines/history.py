@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..model.results import METRICS
+from ..model.metrics import METRICS
 from ..model.units import format_change, format_value
 from ..reports.terminal import aligned
 from ..versions.repository import Commit, Repository

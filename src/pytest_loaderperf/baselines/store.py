@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..errors import StoreError
-from ..model.results import Workload
 from ..model.units import round_significant
+from ..model.workload import Workload
 
 FOLDER = "baselines"
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from ..baselines.store import Record
-from ..measure import epochs, memory_growth, stall
-from ..model.results import METRICS, Verdict
+from ..measure import epochs, memory_growth
+from ..model.metrics import METRICS
+from ..model.results import Verdict
 from ..model.version import Version
 from ..stats.comparison import uncompared
 from .repeats import Quantity, beside, with_stored
@@ -17,7 +18,7 @@ from .state import Bench, Findings
 MEASURED: Mapping[str, Callable[[Bench, Findings, Version], float]] = {
     "memory_growth": memory_growth.grown,
     "epoch_overhead": epochs.overhead,
-    "stall": stall.share,
+    "stall": epochs.share,
 }
 
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..errors import SettingsError
-from ..measure import interference
-from ..measure import pair as turns
+from ..measure import interference, turns
 from ..measure.plan import PAIR_SECONDS
 from ..measure.timed_trial import RATES, TIMED, Timing
-from ..model.results import METRICS, Comparison, Verdict
+from ..model.metrics import METRICS
+from ..model.results import Comparison, Verdict
 from ..model.version import Version
 from ..stats.comparison import compare, is_confirmed, scatter, settled
 from ..stats.sequential import Within, log_cost

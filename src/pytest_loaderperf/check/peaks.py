@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..baselines.store import Record
 from ..measure import calibration
-from ..model.results import METRICS, Comparison
+from ..model.metrics import METRICS
+from ..model.results import Comparison
 from ..model.version import Version
 from ..stats.comparison import glance
 from .repeats import Quantity, beside, with_stored

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..baselines.store import Stored
-from ..model.results import Comparison, Metric, Verdict
+from ..model.metrics import Metric
+from ..model.results import Comparison, Verdict
 from ..model.version import Version
 from ..stats.comparison import compare, compare_stored, is_open
 from ..stats.sequential import Within

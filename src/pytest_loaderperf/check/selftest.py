@@ -13,7 +13,8 @@ import time
 from dataclasses import dataclass, replace
 
 from ..baselines.reference import Reference
-from ..model.results import METRICS, Verdict
+from ..model.metrics import METRICS
+from ..model.results import Verdict
 from ..model.units import format_percent
 from ..model.version import Version
 from ..stats.sequential import Rule, pairs_for

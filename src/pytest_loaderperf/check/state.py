@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..measure.calibration import Survey, paced
-from ..measure.pair import Side
 from ..measure.plan import Plan, pair_seconds
 from ..measure.timed_trial import Timing
+from ..measure.turns import Side
 from ..model.results import CheckResult, Comparison, Noise, Verdict, worst
 from ..model.version import Version
 from ..settings import CheckSettings

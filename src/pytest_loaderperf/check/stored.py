@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ..baselines.store import Record
-from ..measure import pair
+from ..measure import turns
 from ..measure.timed_trial import TIMED, typical
-from ..model.results import METRICS, Verdict
+from ..model.metrics import METRICS
+from ..model.results import Verdict
 from ..stats.comparison import compare_stored, uncompared
 from . import extras
 from .peaks import peak
@@ -61,5 +62,5 @@ def repeat(bench: Bench, found: Findings) -> None:
 def _measure(bench: Bench, found: Findings, trials: int) -> None:
     while len(found.timings) < trials:
         bench.progress(f"trial {len(found.timings) + 1}")
-        timing = pair.time_alone(bench.arm(), bench.spec.nodeid, found.plan)
+        timing = turns.time_alone(bench.arm(), bench.spec.nodeid, found.plan)
         found.timings.append(timing)

@@ -7,10 +7,11 @@ import time
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from ..loaders.sample_hashes import difference, samples_of
-from ..measure import calibration, pair
+from ..measure import calibration, turns
 from ..measure.timed_trial import TIMED, Timing
-from ..model.results import METRICS, Comparison, Verdict
+from ..model.metrics import METRICS
+from ..model.results import Comparison, Verdict
+from ..stats import contents
 from ..stats.comparison import spread, typical, uncompared
 from .state import Bench, Findings
 
@@ -39,7 +40,7 @@ class Sweeps:
         """Measure a check at its batch size; ``found.message`` says what is wrong with it."""
         first = self._first.get(bench.spec.sweep)
         if first is None:
-            timing = pair.time_alone(bench.arm(), bench.spec.nodeid, found.plan)
+            timing = turns.time_alone(bench.arm(), bench.spec.nodeid, found.plan)
             found.pace_by([timing], bench.pair_seconds)
             first = self._first[bench.spec.sweep] = _First(bench, found, timing.values)
             found.comparisons = {
@@ -58,7 +59,7 @@ def _beside(first: _First, bench: Bench, found: Findings) -> dict[str, Compariso
     while len(pairs) < _PAIRS_AT_MOST:
         bench.progress(f"pair {len(pairs) + 1}")
         sides = bench.side(found.plan), first.bench.side(first.found.plan)
-        pairs.append(pair.time_pair(*sides, candidate_first=len(pairs) % 2 == 0))
+        pairs.append(turns.time_pair(*sides, candidate_first=len(pairs) % 2 == 0))
         if not found.pace_by(pairs[0][:1], bench.pair_seconds):
             pairs.clear()
             continue
@@ -96,8 +97,8 @@ def _other_data(first: _First, bench: Bench, found: Findings) -> str:
         why = "its epochs differ" if delivered.complete else "an epoch takes too long"
         found.notes.append(f"not checked that all batch sizes deliver the same data: {why}")
         return ""
-    samples = samples_of(delivered)
+    samples = Counter(delivered.hashes)
     if first.samples is None:
         first.samples = samples
-    changed = difference(first.samples, samples)
+    changed = contents.difference(first.samples, samples)
     return changed and f"other data than at batch size {first.bench.spec.batch_size}: {changed}"

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import LoaderError
 from ..model import signatures
-from ..model.results import Workload
+from ..model.workload import Workload
 from . import nbytes
 
 __tracebackhide__ = True  # pytest shows a failure from the test on, and in the loader itself

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
@@ -37,23 +36,6 @@ def describe(loader: Any) -> Loader:
         f"loaderperf() got a {type(loader).__name__}, which cannot be iterated. Pass a loader, "
         "or a callable without arguments that makes one"
     )
-
-
-def fork_hazard() -> str:
-    """Why this process, which has imported its tests, cannot be forked safely; "" if it can.
-
-    A forked process has one thread: locks that others held stay locked for ever.
-    """
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        return "CUDA is in use"
-    context = sys.modules.get("tensorflow.python.eager.context")
-    if context is not None and context.context_safe() is not None and _tf_in_use(context):
-        return "TensorFlow has run an operation"
-    bridge = sys.modules.get("jax._src.xla_bridge")
-    if bridge is not None and getattr(bridge, "_backends", None):
-        return "JAX has started a backend"
-    return ""
 
 
 def _data_module(loader: Any) -> tuple[Any, str]:
@@ -110,7 +92,3 @@ def _described(made: Any, origin: str) -> Loader:
     if not known and _data_module(made)[0] is None:
         raise LoaderError(f"{origin} made a {type(made).__name__}, which cannot be iterated")
     return describe(made)
-
-
-def _tf_in_use(context: Any) -> bool:
-    return bool(getattr(context.context_safe(), "_initialized", False))

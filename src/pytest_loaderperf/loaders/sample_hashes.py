@@ -7,47 +7,38 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from ..protocol.messages import Contents
 from . import batches
 
 _BYTES = 8  # of a hash: among a million samples two are the same once in 40 million times
 SAMPLES_AT_MOST = 500_000
 
 
+@dataclass(frozen=True, kw_only=True)
+class TwoEpochs:
+    """Hashes of the samples of an epoch, if it is ``complete``; the next one ``repeats`` them."""
+
+    hashes: Sequence[bytes] = ()
+    complete: bool = False
+    repeats: bool = False
+
+
 def read(
     start: Callable[[], Iterator[Any]], count: batches.SampleCounter, seconds: float
-) -> Contents:
+) -> TwoEpochs:
     """Go through two epochs: a loader whose epochs differ gives random samples, or others anew.
 
     Each epoch may take so many seconds; one that does not end in them is not complete.
     """
     first = _epoch(start(), count, seconds)
     if first is None:
-        return Contents("", complete=False, repeats=False)
+        return TwoEpochs()
     second = _epoch(start(), count, seconds)
     repeats = second is not None and sorted(first) == sorted(second)
-    return Contents(b"".join(first).hex(), complete=True, repeats=repeats)
-
-
-def samples_of(contents: Contents) -> Counter[str]:
-    """How often each sample came in an epoch."""
-    width = 2 * _BYTES
-    hashes = contents.hashes
-    return Counter(hashes[i : i + width] for i in range(0, len(hashes), width))
-
-
-def difference(before: Counter[str], now: Counter[str]) -> str:
-    """What became of the samples, in words; empty if they are the same."""
-    missing, added = (before - now).total(), (now - before).total()
-    if not missing and not added:
-        return ""
-    parts = [f"{missing:,} are missing"] if missing else []
-    parts += [f"{added:,} come in addition"] if added else []
-    return f"of {before.total():,} samples {' and '.join(parts)}"
+    return TwoEpochs(hashes=first, complete=True, repeats=repeats)
 
 
 def _epoch(

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..errors import LoaderError
-from ..model.results import MemoryLook, Workload
+from ..model.results import MemoryLook
+from ..model.workload import Workload
 from ..protocol.messages import Begin, Contents, Handed, Open, Opened, Probe, Read, Run, Slice
 from ..supervisor.arm import Arm
 from ..supervisor.trial import Trial, TrialOver
-from ..system import paging as thrashing
-from ..system import process_tree
+from ..system import cpus, paging, process_tree
 from ..system.paging import Paging
 from ..system.peak_memory import PeakMemory
 from .plan import PAIR_SECONDS, Plan, is_busy, plan, warmup_batches
@@ -70,8 +70,8 @@ def paced(survey: Survey, timings: Sequence[Timing], pair_seconds: float = PAIR_
     ``timings`` are those of all sides: turns are short where no side waits.
     """
     loader = survey.loader
-    cpus = len(process_tree.usable_cpus())
-    busy = all(is_busy(each.taken, loader.workers, cpus) for each in timings)
+    usable = len(cpus.usable_cpus())
+    busy = all(is_busy(each.taken, loader.workers, usable) for each in timings)
     return plan(
         timings[0].batch_seconds,
         loader.workers,
@@ -123,7 +123,7 @@ def _followed(
     with memory.followed(_LOOK_SECONDS):
         opened = trial.ask(Open(warmup, drain, epoch_batches), Opened)
         pace_after = partial(_plan_after, loader, opened, pair_seconds)
-        began, used = time.monotonic(), process_tree.cpu_seconds(os.getpid())
+        began, used = time.monotonic(), cpus.cpu_seconds(os.getpid())
         long_enough = min(_SURVEY_SECONDS, pair_seconds)
         taken = Slice([], 0, 0, 0.0, opened.epoch_batches)
         while not _enough(taken, warmup, long_enough, like):
@@ -135,10 +135,10 @@ def _followed(
                     "which something in the test's process has replaced or stopped"
                 )
         # Looks at memory take CPU time, and so does another arm that is just importing its tests.
-        others = process_tree.cpu_seconds(os.getpid()) - used - taken.cpu_seconds
-        cpus = len(process_tree.usable_cpus()) - others / (time.monotonic() - began)
+        others = cpus.cpu_seconds(os.getpid()) - used - taken.cpu_seconds
+        usable = len(cpus.usable_cpus()) - others / (time.monotonic() - began)
     _let_queues_fill(trial.pid, memory, 2 * max(warmup, drain) * taken.seconds / taken.batches)
-    paging = Paging.of(trial.pid)
+    paged_at_end = Paging.of(trial.pid)
     trial.send(Probe())
     finished = trial.finished()
     if finished.misused:
@@ -149,11 +149,11 @@ def _followed(
         float(memory.peak),
         {**rates(taken, taken.batches), "first_batch": opened.first_batch},
         taken.batches,
-        pace_after(taken, busy=is_busy(taken, loader.workers, cpus)),
+        pace_after(taken, busy=is_busy(taken, loader.workers, usable)),
         tuple(finished.asserted),
         tuple(finished.used),
         memory.source,
-        thrashing.note(paged, paging),
+        paging.note(paged, paged_at_end),
         tuple(memory.looks),
     )
 
@@ -203,10 +203,10 @@ def rest(pid: int, longest: float) -> None:
     if process_tree.has_one_thread(pid):
         return
     end = time.monotonic() + longest
-    idle_since, used = time.monotonic(), process_tree.cpu_seconds(pid)
+    idle_since, used = time.monotonic(), cpus.cpu_seconds(pid)
     while (now := time.monotonic()) < end and now - idle_since < _IDLE_SECONDS:
         time.sleep(_LOOK_SECONDS)
-        used_now = process_tree.cpu_seconds(pid)
+        used_now = cpus.cpu_seconds(pid)
         if used_now - used > _IDLE * (time.monotonic() - now):
             idle_since = time.monotonic()
         used = used_now

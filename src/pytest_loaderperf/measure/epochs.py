@@ -1,17 +1,13 @@
-"""What an epoch costs beyond its batches: its start, the end of its queues, and what is torn down.
-
-Told of a second epoch, since workers and caches may live on from the first one, whose start is
-`first_batch`.
-"""
+"""Trials of whole epochs, and of loops with a training step: what batches alone do not show."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from ..check.state import Bench, Findings
-from ..errors import LoaderError
+from ..errors import LoaderError, SettingsError
 from ..model.version import Version
-from ..protocol.messages import Begin, Handed, Pass, Passed
+from ..protocol.messages import Begin, Handed, Open, Opened, Pass, Passed, Step, Stepped
 
 _LONGEST = 30.0  # seconds that an epoch may take
 _LEAST = 1e-3  # seconds: what is less cannot be told from nothing
@@ -49,3 +45,29 @@ def beyond(arrivals: Sequence[float], ended: float, warmup: int, drain: int) -> 
         first, last = 0, len(arrivals) - 1
     pace = (arrivals[last] - arrivals[first]) / (last - first) if last > first else 0.0
     return ended - len(arrivals) * pace
+
+
+_PAIRS = 2  # a trial takes as long as that many timing trials
+_STEPS = 20  # at least, however long a step is
+
+
+def share(bench: Bench, found: Findings, version: Version) -> float:
+    """The share in one more trial: 0 where the loader is faster than the step.
+
+    SettingsError where nobody has said how long a step takes.
+    """
+    step = bench.spec.settings.step_time
+    if step is None:
+        raise SettingsError(
+            "stall needs the length of a training step: @pytest.mark.loaderperf(step_time='50ms')"
+        )
+    plan = found.plan
+    arm = bench.arm(version)
+    with arm.trials():
+        trial = arm.trial(bench.spec.nodeid)
+        trial.ask(Begin(), Handed)
+        trial.ask(Open(plan.warmup, plan.drain, plan.epoch_batches), Opened)
+        seconds = max(_PAIRS * bench.pair_seconds, _STEPS * step)
+        stepped = trial.ask(Step(step, seconds), Stepped)
+        trial.end()
+    return stepped.waited / (stepped.waited + stepped.stepped)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..model.results import Noise
-from ..system import process_tree
+from ..system import cpus
 
 # Others may take so much more of the CPUs from one side of a pair than from the other one.
 _UNFAIR = 0.1
@@ -29,7 +29,7 @@ class Watch:
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        self._cpus = process_tree.usable_cpus()
+        self._cpus = cpus.usable_cpus()
         self._seconds = self._others = 0.0
         self._running = False
         self._started = self._seen = self._before = 0.0
@@ -62,8 +62,8 @@ class Watch:
         return max(0.0, self._others / given) if given else 0.0
 
     def _now(self) -> float:
-        own = process_tree.cpu_seconds(self._pid) + time.process_time()
-        return process_tree.machine_seconds(self._cpus).taken - own
+        own = cpus.cpu_seconds(self._pid) + time.process_time()
+        return cpus.machine_seconds(self._cpus).taken - own
 
 
 def unfair(candidate: float, baseline: float) -> bool:
@@ -82,7 +82,7 @@ class Moment:
     @classmethod
     def now(cls) -> Moment:
         """The counters as they are."""
-        stolen = process_tree.machine_seconds(process_tree.usable_cpus()).stolen
+        stolen = cpus.machine_seconds(cpus.usable_cpus()).stolen
         return cls(time.perf_counter(), stolen, {name: _pressure(name) for name in _PRESSURES})
 
 
@@ -96,7 +96,7 @@ def between(before: Moment, after: Moment, others: tuple[float, float], *, spoil
     for name, first in before.pressure.items():
         last = after.pressure[name]
         pressure[name] = None if first is None or last is None else (last - first) / seconds
-    stolen = (after.stolen - before.stolen) / (seconds * len(process_tree.usable_cpus()))
+    stolen = (after.stolen - before.stolen) / (seconds * len(cpus.usable_cpus()))
     return Noise(seconds, *others, stolen, pressure, spoiled)
 
 

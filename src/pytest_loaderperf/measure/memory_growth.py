@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..check.state import Bench, Findings
-from ..model.results import METRICS
+from ..model.metrics import METRICS
 from ..model.units import format_value
 from ..model.version import Version
 from ..protocol.messages import Begin, Handed, Open, Opened, Run, Slice

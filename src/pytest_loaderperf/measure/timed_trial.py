@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import LoaderError
-from ..model.results import Workload
+from ..model.workload import Workload
 from ..protocol.messages import Begin, Handed, Open, Opened, Run, Slice, Stretch
 from ..supervisor.arm import Arm
-from ..system import process_tree
+from ..system import cpus, process_tree
 from . import interference
 from .in_flight import batches_made
 from .plan import Plan
@@ -83,7 +83,7 @@ class TimedTrial:
 
     def pin(self, cpu: int) -> None:
         """Have it use this CPU alone, if it has one thread."""
-        process_tree.pin(self._trial.pid, cpu)
+        cpus.pin(self._trial.pid, cpu)
 
     def slice(self) -> None:
         """Time one slice."""

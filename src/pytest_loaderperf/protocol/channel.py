@@ -12,7 +12,8 @@ import socket
 from typing import TypeVar
 
 from ..errors import ArmError
-from .messages import Message, decode, encode
+from .codec import decode, encode
+from .messages import Message
 
 M = TypeVar("M", bound=Message)
 

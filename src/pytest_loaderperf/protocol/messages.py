@@ -1,19 +1,8 @@
-"""What coordinator, arms and trials say to one another, over a ``Channel``.
-
-Every message is a frozen dataclass of JSON types, sent as one line.
-"""
+"""The messages of coordinator, arms and trials: frozen dataclasses of JSON types."""
 
 from __future__ import annotations
 
-import builtins
-import dataclasses
-import functools
-import json
-import math
 from dataclasses import dataclass, field
-from typing import Any, get_args, get_origin, get_type_hints
-
-from ..errors import ArmError
 
 # --- coordinator -> arm
 
@@ -187,6 +176,8 @@ class Opened:
     epoch_batches: int | None  # now known, if the loader ended during the warm-up
 
 
+Mark = tuple[int, float]  # a worker, and its CPU time (s) when it had made a batch
+Span = tuple[int, float, float]  # a worker, and its CPU time (s) when a stretch began and ended
 Stretch = tuple[float, float]  # when a stretch of time began and ended, in seconds
 
 
@@ -203,9 +194,9 @@ class Slice:
     batches: int
     cpu_seconds: float
     epoch_batches: int | None
-    # Of workers that are followed, as `ahead` has them. Marks are all that are new.
-    spans: list[tuple[int, float, float]] = field(default_factory=list)
-    marks: list[tuple[int, float]] = field(default_factory=list)
+    # Of workers that are followed. Marks are all that are new.
+    spans: list[Span] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
 
     @property
     def seconds(self) -> float:
@@ -220,9 +211,9 @@ class Slice:
 
 @dataclass(frozen=True)
 class Contents:
-    """Which samples an epoch delivers, if it is ``complete``; the next one ``repeats`` them."""
+    """Hashes of the samples of an epoch, if it is ``complete``; the next one ``repeats`` them."""
 
-    hashes: str
+    hashes: list[str]
     complete: bool
     repeats: bool
 
@@ -262,55 +253,10 @@ Message = (
     Setup | StartTrial | Reap | Collected | Started | Ended | Begin | Open | Run | Read | Pass
     | Step | Probe | End | Handed | Opened | Slice | Contents | Passed | Stepped | Finished
 )  # fmt: skip
-_TYPES: dict[str, type[Message]] = {
+TYPES: dict[str, type[Message]] = {
     kind.__name__: kind
     for kind in (
         Setup, StartTrial, Reap, Collected, Started, Ended, Begin, Open, Run, Read, Pass, Step,
         Probe, End, Handed, Opened, Slice, Contents, Passed, Stepped, Finished,
     )
 }  # fmt: skip
-
-
-def encode(message: Message) -> bytes:
-    """One message as one line of JSON."""
-    content = {"type": type(message).__name__, **dataclasses.asdict(message)}
-    return json.dumps(content).encode() + b"\n"
-
-
-def decode(line: bytes) -> Message:
-    """The message of one line; ArmError if it is none."""
-    try:
-        content = json.loads(line)
-        kind = content.pop("type")
-        for name, hint in _hints(kind).items():
-            if name in content and not _fits(content[name], hint):
-                raise TypeError(f"{name} is not of type {hint}")
-        return _TYPES[kind](**content)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ArmError(f"not a message: {line[:200]!r} ({error})") from error
-
-
-@functools.cache
-def _hints(kind: str) -> dict[str, Any]:
-    return get_type_hints(_TYPES[kind])
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value of JSON is of a type; a list stands for a tuple."""
-    inner = get_args(hint)
-    fits: bool
-    match get_origin(hint):
-        case None if hint is float:
-            fits = type(value) in (int, float) and not math.isnan(value)
-        case None:
-            fits = hint is object or type(value) is hint
-        case builtins.list:
-            fits = type(value) is list and all(_fits(each, inner[0]) for each in value)
-        case builtins.tuple:
-            whole = type(value) is list and len(value) == len(inner)
-            fits = whole and all(map(_fits, value, inner))
-        case builtins.dict:
-            fits = type(value) is dict and all(_fits(each, inner[1]) for each in value.values())
-        case _:
-            fits = any(_fits(value, each) for each in inner)
-    return fits

@@ -10,7 +10,7 @@ from ..baselines.history import History
 from ..model.results import Run
 from ..settings import RunSettings
 from ..system import files
-from . import html, markdown, terminal
+from . import html, markdown, results_json
 
 
 def write(
@@ -33,7 +33,7 @@ def write(
             say(f"--loaderperf-{option}={path} could not be written: {error}")
 
     if settings.json:
-        text = json.dumps(terminal.to_json(run), indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(results_json.to_json(run), indent=2, ensure_ascii=False) + "\n"
         written("json", settings.json, text, files.replace)
     if settings.summary:
         text = markdown.summary(run.results, run.memory_limit)

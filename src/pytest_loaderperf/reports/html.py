@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 
 from ..baselines.history import METRICS_SHOWN, History, rows
-from ..model.results import METRICS, CheckResult, Comparison, MemoryLook, Run
+from ..model.metrics import METRICS
+from ..model.results import CheckResult, Comparison, MemoryLook, Run
 from ..model.units import (
     format_duration,
     format_percent,
@@ -20,7 +21,7 @@ from ..model.units import (
     round_significant,
 )
 from ..stats.batch_size import Point, choose, sweeps
-from . import batch_sizes, terminal
+from . import batch_sizes, explain, terminal
 
 _LOOKS = 200  # more would show no more of a chart's line
 
@@ -76,7 +77,7 @@ def _check(result: CheckResult, past: History) -> dict[str, object]:
         "memory": terminal.value_cell(memory),
         "memory_ratio": terminal.ratio_cell(memory),
         "open": failed,
-        "explanation": "\n".join(terminal.failure(result)) if failed else result.message,
+        "explanation": "\n".join(explain.failure(result)) if failed else result.message,
         "facts": _facts(result),
         "metrics": [_metric(comparison) for comparison in result.metrics.values()],
         "pairs": [_pairs(comparison) for comparison in _drawn(result)],

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from ..model.results import CheckResult
 from ..model.units import format_duration, format_size, format_value
 from ..stats.batch_size import Point, sweeps
-from . import batch_sizes, terminal
+from . import batch_sizes, explain, terminal
 
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>#|~]")
 _COLUMNS = ("check", "throughput", "ratio [95 %]", "peak memory", "ratio", "verdict")
@@ -34,7 +34,7 @@ def summary(results: Sequence[CheckResult], memory_limit: float) -> str:
 
 
 def _failure(result: CheckResult) -> str:
-    text = "\n".join(terminal.failure(result))
+    text = "\n".join(explain.failure(result))
     fence = max("```", _fence(text), key=len)
     return f"### {_code(result.nodeid)}: {result.verdict}\n\n{fence}text\n{text}\n{fence}"
 

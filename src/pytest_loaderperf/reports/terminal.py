@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import math
-import shlex
 import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from ..model.results import (
-    METRICS,
-    STORED,
-    CheckResult,
-    Comparison,
-    Metric,
-    Noise,
-    Run,
-    Verdict,
-    worst,
-)
-from ..model.units import format_percent, format_value, round_significant
-from ..stats import batch_size
-
-SCHEMA = 1
+from ..model.metrics import METRICS
+from ..model.results import CheckResult, Comparison, Verdict, worst
+from ..model.units import format_value
 
 _COLUMNS = (
     "", "throughput", "baseline", "ratio [95 %]", "peak memory", "baseline", "first batch",
@@ -158,85 +145,6 @@ def verdict_cell(result: CheckResult) -> str:
     return f"{result.verdict} ({', '.join(culprits)})" if named and culprits else result.verdict
 
 
-def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
-    """Why a check fails: the metric asked for first, then all others that fail, then what to do."""
-    failing = [c for c in result.metrics.values() if c.judged and c.verdict.fails and c != asked]
-    if asked is not None and asked.verdict.fails:
-        failing.insert(0, asked)
-    regressed = [c for c in failing if c.verdict is Verdict.REGRESSED]
-    lines = [line for comparison in regressed for line in describe(comparison)]
-    if result.message.strip():
-        lines += result.message.splitlines()
-    if result.verdict is Verdict.INCONCLUSIVE:
-        lines.append(warning(result))
-    command = f"pytest {shlex.quote(result.nodeid)} --loaderperf-update"
-    if regressed or result.verdict is Verdict.INCOMPARABLE:
-        lines.append(f"To accept it: {command}, then commit baselines/")
-    elif result.verdict is Verdict.NO_BASELINE:
-        lines.append(f"To add one: {command}, then commit baselines/")
-    return lines or [f"{result.nodeid}: {result.verdict}"]
-
-
-def failure(result: CheckResult) -> list[str]:
-    """Why a check failed: its verdict, or an assertion of the test, of which pytest tells."""
-    if result.verdict.fails or result.verdict is Verdict.INCONCLUSIVE:
-        return explain(result)
-    return ["An assertion of the test failed."]
-
-
-def describe(comparison: Comparison) -> list[str]:
-    """One judged metric in full: value, baseline, ratio, interval, tolerance, pairs."""
-    metric = METRICS[comparison.metric]
-    value = format_value(comparison.value, metric.unit)
-    if comparison.baseline is None:
-        return [f"{metric.name} {comparison.verdict}: {value}, no baseline"]
-    baseline = format_value(comparison.baseline, metric.unit)
-    lines = [
-        f"{metric.name} {comparison.verdict}: {value}, baseline {baseline} ({comparison.source})"
-    ]
-    if comparison.ratio is not None and comparison.interval is not None:
-        low, high = comparison.interval
-        tolerance = format_percent(comparison.tolerance or 0)
-        lines.append(
-            f"  ratio {comparison.ratio:.3f}, 95 % interval {low:.3f} to {high:.3f}, "
-            f"tolerance {tolerance}, {_count(comparison)}"
-        )
-    return lines
-
-
-def _count(comparison: Comparison) -> str:
-    """How many measurements there were: ``"8 pairs"``; ``"4 trials"`` against stored numbers."""
-    noun = "trial" if comparison.source == STORED else "pair"
-    return f"{comparison.pairs} {noun}{'' if comparison.pairs == 1 else 's'}"
-
-
-def explain_budget(metric: Metric, value: float, operator: str, limit: float) -> list[str]:
-    """Why a comparison with a number is false."""
-    measured, allowed = format_value(value, metric.unit), format_value(limit, metric.unit)
-    return [
-        f"{metric.name}: {measured} {operator} {allowed} is false",
-        "(a budget, not a baseline)",
-    ]
-
-
-def warning(result: CheckResult) -> str:
-    """What an inconclusive check could have seen."""
-    parts = []
-    for comparison in result.metrics.values():
-        if comparison.judged and comparison.verdict is Verdict.INCONCLUSIVE:
-            parts.append(f"{comparison.metric}: {_could_see(comparison)}")
-    return f"{result.nodeid} is inconclusive; {'; '.join(parts)}"
-
-
-def _could_see(comparison: Comparison) -> str:
-    ratio = f"ratio {comparison.ratio:.3f}" if comparison.ratio is not None else "no ratio"
-    if comparison.detectable is None:
-        return ratio
-    return f"{ratio} after {_count(comparison)}, in which a loss of less than " + (
-        f"{format_percent(comparison.detectable)} could not have been detected"
-    )
-
-
 def notes(results: Sequence[CheckResult]) -> list[str]:
     """What there is to know beside the numbers; a note that several checks share comes once."""
     told: dict[str, list[str]] = {}
@@ -272,94 +180,7 @@ def memory_sources(results: Sequence[CheckResult]) -> list[str]:
     return [f"memory: from {' and '.join(sources)}"] if sources else []
 
 
-def properties(result: CheckResult) -> list[tuple[str, object]]:
-    """What reports of pytest, such as JUnit's, keep of a check beside its outcome."""
-    found: list[tuple[str, object]] = [("loaderperf.verdict", result.verdict.value)]
-    for name, comparison in result.metrics.items():
-        numbers = {
-            "": comparison.value,
-            ".baseline": comparison.baseline,
-            ".ratio": comparison.ratio,
-        }
-        found += [
-            (f"loaderperf.{name}{part}", round_significant(number))
-            for part, number in numbers.items()
-            if number is not None
-        ]
-        if comparison.judged:
-            found.append((f"loaderperf.{name}.verdict", comparison.verdict.value))
-    return found
-
-
 def summary(results: Sequence[CheckResult]) -> str:
     """How many checks ended how."""
     counts = Counter(result.verdict for result in results)
     return ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
-
-
-def to_json(run: Run) -> dict[str, object]:
-    """The results file, schema 1."""
-    counts = Counter(str(result.verdict) for result in run.results)
-    return {
-        "schema": SCHEMA,
-        "plugin": run.plugin,
-        "machine": dict(run.machine),
-        "against": {"mode": run.mode, "commits": list(run.commits)},
-        "checks": [_check_json(result) for result in run.results],
-        "summary": dict(sorted(counts.items())),
-        "sweeps": batch_size.to_json(run.results, run.memory_limit),
-    }
-
-
-def _check_json(result: CheckResult) -> dict[str, object]:
-    return {
-        "nodeid": result.nodeid,
-        "file": result.file,
-        "line": result.line,
-        "batch_size": result.batch_size,
-        "verdict": result.verdict.value,
-        "outcome": result.outcome,
-        "seconds": round(result.seconds, 1),
-        "pairs": result.pairs,
-        "workload": vars(result.workload) if result.workload else {},
-        "loader": {"kind": result.loader, "settings": dict(result.settings)},
-        "memory_source": result.memory_source,
-        "message": result.message,
-        "notes": list(result.notes),
-        "metrics": {name: _metric_json(c) for name, c in result.metrics.items()},
-        "noise": [_noise_json(noise) for noise in result.noise],
-    }
-
-
-def _noise_json(noise: Noise) -> dict[str, object]:
-    shares = {"candidate": noise.candidate, "baseline": noise.baseline, "stolen": noise.stolen}
-    pressure = {f"{name}_pressure": share for name, share in noise.pressure.items()}
-    rounded = {name: _share(share) for name, share in {**shares, **pressure}.items()}
-    return {"seconds": round(noise.seconds, 1), **rounded, "spoiled": noise.spoiled}
-
-
-def _share(share: float | None) -> float | None:
-    return None if share is None else round(share, 3)
-
-
-def _metric_json(comparison: Comparison) -> dict[str, object]:
-    metric = METRICS[comparison.metric]
-    return {
-        "unit": metric.unit,
-        "better": metric.better,
-        "value": _rounded(comparison.value),
-        "baseline": _rounded(comparison.baseline),
-        "ratio": _rounded(comparison.ratio),
-        "interval": [_rounded(x) for x in comparison.interval] if comparison.interval else None,
-        "tolerance": _rounded(comparison.tolerance),
-        "detectable": _rounded(comparison.detectable),
-        "pairs": comparison.pairs,
-        "ratios": [_rounded(ratio) for ratio in comparison.ratios],
-        "verdict": comparison.verdict.value if comparison.judged else None,
-    }
-
-
-def _rounded(value: float | None) -> float | None:
-    # JSON has no infinity: what is unbounded is unknown to the reader as well.
-    rounded = math.nan if value is None else round_significant(value)
-    return rounded if math.isfinite(rounded) else None

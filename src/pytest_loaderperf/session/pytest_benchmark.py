@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol
 
-from ..items import Check
 from ..model.results import CheckResult
 from ..model.units import round_significant
+from .collection import Check
 
 FIXTURE = "benchmark"
 _SHOWN = {"throughput": "samples_per_second", "peak_memory": "peak_memory_bytes"}

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from ..items import Check
+from ..model.results import CheckResult
+from ..model.units import round_significant
+from .collection import Check
 
 
 def restored(config: pytest.Config, fields: Mapping[str, object]) -> pytest.TestReport:
@@ -31,3 +33,22 @@ def of_check(item: Check, outcome: str, message: str, seconds: float) -> pytest.
         when="call",
         duration=seconds,
     )
+
+
+def properties(result: CheckResult) -> list[tuple[str, object]]:
+    """What reports of pytest, such as JUnit's, keep of a check beside its outcome."""
+    found: list[tuple[str, object]] = [("loaderperf.verdict", result.verdict.value)]
+    for name, comparison in result.metrics.items():
+        numbers = {
+            "": comparison.value,
+            ".baseline": comparison.baseline,
+            ".ratio": comparison.ratio,
+        }
+        found += [
+            (f"loaderperf.{name}{part}", round_significant(number))
+            for part, number in numbers.items()
+            if number is not None
+        ]
+        if comparison.judged:
+            found.append((f"loaderperf.{name}.verdict", comparison.verdict.value))
+    return found

@@ -21,27 +21,25 @@ from ..baselines.stale import Stale
 from ..check.runner import Coordinator, Outcome
 from ..check.state import Spec
 from ..errors import CheckoutError, InconclusiveWarning, SettingsError, StoreError
-from ..items import Check, CheckFile
 from ..model.results import CheckResult, Run, Verdict
 from ..model.version import Version
 from ..options import RUNS
 from ..protocol.messages import Collected
-from ..reports import batch_sizes, files
-from ..reports import terminal as report
+from ..reports import batch_sizes, explain, files, terminal
 from ..settings import RunSettings
 from ..stats.sequential import Rule
 from ..supervisor.arm import Arms
 from ..system.available import Memory
-from ..system.lock import machine_lock
+from ..system.files import machine_lock
 from ..system.machine import machine
 from ..versions.project import Project
 from ..versions.proof import Proof
 from ..versions.sources import Sources
 from . import pytest_benchmark, pytest_reports
 from .arm_options import arm_launch, configuration
+from .collection import Check, CheckFile
 from .interrupt import interrupted_by, uninterrupted
-from .progress import LiveLine
-from .schedule import Schedule
+from .progress import LiveLine, Schedule
 
 
 class Session:
@@ -178,8 +176,8 @@ class Session:
             Rule.for_metrics(sum(len(spec.settings.metrics) for spec in specs)),
         )
         self._schedule = _schedule(specs)
-        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
-        if terminal is not None:
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
             self._live = LiveLine(self._config.get_terminal_writer())
 
     @pytest.hookimpl(tryfirst=True)
@@ -220,7 +218,7 @@ class Session:
                 pytest_reports.of_check(item, result.outcome, result.message, result.seconds)
             ]
         elif result is not None and result.verdict is Verdict.INCONCLUSIVE:
-            text = report.warning(result)
+            text = explain.warning(result)
             try:
                 item.warn(InconclusiveWarning(text))
             except InconclusiveWarning:  # the project turns warnings into errors
@@ -231,7 +229,7 @@ class Session:
             if pytest_benchmark.wanted(item):
                 reports += pytest_benchmark.replay(item, result, outcome.benchmark)
             self._results.append(result)
-            properties = report.properties(result)
+            properties = pytest_reports.properties(result)
             for each in reports:
                 each.user_properties += properties
         return reports
@@ -255,17 +253,17 @@ class Session:
             terminalreporter.write_line(line)
         if not self._results:
             return
-        summary = report.summary(self._results)
+        summary = terminal.summary(self._results)
         if terminalreporter.verbosity < -1:
             terminalreporter.write_line(summary)
             return
         writer = self._config.get_terminal_writer()
         for lines in (
-            report.table(self._results, lambda text, v: writer.markup(text, **_colors(v))),
+            terminal.table(self._results, lambda text, v: writer.markup(text, **_colors(v))),
             batch_sizes.lines(self._results, self._memory_limit),
-            report.notes(self._results),
-            report.noise(self._results),
-            report.memory_sources(self._results),
+            terminal.notes(self._results),
+            terminal.noise(self._results),
+            terminal.memory_sources(self._results),
         ):
             for line in lines:
                 terminalreporter.write_line(line)
@@ -273,7 +271,7 @@ class Session:
 
     @functools.cached_property
     def _accepted_so_far(self) -> Histories:
-        """Reads each file's history once, for the terminal and for the report."""
+        """Reads each file's history once, for the terminal and for the terminal."""
         return Histories(self._root)
 
     def _past(self) -> list[str]:
@@ -315,11 +313,11 @@ class Session:
     def _accept(self) -> None:
         """Show what is accepted, and write it: also after an interruption, what was measured."""
         accepted = self._coordinator.accepted if self._coordinator else []
-        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
-        if terminal is not None and accepted:
-            terminal.write_sep("=", "accepting")
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None and accepted:
+            reporter.write_sep("=", "accepting")
             for line in acceptance.table(accepted):
-                terminal.write_line(line)
+                reporter.write_line(line)
         for file in acceptance.write(self._root, accepted):
             self._say(f"written: {file}")
 
@@ -348,10 +346,10 @@ class Session:
             self._live.clear()
 
     def _say(self, text: str) -> None:
-        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
-        if terminal is not None:
-            terminal.write_line(f"loaderperf: {text}")
-            terminal.flush()  # it may be all there is to see for minutes
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.write_line(f"loaderperf: {text}")
+            reporter.flush()  # it may be all there is to see for minutes
 
 
 def _colors(verdict: Verdict) -> dict[str, bool]:

@@ -7,7 +7,8 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 
 from ..baselines.store import Stored
-from ..model.results import METRICS, STORED, Better, Comparison, Metric, Tolerance, Verdict
+from ..model.metrics import METRICS, Better, Metric, Tolerance
+from ..model.results import STORED, Comparison, Verdict
 from .sequential import Rule, Within, counting, decide, log_cost, may_be_gain, may_be_loss, ratio_of
 
 _NOTHING = 1e-12  # what is less cannot be divided by

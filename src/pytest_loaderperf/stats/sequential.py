@@ -26,7 +26,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from ..model.results import Better, Verdict
+from ..model.metrics import Better
+from ..model.results import Verdict
 
 
 @dataclass(frozen=True)

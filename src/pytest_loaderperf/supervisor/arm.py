@@ -11,19 +11,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import ArmError, HangError
-from ..model.results import MemoryLimit
+from ..model.metrics import MemoryLimit
 from ..model.version import Version
 from ..protocol.channel import Channel, ChannelClosed
 from ..protocol.messages import Collected, Ended, Message, Reap, Started, StartTrial
-from ..system import process_tree, strays
-from ..system.output import new_file, tail
+from ..system import process_tree, signals, strays
+from ..system.files import new_file, tail
 from ..versions.sources import Folders
 from . import diagnostics
 from .cleanup import Guard
+from .diagnostics import ending, shown, stuck
 from .launch import Launch
 from .memory_limit import Ceiling
-from .patience import Patience
-from .trial import LOOK_EVERY, M, Trial, ending, next_message, shown, stuck
+from .trial import LOOK_EVERY, M, Patience, Trial, next_message
 
 # What an arm does while one of these is awaited.
 _WORK: dict[type, str] = {
@@ -154,7 +154,7 @@ class Arm:
         with self.trials():
             pass
         self._channel.close()
-        process_tree.end(self._process.pid)
+        signals.end(self._process.pid)
         strays.end(self._mark)
         self._process.wait()
         self._log.unlink(missing_ok=True)
@@ -234,7 +234,7 @@ class Arm:
         its_stacks = diagnostics.of_tree(self._process.pid, self._log)
         who = f"the process that measures {self.module} in {self.version.name}"
         error = stuck(who, self.timeout, _WORK[expected], its_stacks)
-        process_tree.end(self._process.pid)
+        signals.end(self._process.pid)
         if expected is Collected:
             self._stuck = error  # another process of this module would get stuck as well
         return error

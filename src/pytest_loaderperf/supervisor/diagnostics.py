@@ -1,31 +1,21 @@
-"""What processes that are stuck are doing: their Python stacks, as they write them themselves."""
+"""What to say of processes that are stuck or have died: their stacks, how they ended."""
 
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 
+from ..errors import HangError
 from ..system import process_tree
+from ..system.signals import SHOW_STACKS
 
-_LINUX = sys.platform == "linux"
-# No program uses it by chance. A process that has no handler for it would die of it: it is asked
-# only where it has one.
-_SIGNAL = signal.SIGRTMAX - 7 if _LINUX else 0
 _PROCESSES = 12  # that are shown
 _FRAMES = 16  # of each thread, the innermost ones
 _SECONDS = 2.0  # for a process to write its stacks
 _QUIET = 0.1  # it has written all when so many seconds have passed without more
-
-
-def register(descriptor: int) -> None:
-    """Have this process, and all that it forks, write its stacks to a file when it is asked."""
-    if _LINUX:
-        faulthandler.register(_SIGNAL, file=descriptor, all_threads=True, chain=False)
 
 
 def of_tree(pid: int, output: Path) -> str:
@@ -45,7 +35,7 @@ def _asked(pid: int, output: Path) -> str:
     """What a process adds to the file when it gets the signal."""
     begin = written = _size(output)
     with contextlib.suppress(OSError):
-        os.kill(pid, _SIGNAL)
+        os.kill(pid, SHOW_STACKS)
     changed = start = time.monotonic()
     while (now := time.monotonic()) < start + _SECONDS:
         if (size := _size(output)) != written:
@@ -80,7 +70,7 @@ def _answers(pid: int, output: Path) -> bool:
     with contextlib.suppress(OSError, ValueError, StopIteration):
         status = Path(f"/proc/{pid}/status").read_text()
         caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
-        if not int(caught.split()[1], 16) >> (_SIGNAL - 1) & 1:
+        if not int(caught.split()[1], 16) >> (SHOW_STACKS - 1) & 1:
             return False
         descriptors = [each for each in Path(f"/proc/{pid}/fd").iterdir() if int(each.name) > 2]
         return any(each.resolve() == output.resolve() for each in descriptors)
@@ -108,3 +98,25 @@ def _size(path: Path) -> int:
     with contextlib.suppress(OSError):
         return path.stat().st_size
     return 0
+
+
+def stuck(who: str, seconds: float, work: str, its_stacks: str) -> HangError:
+    """That a process gave no answer for so long, and what it was doing."""
+    return HangError(
+        f"{who}: no answer for {seconds:g} s while {work} (--loaderperf-timeout); the stacks of "
+        f"its processes:\n{its_stacks.rstrip()}"
+    )
+
+
+def ending(status: int) -> str:
+    """How a process ended, by its exit status."""
+    if status >= 0:
+        return f"ended with exit status {status}"
+    with contextlib.suppress(ValueError):
+        return f"was killed by {signal.Signals(-status).name}"
+    return f"was killed by signal {-status}"
+
+
+def shown(output: str) -> str:
+    """The last output of a process, as the end of a sentence."""
+    return f"; its last output:\n{output}" if output.strip() else ", without any output"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..errors import LoaderError
-from ..model.results import MemoryLimit
+from ..model.metrics import MemoryLimit
 from ..system.available import Memory
 from ..system.smaps import used_by_tree
 

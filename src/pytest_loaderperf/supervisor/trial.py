@@ -1,4 +1,4 @@
-"""The coordinator's side of one trial: talk to it, freeze it, end it."""
+"""The coordinator's side of one trial: talk to it, suspend it, end it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,45 @@ from ..protocol.messages import (
     Slice,
     Started,
 )
-from ..system import process_tree
-from ..system.output import tail
+from ..system import process_tree, signals
+from ..system.files import tail
 from . import diagnostics
+from .diagnostics import ending, shown, stuck
 from .memory_limit import Ceiling
-from .patience import Patience
+
+
+class Patience:
+    """A stopwatch that stands still while a process is frozen."""
+
+    def __init__(self, limit: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.limit = limit
+        self._clock = clock
+        self._spent = 0.0
+        self._since: float | None = clock()
+
+    def renew(self) -> None:
+        """Wait for another answer from now on."""
+        self._spent = 0.0
+        if self._since is not None:
+            self._since = self._clock()
+
+    def pause(self) -> None:
+        """The process has been frozen."""
+        if self._since is not None:
+            self._spent += self._clock() - self._since
+            self._since = None
+
+    def go_on(self) -> None:
+        """It has been resumed."""
+        if self._since is None:
+            self._since = self._clock()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the answer has taken longer than it may."""
+        running = 0.0 if self._since is None else self._clock() - self._since
+        return self._spent + running > self.limit
+
 
 M = TypeVar("M", bound=Message)
 LOOK_EVERY = 0.5  # seconds between looks at whether a silent process is still alive
@@ -125,16 +159,16 @@ class Trial:
 
     def freeze(self) -> None:
         """Stop the whole trial, workers included."""
-        process_tree.freeze(self.pid)
+        signals.freeze(self.pid)
         self._patience.pause()
         if self.scattered:
-            process_tree.signal_strays(self.pid, signal.SIGSTOP)
+            signals.signal_strays(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let it go on."""
         if self.scattered:
-            process_tree.signal_strays(self.pid, signal.SIGCONT)
-        process_tree.resume(self.pid)
+            signals.signal_strays(self.pid, signal.SIGCONT)
+        signals.resume(self.pid)
         self._patience.go_on()
 
     def end(self) -> Finished | None:
@@ -165,7 +199,7 @@ class Trial:
     def kill(self) -> None:
         """End the process and all that it started, at once."""
         if not self._ended:
-            process_tree.end(self.pid)
+            signals.end(self.pid)
             with contextlib.suppress(ProcessLookupError):  # it may not lead its group yet
                 os.kill(self.pid, signal.SIGKILL)
             self._reap()
@@ -173,7 +207,7 @@ class Trial:
     def end_for(self, needed: float, limit: float | None) -> None:
         """End the process for the memory that it takes (from the ceiling's thread)."""
         self._ended_for = needed, limit
-        process_tree.end(self.pid)
+        signals.end(self.pid)
 
     def output(self) -> str:
         """The last of what the trial printed."""
@@ -215,7 +249,7 @@ class Trial:
             if not process_tree.alive(self.pid):
                 break
             time.sleep(0.005)
-        process_tree.end(self.pid)
+        signals.end(self.pid)
         self._channel.close()
         return self._arm.reap(self.pid)
 
@@ -229,25 +263,3 @@ def next_message(channel: Channel, seconds: float, alive: Callable[[], bool]) ->
         if message is None:
             raise ChannelClosed("the other process has ended")
     return message
-
-
-def stuck(who: str, seconds: float, work: str, its_stacks: str) -> HangError:
-    """That a process gave no answer for so long, and what it was doing."""
-    return HangError(
-        f"{who}: no answer for {seconds:g} s while {work} (--loaderperf-timeout); the stacks of "
-        f"its processes:\n{its_stacks.rstrip()}"
-    )
-
-
-def ending(status: int) -> str:
-    """How a process ended, by its exit status."""
-    if status >= 0:
-        return f"ended with exit status {status}"
-    with contextlib.suppress(ValueError):
-        return f"was killed by {signal.Signals(-status).name}"
-    return f"was killed by signal {-status}"
-
-
-def shown(output: str) -> str:
-    """The last output of a process, as the end of a sentence."""
-    return f"; its last output:\n{output}" if output.strip() else ", without any output"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
-from .process_tree import usable_cpus
+from .cpus import usable_cpus
 
 # Packages whose version changes how fast or how big a loader is: module name -> distribution.
 _PACKAGES = {

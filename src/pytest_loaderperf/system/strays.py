@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Set
 from pathlib import Path
 
-from . import process_tree
+from . import signals
 
 VARIABLE = "LOADERPERF_RUN"
 _ROUNDS = 100  # of looking for what was started meanwhile
@@ -51,4 +51,4 @@ def end(mark: str, keep: Set[int] = frozenset()) -> None:
         for pid in found:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGSTOP)  # none starts another one while the others end
-        process_tree.end_each(found)
+        signals.end_each(found)

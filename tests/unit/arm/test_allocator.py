@@ -14,7 +14,7 @@ glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glib
 # Frees 64 MiB in blocks of 1 MiB and takes it again, ten times: faults of the last nine times.
 FAULTS = """
 import resource, subprocess, sys
-from pytest_loaderperf.arm.allocator import settle
+from pytest_loaderperf.arm.isolation import settle
 if sys.argv[1] == "keep":
     print(settle(keep=True))
 rounds = '''
@@ -63,7 +63,7 @@ def test_without_it_the_same_loop_faults_every_page_in_again() -> None:
 RESIDENT = """
 import os, sys
 from pathlib import Path
-from pytest_loaderperf.arm.allocator import settle
+from pytest_loaderperf.arm.isolation import settle
 if sys.argv[1] == "return":
     settle(keep=False)
 bytearray(2**24)  # once that is freed, glibc takes smaller blocks from the heap

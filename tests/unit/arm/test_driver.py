@@ -24,7 +24,8 @@ from pytest_loaderperf.errors import LoaderError
 from pytest_loaderperf.loaders.kinds import Loader
 from pytest_loaderperf.loaders.recognise import describe
 from pytest_loaderperf.measure.in_flight import made_in
-from pytest_loaderperf.protocol.messages import Slice, decode, encode
+from pytest_loaderperf.protocol.codec import decode, encode
+from pytest_loaderperf.protocol.messages import Slice
 
 no_deadline = settings(deadline=None)
 SIZE = 8  # samples of a batch

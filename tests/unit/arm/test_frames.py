@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_loaderperf.arm.frames import call_apart
+from pytest_loaderperf.arm.isolation import call_apart
 
 CALLS = 200
 

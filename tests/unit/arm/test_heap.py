@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 
-from pytest_loaderperf.arm.heap import Heap
+from pytest_loaderperf.arm.isolation import Heap
 
 glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's allocator")
 
@@ -17,12 +17,12 @@ glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glib
 # is then stopped and resumed as often as that.
 PLACES = """
 import ctypes, os, signal, sys, time
-from pytest_loaderperf.arm.allocator import settle
-from pytest_loaderperf.arm import heap
+from pytest_loaderperf.arm.isolation import settle
+from pytest_loaderperf.arm import isolation
 settle(keep=True)
-heap._WORKER_SECONDS = float(sys.argv[4])
+isolation._WORKER_SECONDS = float(sys.argv[4])
 if sys.argv[1] == "shuffle":
-    heap.Heap().shuffle_workers()
+    isolation.Heap().shuffle_workers()
 def show():
     buffer = bytearray(562_500)
     print(ctypes.addressof(ctypes.c_char.from_buffer(buffer)) % 4096, flush=True)
@@ -75,7 +75,7 @@ def test_a_worker_that_is_resumed_again_at_once_does_not_shuffle_again() -> None
 
 def test_stretches_that_follow_soon_keep_their_luck(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([0.0, 0.0, 0.1, 0.3, 0.3])  # each look at the clock, and the end of each shuffle
-    monkeypatch.setattr("pytest_loaderperf.arm.heap.time.monotonic", lambda: next(times))
+    monkeypatch.setattr("pytest_loaderperf.arm.isolation.time.monotonic", lambda: next(times))
     shuffled, blocks = Heap(), []
     for _ in range(3):
         shuffled.shuffle_when_due()
@@ -86,7 +86,7 @@ def test_stretches_that_follow_soon_keep_their_luck(monkeypatch: pytest.MonkeyPa
 
 HANDLES = """
 import os, signal
-from pytest_loaderperf.arm.heap import Heap
+from pytest_loaderperf.arm.isolation import Heap
 signal.signal(signal.SIGCONT, lambda *_: print("mine", flush=True))
 Heap().shuffle_workers()
 if os.fork() == 0:

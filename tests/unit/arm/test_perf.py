@@ -11,7 +11,8 @@ import pytest
 
 from pytest_loaderperf.arm.perf import Baseline, Measured, Perf
 from pytest_loaderperf.errors import LoaderError, SettingsError
-from pytest_loaderperf.model.results import METRICS, CheckResult, Comparison, Verdict
+from pytest_loaderperf.model.metrics import METRICS
+from pytest_loaderperf.model.results import CheckResult, Comparison, Verdict
 
 MIB = 2**20
 VALUES = {

@@ -27,7 +27,9 @@ from pytest_loaderperf.errors import StoreError
 from pytest_loaderperf.measure.calibration import Survey
 from pytest_loaderperf.measure.plan import plan
 from pytest_loaderperf.measure.timed_trial import Timing
-from pytest_loaderperf.model.results import METRICS, Comparison, Verdict, Workload
+from pytest_loaderperf.model.metrics import METRICS
+from pytest_loaderperf.model.results import Comparison, Verdict
+from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.options import UPDATES, Update
 from pytest_loaderperf.protocol.messages import Handed, Slice
 from pytest_loaderperf.system.machine import machine_class

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_loaderperf.baselines.history import history, lines
 from pytest_loaderperf.baselines.store import Entries, Entry, Record, Stored
-from pytest_loaderperf.model.results import Workload
+from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.versions.repository import Commit
 
 MIB = 2.0**20

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_loaderperf.baselines import stale
 from pytest_loaderperf.baselines import store as baselines
 from pytest_loaderperf.baselines.store import Entry
-from pytest_loaderperf.model.results import Workload
+from pytest_loaderperf.model.workload import Workload
 
 ENTRY = Entry(Workload("list[int, ...]", 8.0), {})
 

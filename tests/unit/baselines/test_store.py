@@ -24,8 +24,8 @@ from pytest_loaderperf.baselines.store import (
     store_path,
 )
 from pytest_loaderperf.errors import StoreError
-from pytest_loaderperf.model.results import Workload
 from pytest_loaderperf.model.units import round_significant
+from pytest_loaderperf.model.workload import Workload
 
 KEY = "test_photos[32]"
 ENTRIES: Entries = {

@@ -17,15 +17,17 @@ import pytest
 from pytest_loaderperf.check import paired
 from pytest_loaderperf.check.state import Bench, Findings
 from pytest_loaderperf.errors import SettingsError
-from pytest_loaderperf.measure import pair as turns
+from pytest_loaderperf.measure import turns
 from pytest_loaderperf.measure.calibration import Survey
 from pytest_loaderperf.measure.plan import Plan, plan
 from pytest_loaderperf.measure.timed_trial import Timing
-from pytest_loaderperf.model.results import METRICS, Tolerance, Verdict, Workload
+from pytest_loaderperf.model.metrics import METRICS, Tolerance
+from pytest_loaderperf.model.results import Verdict
 from pytest_loaderperf.model.version import Version
+from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.protocol.messages import Handed, Slice
 from pytest_loaderperf.stats.sequential import Rule
-from pytest_loaderperf.system import process_tree
+from pytest_loaderperf.system import cpus
 
 WORKLOAD = Workload("list[int, ...]", 8.0)
 
@@ -84,7 +86,7 @@ def judged(
     Both sides have this arm; ``replaced`` hears whose are replaced by fresh ones.
     """
     monkeypatch.setattr(turns, "time_pair", lambda side, _, **__: time_pair(side.pace))
-    monkeypatch.setattr(process_tree, "usable_cpus", lambda: [0, 1])
+    monkeypatch.setattr(cpus, "usable_cpus", lambda: [0, 1])
     settings = SimpleNamespace(
         budget=60.0, tolerances=dict.fromkeys(METRICS, Tolerance(relative=0.1))
     )

@@ -16,7 +16,9 @@ from pytest_loaderperf.check.state import Findings
 from pytest_loaderperf.measure import calibration
 from pytest_loaderperf.measure.calibration import Survey
 from pytest_loaderperf.measure.plan import plan
-from pytest_loaderperf.model.results import STORED, Tolerance, Workload
+from pytest_loaderperf.model.metrics import Tolerance
+from pytest_loaderperf.model.results import STORED
+from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.protocol.messages import Handed
 from pytest_loaderperf.stats.sequential import Rule
 

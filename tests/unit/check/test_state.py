@@ -7,7 +7,7 @@ import pytest
 from pytest_loaderperf.check.state import Findings, Spec
 from pytest_loaderperf.measure.calibration import Survey
 from pytest_loaderperf.measure.plan import plan
-from pytest_loaderperf.model.results import Workload
+from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.protocol.messages import Handed
 from pytest_loaderperf.settings import CheckSettings
 

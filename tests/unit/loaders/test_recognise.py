@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from pytest_loaderperf.arm.isolation import fork_hazard
 from pytest_loaderperf.errors import LoaderError
-from pytest_loaderperf.loaders.recognise import describe, fork_hazard
+from pytest_loaderperf.loaders.recognise import describe
 
 
 def facts(loader: object) -> dict[str, object]:
@@ -286,7 +287,8 @@ def in_subprocess(code: str) -> Any:
     """What code that begins with these helpers prints as JSON."""
     prelude = """
         import json
-        from pytest_loaderperf.loaders.recognise import describe, fork_hazard
+        from pytest_loaderperf.arm.isolation import fork_hazard
+        from pytest_loaderperf.loaders.recognise import describe
 
         def told(loader):
             known = describe(loader)
@@ -344,7 +346,7 @@ def test_workers_of_torch_are_followed(method: str) -> None:
     answers = in_subprocess(f"""
         import multiprocessing
         from torch.utils.data import DataLoader
-        from pytest_loaderperf.measure.in_flight import Workers
+        from pytest_loaderperf.arm.batch_marks import Workers
 
         multiprocessing.set_forkserver_preload(["torch"])  # once, not in each worker
 

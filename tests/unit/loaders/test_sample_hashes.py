@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,8 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_loaderperf.loaders import sample_hashes
 from pytest_loaderperf.loaders.batches import count_samples
-from pytest_loaderperf.loaders.sample_hashes import difference, read, sample_hashes, samples_of
+from pytest_loaderperf.loaders.sample_hashes import TwoEpochs, read
+from pytest_loaderperf.stats.contents import difference
+
+
+def samples_of(delivered: TwoEpochs) -> Counter[str]:
+    return Counter(each.hex() for each in delivered.hashes)
+
 
 Batches = Callable[[], Iterator[Any]]
 
@@ -86,7 +94,7 @@ def test_an_epoch_without_end_is_not_complete(monkeypatch: pytest.MonkeyPatch) -
 def test_every_part_of_a_sample_counts() -> None:
     def one(**changed: Any) -> list[bytes]:
         batch = {"image": np.arange(6.0).reshape(2, 3), "text": ["a", "b"], **changed}
-        return sample_hashes(batch, 2)
+        return sample_hashes.sample_hashes(batch, 2)
 
     first, second = one()
     assert one(text=["a", "c"])[0] == first

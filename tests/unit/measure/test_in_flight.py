@@ -16,9 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_loaderperf.arm.batch_marks import Workers, spans
 from pytest_loaderperf.loaders.kinds import Collate
-from pytest_loaderperf.measure.in_flight import Mark, Span, Workers, batches_made, made_in, spans
-from pytest_loaderperf.protocol.messages import Slice
+from pytest_loaderperf.measure.in_flight import batches_made, made_in
+from pytest_loaderperf.protocol.messages import Mark, Slice, Span
 
 no_deadline = settings(deadline=None)
 PREFETCH = 2

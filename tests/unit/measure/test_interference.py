@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from pytest_loaderperf.measure import interference
 from pytest_loaderperf.measure.interference import Moment, Watch
-from pytest_loaderperf.system import process_tree
-from pytest_loaderperf.system.process_tree import MachineSeconds
+from pytest_loaderperf.system import cpus
+from pytest_loaderperf.system.cpus import MachineSeconds
 from unit.running import python
 
 shares = st.floats(0, 1)
@@ -30,7 +30,7 @@ class Machine:
             "cpu_seconds": lambda _: self.own,
         }
         for name, value in counted.items():
-            monkeypatch.setattr(process_tree, name, value)
+            monkeypatch.setattr(cpus, name, value)
         monkeypatch.setattr(time, "perf_counter", lambda: self.now)
         monkeypatch.setattr(time, "process_time", lambda: self.coordinator)
 
@@ -81,15 +81,15 @@ def test_a_long_slice_is_no_pause_as_long_as_somebody_looks(machine: Machine) ->
 def test_a_real_process_counts_as_another_one_or_as_the_trial_itself() -> None:
     with python() as idle, python(then="while True: pass") as busy:
         watches = {pid: Watch(pid) for pid in (idle, busy)}
-        used = process_tree.cpu_seconds(busy)
+        used = cpus.cpu_seconds(busy)
         for watch in watches.values():
             watch.start()
         started = time.perf_counter()
         time.sleep(0.5)
         for watch in watches.values():
             watch.stop()
-        given = (time.perf_counter() - started) * len(process_tree.usable_cpus())
-        used = process_tree.cpu_seconds(busy) - used
+        given = (time.perf_counter() - started) * len(cpus.usable_cpus())
+        used = cpus.cpu_seconds(busy) - used
     # Whatever else the machine does, this process makes the difference (counted in ticks).
     difference = watches[idle].others - watches[busy].others
     assert difference == pytest.approx(used / given, abs=0.06)

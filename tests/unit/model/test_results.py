@@ -11,16 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pytest_loaderperf.errors import SettingsError
-from pytest_loaderperf.model.results import (
-    METRICS,
-    Better,
-    CheckResult,
-    Comparison,
-    Tolerance,
-    Verdict,
-    Workload,
-    worst,
-)
+from pytest_loaderperf.model.metrics import METRICS, Better, Tolerance
+from pytest_loaderperf.model.results import CheckResult, Comparison, Verdict, worst
+from pytest_loaderperf.model.workload import Workload
 
 MIB = 2**20
 UNITS = sorted({metric.unit for metric in METRICS.values()})

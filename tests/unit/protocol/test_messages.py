@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from pytest_loaderperf.errors import ArmError
 from pytest_loaderperf.protocol.channel import Channel, ChannelClosed
+from pytest_loaderperf.protocol.codec import decode, encode
 from pytest_loaderperf.protocol.messages import (
     Begin,
     End,
@@ -26,8 +27,6 @@ from pytest_loaderperf.protocol.messages import (
     Reap,
     Run,
     StartTrial,
-    decode,
-    encode,
 )
 
 no_deadline = settings(deadline=None)

@@ -15,7 +15,7 @@ import examples
 from pytest_loaderperf.model.results import Run, Verdict
 from pytest_loaderperf.reports import html
 
-ASSETS = resources.files("pytest_loaderperf") / "assets"
+ASSETS = resources.files("pytest_loaderperf") / "reports" / "assets"
 # An element that may stand without an end tag.
 _VOID = {"meta", "link", "br"}
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_loaderperf.model.results import CheckResult, Comparison, Noise, Verdict, Workload
+from pytest_loaderperf.model.results import CheckResult, Comparison, Noise, Verdict
+from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.reports import markdown
 
 MIB = 2.0**20

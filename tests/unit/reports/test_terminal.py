@@ -12,17 +12,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pytest_loaderperf.model.results import (
-    METRICS,
-    STORED,
-    CheckResult,
-    Comparison,
-    Noise,
-    Run,
-    Verdict,
-    Workload,
-)
-from pytest_loaderperf.reports import terminal
+from pytest_loaderperf.model.metrics import METRICS
+from pytest_loaderperf.model.results import STORED, CheckResult, Comparison, Noise, Run, Verdict
+from pytest_loaderperf.model.workload import Workload
+from pytest_loaderperf.reports import explain, results_json, terminal
+from pytest_loaderperf.session import pytest_reports
 
 no_deadline = settings(deadline=None)
 
@@ -76,7 +70,7 @@ def having(verdict: Verdict, message: str = "") -> CheckResult:
 def exported(results: Sequence[CheckResult]) -> dict[str, Any]:
     """The results file, through strict JSON."""
     run = Run(results, "0.1.0", {"cpus": 2}, "accepted", ["1a2b3c4d5e6f"], 2.0**30)
-    content = terminal.to_json(run)
+    content = results_json.to_json(run)
     read: dict[str, Any] = json.loads(json.dumps(content, allow_nan=False))
     return read
 
@@ -156,11 +150,11 @@ def test_a_ratio_without_an_interval_is_shown_alone(
 )
 def test_measurements_are_counted_by_what_they_are(pairs: int, source: str, shown: str) -> None:
     comparison = replace(THROUGHPUT, pairs=pairs, source=source)
-    assert terminal.describe(comparison)[-1].endswith(f", {shown}")
+    assert explain.describe(comparison)[-1].endswith(f", {shown}")
 
 
 def test_a_regression_is_explained_in_full() -> None:
-    text = "\n".join(terminal.explain(RESULT))
+    text = "\n".join(explain.explain(RESULT))
     for part in ("throughput regressed", "451 samples/s", "baseline 566 samples/s", "10 %"):
         assert part in text
     for part in ("0.797", "0.771", "0.823", "8 pairs", "commit 1a2b3c4d5e6f"):
@@ -172,14 +166,14 @@ def test_a_regression_is_explained_in_full() -> None:
     "verdict", [Verdict.REGRESSED, Verdict.NO_BASELINE, Verdict.INCOMPARABLE, Verdict.ERROR]
 )
 def test_every_failure_says_why_and_what_to_do(verdict: Verdict) -> None:
-    text = "\n".join(terminal.explain(having(verdict, "the reason")))
+    text = "\n".join(explain.explain(having(verdict, "the reason")))
     assert "the reason" in text
     accepting = "pytest 'tests/perf/test_images.py::test_photos[32]' --loaderperf-update"
     assert (accepting in text) == (verdict is not Verdict.ERROR)
 
 
 def test_a_strict_failure_names_the_loss_that_could_have_been_seen() -> None:
-    text = "\n".join(terminal.explain(having(Verdict.INCONCLUSIVE)))
+    text = "\n".join(explain.explain(having(Verdict.INCONCLUSIVE)))
     assert "test_photos[32]" in text
     assert "inconclusive" in text
     assert "7.12 %" in text
@@ -190,7 +184,7 @@ def test_the_metric_that_a_test_asserts_comes_first() -> None:
         RESULT, metrics={**RESULT.metrics, "peak_memory": replace(PEAK, verdict=Verdict.REGRESSED)}
     )
     asked = both.metrics["peak_memory"]
-    lines = terminal.explain(both, asked)
+    lines = explain.explain(both, asked)
     assert lines[0].startswith("peak_memory regressed")
     assert sum(line.startswith("throughput regressed") for line in lines) == 1
     assert sum(line.startswith("peak_memory regressed") for line in lines) == 1
@@ -198,7 +192,7 @@ def test_the_metric_that_a_test_asserts_comes_first() -> None:
 
 def test_what_is_not_judged_is_no_reason_to_fail() -> None:
     unasked = replace(THROUGHPUT, metric="cpu_time", judged=False)
-    text = "\n".join(terminal.explain(replace(RESULT, metrics={"cpu_time": unasked})))
+    text = "\n".join(explain.explain(replace(RESULT, metrics={"cpu_time": unasked})))
     assert "cpu_time" not in text
 
 
@@ -213,7 +207,7 @@ def test_what_is_not_judged_is_no_reason_to_fail() -> None:
 def test_a_budget_that_is_exceeded(
     metric: str, value: float, operator: str, limit: float, expected: str
 ) -> None:
-    lines = terminal.explain_budget(METRICS[metric], value, operator, limit)
+    lines = explain.explain_budget(METRICS[metric], value, operator, limit)
     assert lines[0].startswith(expected)
 
 
@@ -221,7 +215,7 @@ def test_a_budget_that_is_exceeded(
 
 
 def test_a_warning_names_the_smallest_loss_that_could_have_been_seen() -> None:
-    text = terminal.warning(having(Verdict.INCONCLUSIVE))
+    text = explain.warning(having(Verdict.INCONCLUSIVE))
     assert text.startswith("tests/perf/test_images.py::test_photos[32] is inconclusive")
     for part in ("throughput", "ratio 0.797", "8 pairs", "7.12 %"):
         assert part in text
@@ -272,7 +266,7 @@ def test_the_source_of_memory_is_named_once() -> None:
 def test_reports_of_pytest_keep_the_numbers() -> None:
     unasked = Comparison("first_batch", 0.123456, judged=False, verdict=Verdict.UNCHANGED)
     result = replace(RESULT, metrics={"throughput": THROUGHPUT, "first_batch": unasked})
-    assert terminal.properties(result) == [
+    assert pytest_reports.properties(result) == [
         ("loaderperf.verdict", "regressed"),
         ("loaderperf.throughput", pytest.approx(THROUGHPUT.value, rel=1e-3)),
         ("loaderperf.throughput.baseline", pytest.approx(THROUGHPUT.baseline, rel=1e-3)),
@@ -427,11 +421,11 @@ def test_any_result_has_a_row_in_the_table(found: list[CheckResult]) -> None:
 @example(CheckResult("test_it.py::test", Verdict.ERROR, None, message=" "))
 @no_deadline
 def test_any_result_can_be_explained(result: CheckResult) -> None:
-    assert any(line.strip() for line in terminal.explain(result))
-    assert result.nodeid in terminal.warning(result)
+    assert any(line.strip() for line in explain.explain(result))
+    assert result.nodeid in explain.warning(result)
     for comparison in result.metrics.values():
-        assert comparison.metric in terminal.describe(comparison)[0]
-        assert terminal.explain(result, comparison)
+        assert comparison.metric in explain.describe(comparison)[0]
+        assert explain.explain(result, comparison)
 
 
 @given(st.lists(st.sampled_from(Verdict), max_size=20))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_loaderperf.session.schedule import Schedule
+from pytest_loaderperf.session.progress import Schedule
 
 
 def test_a_run_is_planned_by_its_budgets() -> None:

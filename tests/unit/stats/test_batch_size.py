@@ -11,7 +11,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pytest_loaderperf.model.results import CheckResult, Comparison, Verdict, Workload
+from pytest_loaderperf.model.results import CheckResult, Comparison, Verdict
+from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.stats.batch_size import NEAR, Point, choose, memory_model, sweeps, to_json
 
 MIB = 2**20

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_loaderperf.baselines.store import Stored
-from pytest_loaderperf.model.results import METRICS, Comparison, Metric, Tolerance, Verdict
+from pytest_loaderperf.model.metrics import METRICS, Metric, Tolerance
+from pytest_loaderperf.model.results import Comparison, Verdict
 from pytest_loaderperf.settings import RunSettings
 from pytest_loaderperf.stats.comparison import (
     compare,

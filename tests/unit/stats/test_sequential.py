@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import betaincinv
 
-from pytest_loaderperf.model.results import METRICS, Better, Verdict
+from pytest_loaderperf.model.metrics import METRICS, Better
+from pytest_loaderperf.model.results import Verdict
 from pytest_loaderperf.stats.sequential import (
     Decision,
     Rule,

@@ -22,7 +22,7 @@ SOURCE = str(Path(diagnostics.__file__).parents[2])
 STUCK = """\
 import os, sys, time
 sys.path.insert(0, {source!r})
-from pytest_loaderperf.supervisor import diagnostics
+from pytest_loaderperf.arm import diagnostics
 output = os.open({output!r}, os.O_RDWR | os.O_CREAT)
 diagnostics.register(output)
 ours, theirs = os.pipe()

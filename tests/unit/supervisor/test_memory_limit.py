@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_loaderperf.model.results import MemoryLimit
+from pytest_loaderperf.model.metrics import MemoryLimit
 from pytest_loaderperf.supervisor import memory_limit
 from pytest_loaderperf.supervisor.memory_limit import Ceiling
 from pytest_loaderperf.system.smaps import Tree, Used

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_loaderperf.supervisor.patience import Patience
+from pytest_loaderperf.supervisor.trial import Patience
 
 
 class Clock:

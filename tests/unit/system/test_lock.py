@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from pytest_loaderperf.system.lock import machine_lock
+from pytest_loaderperf.system.files import machine_lock
 
 pytest.importorskip("fcntl")
 
 # Holds the lock until its input ends, then says so before it lets go.
 HOLDER = """
 import sys, time
-from pytest_loaderperf.system.lock import machine_lock
+from pytest_loaderperf.system.files import machine_lock
 with machine_lock(print):
     print("held", flush=True)
     sys.stdin.read()

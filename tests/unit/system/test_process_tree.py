@@ -17,7 +17,7 @@ from signal import SIGKILL, SIGSTOP
 import psutil
 import pytest
 
-from pytest_loaderperf.system import process_tree
+from pytest_loaderperf.system import cpus, process_tree, signals
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs process groups")
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's own doing")
@@ -114,9 +114,9 @@ def tree(tmp_path: Path) -> Iterator[Tree]:
 
 def test_a_frozen_tree_stands_still_until_it_is_resumed(tree: Tree) -> None:
     assert tree.all_go_on()
-    process_tree.freeze(tree.pids[0])
+    signals.freeze(tree.pids[0])
     assert tree.all_stand_still()
-    process_tree.resume(tree.pids[0])
+    signals.resume(tree.pids[0])
     assert tree.all_go_on()
 
 
@@ -147,11 +147,11 @@ def test_who_is_frozen_stands_still_at_once(tmp_path: Path) -> None:
     with python(IN_THE_KERNEL, str(slot)) as running:
         assert eventually(lambda: any(slot.read_bytes()))
         for _ in range(10):
-            process_tree.freeze(running.pid)
+            signals.freeze(running.pid)
             before = slot.read_bytes()
             time.sleep(0.01)
             assert slot.read_bytes() == before
-            process_tree.resume(running.pid)
+            signals.resume(running.pid)
             assert eventually(lambda: slot.read_bytes() != before)  # noqa: B023
             time.sleep(0.01)
 
@@ -163,15 +163,15 @@ def test_a_process_is_frozen_whatever_its_name(name: bytes) -> None:
     with python(code) as running:
         assert running.stdout
         running.stdout.readline()
-        process_tree.freeze(running.pid)
-        assert process_tree._stands(running.pid)
+        signals.freeze(running.pid)
+        assert signals._stands(running.pid)
 
 
 def test_who_does_not_stop_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process_tree, "_stands", lambda _: False)
+    monkeypatch.setattr(signals, "_stands", lambda _: False)
     with python("input()") as running:
         began = time.monotonic()
-        process_tree.freeze(running.pid)
+        signals.freeze(running.pid)
         assert time.monotonic() - began < LONG
 
 
@@ -188,8 +188,8 @@ def test_who_has_left_the_group_is_not_waited_for() -> None:
         assert running.stdout
         apart = int(running.stdout.readline())
         try:
-            process_tree.freeze(running.pid)
-            assert process_tree._stands(running.pid)
+            signals.freeze(running.pid)
+            assert signals._stands(running.pid)
             assert process_tree.alive(apart)
         finally:
             os.kill(apart, SIGKILL)
@@ -199,20 +199,20 @@ def test_who_has_left_the_group_is_not_waited_for() -> None:
 def test_the_end_is_that_of_all(tree: Tree, frozen: bool) -> None:
     assert all(map(process_tree.alive, tree.pids))
     if frozen:
-        process_tree.freeze(tree.pids[0])
-    process_tree.end(tree.pids[0])
+        signals.freeze(tree.pids[0])
+    signals.end(tree.pids[0])
     assert eventually(lambda: not any(map(process_tree.alive, tree.pids)))
 
 
 def test_other_groups_go_on(tree: Tree) -> None:
     with python("input()") as other:
-        process_tree.freeze(other.pid)
-        process_tree.end(other.pid)
+        signals.freeze(other.pid)
+        signals.end(other.pid)
         assert eventually(lambda: not process_tree.alive(other.pid))
         assert tree.all_go_on()
 
 
-@pytest.mark.parametrize("act", [process_tree.freeze, process_tree.resume, process_tree.end])
+@pytest.mark.parametrize("act", [signals.freeze, signals.resume, signals.end])
 def test_a_group_that_is_gone_is_no_error(act: Callable[[int], None]) -> None:
     with python("") as running:
         running.wait(LONG)
@@ -225,9 +225,9 @@ def test_a_group_that_is_gone_is_no_error(act: Callable[[int], None]) -> None:
 def test_a_process_is_alive_until_it_ends_even_if_it_is_frozen() -> None:
     with python("input()") as running:
         assert process_tree.alive(running.pid)
-        process_tree.freeze(running.pid)
+        signals.freeze(running.pid)
         assert process_tree.alive(running.pid)
-        process_tree.end(running.pid)
+        signals.end(running.pid)
         os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)  # a zombie stays
         assert not process_tree.alive(running.pid)
     assert not process_tree.alive(running.pid)
@@ -271,7 +271,7 @@ def test_a_process_that_is_gone_has_no_descendants_and_uses_no_time() -> None:
     with python("") as running:
         running.wait(LONG)
     assert process_tree.tree(running.pid) == [running.pid]
-    assert process_tree.cpu_seconds(running.pid) == 0
+    assert cpus.cpu_seconds(running.pid) == 0
 
 
 # --- CPU time -----------------------------------------------------------------------------------
@@ -298,39 +298,39 @@ def parent_of(work: str) -> Iterator[int]:
 
 def test_cpu_time_is_that_of_descendants_that_work() -> None:
     with parent_of("pass") as busy, parent_of("time.sleep(60)") as idle:
-        assert eventually(lambda: process_tree.cpu_seconds(idle) > 0)
-        before = process_tree.cpu_seconds(busy), process_tree.cpu_seconds(idle)
-        assert eventually(lambda: process_tree.cpu_seconds(busy) > before[0] + 0.05)
+        assert eventually(lambda: cpus.cpu_seconds(idle) > 0)
+        before = cpus.cpu_seconds(busy), cpus.cpu_seconds(idle)
+        assert eventually(lambda: cpus.cpu_seconds(busy) > before[0] + 0.05)
         used = (
-            process_tree.cpu_seconds(busy) - before[0],
-            process_tree.cpu_seconds(idle) - before[1],
+            cpus.cpu_seconds(busy) - before[0],
+            cpus.cpu_seconds(idle) - before[1],
         )
         assert used[1] < used[0] / 2
 
 
 def test_a_frozen_tree_uses_no_cpu_time() -> None:
     def idle(pid: int) -> bool:
-        before = process_tree.cpu_seconds(pid)
+        before = cpus.cpu_seconds(pid)
         time.sleep(0.03)
-        return process_tree.cpu_seconds(pid) == before
+        return cpus.cpu_seconds(pid) == before
 
     with parent_of("pass") as busy:
-        process_tree.freeze(busy)
+        signals.freeze(busy)
         assert eventually(lambda: idle(busy))
 
 
 def test_cpu_time_counts_the_process_itself() -> None:
-    before, started = process_tree.cpu_seconds(os.getpid()), time.process_time()
+    before, started = cpus.cpu_seconds(os.getpid()), time.process_time()
     while time.process_time() < started + 0.02:
         pass
-    assert process_tree.cpu_seconds(os.getpid()) - before >= 0.02
+    assert cpus.cpu_seconds(os.getpid()) - before >= 0.02
 
 
 @on_linux
 def test_cpu_time_is_finer_than_the_ticks_of_the_kernel() -> None:
     times = set()
     for _ in range(50):
-        times.add(process_tree.cpu_seconds(os.getpid()))
+        times.add(cpus.cpu_seconds(os.getpid()))
     assert len(times) > 10
 
 
@@ -338,10 +338,10 @@ def test_cpu_time_is_finer_than_the_ticks_of_the_kernel() -> None:
 
 MORTAL = """
 import os, sys, time
-from pytest_loaderperf.system import process_tree
+from pytest_loaderperf.system import signals
 if not os.fork():
     if sys.argv[1] == "mortal":
-        process_tree.die_with_parent()
+        signals.die_with_parent()
     print(os.getpid(), flush=True)
 while True:
     time.sleep(60)
@@ -383,17 +383,17 @@ def test_one_thread_is_one_process_with_one_thread(code: str, one: bool) -> None
 @on_linux
 def test_a_pinned_process_uses_that_cpu_alone() -> None:
     with python("print(flush=True)\ninput()") as running:
-        for cpu in process_tree.usable_cpus():
-            process_tree.pin(running.pid, cpu)
+        for cpu in cpus.usable_cpus():
+            cpus.pin(running.pid, cpu)
             assert os.sched_getaffinity(running.pid) == {cpu}
-    process_tree.pin(running.pid, 0)  # one that has ended
+    cpus.pin(running.pid, 0)  # one that has ended
 
 
 def test_a_system_without_affinity_has_all_its_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.delattr(os, "sched_setaffinity", raising=False)
-    assert len(process_tree.usable_cpus()) == os.cpu_count()
-    process_tree.pin(os.getpid(), 0)
+    assert len(cpus.usable_cpus()) == os.cpu_count()
+    cpus.pin(os.getpid(), 0)
 
 
 # A child in a group of its own, and another in the group of its parent.
@@ -411,12 +411,12 @@ def test_processes_in_groups_of_their_own_are_stopped_and_ended_with_their_sessi
     with python(SCATTERED) as leader:
         assert leader.stdout is not None
         stray, member = map(int, leader.stdout.readline().split())
-        process_tree.signal_strays(leader.pid, SIGSTOP)
+        signals.signal_strays(leader.pid, SIGSTOP)
         assert eventually(lambda: psutil.Process(stray).status() == psutil.STATUS_STOPPED)
         assert psutil.Process(member).status() != psutil.STATUS_STOPPED
         leader.kill()
         leader.wait()  # its session outlives it
-        process_tree.end(leader.pid)
+        signals.end(leader.pid)
         assert eventually(lambda: not process_tree.alive(stray) and not process_tree.alive(member))
 
 
@@ -437,7 +437,7 @@ def test_memory_that_torch_was_about_to_share_goes_with_its_process() -> None:
         assert other.stdout is not None
         gone, stays = Path(ended.stdout.readline().strip()), Path(other.stdout.readline().strip())
         try:
-            process_tree.end(ended.pid)
+            signals.end(ended.pid)
             assert not gone.exists()
             assert stays.exists()
         finally:

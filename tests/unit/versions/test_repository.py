@@ -15,7 +15,7 @@ import pytest
 from pytest_loaderperf.baselines import store as baselines
 from pytest_loaderperf.baselines.store import Entry, Record, Stored
 from pytest_loaderperf.errors import CheckoutError, StoreError
-from pytest_loaderperf.model.results import Workload
+from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.versions.repository import Commit, Repository
 
 MODULE = "tests/test_größe x.py"

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..supervisor.arm import Arm
-from ..system import process_tree
+from ..system import cpus
 from .plan import Plan
 from .timed_trial import TimedTrial, Timing
 
@@ -72,7 +72,7 @@ def share_cpu(trials: Sequence[TimedTrial]) -> None:
     A process stays where it is while it can, and one virtual CPU may get more than another.
     """
     if all(trial.has_one_thread for trial in trials):
-        cpu = random.choice(process_tree.usable_cpus())  # noqa: S311  (no secret)
+        cpu = random.choice(cpus.usable_cpus())  # noqa: S311  (no secret)
         for trial in trials:
             trial.pin(cpu)
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pytest_loaderperf.measure import pair as turns
-from pytest_loaderperf.system import process_tree
+from pytest_loaderperf.measure import turns
+from pytest_loaderperf.system import cpus
 
 
 class Machine:
@@ -130,7 +130,7 @@ def test_a_machine_that_changes_its_speed_hits_both_alike_in_short_turns() -> No
 def test_two_trials_of_one_thread_share_a_cpu(
     monkeypatch: pytest.MonkeyPatch, threads: tuple[bool, bool]
 ) -> None:
-    monkeypatch.setattr(process_tree, "usable_cpus", lambda: [3, 5])
+    monkeypatch.setattr(cpus, "usable_cpus", lambda: [3, 5])
     chosen = set()
     for _ in range(50):
         trials = pair(Machine())

@@ -1,0 +1,41 @@
+"""The values that all other modules speak in: frozen, validated, without behaviour of their own."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from . import signatures
+
+# The signature of batches that are all of one size: no dimension but the first varies, and there
+# is no text in them. Others have as many bytes as their samples happen to need.
+_FIXED = re.compile(r"(?!.*(,\*|\b(str|bytes|object|string)\b)).*")
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What a loader delivers; two versions of a loader are compared only if it is the same.
+
+    ``batch`` is the signature of a batch (``"tuple[float32[*,3,256,256], int64[*]]"``; ``*`` is
+    the batch dimension or one that varies), ``samples_per_epoch`` is None where it is unknown.
+    """
+
+    batch: str
+    bytes_per_sample: float
+    samples_per_epoch: int | None = None
+
+    def difference(self, baseline: Workload) -> str:
+        """What changed since the baseline, in words; empty if the two are comparable."""
+        changes = []
+        if self.batch != baseline.batch:
+            changes.append(signatures.difference(baseline.batch, self.batch))
+        elif _FIXED.fullmatch(self.batch) and not math.isclose(
+            self.bytes_per_sample, baseline.bytes_per_sample, rel_tol=0.01
+        ):
+            before, after = baseline.bytes_per_sample, self.bytes_per_sample
+            changes.append(f"bytes per sample: {before:.0f} -> {after:.0f}")
+        epochs = baseline.samples_per_epoch, self.samples_per_epoch
+        if None not in epochs and epochs[0] != epochs[1]:
+            changes.append(f"samples per epoch: {epochs[0]} -> {epochs[1]}")
+        return "; ".join(changes)

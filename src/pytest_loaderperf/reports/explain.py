@@ -1,0 +1,88 @@
+"""Results as text and JSON: pure functions that return lines or values; the plugin writes them."""
+
+from __future__ import annotations
+
+import shlex
+
+from ..model.metrics import METRICS, Metric
+from ..model.results import STORED, CheckResult, Comparison, Verdict
+from ..model.units import format_percent, format_value
+
+
+def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
+    """Why a check fails: the metric asked for first, then all others that fail, then what to do."""
+    failing = [c for c in result.metrics.values() if c.judged and c.verdict.fails and c != asked]
+    if asked is not None and asked.verdict.fails:
+        failing.insert(0, asked)
+    regressed = [c for c in failing if c.verdict is Verdict.REGRESSED]
+    lines = [line for comparison in regressed for line in describe(comparison)]
+    if result.message.strip():
+        lines += result.message.splitlines()
+    if result.verdict is Verdict.INCONCLUSIVE:
+        lines.append(warning(result))
+    command = f"pytest {shlex.quote(result.nodeid)} --loaderperf-update"
+    if regressed or result.verdict is Verdict.INCOMPARABLE:
+        lines.append(f"To accept it: {command}, then commit baselines/")
+    elif result.verdict is Verdict.NO_BASELINE:
+        lines.append(f"To add one: {command}, then commit baselines/")
+    return lines or [f"{result.nodeid}: {result.verdict}"]
+
+
+def failure(result: CheckResult) -> list[str]:
+    """Why a check failed: its verdict, or an assertion of the test, of which pytest tells."""
+    if result.verdict.fails or result.verdict is Verdict.INCONCLUSIVE:
+        return explain(result)
+    return ["An assertion of the test failed."]
+
+
+def describe(comparison: Comparison) -> list[str]:
+    """One judged metric in full: value, baseline, ratio, interval, tolerance, pairs."""
+    metric = METRICS[comparison.metric]
+    value = format_value(comparison.value, metric.unit)
+    if comparison.baseline is None:
+        return [f"{metric.name} {comparison.verdict}: {value}, no baseline"]
+    baseline = format_value(comparison.baseline, metric.unit)
+    lines = [
+        f"{metric.name} {comparison.verdict}: {value}, baseline {baseline} ({comparison.source})"
+    ]
+    if comparison.ratio is not None and comparison.interval is not None:
+        low, high = comparison.interval
+        tolerance = format_percent(comparison.tolerance or 0)
+        lines.append(
+            f"  ratio {comparison.ratio:.3f}, 95 % interval {low:.3f} to {high:.3f}, "
+            f"tolerance {tolerance}, {_count(comparison)}"
+        )
+    return lines
+
+
+def _count(comparison: Comparison) -> str:
+    """How many measurements there were: ``"8 pairs"``; ``"4 trials"`` against stored numbers."""
+    noun = "trial" if comparison.source == STORED else "pair"
+    return f"{comparison.pairs} {noun}{'' if comparison.pairs == 1 else 's'}"
+
+
+def explain_budget(metric: Metric, value: float, operator: str, limit: float) -> list[str]:
+    """Why a comparison with a number is false."""
+    measured, allowed = format_value(value, metric.unit), format_value(limit, metric.unit)
+    return [
+        f"{metric.name}: {measured} {operator} {allowed} is false",
+        "(a budget, not a baseline)",
+    ]
+
+
+def warning(result: CheckResult) -> str:
+    """What an inconclusive check could have seen."""
+    parts = []
+    for comparison in result.metrics.values():
+        if comparison.judged and comparison.verdict is Verdict.INCONCLUSIVE:
+            parts.append(f"{comparison.metric}: {_could_see(comparison)}")
+    return f"{result.nodeid} is inconclusive; {'; '.join(parts)}"
+
+
+def _could_see(comparison: Comparison) -> str:
+    ratio = f"ratio {comparison.ratio:.3f}" if comparison.ratio is not None else "no ratio"
+    if comparison.detectable is None:
+        return ratio
+    return f"{ratio} after {_count(comparison)}, in which a loss of less than " + (
+        f"{format_percent(comparison.detectable)} could not have been detected"
+    )

@@ -1,0 +1,81 @@
+"""Results as text and JSON: pure functions that return lines or values; the plugin writes them."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+from ..model.metrics import METRICS
+from ..model.results import CheckResult, Comparison, Noise, Run
+from ..model.units import round_significant
+from ..stats import batch_size
+
+SCHEMA = 1
+
+
+def to_json(run: Run) -> dict[str, object]:
+    """The results file, schema 1."""
+    counts = Counter(str(result.verdict) for result in run.results)
+    return {
+        "schema": SCHEMA,
+        "plugin": run.plugin,
+        "machine": dict(run.machine),
+        "against": {"mode": run.mode, "commits": list(run.commits)},
+        "checks": [_check_json(result) for result in run.results],
+        "summary": dict(sorted(counts.items())),
+        "sweeps": batch_size.to_json(run.results, run.memory_limit),
+    }
+
+
+def _check_json(result: CheckResult) -> dict[str, object]:
+    return {
+        "nodeid": result.nodeid,
+        "file": result.file,
+        "line": result.line,
+        "batch_size": result.batch_size,
+        "verdict": result.verdict.value,
+        "outcome": result.outcome,
+        "seconds": round(result.seconds, 1),
+        "pairs": result.pairs,
+        "workload": vars(result.workload) if result.workload else {},
+        "loader": {"kind": result.loader, "settings": dict(result.settings)},
+        "memory_source": result.memory_source,
+        "message": result.message,
+        "notes": list(result.notes),
+        "metrics": {name: _metric_json(c) for name, c in result.metrics.items()},
+        "noise": [_noise_json(noise) for noise in result.noise],
+    }
+
+
+def _noise_json(noise: Noise) -> dict[str, object]:
+    shares = {"candidate": noise.candidate, "baseline": noise.baseline, "stolen": noise.stolen}
+    pressure = {f"{name}_pressure": share for name, share in noise.pressure.items()}
+    rounded = {name: _share(share) for name, share in {**shares, **pressure}.items()}
+    return {"seconds": round(noise.seconds, 1), **rounded, "spoiled": noise.spoiled}
+
+
+def _share(share: float | None) -> float | None:
+    return None if share is None else round(share, 3)
+
+
+def _metric_json(comparison: Comparison) -> dict[str, object]:
+    metric = METRICS[comparison.metric]
+    return {
+        "unit": metric.unit,
+        "better": metric.better,
+        "value": _rounded(comparison.value),
+        "baseline": _rounded(comparison.baseline),
+        "ratio": _rounded(comparison.ratio),
+        "interval": [_rounded(x) for x in comparison.interval] if comparison.interval else None,
+        "tolerance": _rounded(comparison.tolerance),
+        "detectable": _rounded(comparison.detectable),
+        "pairs": comparison.pairs,
+        "ratios": [_rounded(ratio) for ratio in comparison.ratios],
+        "verdict": comparison.verdict.value if comparison.judged else None,
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    # JSON has no infinity: what is unbounded is unknown to the reader as well.
+    rounded = math.nan if value is None else round_significant(value)
+    return rounded if math.isfinite(rounded) else None
