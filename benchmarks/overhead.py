@@ -135,14 +135,14 @@ def one_round(module: str, test: str, fixture: str, batch_size: int, *, guard_fi
         sides = [Arms(launch(Path(scratch))) for _ in range(2)]
         bare = BareLoop(module, fixture, scratch)
         try:
-            first, second = (side.get(Version(ROOT), path) for side in sides)
+            first, second = (side.get(Version(root=ROOT), path) for side in sides)
             survey = calibration.survey(first, nodeid)
             timing = turns.time_alone(first, nodeid, survey.plan)
             plan = calibration.paced(survey, [timing])
             slices = max(2, 2 * round(TURN_SECONDS / timing.batch_seconds / plan.batches / 2))
             with first.trials(), second.trials():
                 trials = turns.open_frozen(
-                    [turns.Side(arm, nodeid, plan) for arm in (first, second)]
+                    [turns.Side(arm=arm, nodeid=nodeid, pace=plan) for arm in (first, second)]
                 )
                 bare.open(plan, slices * plan.batches, batch_size)
                 seconds, samples = alternate(trials, bare, plan, slices, guard_first=guard_first)

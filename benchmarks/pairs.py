@@ -39,7 +39,7 @@ def study(nodeid: str, pairs: int, out: Path, *, both_turns: bool) -> None:
         # Arms are kept by version, and both are of the same one here.
         sides = [Arms(launch(Path(scratch))) for _ in range(2)]
         try:
-            candidate, baseline = (side.get(Version(ROOT), module) for side in sides)
+            candidate, baseline = (side.get(Version(root=ROOT), module) for side in sides)
             survey = calibration.survey(candidate, nodeid)
             timing = turns.time_alone(candidate, nodeid, survey.plan)
             plan = calibration.paced(survey, [timing])
@@ -47,7 +47,9 @@ def study(nodeid: str, pairs: int, out: Path, *, both_turns: bool) -> None:
             for number, short_turns in itertools.product(range(pairs), ways):
                 started = time.monotonic()
                 pace = replace(plan, short_turns=short_turns)
-                pair = [turns.Side(arm, nodeid, pace) for arm in (candidate, baseline)]
+                pair = [
+                    turns.Side(arm=arm, nodeid=nodeid, pace=pace) for arm in (candidate, baseline)
+                ]
                 timings = turns.time_pair(*pair, candidate_first=number % 2 == 0)
                 line = {
                     "check": nodeid,

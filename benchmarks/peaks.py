@@ -42,7 +42,7 @@ from pytest_loaderperf.supervisor.arm import Arms
 MIB = 2**20
 JUDGED = frozenset({"peak_memory"})
 BUDGET = 60.0  # seconds, as by default
-BASELINE = Version(ROOT, label="the baseline")
+BASELINE = Version(root=ROOT, label="the baseline")
 # The candidate keeps memory for as long as a test runs.
 _KEEPING = """
 
@@ -61,7 +61,7 @@ def copied(folder: Path) -> Version:
     for part in ("src", "tests/perf"):
         shutil.copytree(ROOT / part, copy / part)
     shutil.copy(ROOT / "pyproject.toml", copy)
-    return Version(copy, toplevel=str(ROOT), moved_to=str(copy), label="the candidate")
+    return Version(root=copy, toplevel=str(ROOT), moved_to=str(copy), label="the candidate")
 
 
 def keeping(folder: Path, size: int) -> Version:
@@ -92,12 +92,18 @@ def predict(folder: Path) -> None:
     line = memory_model(
         [
             Point(
-                size, 1.0, 0.0, 0, 1.0, surveys[size].peak_memory,
-                surveys[size].workload.bytes_per_sample, beside=False,
+                batch_size=size,
+                throughput=1.0,
+                spread=0.0,
+                pairs=0,
+                first_batch=1.0,
+                peak_memory=surveys[size].peak_memory,
+                bytes_per_sample=surveys[size].workload.bytes_per_sample,
+                beside=False,
             )
             for size in known
         ]
-    )  # fmt: skip
+    )
     assert line, "peaks that do not grow with the batch"
     for size in others:
         measured = surveys[size].peak_memory
@@ -109,25 +115,42 @@ def predict(folder: Path) -> None:
 
 def check(nodeid: str, condition: str, folder: Path, stored: float | None) -> dict[str, Any]:
     """One check by fresh arms; without a stored peak it only learns it."""
-    candidate = Version(ROOT, label="the candidate")
+    candidate = Version(root=ROOT, label="the candidate")
     if condition == "more":
         assert stored is not None
         candidate = keeping(folder, round(0.05 * stored + 8 * MIB))
     module = nodeid.partition("::")[0]
-    spec = Spec(nodeid, module, nodeid, None, replace(CheckSettings(), budget=BUDGET))
+    spec = Spec(
+        nodeid=nodeid,
+        module=module,
+        key=nodeid,
+        batch_size=None,
+        settings=replace(CheckSettings(), budget=BUDGET),
+    )
     started = time.monotonic()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         arms = Arms(launch(Path(scratch)))
-        bench = Bench(spec, arms, candidate, Rule.for_metrics(8), lambda _: None)
+        bench = Bench(
+            spec=spec,
+            arms=arms,
+            candidate=candidate,
+            rule=Rule.for_metrics(8),
+            progress=lambda _: None,
+        )
         try:
             survey = calibration.survey(bench.arm(), nodeid, pair_seconds=pair_seconds(BUDGET))
             line = {"peak": survey.peak_memory, "source": survey.memory_source}
             if stored is None:
                 return line
             found = Findings(
-                survey, JUDGED, peaks=[survey.peak_memory], deadline=time.monotonic() + BUDGET
+                survey=survey,
+                judged=JUDGED,
+                peaks=[survey.peak_memory],
+                deadline=time.monotonic() + BUDGET,
             )
-            record = Record({"peak_memory": Stored(stored, 0.0)}, bench.versions)
+            record = Record(
+                metrics={"peak_memory": Stored(value=stored, spread=0.0)}, versions=bench.versions
+            )
             peaks.judge(bench, BASELINE, record, found)
             compared = found.comparisons["peak_memory"]
             return {

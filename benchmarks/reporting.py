@@ -27,35 +27,86 @@ def check(number: int) -> CheckResult:
     ratios = tuple(1 + 0.001 * n for n in range(_PAIRS))
     metrics = {
         name: Comparison(
-            name, 450.0, True, Verdict.REGRESSED, 440.0, 1.01, (1.0, 1.02), 0.1, 0.05, _PAIRS,
-            "commit 1a2b3c4d5e6f", 0.01, ratios,
+            metric=name,
+            value=450.0,
+            judged=True,
+            verdict=Verdict.REGRESSED,
+            baseline=440.0,
+            ratio=1.01,
+            interval=(1.0, 1.02),
+            tolerance=0.1,
+            detectable=0.05,
+            pairs=_PAIRS,
+            source="commit 1a2b3c4d5e6f",
+            spread=0.01,
+            ratios=ratios,
         )
         for name in ("throughput", "peak_memory", "first_batch", "cpu_time")
-    }  # fmt: skip
+    }
     memory = tuple(
-        MemoryLook(0.01 * n, 2**20 * n, {"main": 2**26, "child 1": 2**25, "child 2": 2**25})
+        MemoryLook(
+            seconds=0.01 * n,
+            added=2**20 * n,
+            processes={"main": 2**26, "child 1": 2**25, "child 2": 2**25},
+        )
         for n in range(_LOOKS)
     )
-    noise = (Noise(7.0, 0.1, 0.1, 0.0, {"cpu": 0.1, "memory": 0.0, "io": 0.0}, spoiled=False),)
+    noise = (
+        Noise(
+            seconds=7.0,
+            candidate=0.1,
+            baseline=0.1,
+            stolen=0.0,
+            pressure={"cpu": 0.1, "memory": 0.0, "io": 0.0},
+            spoiled=False,
+        ),
+    )
     sweep = f"tests/perf/test_images.py::test_photos_{number // 5}"
     return CheckResult(
-        f"{sweep}[{number}]", Verdict.REGRESSED, 2 ** (number % 5 + 3), "failed", 20.0, _PAIRS,
-        Workload("tuple[float32[*,3,224,224], int64[*]]", 602120.0, 2048), metrics=metrics,
-        noise=noise * _PAIRS, sweep=sweep, memory=memory,
-    )  # fmt: skip
+        nodeid=f"{sweep}[{number}]",
+        verdict=Verdict.REGRESSED,
+        batch_size=2 ** (number % 5 + 3),
+        outcome="failed",
+        seconds=20.0,
+        pairs=_PAIRS,
+        workload=Workload(
+            batch="tuple[float32[*,3,224,224], int64[*]]",
+            bytes_per_sample=602120.0,
+            samples_per_epoch=2048,
+        ),
+        metrics=metrics,
+        noise=noise * _PAIRS,
+        sweep=sweep,
+        memory=memory,
+    )
 
 
 def main() -> None:
     """Print the seconds of each report, and of all."""
     checks = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    record = Record({"throughput": Stored(450.0, 0.01), "peak_memory": Stored(2.0**28, 0.01)}, {})
+    record = Record(
+        metrics={
+            "throughput": Stored(value=450.0, spread=0.01),
+            "peak_memory": Stored(value=2.0**28, spread=0.01),
+        },
+        versions={},
+    )
     accepted = [
-        history.Accepted(Commit(f"{n:02}" + "0" * 38, "2026-11-26", "Accept it"), record)
+        history.Accepted(
+            commit=Commit(hash=f"{n:02}" + "0" * 38, day="2026-11-26", subject="Accept it"),
+            record=record,
+        )
         for n in range(_COMMITS)
     ]
     results = [check(number) for number in range(checks)]
-    run = Run(results, "0.1.0", {"cpu": "", "cores": 2, "os": "", "architecture": "", "python": ""},
-              "accepted", [], 2.0**34)  # fmt: skip
+    run = Run(
+        results=results,
+        plugin="0.1.0",
+        machine={"cpu": "", "cores": 2, "os": "", "architecture": "", "python": ""},
+        mode="accepted",
+        commits=[],
+        memory_limit=2.0**34,
+    )
     pasts = {result.nodeid: {"a machine": accepted} for result in results}
     reports: dict[str, Callable[[], object]] = {
         "terminal": lambda: (terminal.table(results), batch_sizes.lines(results, 2.0**34)),

@@ -24,9 +24,20 @@ def comparison(
     interval = (min(ratios), max(ratios)) if len(ratios) > 1 else None
     source = "commit 1a2b3c4d5e6f"
     return Comparison(
-        metric, value, judged, verdict, value / ratio, ratio, interval, 0.1, 0.06, len(ratios),
-        source, 0.02, ratios,
-    )  # fmt: skip
+        metric=metric,
+        value=value,
+        judged=judged,
+        verdict=verdict,
+        baseline=value / ratio,
+        ratio=ratio,
+        interval=interval,
+        tolerance=0.1,
+        detectable=0.06,
+        pairs=len(ratios),
+        source=source,
+        spread=0.02,
+        ratios=ratios,
+    )
 
 
 def check(nodeid: str, verdict: Verdict, *ratios: float, **fields: object) -> CheckResult:
@@ -38,13 +49,17 @@ def check(nodeid: str, verdict: Verdict, *ratios: float, **fields: object) -> Ch
         comparison("first_batch", 0.21, 1.1, verdict=Verdict.UNCHANGED, judged=False),
     )
     result = CheckResult(
-        nodeid,
-        verdict,
-        32,
-        "failed" if verdict.fails else "passed",
-        21.3,
-        len(ratios),
-        Workload("tuple[float32[*,3,224,224], int64[*]]", 602120.0, 2048),
+        nodeid=nodeid,
+        verdict=verdict,
+        batch_size=32,
+        outcome="failed" if verdict.fails else "passed",
+        seconds=21.3,
+        pairs=len(ratios),
+        workload=Workload(
+            batch="tuple[float32[*,3,224,224], int64[*]]",
+            bytes_per_sample=602120.0,
+            samples_per_epoch=2048,
+        ),
         metrics={each.metric: each for each in metrics},
         loader="torch DataLoader",
         settings={"num_workers": 2, "prefetch_factor": 2, "start_method": "fork"},
@@ -58,9 +73,9 @@ def looks() -> tuple[MemoryLook, ...]:
     """A loader with two workers, whose memory grows and then stays."""
     return tuple(
         MemoryLook(
-            0.1 * n,
-            int(min(n, 10) * 6 * MIB),
-            {
+            seconds=0.1 * n,
+            added=int(min(n, 10) * 6 * MIB),
+            processes={
                 "main": int(80 * MIB),
                 **{f"child {k}": int((40 + min(n, 10)) * MIB) for k in (1, 2)},
             },
@@ -72,44 +87,88 @@ def looks() -> tuple[MemoryLook, ...]:
 def point(batch_size: int, throughput: float) -> CheckResult:
     """A check of a sweep."""
     metrics = (
-        Comparison("throughput", throughput, True, Verdict.MEASURED, pairs=3, spread=0.01),
-        Comparison("peak_memory", (20 + batch_size) * MIB, True, Verdict.MEASURED),
-        Comparison("first_batch", 0.2, False, Verdict.MEASURED),
+        Comparison(
+            metric="throughput",
+            value=throughput,
+            judged=True,
+            verdict=Verdict.MEASURED,
+            pairs=3,
+            spread=0.01,
+        ),
+        Comparison(
+            metric="peak_memory",
+            value=(20 + batch_size) * MIB,
+            judged=True,
+            verdict=Verdict.MEASURED,
+        ),
+        Comparison(metric="first_batch", value=0.2, judged=False, verdict=Verdict.MEASURED),
     )
     test = "tests/perf/test_images.py::test_photos"
     return CheckResult(
-        f"{test}[{batch_size}]", Verdict.MEASURED, batch_size, "passed", 5.0, 3,
-        Workload("float32[*,8]", 32.0), metrics={each.metric: each for each in metrics},
+        nodeid=f"{test}[{batch_size}]",
+        verdict=Verdict.MEASURED,
+        batch_size=batch_size,
+        outcome="passed",
+        seconds=5.0,
+        pairs=3,
+        workload=Workload(batch="float32[*,8]", bytes_per_sample=32.0),
+        metrics={each.metric: each for each in metrics},
         sweep=test,
-    )  # fmt: skip
+    )
 
 
 def run() -> Run:
     """Regressed, improved, inconclusive, failed, without a baseline, hostile, and a sweep."""
-    noise = Noise(7.2, 0.123, 0.0, 0.01, {"cpu": 0.5, "io": None}, spoiled=True)
+    noise = Noise(
+        seconds=7.2,
+        candidate=0.123,
+        baseline=0.0,
+        stolen=0.01,
+        pressure={"cpu": 0.5, "io": None},
+        spoiled=True,
+    )
     results = [
         check(SLOWER, Verdict.REGRESSED, 0.78, 0.81, 0.8, 0.79, noise=(noise,)),
         check("tests/perf/test_text.py::test_words", Verdict.IMPROVED, 1.2, 1.21, 1.19, 1.2),
         check("tests/perf/test_text.py::test_long" + "_name" * 20, Verdict.INCONCLUSIVE, 0.9, 1.1),
         check("tests/test_rows.py::test_rows", Verdict.UNCHANGED, 1.0, 1.004, notes=("a note",)),
-        CheckResult("tests/perf/test_x.py::test_dead", Verdict.ERROR, outcome="failed",
-                    seconds=3.0, message="a trial was killed by SIGKILL; its last output:\n<oops>"),
-        CheckResult(HOSTILE, Verdict.NO_BASELINE, outcome="failed", message="no baseline yet"),
+        CheckResult(
+            nodeid="tests/perf/test_x.py::test_dead",
+            verdict=Verdict.ERROR,
+            outcome="failed",
+            seconds=3.0,
+            message="a trial was killed by SIGKILL; its last output:\n<oops>",
+        ),
+        CheckResult(
+            nodeid=HOSTILE, verdict=Verdict.NO_BASELINE, outcome="failed", message="no baseline yet"
+        ),
         *(point(2**n, 400 + 10 * n) for n in range(3, 8)),
-    ]  # fmt: skip
+    ]
     machine: dict[str, str | int] = {"cpu": "AMD EPYC", "cores": 4, "os": "Linux"}
     machine |= {"architecture": "x86_64", "python": "3.11"}
     commits = ["1a2b3c4d5e6f" + "0" * 28]
-    return Run(results, "0.1.0", machine, "accepted", commits, 100 * MIB)
+    return Run(
+        results=results,
+        plugin="0.1.0",
+        machine=machine,
+        mode="accepted",
+        commits=commits,
+        memory_limit=100 * MIB,
+    )
 
 
 def accepted(number: int, throughput: float, peak: float) -> Accepted:
     """What a commit accepted."""
     commit = Commit(
-        f"{number:02x}" + 38 * "0", f"2026-11-{number:02}", f"Accept <i>number</i> {number}"
+        hash=f"{number:02x}" + 38 * "0",
+        day=f"2026-11-{number:02}",
+        subject=f"Accept <i>number</i> {number}",
     )
-    metrics = {"throughput": Stored(throughput, 0.02), "peak_memory": Stored(peak, 0.01)}
-    return Accepted(commit, Record(metrics, {"torch": "2.14.1"}))
+    metrics = {
+        "throughput": Stored(value=throughput, spread=0.02),
+        "peak_memory": Stored(value=peak, spread=0.01),
+    }
+    return Accepted(commit=commit, record=Record(metrics=metrics, versions={"torch": "2.14.1"}))
 
 
 def histories() -> dict[str, History]:

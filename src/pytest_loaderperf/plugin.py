@@ -28,7 +28,7 @@ from .session.collection import UnimportedFile
 
 if TYPE_CHECKING:
     from .arm.fixture import LoaderPerf
-    from .arm.plugin import Arm
+    from .arm.plugin import ArmPlugin
     from .data import DataFolder
     from .session.run import Session
 
@@ -212,7 +212,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture
 def loaderperf(request: pytest.FixtureRequest) -> LoaderPerf:
     """Measures a loader and judges it; called once in a test."""
-    arm: Arm | None = request.config.pluginmanager.get_plugin(ARM)
+    arm: ArmPlugin | None = request.config.pluginmanager.get_plugin(ARM)
     if arm is None:
         pytest.skip(NEEDS_OPTION)
     return arm.handle()
@@ -221,7 +221,7 @@ def loaderperf(request: pytest.FixtureRequest) -> LoaderPerf:
 @pytest.fixture(scope="session")
 def loaderperf_data(request: pytest.FixtureRequest) -> DataFolder:
     """A folder that is built once and reused by later runs: ``loaderperf_data(name, build)``."""
-    arm: Arm | None = request.config.pluginmanager.get_plugin(ARM)
+    arm: ArmPlugin | None = request.config.pluginmanager.get_plugin(ARM)
     if arm is not None:
         return arm.data_folder
     from . import data  # noqa: PLC0415

@@ -15,7 +15,7 @@ from .options import OPTIONS, Option, Update
 TrialStart = Literal["auto", "fork", "fresh"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CheckSettings:
     """How one check is judged."""
 
@@ -92,7 +92,7 @@ def sweep_sizes(text: str) -> tuple[int, ...]:
     return sizes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunSettings:
     """How a whole run is done."""
 

@@ -18,13 +18,16 @@ CHECKS = ("test_a", "test_c", "test_e", "test_g")
 
 def entry(throughput: float) -> Entry:
     metrics = {
-        "throughput": Stored(throughput, 0.01),
-        "peak_memory": Stored(6e6, 0.01),
-        "first_batch": Stored(0.002, 0.01),
-        "cpu_time": Stored(1e-5, 0.01),
+        "throughput": Stored(value=throughput, spread=0.01),
+        "peak_memory": Stored(value=6e6, spread=0.01),
+        "first_batch": Stored(value=0.002, spread=0.01),
+        "cpu_time": Stored(value=1e-5, spread=0.01),
     }
     versions = {"numpy": "2.4.6", "torch": "2.14.1"}
-    return Entry(Workload("list[int, ...]", 8.0), {"a machine": Record(metrics, versions)})
+    return Entry(
+        workload=Workload(batch="list[int, ...]", bytes_per_sample=8.0),
+        records={"a machine": Record(metrics=metrics, versions=versions)},
+    )
 
 
 @pytest.fixture

@@ -78,13 +78,14 @@ def accept(
 ) -> Path:
     """Write, and commit, baselines of checks of one module."""
     metrics = {
-        "throughput": Stored(throughput, 0.01),
-        "peak_memory": Stored(6.0 * 2**20, 0.01),
-        "first_batch": Stored(0.002, 0.01),
-        "cpu_time": Stored(1e-5, 0.01),
+        "throughput": Stored(value=throughput, spread=0.01),
+        "peak_memory": Stored(value=6.0 * 2**20, spread=0.01),
+        "first_batch": Stored(value=0.002, spread=0.01),
+        "cpu_time": Stored(value=1e-5, spread=0.01),
     }
     entry = Entry(
-        Workload("list[int, ...]", 8.0), {machine or machine_class({}): Record(metrics, {})}
+        workload=Workload(batch="list[int, ...]", bytes_per_sample=8.0),
+        records={machine or machine_class({}): Record(metrics=metrics, versions={})},
     )
     nodes = checks or (NODE,)
     module = nodes[0].partition("::")[0]

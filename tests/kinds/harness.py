@@ -124,8 +124,8 @@ def _pace(folder: Path, rows: int, factor: int) -> str:
 
 def _accept(project: Project, workload: dict[str, Any]) -> None:
     """Baselines by hand: where both versions are measured, their numbers do not count."""
-    record = Record({"throughput": Stored(1000.0, 0.01)}, {})
-    entry = Entry(Workload(**workload), {machine_class({}): record})
+    record = Record(metrics={"throughput": Stored(value=1000.0, spread=0.01)}, versions={})
+    entry = Entry(workload=Workload(**workload), records={machine_class({}): record})
     path = store.store_path(project.root, "test_it.py")
     store.save(path, {"test_unchanged": entry, "test_slowed": entry})
     project.commit("accept the baselines")

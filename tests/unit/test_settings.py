@@ -59,7 +59,10 @@ def test_metrics_are_a_list_of_names(given: object, names: tuple[str, ...]) -> N
 
 def test_a_tolerance_replaces_that_of_its_metric_only() -> None:
     changed = check(peak_memory="10%+1GiB").tolerances
-    assert changed == {**CheckSettings().tolerances, "peak_memory": Tolerance(0.1, 2**30)}
+    assert changed == {
+        **CheckSettings().tolerances,
+        "peak_memory": Tolerance(relative=0.1, absolute=2**30),
+    }
 
 
 def test_by_default_throughput_and_peak_memory_are_judged_for_a_minute() -> None:
@@ -178,10 +181,15 @@ EXAMPLES: list[tuple[str, object, object, Get]] = [
     ("json", "out.json", "out.json", lambda run: run.json),
     ("summary", "out.md", "out.md", lambda run: run.summary),
     ("metrics", "cpu_time,throughput", ("cpu_time", "throughput"), lambda run: run.check.metrics),
-    ("throughput", "3%", Tolerance(0.03), lambda run: run.check.tolerances["throughput"]),
+    ("throughput", "3%", Tolerance(relative=0.03), lambda run: run.check.tolerances["throughput"]),
     ("trials", "fresh", "fresh", lambda run: run.trials),
-    ("memory_limit", "12GiB", MemoryLimit(0.0, 12 * 2.0**30), lambda run: run.memory_limit),
-    ("memory_limit", "50%", MemoryLimit(0.5), lambda run: run.memory_limit),
+    (
+        "memory_limit",
+        "12GiB",
+        MemoryLimit(share=0.0, bytes=12 * 2.0**30),
+        lambda run: run.memory_limit,
+    ),
+    ("memory_limit", "50%", MemoryLimit(share=0.5), lambda run: run.memory_limit),
     ("timeout", "90", 90.0, lambda run: run.timeout),
     ("timeout", "2 min", 120.0, lambda run: run.timeout),
     ("sweep", "8:64", (8, 16, 32, 64), lambda run: run.sweep),

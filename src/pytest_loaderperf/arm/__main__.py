@@ -16,7 +16,7 @@ from ..protocol.channel import Channel, ChannelClosed
 from ..protocol.messages import Setup
 from ..system import signals
 from .diagnostics import register
-from .plugin import Arm, failed
+from .plugin import ArmPlugin, failed
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
     sys.path[:] = [*setup.sys_path, *kept]
     try:
         config = pytest.Config.fromdictargs(setup.options, setup.args)
-        config.pluginmanager.register(Arm(channel, setup), ARM)
+        config.pluginmanager.register(ArmPlugin(channel, setup), ARM)
         config.hook.pytest_cmdline_main(config=config)
     except (Exception, pytest.UsageError) as error:  # noqa: BLE001  (whatever a conftest raises)
         cause = getattr(error, "cause", error)  # pytest wraps what a conftest raised

@@ -82,7 +82,11 @@ class Stream:
         if not any(example.samples for example in examples):
             raise _no_samples(len(examples))
         workload = batches.workload(examples, self._loader.samples_per_epoch)
-        return Opened(first_batch, workload_fields(workload), self._epoch_batches)
+        return Opened(
+            first_batch=first_batch,
+            workload=workload_fields(workload),
+            epoch_batches=self._epoch_batches,
+        )
 
     def run(self, wanted: int) -> Slice:
         """Time so many batches of the steady state, over as many epochs as that takes.
@@ -98,7 +102,13 @@ class Stream:
             if count < 1:
                 self._restart()
                 if self._steady_left() < 1:
-                    return Slice([], 0, 0, 0.0, self._epoch_batches)
+                    return Slice(
+                        stretches=[],
+                        samples=0,
+                        batches=0,
+                        cpu_seconds=0.0,
+                        epoch_batches=self._epoch_batches,
+                    )
                 continue
             self._prepare()
             used, began = cpu_seconds(os.getpid()), self._worker_seconds()
@@ -113,7 +123,15 @@ class Stream:
         if not samples:
             raise _no_samples(timed)
         marks = self._workers.new_marks() if self._workers else []
-        return Slice(stretches, samples, timed, cpu, self._epoch_batches, worked, marks)
+        return Slice(
+            stretches=stretches,
+            samples=samples,
+            batches=timed,
+            cpu_seconds=cpu,
+            epoch_batches=self._epoch_batches,
+            spans=worked,
+            marks=marks,
+        )
 
     def run_epochs(self, epochs: int) -> Slice:
         """Time whole epochs, start and end of each included."""
@@ -133,7 +151,13 @@ class Stream:
         if not samples:
             raise _no_samples(taken)
         cpu = cpu_seconds(os.getpid()) - used
-        return Slice([stretch], samples, taken, cpu, self._epoch_batches)
+        return Slice(
+            stretches=[stretch],
+            samples=samples,
+            batches=taken,
+            cpu_seconds=cpu,
+            epoch_batches=self._epoch_batches,
+        )
 
     def second_epoch(self, seconds: float) -> Passed:
         """Time a second epoch from its start to its end, if it and the first end in time."""
@@ -148,11 +172,11 @@ class Stream:
                 count(batch)
                 arrivals.append(time.perf_counter() - started)
                 if arrivals[-1] > seconds:
-                    return Passed([], 0.0)
+                    return Passed(arrivals=[], ended=0.0)
             ended = time.perf_counter() - started
             if not arrivals:
                 raise self._spent()
-        return Passed(arrivals, ended)
+        return Passed(arrivals=arrivals, ended=ended)
 
     def steps(self, step: float, seconds: float) -> Stepped:
         """Wait for batches between training steps, which take no CPU time here.
@@ -177,7 +201,7 @@ class Stream:
             time.sleep(step)
             waited += came - asked
             stepped += time.perf_counter() - came
-        return Stepped(waited, stepped)
+        return Stepped(waited=waited, stepped=stepped)
 
     def contents(self, seconds: float) -> Contents:
         """Which samples an epoch delivers, if it ends within so many seconds."""

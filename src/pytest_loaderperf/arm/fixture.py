@@ -17,7 +17,7 @@ from ..loaders.recognise import describe
 from ..model.metrics import METRICS
 from ..model.results import CheckResult
 from ..protocol.channel import Channel
-from ..protocol.messages import Begin, End, Handed, Open, Pass, Probe, Read, Run, Step
+from ..protocol.messages import Begin, End, Handed, Open, Pass, Probe, Read, RunSlice, Step
 from ..reports.explain import explain
 from . import isolation
 from .driver import Stream
@@ -101,15 +101,15 @@ class LoaderPerf:
     def _hand(self, loader: Loader) -> None:
         self._channel.send(
             Handed(
-                loader.kind,
-                loader.workers,
-                loader.prefetch,
-                loader.epoch_batches,
-                loader.samples_per_epoch,
-                self.built_data,
-                dict(loader.settings),
-                loader.note,
-                loader.scattered,
+                kind=loader.kind,
+                workers=loader.workers,
+                prefetch=loader.prefetch,
+                epoch_batches=loader.epoch_batches,
+                samples_per_epoch=loader.samples_per_epoch,
+                built_data=self.built_data,
+                settings=dict(loader.settings),
+                note=loader.note,
+                scattered=loader.scattered,
             )
         )
 
@@ -129,9 +129,9 @@ class LoaderPerf:
                     message.warmup, message.drain, message.epoch_batches, follow=message.follow
                 )
                 self._channel.send(opened)
-            elif isinstance(message, Run) and message.epochs:
+            elif isinstance(message, RunSlice) and message.epochs:
                 self._channel.send(stream.run_epochs(message.epochs))
-            elif isinstance(message, Run):
+            elif isinstance(message, RunSlice):
                 self._channel.send(stream.run(message.batches))
             elif isinstance(message, Read):
                 self._channel.send(stream.contents(message.seconds))

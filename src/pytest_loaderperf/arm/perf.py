@@ -159,10 +159,12 @@ class Perf:
     def probe(cls) -> Perf:
         """A result of which every comparison holds, to learn which ones a test makes."""
         metrics: Mapping[str, Comparison] = {
-            name: Comparison(name, 1.0, judged=False, verdict=Verdict.UNCHANGED, baseline=1.0)
+            name: Comparison(
+                metric=name, value=1.0, judged=False, verdict=Verdict.UNCHANGED, baseline=1.0
+            )
             for name in METRICS
         }
-        result = CheckResult("", Verdict.UNCHANGED, metrics=metrics)
+        result = CheckResult(nodeid="", verdict=Verdict.UNCHANGED, metrics=metrics)
         return cls(result, accepting=False, probing=True)
 
     @property

@@ -27,8 +27,8 @@ from ..items import batch_size_of, is_check, marker_arguments, names_below_modul
 from ..protocol.channel import Channel, ChannelClosed
 from ..protocol.messages import (
     Begin,
-    Check,
     Collected,
+    CollectedCheck,
     Ended,
     Finished,
     Reap,
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 _SHOWN_FRAMES = 4  # of what ends a trial: the last ones lie in the test, the others in pytest
 
 
-class Arm:
+class ArmPlugin:
     """The pytest plugin that takes over the run loop of this process."""
 
     def __init__(self, channel: Channel, setup: Setup) -> None:
@@ -136,14 +136,14 @@ class Arm:
             elif isinstance(message, Reap):
                 _, status = os.waitpid(message.pid, 0)
                 self._trials.discard(message.pid)
-                self._channel.send(Ended(os.waitstatus_to_exitcode(status)))
+                self._channel.send(Ended(status=os.waitstatus_to_exitcode(status)))
             else:
                 raise ArmError(f"not for an arm: {message}")
 
     def _start(self, item: pytest.Item, ran: str, descriptor: int) -> None:
         log, output = new_file("trial")
         if self._setup.fresh:
-            self._channel.send(Started(os.getpid(), output))
+            self._channel.send(Started(pid=os.getpid(), output=output))
             _record().turn_to(ran)
             self._run(item, descriptor, log, output)
         pid = os.fork()
@@ -156,7 +156,7 @@ class Arm:
         os.close(descriptor)
         os.close(log)
         self._trials.add(pid)
-        self._channel.send(Started(pid, output))
+        self._channel.send(Started(pid=pid, output=output))
 
     def _run(self, item: pytest.Item, descriptor: int, log: int, output: str) -> NoReturn:
         """Be a trial: run the test with pytest's own runner, report, and end the process."""
@@ -181,10 +181,17 @@ class Arm:
             printed = tail(output)
             reports = [shipped(item, report, printed) for report in self._reports]
             failure = next((r.longreprtext for r in self._reports if not r.passed), "")
-            looked_at = handle.asserted, handle.used
-            noted = as_json(self._benchmark)
             _record().sweep()
-            channel.send(Finished(reports, failure, *looked_at, handle.misused, noted))
+            channel.send(
+                Finished(
+                    reports=reports,
+                    text=failure,
+                    asserted=handle.asserted,
+                    used=handle.used,
+                    misused=handle.misused,
+                    benchmark=as_json(self._benchmark),
+                )
+            )
             status = 0
         except ChannelClosed as closed:
             with contextlib.suppress(Exception):
@@ -246,13 +253,13 @@ def _record() -> Record:
     return record
 
 
-def _check(item: pytest.Item) -> Check:
+def _check(item: pytest.Item) -> CollectedCheck:
     arguments = marker_arguments(item)
     batch_sizes(arguments)
     settings = {name: value for name, value in arguments.items() if name != "batch_sizes"}
     CheckSettings().with_values(settings, f"{item.nodeid}: loaderperf marker")
     batch_size = batch_size_of(item)
-    return Check(
+    return CollectedCheck(
         names=names_below_module(item),
         location=list(item.location),
         keywords=sorted(item.keywords),
@@ -274,4 +281,4 @@ def _is_json(marker: pytest.Mark) -> bool:
 
 def failed(error: str, *, usage: bool) -> Collected:
     """What to answer where the tests cannot be collected."""
-    return Collected([], error, usage, {}, "")
+    return Collected(checks=[], error=error, usage_error=usage, versions={}, fork_hazard="")

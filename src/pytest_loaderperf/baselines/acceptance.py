@@ -48,14 +48,17 @@ def accepted_entry(found: Findings, versions: dict[str, str], old: Entry | None)
     values["peak_memory"] = found.peaks
     values |= found.extras
     record = Record(
-        {name: Stored(typical(each), spread(METRICS[name], each)) for name, each in values.items()},
-        versions,
+        metrics={
+            name: Stored(value=typical(each), spread=spread(METRICS[name], each))
+            for name, each in values.items()
+        },
+        versions=versions,
     )
     kept = {} if old is None or _moved(found) else old.records
-    return Entry(found.survey.workload, {**kept, machine_class(versions): record})
+    return Entry(workload=found.survey.workload, records={**kept, machine_class(versions): record})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Acceptance:
     """An entry that is to be written, and the one that it replaces.
 

@@ -17,7 +17,7 @@ METRICS_SHOWN = ("throughput", "peak_memory")
 _COLUMNS = ("commit", "day", "throughput", "", "peak memory", "", "subject")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Accepted:
     """What a commit accepted for a check on one class of machine."""
 
@@ -60,7 +60,7 @@ def history(versions: Sequence[tuple[Commit, Entries]], check: str) -> History:
         for machine, record in entry.records.items() if entry else ():
             accepted = found.setdefault(machine, [])
             if not accepted or accepted[-1].record != record:
-                accepted.append(Accepted(commit, record))
+                accepted.append(Accepted(commit=commit, record=record))
     return found
 
 

@@ -24,7 +24,7 @@ from .store import Entry, Record
 _NAMED = 5  # at most, of what git ignores
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Reference:
     """The baseline of one check.
 
@@ -41,7 +41,7 @@ class Reference:
         return self.entry.records.get(machine_class(packages)) if self.entry else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Configuration:
     """How the run's pytest is configured, as far as an old commit may lack it."""
 
@@ -97,22 +97,26 @@ class References:
     def find(self, module: str, key: str) -> Reference:
         """The reference of a check; StoreError or CheckoutError where it cannot be had."""
         if self._settings.selftest:
-            return Reference(Version(self._root, label="the working tree again"), None)
+            return Reference(
+                version=Version(root=self._root, label="the working tree again"), entry=None
+            )
         entry = self.entries(module).get(key)
         if self.repository is None:
             asked = self._settings.against == "stored"
             note = "" if asked else "not in a git repository: compared with stored numbers"
-            return Reference(None, entry, note)
+            return Reference(version=None, entry=entry, note=note)
         if self._asked:
-            return Reference(self._version(self._asked), entry)
+            return Reference(version=self._version(self._asked), entry=entry)
         if entry is None:
-            return Reference(None, None)
+            return Reference(version=None, entry=None)
         accepted = self.repository.accepted_commit(store.store_path(self._root, module), key)
         if accepted is None:
             return Reference(
-                None, entry, "the baseline is not committed: compared with stored numbers"
+                version=None,
+                entry=entry,
+                note="the baseline is not committed: compared with stored numbers",
             )
-        return Reference(self._version(accepted), entry)
+        return Reference(version=self._version(accepted), entry=entry)
 
     @property
     def shared(self) -> list[str]:

@@ -11,7 +11,7 @@ from ..errors import StoreError
 from . import store
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Stale:
     """The entries of one file that have no test any more."""
 
@@ -38,7 +38,7 @@ def find(root: Path, collected: Mapping[str, Collection[str]], *, whole: bool) -
         with contextlib.suppress(StoreError):
             known = collected.get(module, ())
             keys = tuple(key for key in store.load(path) if key not in known)
-            found += [Stale(path, keys)] * bool(keys)
+            found += [Stale(path=path, keys=keys)] * bool(keys)
     return found
 
 

@@ -31,7 +31,7 @@ _REPAIR = "restore the file from git, or delete it and record it anew with --loa
 _CONFLICT = re.compile(r"^(<{7}|\|{7}|={7}|>{7})( |\r?$)", re.MULTILINE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Stored:
     """What was measured of one metric when it was accepted.
 
@@ -43,7 +43,7 @@ class Stored:
     spread: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Record:
     """What one machine class measured: metrics by name, and the versions of the packages."""
 
@@ -51,7 +51,7 @@ class Record:
     versions: Mapping[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Entry:
     """What is accepted for one check: its workload, and one record per machine class."""
 
@@ -193,7 +193,7 @@ class _DamageError(Exception):
         self.remedy = remedy
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Node:
     """A value inside a file with its place, which every complaint names."""
 
@@ -206,8 +206,8 @@ class _Node:
             raise self.wrong("an object")
         members: dict[str, _Node] = {}
         for key, value in self.value:
-            node = _Node(value, f"{self.place}[{key!r}]")
-            _Node(key, node.place).text()
+            node = _Node(value=value, place=f"{self.place}[{key!r}]")
+            _Node(value=key, place=node.place).text()
             if key in members:
                 raise _DamageError(f"{node.place} occurs twice")
             members[key] = node
@@ -247,7 +247,9 @@ class _Node:
 
 
 def _read(text: str | bytes) -> Entries:
-    document = _Node(_decoded(text), "$")  # places are JSON paths (RFC 9535), "$" is the file
+    document = _Node(
+        value=_decoded(text), place="$"
+    )  # places are JSON paths (RFC 9535), "$" is the file
     version = document.members().get("format")  # first: a newer format may have any other key
     if version is not None and version.count() > FORMAT:
         raise _DamageError(

@@ -25,7 +25,7 @@ MEASURED: Mapping[str, Callable[[Bench, Findings, Version], float]] = {
 def judge(bench: Bench, version: Version | None, record: Record | None, found: Findings) -> None:
     """Fill in the comparison of each that somebody wants."""
     for name in _wanted(found):
-        quantity = Quantity(METRICS[name], partial(MEASURED[name], bench, found))
+        quantity = Quantity(metric=METRICS[name], measure=partial(MEASURED[name], bench, found))
         if version is not None:
             comparison = beside(bench, version, found, quantity, found.extras[name])
         else:

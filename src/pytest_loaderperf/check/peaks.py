@@ -23,7 +23,9 @@ def judge(bench: Bench, version: Version | None, record: Record | None, found: F
     The peak of a loader depends little on how busy its machine is, so that one look at the stored
     number settles it for most checks: where machine class and versions match, and it did not move.
     """
-    quantity = Quantity(_METRIC, lambda version: peak(bench, version, found), _LUCK)
+    quantity = Quantity(
+        metric=_METRIC, measure=lambda version: peak(bench, version, found), luck=_LUCK
+    )
     comparison = None
     if record is not None:
         comparison = _glance(bench, record, found)

@@ -23,7 +23,7 @@ _MANY_TRIALS = 6
 _TRIALS_AT_MOST = 10  # memory repeats well: what ten pairs leave open, more would too
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Quantity:
     """A metric, and what one more trial of a version gives for it.
 

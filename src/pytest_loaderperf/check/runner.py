@@ -30,7 +30,7 @@ _NOT_THERE = "it does not have this check"
 _NEVER_CALLED = "the test never called loaderperf(loader), which hands over what to measure"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """How a check ended: its result, None if it was skipped, and the reports of its test.
 
@@ -72,15 +72,23 @@ class Coordinator:
         started = time.monotonic()
         self._arms.drop_dead()
         try:
-            outcome = self._check(Bench(spec, self._arms, self._candidate, self._rule, progress))
+            outcome = self._check(
+                Bench(
+                    spec=spec,
+                    arms=self._arms,
+                    candidate=self._candidate,
+                    rule=self._rule,
+                    progress=progress,
+                )
+            )
         except TrialOver as over:
             outcome = self._ended_early(spec, over)
         except MemoryLimitError as error:
-            outcome = Outcome(_error(spec, self._out_of_memory(spec, error)))
+            outcome = Outcome(result=_error(spec, self._out_of_memory(spec, error)))
         except LoaderPerfError as error:
-            outcome = Outcome(_error(spec, str(error)))
+            outcome = Outcome(result=_error(spec, str(error)))
         except Exception as error:  # noqa: BLE001  (the other checks go on)
-            outcome = Outcome(_error(spec, _bug(error)))
+            outcome = Outcome(result=_error(spec, _bug(error)))
         if outcome.result is None:
             return outcome
         seconds = time.monotonic() - started
@@ -110,7 +118,7 @@ class Coordinator:
         note = self._accept(bench, reference, found, failed=failed)
         notes = (*result.notes, note) if note else result.notes
         result = replace(result, outcome="failed" if failed else "passed", notes=notes)
-        return Outcome(result, finished.reports, finished.benchmark)
+        return Outcome(result=result, reports=finished.reports, benchmark=finished.benchmark)
 
     def _measured(self, bench: Bench) -> Outcome:
         """A check in a sweep: nothing to compare with, and nothing that its test could assert."""
@@ -118,8 +126,8 @@ class Coordinator:
         self._sweeps.measure(bench, found)
         result = found.result(bench.spec)
         if found.message:
-            return Outcome(replace(result, verdict=Verdict.ERROR, outcome="failed"))
-        return Outcome(replace(result, outcome="passed"))
+            return Outcome(result=replace(result, verdict=Verdict.ERROR, outcome="failed"))
+        return Outcome(result=replace(result, outcome="passed"))
 
     def _survey(self, bench: Bench) -> Findings:
         _ = bench.arm().collected
@@ -130,7 +138,7 @@ class Coordinator:
         self._proof.check(self._candidate, bench.spec.module, bench.spec.nodeid)
         judged = frozenset((*settings.metrics, *survey.asserted))
         deadline = time.monotonic() + settings.budget
-        return Findings(survey, judged, peaks=[survey.peak_memory], deadline=deadline)
+        return Findings(survey=survey, judged=judged, peaks=[survey.peak_memory], deadline=deadline)
 
     def _judge(self, bench: Bench, reference: Reference, found: Findings) -> None:
         # The store describes the accepted commit, not another one that was asked for.
@@ -255,7 +263,9 @@ class Coordinator:
         fails = not accepting and (result.verdict.fails or strict)
         with bench.arm().trials():
             trial = bench.arm().trial(bench.spec.nodeid)
-            return trial.ask(Begin(result.dump(), accepting, fails), Finished)
+            return trial.ask(
+                Begin(result=result.dump(), accepting=accepting, fails=fails), Finished
+            )
 
     def _accept(self, bench: Bench, reference: Reference, found: Findings, *, failed: bool) -> str:
         """Accept the check's numbers where the update mode says so; returns why not."""
@@ -269,12 +279,12 @@ class Coordinator:
         stored.repeat(bench, found)
         self.accepted.append(
             Acceptance(
-                bench.spec.nodeid,
-                verdict,
-                reference.entry,
-                accepted_entry(found, bench.versions, reference.entry),
-                machine_class(bench.versions),
-                found.judged,
+                nodeid=bench.spec.nodeid,
+                verdict=verdict,
+                old=reference.entry,
+                new=accepted_entry(found, bench.versions, reference.entry),
+                machine=machine_class(bench.versions),
+                judged=found.judged,
             )
         )
         return ""
@@ -300,12 +310,14 @@ class Coordinator:
         bad = next((report for report in reports if report["outcome"] != "passed"), None)
         if over.version != self._candidate:
             text = over.finished.text if bad else _NEVER_CALLED
-            return Outcome(_error(spec, f"{over.version.name} cannot be measured: {text}"))
+            return Outcome(result=_error(spec, f"{over.version.name} cannot be measured: {text}"))
         if bad is None:
-            return Outcome(_error(spec, _NEVER_CALLED))
+            return Outcome(result=_error(spec, _NEVER_CALLED))
         if bad["outcome"] == "skipped":
-            return Outcome(None, reports)
-        return Outcome(_error(spec, "the test failed before its loader was measured"), reports)
+            return Outcome(result=None, reports=reports)
+        return Outcome(
+            result=_error(spec, "the test failed before its loader was measured"), reports=reports
+        )
 
 
 def _problem(baseline: Arm, nodeid: str) -> str:
@@ -320,7 +332,11 @@ def _problem(baseline: Arm, nodeid: str) -> str:
 
 def _error(spec: Spec, message: str) -> CheckResult:
     return CheckResult(
-        spec.nodeid, Verdict.ERROR, spec.batch_size, outcome="failed", message=message
+        nodeid=spec.nodeid,
+        verdict=Verdict.ERROR,
+        batch_size=spec.batch_size,
+        outcome="failed",
+        message=message,
     )
 
 

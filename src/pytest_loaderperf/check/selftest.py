@@ -38,7 +38,7 @@ def slowed(version: Version, loss: float) -> Version:
     return replace(version, label=label, in_vain=loss)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Trust:
     """What a loader's pairs on this machine are good for; ``deviation`` is that of a pair's d."""
 
@@ -79,17 +79,17 @@ def judge(bench: Bench, reference: Reference, found: Findings, began: float) -> 
     lossy = replace(bench, candidate=slowed(bench.candidate, loss))
     judged = frozenset({_METRIC.name})
     deadline = time.monotonic() + _PATIENCE * settings.budget
-    slower = Findings(found.survey, judged, repaced=found.repaced, deadline=deadline)
+    slower = Findings(survey=found.survey, judged=judged, repaced=found.repaced, deadline=deadline)
     paired.judge(lossy, reference.version, slower)
     verdict = slower.comparisons[_METRIC.name].verdict
 
     found.noise += slower.noise
     per_pair = statistics.fmean(noise.seconds for noise in found.noise)
     trust = Trust(
-        _deviation(found.losses, slower.losses),
-        per_pair,
-        max(0.0, seconds - per_pair * len(found.losses)),
-        settings.budget * (1 - paired.FOR_CONFIRMING),
+        deviation=_deviation(found.losses, slower.losses),
+        pair_seconds=per_pair,
+        other_seconds=max(0.0, seconds - per_pair * len(found.losses)),
+        longest=settings.budget * (1 - paired.FOR_CONFIRMING),
     )
     shown = sorted({*_TOLERANCES, tolerance}, reverse=True)
     says = "; ".join(f"at {format_percent(each)}: {trust.at(each, bench.rule)}" for each in shown)

@@ -21,7 +21,7 @@ from ..versions.sources import Folders
 _FOR_STARTS = 0.1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Spec:
     """One check to run: ``module`` is relative to the root, ``key`` is its name in the store."""
 
@@ -33,7 +33,7 @@ class Spec:
     sweep: str = ""  # the test without its batch size, with its module
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Bench:
     """What measuring one check takes: its arms, the rule, and someone who hears the news."""
 
@@ -49,7 +49,7 @@ class Bench:
 
     def side(self, pace: Plan, version: Version | None = None) -> Side:
         """One side of a pair: the check in the arm of a version."""
-        return Side(self.arm(version), self.spec.nodeid, pace)
+        return Side(arm=self.arm(version), nodeid=self.spec.nodeid, pace=pace)
 
     @property
     def confirming(self) -> Bench:
@@ -88,7 +88,7 @@ class Bench:
         return self.arm().collected.versions
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Findings:
     """What has been found out; ``judged`` names the metrics that decide the check's verdict."""
 
@@ -157,9 +157,9 @@ class Findings:
                 "whole epochs are timed, start included"
             )
         return CheckResult(
-            spec.nodeid,
-            self.verdict,
-            spec.batch_size,
+            nodeid=spec.nodeid,
+            verdict=self.verdict,
+            batch_size=spec.batch_size,
             pairs=self.pairs,
             workload=self.survey.workload,
             message=self.message,

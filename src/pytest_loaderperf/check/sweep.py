@@ -20,7 +20,7 @@ _PAIRS, _PAIRS_AT_MOST = 3, 8
 _ERROR = 0.01  # standard error of the logarithm of a ratio of throughputs
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _First:
     """The first size of a test, which all others are compared with."""
 
@@ -42,7 +42,9 @@ class Sweeps:
         if first is None:
             timing = turns.time_alone(bench.arm(), bench.spec.nodeid, found.plan)
             found.pace_by([timing], bench.pair_seconds)
-            first = self._first[bench.spec.sweep] = _First(bench, found, timing.values)
+            first = self._first[bench.spec.sweep] = _First(
+                bench=bench, found=found, values=timing.values
+            )
             found.comparisons = {
                 name: _measured(name, value) for name, value in timing.values.items()
             }

@@ -12,7 +12,7 @@ Wrap = Callable[[Collate], Collate]
 Setting = str | int | bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Loader:
     """A loader with what it tells about itself.
 
@@ -38,7 +38,7 @@ class Loader:
     scattered: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Kind:
     """A class of loaders, found in ``module`` if that is imported, and what tells of one."""
 

@@ -110,7 +110,7 @@ def _path_to_leaf(batch: Any) -> Iterator[Any]:
         batch = inner
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Example:
     """What is kept of a batch that was looked at; sizes in bytes."""
 
@@ -121,7 +121,7 @@ class Example:
 
 def example(batch: object, count: SampleCounter = count_samples) -> Example:
     """Look at a batch."""
-    return Example(signature(batch), nbytes.size(batch), count(batch))
+    return Example(signature=signature(batch), size=nbytes.size(batch), samples=count(batch))
 
 
 def workload(examples: Sequence[Example], samples_per_epoch: int | None) -> Workload:
@@ -131,7 +131,9 @@ def workload(examples: Sequence[Example], samples_per_epoch: int | None) -> Work
     if samples < 1:
         raise LoaderError("the first batches of the loader hold no sample")
     merged = signatures.merge([each.signature for each in examples])
-    return Workload(merged, round(size / samples, 1), samples_per_epoch)
+    return Workload(
+        batch=merged, bytes_per_sample=round(size / samples, 1), samples_per_epoch=samples_per_epoch
+    )
 
 
 def signature(batch: object) -> str:

@@ -26,10 +26,10 @@ def describe(loader: Any) -> Loader:
     if module is not None:
         return _of_data_module(module, name)
     if isinstance(loader, Iterable):
-        return Loader("iterable", lambda: iter(loader), epoch_batches=length(loader))
+        return Loader(kind="iterable", start=lambda: iter(loader), epoch_batches=length(loader))
     if hasattr(type(loader), "__getitem__"):  # it may go on for ever, so heed its length
         size = length(loader)
-        return Loader("sequence", lambda: islice(iter(loader), size), epoch_batches=size)
+        return Loader(kind="sequence", start=lambda: islice(iter(loader), size), epoch_batches=size)
     if callable(loader):
         return _factory(loader)
     raise LoaderError(

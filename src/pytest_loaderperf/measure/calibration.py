@@ -13,7 +13,7 @@ from functools import partial
 from ..errors import LoaderError
 from ..model.results import MemoryLook
 from ..model.workload import Workload
-from ..protocol.messages import Begin, Contents, Handed, Open, Opened, Probe, Read, Run, Slice
+from ..protocol.messages import Begin, Contents, Handed, Open, Opened, Probe, Read, RunSlice, Slice
 from ..supervisor.arm import Arm
 from ..supervisor.trial import Trial, TrialOver
 from ..system import cpus, paging, process_tree
@@ -30,7 +30,7 @@ _IDLE = 0.05
 _LONGEST_FILL = 15.0  # seconds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Survey:
     """What a memory trial tells: how big the loader is, and how to pace its timing trials.
 
@@ -88,7 +88,7 @@ def contents(arm: Arm, nodeid: str, seconds: float) -> Contents:
     with arm.trials():
         trial = arm.trial(nodeid)
         trial.ask(Begin(), Handed)
-        delivered = trial.ask(Read(seconds / 2), Contents)
+        delivered = trial.ask(Read(seconds=seconds / 2), Contents)
         trial.end()
     return delivered
 
@@ -99,7 +99,7 @@ def watch(arm: Arm, nodeid: str) -> None:
         trial = arm.trial(nodeid)
         loader = trial.ask(Begin(watched=True), Handed)
         warmup = warmup_batches(loader.workers, loader.prefetch)
-        trial.ask(Open(warmup, 0, loader.epoch_batches), Opened)
+        trial.ask(Open(warmup=warmup, drain=0, epoch_batches=loader.epoch_batches), Opened)
         trial.end()
 
 
@@ -121,11 +121,13 @@ def _followed(
     drain = loader.workers * loader.prefetch
     epoch_batches = like.plan.epoch_batches if like else loader.epoch_batches
     with memory.followed(_LOOK_SECONDS):
-        opened = trial.ask(Open(warmup, drain, epoch_batches), Opened)
+        opened = trial.ask(Open(warmup=warmup, drain=drain, epoch_batches=epoch_batches), Opened)
         pace_after = partial(_plan_after, loader, opened, pair_seconds)
         began, used = time.monotonic(), cpus.cpu_seconds(os.getpid())
         long_enough = min(_SURVEY_SECONDS, pair_seconds)
-        taken = Slice([], 0, 0, 0.0, opened.epoch_batches)
+        taken = Slice(
+            stretches=[], samples=0, batches=0, cpu_seconds=0.0, epoch_batches=opened.epoch_batches
+        )
         while not _enough(taken, warmup, long_enough, like):
             step = _next_step(pace_after(taken), taken, loader.workers, like)
             taken = total([taken, trial.ask(step, Slice)])
@@ -144,17 +146,17 @@ def _followed(
     if finished.misused:
         raise TrialOver(finished, arm.version)
     return Survey(
-        loader,
-        Workload(**opened.workload),  # type: ignore[arg-type]
-        float(memory.peak),
-        {**rates(taken, taken.batches), "first_batch": opened.first_batch},
-        taken.batches,
-        pace_after(taken, busy=is_busy(taken, loader.workers, usable)),
-        tuple(finished.asserted),
-        tuple(finished.used),
-        memory.source,
-        paging.note(paged, paged_at_end),
-        tuple(memory.looks),
+        loader=loader,
+        workload=Workload(**opened.workload),  # type: ignore[arg-type]
+        peak_memory=float(memory.peak),
+        values={**rates(taken, taken.batches), "first_batch": opened.first_batch},
+        batches=taken.batches,
+        plan=pace_after(taken, busy=is_busy(taken, loader.workers, usable)),
+        asserted=tuple(finished.asserted),
+        used=tuple(finished.used),
+        memory_source=memory.source,
+        thrashing=paging.note(paged, paged_at_end),
+        memory=tuple(memory.looks),
     )
 
 
@@ -173,7 +175,7 @@ def _plan_after(
     )
 
 
-def _next_step(pace: Plan, taken: Slice, workers: int, like: Survey | None) -> Run:
+def _next_step(pace: Plan, taken: Slice, workers: int, like: Survey | None) -> RunSlice:
     """As many batches or whole epochs again as have been taken, up to a slice.
 
     Steps grow: the first batches may come out of a queue, and say little of the pace.
@@ -181,7 +183,7 @@ def _next_step(pace: Plan, taken: Slice, workers: int, like: Survey | None) -> R
     left = sys.maxsize if like is None else like.batches - taken.batches
     batches = min(max(workers, min(pace.batches, taken.batches), 1), left)
     epochs = max(1, min(taken.batches, left) // (pace.epoch_batches or 1))
-    return Run(batches, min(pace.epochs, epochs))
+    return RunSlice(batches=batches, epochs=min(pace.epochs, epochs))
 
 
 def _let_queues_fill(pid: int, memory: PeakMemory, longest: float) -> None:

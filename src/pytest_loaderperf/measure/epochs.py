@@ -22,7 +22,7 @@ def overhead(bench: Bench, found: Findings, version: Version) -> float:
     with arm.trials():
         trial = arm.trial(bench.spec.nodeid)
         trial.ask(Begin(), Handed)
-        passed = trial.ask(Pass(_LONGEST), Passed)
+        passed = trial.ask(Pass(seconds=_LONGEST), Passed)
         trial.end()
     if not passed.arrivals:
         raise LoaderError(
@@ -66,8 +66,10 @@ def share(bench: Bench, found: Findings, version: Version) -> float:
     with arm.trials():
         trial = arm.trial(bench.spec.nodeid)
         trial.ask(Begin(), Handed)
-        trial.ask(Open(plan.warmup, plan.drain, plan.epoch_batches), Opened)
+        trial.ask(
+            Open(warmup=plan.warmup, drain=plan.drain, epoch_batches=plan.epoch_batches), Opened
+        )
         seconds = max(_PAIRS * bench.pair_seconds, _STEPS * step)
-        stepped = trial.ask(Step(step, seconds), Stepped)
+        stepped = trial.ask(Step(step=step, seconds=seconds), Stepped)
         trial.end()
     return stepped.waited / (stepped.waited + stepped.stepped)

@@ -71,7 +71,7 @@ def unfair(candidate: float, baseline: float) -> bool:
     return abs(candidate - baseline) > _UNFAIR
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Moment:
     """What a machine has counted so far, in seconds; a pressure is None where it is not counted."""
 
@@ -83,7 +83,11 @@ class Moment:
     def now(cls) -> Moment:
         """The counters as they are."""
         stolen = cpus.machine_seconds(cpus.usable_cpus()).stolen
-        return cls(time.perf_counter(), stolen, {name: _pressure(name) for name in _PRESSURES})
+        return cls(
+            clock=time.perf_counter(),
+            stolen=stolen,
+            pressure={name: _pressure(name) for name in _PRESSURES},
+        )
 
 
 def between(before: Moment, after: Moment, others: tuple[float, float], *, spoiled: bool) -> Noise:
@@ -97,7 +101,14 @@ def between(before: Moment, after: Moment, others: tuple[float, float], *, spoil
         last = after.pressure[name]
         pressure[name] = None if first is None or last is None else (last - first) / seconds
     stolen = (after.stolen - before.stolen) / (seconds * len(cpus.usable_cpus()))
-    return Noise(seconds, *others, stolen, pressure, spoiled)
+    return Noise(
+        seconds=seconds,
+        candidate=others[0],
+        baseline=others[1],
+        stolen=stolen,
+        pressure=pressure,
+        spoiled=spoiled,
+    )
 
 
 def parse_pressure(text: str) -> float | None:

@@ -18,7 +18,7 @@ from ..check.state import Bench, Findings
 from ..model.metrics import METRICS
 from ..model.units import format_value
 from ..model.version import Version
-from ..protocol.messages import Begin, Handed, Open, Opened, Run, Slice
+from ..protocol.messages import Begin, Handed, Open, Opened, RunSlice, Slice
 from ..supervisor.arm import Arm
 from ..system.smaps import used_by_tree
 from . import calibration
@@ -33,8 +33,8 @@ _DISCARDED = 0.25  # of the points, in which caches and heaps fill up
 _LONGEST_REST = 3.0  # seconds that a loader may take to come to rest
 
 
-@dataclass(frozen=True)
-class Point:
+@dataclass(frozen=True, kw_only=True)
+class Reading:
     """The memory of a loader after so many samples, in bytes, and the epoch it was in."""
 
     epoch: int
@@ -42,7 +42,7 @@ class Point:
     used: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Slope:
     """Bytes per 1000 samples, with its standard error."""
 
@@ -58,12 +58,12 @@ class Slope:
         return f"private memory grew by {value} (95 %: {low} to {high})"
 
 
-def slope(points: Sequence[Point]) -> Slope:
+def slope(points: Sequence[Reading]) -> Slope:
     """The least-squares line through points, with a height of its own for each epoch.
 
     Zero, and infinitely uncertain, where no epoch has two points.
     """
-    epochs: dict[int, list[Point]] = defaultdict(list)
+    epochs: dict[int, list[Reading]] = defaultdict(list)
     for point in points:
         epochs[point.epoch].append(point)
     across, both, down = 0.0, 0.0, 0.0
@@ -74,13 +74,13 @@ def slope(points: Sequence[Point]) -> Slope:
         both += sum((point.samples - samples) * (point.used - used) for point in epoch)
         down += sum((point.used - used) ** 2 for point in epoch)
     if not across:
-        return Slope(0.0, math.inf)
+        return Slope(value=0.0, error=math.inf)
     rise = both / across
     freedom = len(points) - len(epochs) - 1
     if freedom < 1:
-        return Slope(_SAMPLES * rise, math.inf)
+        return Slope(value=_SAMPLES * rise, error=math.inf)
     error = math.sqrt(max(0.0, down - rise * both) / freedom / across)
-    return Slope(_SAMPLES * rise, _SAMPLES * error)
+    return Slope(value=_SAMPLES * rise, error=_SAMPLES * error)
 
 
 def grown(bench: Bench, found: Findings, version: Version) -> float:
@@ -92,14 +92,16 @@ def grown(bench: Bench, found: Findings, version: Version) -> float:
     return max(0.0, rise.value)
 
 
-def points(arm: Arm, nodeid: str, pace: Plan, seconds: float) -> list[Point]:
+def points(arm: Arm, nodeid: str, pace: Plan, seconds: float) -> list[Reading]:
     """The memory of a loader in a trial of its own, over so many seconds of batches."""
-    taken: list[Point] = []
+    taken: list[Reading] = []
     restarts = batches = samples = 0
     with arm.trials():
         trial = arm.trial(nodeid)
         loader = trial.ask(Begin(), Handed)
-        trial.ask(Open(pace.warmup, pace.drain, pace.epoch_batches), Opened)
+        trial.ask(
+            Open(warmup=pace.warmup, drain=pace.drain, epoch_batches=pace.epoch_batches), Opened
+        )
         step = _step(pace, loader.workers, seconds / _STEPS / SLICE_SECONDS)
         for _ in range(_STEPS):
             result = trial.ask(step, Slice)
@@ -107,7 +109,9 @@ def points(arm: Arm, nodeid: str, pace: Plan, seconds: float) -> list[Point]:
             restarts += len(result.stretches) - 1
             batches, samples = batches + result.batches, samples + result.samples
             used = used_by_tree(arm.memory_root).anonymous
-            taken.append(Point(epoch_of(pace, batches, restarts), samples, used))
+            taken.append(
+                Reading(epoch=epoch_of(pace, batches, restarts), samples=samples, used=used)
+            )
         trial.end()
     return taken[int(_DISCARDED * _STEPS) :]
 
@@ -125,11 +129,11 @@ def epoch_of(pace: Plan, batches: int, restarts: int) -> int:
     return (batches - 1) // steady
 
 
-def _step(pace: Plan, workers: int, slices: float) -> Run:
+def _step(pace: Plan, workers: int, slices: float) -> RunSlice:
     """What to run between two points: so many slices, and less where epochs are short."""
     if pace.epochs:
-        return Run(0, max(1, round(slices * pace.epochs)))
+        return RunSlice(batches=0, epochs=max(1, round(slices * pace.epochs)))
     batches = round(slices * pace.batches)
     if pace.epoch_batches is not None:
         batches = min(batches, pace.epoch_batches // _IN_AN_EPOCH)
-    return Run(max(batches, workers, 1))
+    return RunSlice(batches=max(batches, workers, 1))

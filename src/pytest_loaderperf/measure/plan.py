@@ -37,7 +37,7 @@ SLICES_AT_LEAST = 4
 SLICES_WANTED = 6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """What each trial of a check does.
 
@@ -104,7 +104,15 @@ def plan(
         assert epoch_batches is not None
         epochs = max(1, math.ceil(SLICE_SECONDS / (batch_seconds * epoch_batches)))
         seconds = epochs * epoch_batches * batch_seconds
-        return Plan(0, 0, 0, _slices(seconds, pair_seconds), epochs, epoch_batches, short_turns)
+        return Plan(
+            warmup=0,
+            drain=0,
+            batches=0,
+            slices=_slices(seconds, pair_seconds),
+            epochs=epochs,
+            epoch_batches=epoch_batches,
+            short_turns=short_turns,
+        )
     batches = step * math.ceil(SLICE_SECONDS / batch_seconds / step)
     slices = _slices(batches * batch_seconds, pair_seconds)
     # Where new epochs start slowly, rather time less than begin one. Where not even one ABBA block
@@ -115,7 +123,15 @@ def plan(
         slices = min(slices, max(fitting, SLICES_WANTED))
     if epoch_batches is not None:
         drain += int(steady % step)  # a part of a burst would be fast or slow, as it happens
-    return Plan(warmup, drain, batches, slices, 0, epoch_batches, short_turns)
+    return Plan(
+        warmup=warmup,
+        drain=drain,
+        batches=batches,
+        slices=slices,
+        epochs=0,
+        epoch_batches=epoch_batches,
+        short_turns=short_turns,
+    )
 
 
 def _slices(seconds: float, pair_seconds: float) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from ..errors import LoaderError
 from ..model.workload import Workload
-from ..protocol.messages import Begin, Handed, Open, Opened, Run, Slice, Stretch
+from ..protocol.messages import Begin, Handed, Open, Opened, RunSlice, Slice, Stretch
 from ..supervisor.arm import Arm
 from ..system import cpus, process_tree
 from . import interference
@@ -20,7 +20,7 @@ RATES = ("throughput", "cpu_time")  # the metrics that every slice gives
 TIMED = (*RATES, "first_batch")  # those that a timing trial gives
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Timing:
     """What a timing trial measured: a value for each timed metric.
 
@@ -57,7 +57,12 @@ class TimedTrial:
         self._ahead = loader.workers * loader.prefetch
         self._settings = loader.settings
         self._trial.scattered = loader.scattered
-        opening = Open(pace.warmup, pace.drain, pace.epoch_batches, follow=pace.follow)
+        opening = Open(
+            warmup=pace.warmup,
+            drain=pace.drain,
+            epoch_batches=pace.epoch_batches,
+            follow=pace.follow,
+        )
         self._opened = self._trial.ask(opening, Opened)
         self._slices: list[Slice] = []
         self._frozen_at = 0.0
@@ -92,7 +97,7 @@ class TimedTrial:
 
     def begin_slice(self) -> None:
         """Have it time a slice from now on, or from when it is resumed."""
-        self._trial.send(Run(self._pace.batches, self._pace.epochs))
+        self._trial.send(RunSlice(batches=self._pace.batches, epochs=self._pace.epochs))
 
     def take_turn(self, seconds: float) -> bool:
         """Let a frozen trial go on for so many seconds at most; whether it ended its slice."""
@@ -121,8 +126,16 @@ class TimedTrial:
         rounds = tuple(batch * each.seconds / each.batches for each in slices)
         others, paused = self._watch.others, self._watch.paused
         return Timing(
-            values, workload, taken, made, parts, rounds, others, paused, self._settings
-        )  # fmt: skip
+            values=values,
+            workload=workload,
+            taken=taken,
+            made=made,
+            parts=parts,
+            rounds=rounds,
+            others=others,
+            paused=paused,
+            settings=self._settings,
+        )
 
     def _ended(self, measured: Slice) -> None:
         if not measured.batches:
@@ -143,13 +156,13 @@ def typical(timings: Sequence[Timing]) -> dict[str, float]:
 def total(slices: Sequence[Slice]) -> Slice:
     """Several slices as one."""
     return Slice(
-        [stretch for each in slices for stretch in each.stretches],
-        sum(each.samples for each in slices),
-        sum(each.batches for each in slices),
-        sum(each.cpu_seconds for each in slices),
-        slices[-1].epoch_batches,
-        [span for each in slices for span in each.spans],
-        [mark for each in slices for mark in each.marks],
+        stretches=[stretch for each in slices for stretch in each.stretches],
+        samples=sum(each.samples for each in slices),
+        batches=sum(each.batches for each in slices),
+        cpu_seconds=sum(each.cpu_seconds for each in slices),
+        epoch_batches=slices[-1].epoch_batches,
+        spans=[span for each in slices for span in each.spans],
+        marks=[mark for each in slices for mark in each.marks],
     )
 
 

@@ -33,7 +33,7 @@ def time_alone(arm: Arm, nodeid: str, pace: Plan) -> Timing:
     return timed.result()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Side:
     """One side of a pair: what to run where, and how."""
 

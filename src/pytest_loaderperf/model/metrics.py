@@ -14,7 +14,7 @@ from .units import PARSERS, format_percent, format_value, parse_fraction, parse_
 Better = Literal["higher", "lower"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Tolerance:
     """How much worse a metric may get: a share of the baseline, an amount, or both.
 
@@ -55,7 +55,7 @@ class Tolerance:
             parts = []
         if len(parts) != (relative > 0) + (absolute > 0) or not parts:
             raise SettingsError(f"{text!r} is not a tolerance such as {example}")
-        return cls(relative, absolute)
+        return cls(relative=relative, absolute=absolute)
 
     def relative_to(self, baseline: float) -> float:
         """The loss that must be exceeded, as a fraction of a baseline value."""
@@ -70,7 +70,7 @@ class Tolerance:
         return " + ".join(parts)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MemoryLimit:
     """How much a trial may use: a share of what is available when it starts, or bytes."""
 
@@ -81,9 +81,13 @@ class MemoryLimit:
     def parse(cls, text: str) -> MemoryLimit:
         """Read ``"80%"`` or ``"12 GiB"``."""
         try:
-            limit = cls(parse_fraction(text)) if "%" in text else cls(0.0, parse_size(text))
+            limit = (
+                cls(share=parse_fraction(text))
+                if "%" in text
+                else cls(share=0.0, bytes=parse_size(text))
+            )
         except SettingsError:
-            limit = cls(0.0)
+            limit = cls(share=0.0)
         if not (0 < limit.share <= 1 or limit.bytes > 0):
             raise SettingsError(f"{text!r} is not a limit such as '12 GiB' or '80%'")
         return limit
@@ -93,7 +97,7 @@ class MemoryLimit:
         return self.bytes or self.share * available
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Metric:
     """Something that is measured, with its unit and the direction that is better."""
 
@@ -119,7 +123,13 @@ class Metric:
 
 
 def _metric(name: str, unit: str, better: Better, *, judged: bool = False) -> Metric:
-    return Metric(name, unit, better, Tolerance.parse(TOLERANCES[name], unit), judged)
+    return Metric(
+        name=name,
+        unit=unit,
+        better=better,
+        tolerance=Tolerance.parse(TOLERANCES[name], unit),
+        judged=judged,
+    )
 
 
 METRICS: Mapping[str, Metric] = {

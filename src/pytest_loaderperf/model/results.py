@@ -57,7 +57,7 @@ def worst(verdicts: list[Verdict]) -> Verdict:
     return min(verdicts, key=_SEVERITY.index, default=Verdict.MEASURED)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
     """One metric of one check: the candidate's value against its baseline.
 
@@ -82,7 +82,7 @@ class Comparison:
     ratios: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MemoryLook:
     """What a trial used at a moment, in bytes, ``seconds`` after the first look.
 
@@ -95,7 +95,7 @@ class MemoryLook:
     processes: Mapping[str, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Noise:
     """What else the machine did during a pair.
 
@@ -118,7 +118,7 @@ class Noise:
         return (self.candidate + self.baseline) / 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CheckResult:
     """All that is known of one check when it ends."""
 
@@ -171,7 +171,7 @@ class CheckResult:
         return cls(**values)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """All that is known of a run when it ends: every report is made of it."""
 

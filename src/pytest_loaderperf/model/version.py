@@ -10,7 +10,7 @@ from pathlib import Path
 from ..child.loaderperf_exchange import Exchange
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Version:
     """One version of the project: ``root`` is its root folder.
 

@@ -13,7 +13,7 @@ from . import signatures
 _FIXED = re.compile(r"(?!.*(,\*|\b(str|bytes|object|string)\b)).*")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Workload:
     """What a loader delivers; two versions of a loader are compared only if it is the same.
 

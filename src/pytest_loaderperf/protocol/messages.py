@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 # --- coordinator -> arm
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Setup:
     """How an arm configures its pytest: as the coordinator's, but in its own tree."""
 
@@ -20,7 +20,7 @@ class Setup:
     in_vain: float  # the share of samples that timing leaves out: a known loss
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StartTrial:
     """Start a trial of one check; a file descriptor for the trial's channel comes along."""
 
@@ -28,7 +28,7 @@ class StartTrial:
     ran: str  # the folder in which its processes write down what they have run
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Reap:
     """Wait for a trial's process to end, and say how it did."""
 
@@ -38,8 +38,8 @@ class Reap:
 # --- arm -> coordinator
 
 
-@dataclass(frozen=True)
-class Check:
+@dataclass(frozen=True, kw_only=True)
+class CollectedCheck:
     """One loader check that an arm has collected."""
 
     names: list[str]  # the node id below the module: classes, then the test with its parameters
@@ -52,7 +52,7 @@ class Check:
     benchmark: bool  # whether it also asks for the fixture of pytest-benchmark
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Collected:
     """What an arm found in its module; exactly one of checks and error counts."""
 
@@ -63,7 +63,7 @@ class Collected:
     fork_hazard: str  # why a fork would be unsafe; "" if it is not
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Started:
     """A trial runs as the leader of its own process group."""
 
@@ -71,7 +71,7 @@ class Started:
     output: str  # the file that takes what the trial prints
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Ended:
     """How a trial's process ended: exit status, negative for a signal."""
 
@@ -81,7 +81,7 @@ class Ended:
 # --- coordinator -> trial
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Begin:
     """Set up the fixtures and run the test until it hands over its loader.
 
@@ -99,7 +99,7 @@ class Begin:
     watched: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Open:
     """Start iterating; discard ``warmup`` batches after the first one."""
 
@@ -109,29 +109,29 @@ class Open:
     follow: bool = False  # workers, for what they make ahead
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, kw_only=True)
+class RunSlice:
     """Time ``batches`` batches of the steady state, or whole epochs if so many are asked for."""
 
     batches: int
     epochs: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Read:
     """Say which samples an epoch delivers; it may take so many seconds."""
 
     seconds: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pass:
     """Go through two whole epochs; each may take so many seconds."""
 
     seconds: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Step:
     """Take batches for so many seconds, with a training step of ``step`` seconds after each."""
 
@@ -139,12 +139,12 @@ class Step:
     seconds: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Probe:
     """Go through the rest of the test once, to learn which metrics it asserts, then end."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class End:
     """Unwind: tear the fixtures down and report."""
 
@@ -152,7 +152,7 @@ class End:
 # --- trial -> coordinator
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Handed:
     """The test has called ``loaderperf(loader)``."""
 
@@ -167,7 +167,7 @@ class Handed:
     scattered: bool = False  # its processes are in groups of their own
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Opened:
     """The first batch has arrived, and the warm-up is over."""
 
@@ -181,7 +181,7 @@ Span = tuple[int, float, float]  # a worker, and its CPU time (s) when a stretch
 Stretch = tuple[float, float]  # when a stretch of time began and ended, in seconds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Slice:
     """Timed batches; none, if an epoch turned out to be too short for a steady state.
 
@@ -209,7 +209,7 @@ class Slice:
         return sum(ended - began for _, began, ended in self.spans)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Contents:
     """Hashes of the samples of an epoch, if it is ``complete``; the next one ``repeats`` them."""
 
@@ -218,7 +218,7 @@ class Contents:
     repeats: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Passed:
     """When each batch of the second epoch came, and when it had ended, in seconds since its start.
 
@@ -229,7 +229,7 @@ class Passed:
     ended: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Stepped:
     """How long the batches were waited for, and how long the steps took, in seconds."""
 
@@ -237,7 +237,7 @@ class Stepped:
     stepped: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finished:
     """The test is over, its fixtures torn down; ``reports`` as pytest serialises them."""
 
@@ -250,13 +250,13 @@ class Finished:
 
 
 Message = (
-    Setup | StartTrial | Reap | Collected | Started | Ended | Begin | Open | Run | Read | Pass
+    Setup | StartTrial | Reap | Collected | Started | Ended | Begin | Open | RunSlice | Read | Pass
     | Step | Probe | End | Handed | Opened | Slice | Contents | Passed | Stepped | Finished
 )  # fmt: skip
 TYPES: dict[str, type[Message]] = {
     kind.__name__: kind
     for kind in (
-        Setup, StartTrial, Reap, Collected, Started, Ended, Begin, Open, Run, Read, Pass, Step,
+        Setup, StartTrial, Reap, Collected, Started, Ended, Begin, Open, RunSlice, Read, Pass, Step,
         Probe, End, Handed, Opened, Slice, Contents, Passed, Stepped, Finished,
     )
 }  # fmt: skip

@@ -63,7 +63,7 @@ def configuration(config: pytest.Config, root: Path) -> Configuration:
     plugins = [Path(file).resolve() for file in files if file]
     inside = [each for each in plugins if each.is_relative_to(root) and not is_installed(each)]
     ini_file = config.inipath.resolve() if config.inipath else None
-    return Configuration(ini_file, tuple(inside))
+    return Configuration(ini_file=ini_file, plugins=tuple(inside))
 
 
 def _is_plain(value: object) -> bool:

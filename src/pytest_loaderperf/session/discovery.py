@@ -14,7 +14,7 @@ from pathlib import Path
 _NAME = "loaderperf"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Mention:
     """What the text of a test file says about loader checks.
 

@@ -51,7 +51,7 @@ class Session:
             lambda key: config.getoption(key, None), lambda key: _ini(config, key)
         )
         self._root = config.rootpath.resolve()
-        self._candidate = Version(self._root)
+        self._candidate = Version(root=self._root)
         with contextlib.ExitStack() as cleanup:
             # One folder for all that is temporary: worktrees, logs, what loaders leave behind.
             folder = tempfile.TemporaryDirectory(prefix="loaderperf-", ignore_cleanup_errors=True)
@@ -299,12 +299,12 @@ class Session:
         if self._only_looks and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = pytest.ExitCode.OK
         run = Run(
-            self._results,
-            __version__,
-            machine(),
-            self._references.mode,
-            self._references.commits,
-            self._memory_limit,
+            results=self._results,
+            plugin=__version__,
+            machine=machine(),
+            mode=self._references.mode,
+            commits=self._references.commits,
+            memory_limit=self._memory_limit,
         )
         files.write(
             run, self._settings, self._config.invocation_params.dir, self._histories, self._say
@@ -370,7 +370,14 @@ def _spec(item: Check, settings: RunSettings) -> Spec:
     module, _, key = item.nodeid.partition("::")
     check = settings.check.with_values(item.settings, f"{item.nodeid}: loaderperf marker")
     sweep = f"{module}::{item.sweep}" if item.sweep else ""
-    return Spec(item.nodeid, module, key, item.batch_size, check, sweep)
+    return Spec(
+        nodeid=item.nodeid,
+        module=module,
+        key=key,
+        batch_size=item.batch_size,
+        settings=check,
+        sweep=sweep,
+    )
 
 
 def _is_whole(config: pytest.Config) -> bool:

@@ -21,7 +21,7 @@ _SCATTER = 0.02  # of a peak: what two trials at the same size may differ by
 _SHOWN = ("throughput", "spread", "first_batch", "peak_memory")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Point:
     """A test at one batch size; sizes in bytes.
 
@@ -39,7 +39,7 @@ class Point:
     beside: bool  # whether it was compared with the first size side by side, in a sweep
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MemoryModel:
     """Peak memory as a straight line: what the process takes, and what each sample adds."""
 
@@ -56,7 +56,7 @@ class MemoryModel:
         return max(0, int((limit - self.fixed) / self.per_sample))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Choice:
     """The batch size that serves best, None where that cannot be said; and why."""
 
@@ -73,13 +73,13 @@ def sweeps(results: Sequence[CheckResult]) -> dict[str, list[Point]]:
         speed = result.metrics["throughput"]
         found.setdefault(result.sweep, []).append(
             Point(
-                result.batch_size,
-                speed.value,
-                speed.spread,
-                speed.pairs,
-                result.metrics["first_batch"].value,
-                result.metrics["peak_memory"].value,
-                result.workload.bytes_per_sample if result.workload else 0.0,
+                batch_size=result.batch_size,
+                throughput=speed.value,
+                spread=speed.spread,
+                pairs=speed.pairs,
+                first_batch=result.metrics["first_batch"].value,
+                peak_memory=result.metrics["peak_memory"].value,
+                bytes_per_sample=result.workload.bytes_per_sample if result.workload else 0.0,
                 beside=speed.verdict is Verdict.MEASURED,
             )
         )
@@ -125,7 +125,9 @@ def memory_model(points: Sequence[Point]) -> MemoryModel | None:
     if slope * (max(sizes) - min(sizes)) <= _SCATTER * max(peaks):
         return None
     sample = max(point.bytes_per_sample for point in points)
-    return MemoryModel(max(0.0, start), slope, slope / sample if sample else 0.0)
+    return MemoryModel(
+        fixed=max(0.0, start), per_sample=slope, batches=slope / sample if sample else 0.0
+    )
 
 
 def choose(points: Sequence[Point], limit: float) -> Choice:
@@ -134,14 +136,17 @@ def choose(points: Sequence[Point], limit: float) -> Choice:
     What noise may have done is taken out: a size is left out only if it is shown to be too slow.
     """
     if not all(point.beside for point in points):
-        return Choice(None, "sizes were not compared side by side; pytest --loaderperf-sweep does")
+        return Choice(
+            batch_size=None,
+            reason="sizes were not compared side by side; pytest --loaderperf-sweep does",
+        )
     fitting = [point for point in points if point.peak_memory <= limit]
     if not fitting:
-        return Choice(None, "none of the sizes keeps to the memory limit")
+        return Choice(batch_size=None, reason="none of the sizes keeps to the memory limit")
     best = max(fitting, key=lambda point: point.throughput)
     freedom = sum(max(0, point.pairs - 1) for point in points)
     if not freedom:
-        return Choice(None, "too few pairs were measured to tell")
+        return Choice(batch_size=None, reason="too few pairs were measured to tell")
     # Pairs are taken to scatter alike at all sizes.
     squares = sum(max(0, point.pairs - 1) * point.spread**2 for point in points)
     scatter = quantile(_SURE, freedom) * math.sqrt(squares / freedom)
@@ -155,9 +160,9 @@ def choose(points: Sequence[Point], limit: float) -> Choice:
     widest = max(map(doubt, fitting))
     if widest > math.log(1 + NEAR):
         return Choice(
-            None,
-            f"throughputs are only known within {100 * math.expm1(widest):.0f} %: the machine is "
-            "too noisy to choose",
+            batch_size=None,
+            reason=f"throughputs are only known within {100 * math.expm1(widest):.0f} %: the "
+            "machine is too noisy to choose",
         )
     chosen = next(
         point
@@ -166,9 +171,9 @@ def choose(points: Sequence[Point], limit: float) -> Choice:
     )
     left_out = "" if len(fitting) == len(points) else " of those that keep to the memory limit"
     if chosen is best:
-        return Choice(chosen.batch_size, f"it is the fastest{left_out}")
+        return Choice(batch_size=chosen.batch_size, reason=f"it is the fastest{left_out}")
     return Choice(
-        chosen.batch_size,
-        f"the smallest that is not shown to be more than {format_percent(NEAR)} slower than the "
-        f"fastest{left_out}, {best.batch_size}",
+        batch_size=chosen.batch_size,
+        reason=f"the smallest that is not shown to be more than {format_percent(NEAR)} slower than "
+        f"the fastest{left_out}, {best.batch_size}",
     )

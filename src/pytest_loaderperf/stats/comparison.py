@@ -43,19 +43,19 @@ def compare(
     decision = decide(losses, allowed, better, rule, within=within, extra_variance=extra_variance)
     bounds = sorted(ratio_of(loss, better) for loss in (decision.low, decision.high))
     return Comparison(
-        metric.name,
-        typical([candidate[pair] for pair in counted]),
-        judged,
-        decision.verdict or Verdict.INCONCLUSIVE,
-        base,
-        ratio_of(decision.loss, better),
-        (bounds[0], bounds[1]),
-        allowed,
-        metric.loss(ratio_of(decision.detectable, better)),
-        len(losses),
-        source,
-        spread(metric, candidate),
-        tuple(ratio_of(loss, better) for loss in losses),
+        metric=metric.name,
+        value=typical([candidate[pair] for pair in counted]),
+        judged=judged,
+        verdict=decision.verdict or Verdict.INCONCLUSIVE,
+        baseline=base,
+        ratio=ratio_of(decision.loss, better),
+        interval=(bounds[0], bounds[1]),
+        tolerance=allowed,
+        detectable=metric.loss(ratio_of(decision.detectable, better)),
+        pairs=len(losses),
+        source=source,
+        spread=spread(metric, candidate),
+        ratios=tuple(ratio_of(loss, better) for loss in losses),
     )
 
 
@@ -97,9 +97,16 @@ def glance(
     if abs(metric.loss(ratio)) > allowed / 2:
         return None
     return Comparison(
-        metric.name, value, judged=judged, verdict=Verdict.UNCHANGED, baseline=stored.value,
-        ratio=ratio, interval=None, tolerance=allowed, source=STORED,
-    )  # fmt: skip
+        metric=metric.name,
+        value=value,
+        judged=judged,
+        verdict=Verdict.UNCHANGED,
+        baseline=stored.value,
+        ratio=ratio,
+        interval=None,
+        tolerance=allowed,
+        source=STORED,
+    )
 
 
 def _compared(metric: Metric, value: float) -> float:
@@ -110,7 +117,7 @@ def _compared(metric: Metric, value: float) -> float:
 
 def uncompared(name: str, value: float, verdict: Verdict, *, judged: bool) -> Comparison:
     """A value that was compared with nothing."""
-    return Comparison(name, value, judged, verdict)
+    return Comparison(metric=name, value=value, judged=judged, verdict=verdict)
 
 
 def scatter(pairs: Sequence[Sequence[tuple[float, float]]]) -> Within | None:
@@ -125,7 +132,7 @@ def scatter(pairs: Sequence[Sequence[tuple[float, float]]]) -> Within | None:
             losses = [log_cost(candidate, baseline, "lower") for candidate, baseline in parts]
             variances.append(statistics.variance(losses) / len(losses))
             freedom += len(losses) - 1
-    return Within(statistics.fmean(variances), freedom) if variances else None
+    return Within(variance=statistics.fmean(variances), freedom=freedom) if variances else None
 
 
 def settled(comparisons: Mapping[str, Comparison]) -> bool:

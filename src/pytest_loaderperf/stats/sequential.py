@@ -30,7 +30,7 @@ from ..model.metrics import Better
 from ..model.results import Verdict
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rule:
     """The numbers of the test."""
 
@@ -86,7 +86,7 @@ class Rule:
         return cls(alpha=min(0.001, 0.01 / max(judged, 1)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Within:
     """What the slices of the pairs so far say of the variance of a pair's d.
 
@@ -97,7 +97,7 @@ class Within:
     freedom: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Decision:
     """What some pairs say; ``verdict`` is None while more pairs are needed.
 
@@ -159,7 +159,7 @@ def decide(
     pairs = len(losses)
     if pairs < 2:
         loss = losses[0] if losses else 0.0
-        return Decision(None, loss, -math.inf, math.inf, math.inf)
+        return Decision(verdict=None, loss=loss, low=-math.inf, high=math.inf, detectable=math.inf)
 
     mean, variance, counted = _middle(losses, rule)
     variance, of_pairs = _of_a_pair(variance, counted - 1, rule, within)
@@ -172,7 +172,13 @@ def decide(
     prove_none = quantile(1 - rule.beta * share, freedom) * error
     half_width = quantile(0.975, freedom) * error
     if freedom <= 1:  # two pairs of which nothing else is known
-        return Decision(None, mean, mean - half_width, mean + half_width, math.inf)
+        return Decision(
+            verdict=None,
+            loss=mean,
+            low=mean - half_width,
+            high=mean + half_width,
+            detectable=math.inf,
+        )
 
     slight, half, whole = (log_loss(tolerance * share, better) for share in (0.2, 0.5, 1.0))
     verdict = None
@@ -184,7 +190,13 @@ def decide(
     # A t test of a true difference follows the noncentral t distribution.
     shift = _noncentrality(0.99, freedom, prove_loss / error) * error
     detectable = max(slight + shift, half + quantile(0.99, freedom) * error)
-    return Decision(verdict, mean, mean - half_width, mean + half_width, detectable)
+    return Decision(
+        verdict=verdict,
+        loss=mean,
+        low=mean - half_width,
+        high=mean + half_width,
+        detectable=detectable,
+    )
 
 
 def pairs_for(deviation: float, tolerance: float, better: Better, rule: Rule) -> int | None:
@@ -192,7 +204,7 @@ def pairs_for(deviation: float, tolerance: float, better: Better, rule: Rule) ->
 
     None where the last look does not.
     """
-    within = Within(max(0.0, deviation**2 - rule.luck**2), rule.foretold)
+    within = Within(variance=max(0.0, deviation**2 - rule.luck**2), freedom=rule.foretold)
     for pairs in rule.looks:
         losses = _normal(pairs, deviation)
         found = decide(losses, tolerance, better, rule, within=within)

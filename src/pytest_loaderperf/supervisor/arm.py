@@ -87,7 +87,7 @@ class Arm:
         with theirs:
             ran = self._launch.sources.new_folder(self.version, self.module, nodeid)
             self.ran = self._collecting, ran
-            self._send(StartTrial(nodeid, str(ran)), theirs.fileno())
+            self._send(StartTrial(nodeid=nodeid, ran=str(ran)), theirs.fileno())
             started = self._receive(Started)
         trial = Trial(self, channel, started)
         self._trials.append(trial)
@@ -131,7 +131,7 @@ class Arm:
         if pid == self._process.pid:
             return self._process.wait()
         try:
-            self._send(Reap(pid))
+            self._send(Reap(pid=pid))
             return self._receive(Ended).status
         except ArmError:
             return None

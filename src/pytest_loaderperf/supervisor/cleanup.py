@@ -67,7 +67,7 @@ def _remove(scratch: Path, root: Path) -> None:
         repository = Repository.find(root)
         if repository is not None:
             for worktree in scratch.glob("*/.git"):
-                Repository(repository.toplevel, "").remove_worktree(worktree.parent)
+                Repository(toplevel=repository.toplevel, prefix="").remove_worktree(worktree.parent)
     shutil.rmtree(scratch, ignore_errors=True)
 
 

@@ -11,7 +11,7 @@ from ..protocol.messages import Setup
 from ..versions.sources import Sources
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Launch:
     """How the coordinator's own pytest was started: arms are configured alike."""
 

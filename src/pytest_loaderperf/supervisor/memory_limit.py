@@ -31,7 +31,7 @@ class Watched(Protocol):
         """End at once, having used so many bytes; without a limit, the machine has no more."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Seat:
     """What is known of a trial under the ceiling."""
 
@@ -64,7 +64,9 @@ class Ceiling:
         available = self._memory.available
         with self._lock:
             limit = self._limit.of(available)
-            self._seats[trial.pid] = _Seat(trial, available, _used(trial), limit, limit)
+            self._seats[trial.pid] = _Seat(
+                trial=trial, available=available, before=_used(trial), limit=limit, left=limit
+            )
         if self._thread is None:
             self._thread = threading.Thread(
                 target=self._run, name="loaderperf-ceiling", daemon=True

@@ -14,7 +14,7 @@ _GROUPS = Path("/sys/fs/cgroup")
 _RECLAIMABLE = re.compile(r"^(?:total_)?inactive_file (\d+)$", re.MULTILINE)
 
 
-class Group(NamedTuple):
+class Limit(NamedTuple):
     """A control group that limits memory."""
 
     folder: Path
@@ -58,7 +58,7 @@ class Memory:
 
 def limiting_groups(
     membership: Path = Path("/proc/self/cgroup"), mount: Path = _GROUPS
-) -> Iterator[Group]:
+) -> Iterator[Limit]:
     """The control groups of this process that limit its memory, of either version."""
     with contextlib.suppress(OSError):
         for line in membership.read_text().splitlines():
@@ -75,4 +75,4 @@ def limiting_groups(
                 with contextlib.suppress(OSError, ValueError):  # not there, or "max": no limit
                     limit = int((group / names[0]).read_text())
                     if limit < 2**60:  # version 1 writes a huge number for no limit
-                        yield Group(group, limit, names[1])
+                        yield Limit(group, limit, names[1])

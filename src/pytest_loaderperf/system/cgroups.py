@@ -25,7 +25,7 @@ _LINE = re.compile(r"^(\w+) (\d+)$", re.MULTILINE)
 _number = itertools.count()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Usage:
     """What a group uses, in bytes.
 
@@ -43,8 +43,8 @@ class Usage:
         return self.highest - self.others
 
 
-@dataclass(frozen=True)
-class Version:
+@dataclass(frozen=True, kw_only=True)
+class Names:
     """How the two versions of control groups name things.
 
     Of ``memory.stat`` it is the lines of the whole subtree. Files include shared memory there.
@@ -58,20 +58,31 @@ class Version:
     kernel: str
 
 
-V1 = Version(
-    "control group v1", "memory.max_usage_in_bytes",
-    "total_rss", "total_shmem", "total_cache", "memory.kmem.usage_in_bytes",
-)  # fmt: skip
-V2 = Version("control group v2", "memory.peak", "anon", "shmem", "file", "kernel")
+V1 = Names(
+    name="control group v1",
+    highest="memory.max_usage_in_bytes",
+    anonymous="total_rss",
+    shared="total_shmem",
+    files="total_cache",
+    kernel="memory.kmem.usage_in_bytes",
+)
+V2 = Names(
+    name="control group v2",
+    highest="memory.peak",
+    anonymous="anon",
+    shared="shmem",
+    files="file",
+    kernel="kernel",
+)
 
 
 class Group:
     """A group that processes join; ``highest`` is the most of their memory since ``start``."""
 
-    def __init__(self, folder: Path, version: Version) -> None:
+    def __init__(self, folder: Path, version: Names) -> None:
         self._folder = folder
         self._version = version
-        # Version 2 counts anew for whoever has reset this very descriptor.
+        # Names 2 counts anew for whoever has reset this very descriptor.
         self._peak = _opened(folder / version.highest)
         self._seen = 0
         self.highest = 0
@@ -120,7 +131,9 @@ class Group:
         with contextlib.suppress(OSError):  # version 1 has a file of its own for that
             kernel = int((self._folder / names.kernel).read_text())
         files = max(0, stat.get(names.files, 0) - shared)
-        return Usage(highest, stat.get(names.anonymous, 0) + shared, files + kernel)
+        return Usage(
+            highest=highest, counted=stat.get(names.anonymous, 0) + shared, others=files + kernel
+        )
 
 
 def _opened(file: Path) -> FileIO:
@@ -157,7 +170,7 @@ def group_for(pid: int, membership: Path = _MEMBERSHIP, mount: Path = _MOUNT) ->
     return None
 
 
-def places(membership: Path = _MEMBERSHIP, mount: Path = _MOUNT) -> Iterator[tuple[Path, Version]]:
+def places(membership: Path = _MEMBERSHIP, mount: Path = _MOUNT) -> Iterator[tuple[Path, Names]]:
     """Groups in which one may be made: that of this process, or of version 2 the one above it.
 
     There a group that has processes has no others in it.

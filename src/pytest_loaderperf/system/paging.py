@@ -19,7 +19,7 @@ _MAJOR_FAULTS = 1000
 _PAGES = 1000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Paging:
     """Major page faults of a tree, and pages that have come back on the whole machine, so far."""
 
@@ -31,7 +31,7 @@ class Paging:
         """The counters of a process and its descendants; zeros where there are none."""
         with contextlib.suppress(OSError):
             returned = parse_returned(Path("/proc/vmstat").read_text())
-            return cls(sum(map(_major_faults, tree(pid))), returned)
+            return cls(major_faults=sum(map(_major_faults, tree(pid))), returned=returned)
         return cls()
 
 

@@ -132,7 +132,9 @@ class PeakMemory:
                 name = self._children.setdefault(pid, f"child {len(self._children) + 1}")
             processes[name] = each.anonymous + each.shared
         seconds = time.monotonic() - self._created
-        return MemoryLook(seconds, used.anonymous + used.shared - self._before, processes)
+        return MemoryLook(
+            seconds=seconds, added=used.anonymous + used.shared - self._before, processes=processes
+        )
 
     @property
     def _missed(self) -> int:

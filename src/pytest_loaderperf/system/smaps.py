@@ -17,7 +17,7 @@ import os
 import re
 import sys
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -25,7 +25,7 @@ from ..errors import LoaderError
 from .process_tree import tree
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Used:
     """What a process uses, in bytes; ``whole`` counts a page in full that others share."""
 
@@ -57,7 +57,7 @@ _COUNTERS = re.compile(r"^(RssAnon|RssFile|RssShmem|VmSwap|VmHWM):\s+(\d+) kB$",
 _RESET_HIGHEST = "5"  # written to ``clear_refs``
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Counters:
     """What the kernel has counted of a process, in bytes, every page in full.
 
@@ -71,16 +71,19 @@ class Counters:
 
     def raised_by(self, other: Counters) -> Counters:
         """Of each counter the larger one."""
-        mine, others = astuple(self), astuple(other)
-        return Counters(*map(max, mine, others))
+        return Counters(**{name: max(mine, vars(other)[name]) for name, mine in vars(self).items()})
 
 
 def parse_status(text: str) -> Counters:
     """What the text of a ``status`` file says."""
     found = {name: 1024 * int(size) for name, size in _COUNTERS.findall(text)}
     anonymous = found.get("RssAnon", 0) + found.get("VmSwap", 0)
-    others = (found.get(name, 0) for name in ("RssFile", "RssShmem", "VmHWM"))
-    return Counters(anonymous, *others)
+    return Counters(
+        anonymous=anonymous,
+        files=found.get("RssFile", 0),
+        shared=found.get("RssShmem", 0),
+        highest=found.get("VmHWM", 0),
+    )
 
 
 def counters_of(pid: int) -> Counters:
@@ -109,7 +112,7 @@ _MAPPING = re.compile(
 File = tuple[int, int]  # device and inode
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Mapped:
     """A file of shared memory as one process has mapped it; sizes in bytes."""
 
@@ -130,11 +133,13 @@ def parse_mapped(text: str) -> list[Mapped]:
         major, minor = (int(number, 16) for number in device.split(":"))
         resident = re.search(r"^Rss:\s+(\d+) kB$", body, re.MULTILINE)
         size = int(resident[1]) * 1024 if resident else 0
-        found.append(Mapped((os.makedev(major, minor), int(inode)), end - start, size))
+        found.append(
+            Mapped(file=(os.makedev(major, minor), int(inode)), length=end - start, resident=size)
+        )
     return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Tree:
     """What the living processes of a tree use, in bytes; ``unseen`` is resident in none of them."""
 
@@ -156,7 +161,9 @@ def used_by_tree(pid: int, files: Mapping[File, int] = MappingProxyType({})) -> 
     """What a process and its descendants use, these files of shared memory included."""
     looks = {each: _used_by(each) for each in tree(pid)}
     processes = {each: used for each, used in looks.items() if used is not None}
-    return Tree(processes, _unseen(processes, files) if sys.platform == "linux" else 0)
+    return Tree(
+        processes=processes, unseen=_unseen(processes, files) if sys.platform == "linux" else 0
+    )
 
 
 def torch_files(pids: Container[int]) -> dict[File, int]:

@@ -24,7 +24,7 @@ _NO_HOOKS = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
 _STORED = "compare with stored numbers: --loaderperf-against=stored"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Commit:
     """What there is to show of a commit; ``day`` is that of its committer, as in 2026-11-26."""
 
@@ -43,10 +43,10 @@ class Commit:
             with contextlib.suppress(ValueError, OverflowError, OSError):  # git takes any number
                 zone = timezone(-offset if stamp[2] == "-" else offset)
                 day = datetime.fromtimestamp(int(stamp[1]), zone).date().isoformat()
-        return cls(name, day, message.strip().partition("\n")[0])
+        return cls(hash=name, day=day, subject=message.strip().partition("\n")[0])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Repository:
     """A git checkout: its top folder, and the POSIX path of the project root below that.
 
@@ -94,7 +94,7 @@ class Repository:
         prefix = os.path.relpath(os.path.realpath(root), os.path.realpath(toplevel))
         if prefix.split("/")[0] == "..":  # the repository tracks another folder: core.worktree
             return None
-        return cls(Path(toplevel), "" if prefix == "." else prefix)
+        return cls(toplevel=Path(toplevel), prefix="" if prefix == "." else prefix)
 
     def resolve(self, ref: str) -> str:
         """Return the full hash of the commit that a branch, tag or any other revision names.
@@ -124,7 +124,7 @@ class Repository:
             return None
         name = self._name(path)
         with git.objects(self.toplevel) as read:
-            history = _History(read, name, key)
+            history = _History(read=read, path=name, key=key)
             if history.entry("HEAD") != current:
                 return None
             # Without --full-history, git would follow only one side of a merge. The walk is read
@@ -236,7 +236,7 @@ class Repository:
             raise CheckoutError(f"{top} cannot be removed: {git.words(removed)}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _History:
     """The versions of one entry, by commit."""
 

@@ -33,7 +33,7 @@ _START_SECONDS = 3.0  # a Python that has just been started takes some milliseco
 Folders = tuple[Path, Path]
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, kw_only=True)
 class Ran:
     """A file that a process has run as a module of this name; its path has no links."""
 
@@ -167,7 +167,7 @@ def read(folder: Path) -> Iterator[Ran]:
             fields = os.fsdecode(file.read_bytes()).split("\0")
             # The last line may be cut off: by a process that was killed, or by a full disk.
             for name, path in zip(fields[:-1:2], fields[1:-1:2], strict=False):
-                yield Ran(name, path)
+                yield Ran(name=name, path=path)
 
 
 def _name(nodeid: str) -> str:

@@ -45,7 +45,9 @@ class Fake:
     def stream(self, *, knows_length: bool = True, **options: Any) -> Stream:
         length = self.length if knows_length else None
         samples = options.pop("samples", None)
-        return Stream(Loader("fake", self._epoch, epoch_batches=length, **options), samples)
+        return Stream(
+            Loader(kind="fake", start=self._epoch, epoch_batches=length, **options), samples
+        )
 
     def _epoch(self) -> Iterator[list[int]]:
         self.log.append("start")
@@ -224,7 +226,7 @@ def test_an_epoch_without_a_steady_state_gives_nothing(
         taken = stream.run(4)
         if taken.batches == 0:
             break
-    assert taken == Slice([], 0, 0, 0.0, length)
+    assert taken == Slice(stretches=[], samples=0, batches=0, cpu_seconds=0.0, epoch_batches=length)
 
 
 # --- whole epochs -------------------------------------------------------------------------------
@@ -352,7 +354,7 @@ def test_what_starting_raises_passes_through() -> None:
         raise BrokenLoaderError
 
     with pytest.raises(BrokenLoaderError):
-        Stream(Loader("fake", start), None).open(1, 0, None)
+        Stream(Loader(kind="fake", start=start), None).open(1, 0, None)
 
 
 # --- side effects and costs ---------------------------------------------------------------------
@@ -399,7 +401,7 @@ def test_the_cpu_time_of_whole_epochs_includes_workers_that_ended_with_theirs() 
         spent.append(float(run.stdout))
         yield [0] * SIZE
 
-    stream = Stream(Loader("fake", epoch, workers=1), None)
+    stream = Stream(Loader(kind="fake", start=epoch, workers=1), None)
     stream.open(0, 0, None)
     spent.clear()
     used = stream.run_epochs(2).cpu_seconds
@@ -414,7 +416,14 @@ class Forked:
 
     def describe(self) -> Loader:
         """As `loaders` would."""
-        return Loader("forked", self.start, 1, 2, epoch_batches=12, follow=self.follow)
+        return Loader(
+            kind="forked",
+            start=self.start,
+            workers=1,
+            prefetch=2,
+            epoch_batches=12,
+            follow=self.follow,
+        )
 
     def follow(self, by: Callable[[Callable[[Any], Any]], Callable[[Any], Any]]) -> None:
         """Put another function in the place of ``list``."""

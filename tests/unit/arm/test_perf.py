@@ -38,8 +38,8 @@ def made(
     """A result in which one metric has a verdict, and all others are unchanged."""
     metrics = {
         name: Comparison(
-            name,
-            value,
+            metric=name,
+            value=value,
             judged=True,
             verdict=verdict if name == of else Verdict.UNCHANGED,
             baseline=value * 2 if compared else None,
@@ -51,7 +51,10 @@ def made(
         )
         for name, value in VALUES.items()
     }
-    return Perf(CheckResult("test_a.py::test_b", verdict, metrics=metrics), accepting=accepting)
+    return Perf(
+        CheckResult(nodeid="test_a.py::test_b", verdict=verdict, metrics=metrics),
+        accepting=accepting,
+    )
 
 
 def measured(perf: Perf, name: str) -> Measured:

@@ -34,7 +34,7 @@ from pytest_loaderperf.options import UPDATES, Update
 from pytest_loaderperf.protocol.messages import Handed, Slice
 from pytest_loaderperf.system.machine import machine_class
 
-WORKLOAD = Workload("float32[*,3]", 12.0, 100)
+WORKLOAD = Workload(batch="float32[*,3]", bytes_per_sample=12.0, samples_per_epoch=100)
 VERSIONS = {"torch": "2.14.1", "numpy": "2.4.6"}
 VALUES = {"throughput": 100.0, "first_batch": 0.5, "cpu_time": 0.01}
 MIB = 2.0**20
@@ -48,26 +48,49 @@ def findings(
     **verdicts: str,
 ) -> Findings:
     """Findings with these verdicts of judged metrics, and of ``others`` that are not judged."""
-    loader = Handed("iterable", 0, 0, 100, 100, built_data=False)
-    survey = Survey(loader, WORKLOAD, peaks[0], dict(VALUES), 10, plan(0.01, 0, 0), ())
+    loader = Handed(
+        kind="iterable",
+        workers=0,
+        prefetch=0,
+        epoch_batches=100,
+        samples_per_epoch=100,
+        built_data=False,
+    )
+    survey = Survey(
+        loader=loader,
+        workload=WORKLOAD,
+        peak_memory=peaks[0],
+        values=dict(VALUES),
+        batches=10,
+        plan=plan(0.01, 0, 0),
+        asserted=(),
+    )
     given = {**verdicts, **(others or {})}
     return Findings(
-        survey,
-        frozenset(verdicts),
-        {
-            name: Comparison(name, 1.0, name in verdicts, Verdict(verdict))
+        survey=survey,
+        judged=frozenset(verdicts),
+        comparisons={
+            name: Comparison(
+                metric=name, value=1.0, judged=name in verdicts, verdict=Verdict(verdict)
+            )
             for name, verdict in given.items()
         },
-        [
+        timings=[
             Timing(
-                {name: value * factor for name, value in VALUES.items()},
-                WORKLOAD,
-                Slice([(0.0, 1.0)], 100, 100, 1.0, None),
-                100.0,
+                values={name: value * factor for name, value in VALUES.items()},
+                workload=WORKLOAD,
+                taken=Slice(
+                    stretches=[(0.0, 1.0)],
+                    samples=100,
+                    batches=100,
+                    cpu_seconds=1.0,
+                    epoch_batches=None,
+                ),
+                made=100.0,
             )
             for factor in timings
         ],
-        list(peaks),
+        peaks=list(peaks),
     )
 
 
@@ -174,7 +197,7 @@ def test_a_peak_of_nothing_can_be_stored() -> None:
     assert parse(render({"test_a": entry}), "a file").keys() == {"test_a"}
 
 
-ELSEWHERE = Record({"throughput": Stored(5.0, 0.1)}, {"torch": "1.0"})
+ELSEWHERE = Record(metrics={"throughput": Stored(value=5.0, spread=0.1)}, versions={"torch": "1.0"})
 
 
 @pytest.mark.parametrize(
@@ -190,7 +213,10 @@ ELSEWHERE = Record({"throughput": Stored(5.0, 0.1)}, {"torch": "1.0"})
 def test_numbers_of_other_machines_stay_while_the_loader_is_the_same(
     verdict: str, kept: bool
 ) -> None:
-    old = Entry(WORKLOAD, {"another machine": ELSEWHERE, machine_class(VERSIONS): ELSEWHERE})
+    old = Entry(
+        workload=WORKLOAD,
+        records={"another machine": ELSEWHERE, machine_class(VERSIONS): ELSEWHERE},
+    )
     entry = accepted_entry(findings(throughput=verdict), VERSIONS, old)
     assert entry.records.keys() - {"another machine"} == {machine_class(VERSIONS)}
     assert entry.records[machine_class(VERSIONS)] != ELSEWHERE
@@ -223,7 +249,9 @@ JUDGED = frozenset({"throughput", "peak_memory"})
 def acceptance(nodeid: str, *, old: Entry | None = None, factor: float = 1.0) -> Acceptance:
     found = findings(timings=(factor,), peaks=(96 * MIB,), throughput="regressed")
     new = accepted_entry(found, VERSIONS, old)
-    return Acceptance(nodeid, Verdict.REGRESSED, old, new, MACHINE, JUDGED)
+    return Acceptance(
+        nodeid=nodeid, verdict=Verdict.REGRESSED, old=old, new=new, machine=MACHINE, judged=JUDGED
+    )
 
 
 def cells(acceptances: Sequence[Acceptance]) -> list[str]:
@@ -243,7 +271,9 @@ def test_a_change_is_shown_beside_what_was_there_before() -> None:
 
 def test_numbers_of_another_machine_are_none_of_this_one() -> None:
     old = accepted_entry(findings(throughput="no_baseline"), VERSIONS, None)
-    elsewhere = Entry(WORKLOAD, {"another machine": next(iter(old.records.values()))})
+    elsewhere = Entry(
+        workload=WORKLOAD, records={"another machine": next(iter(old.records.values()))}
+    )
     assert "throughput - 80 samples/s new" in cells([acceptance("b", old=elsewhere, factor=0.8)])[1]
 
 

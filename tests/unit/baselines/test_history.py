@@ -13,15 +13,26 @@ HERE, THERE = "AMD EPYC x2, Linux", "Apple M9 x8, Darwin"
 
 def version(number: int, **throughputs: float) -> tuple[Commit, Entries]:
     """A commit that has these numbers for the check: ``here`` and ``there`` are machines."""
-    commit = Commit(f"{number:02}" + "0" * 38, f"2026-11-{number:02}", f"accept {number}")
+    commit = Commit(
+        hash=f"{number:02}" + "0" * 38, day=f"2026-11-{number:02}", subject=f"accept {number}"
+    )
     machines = {"here": HERE, "there": THERE}
     records = {
         machines[name]: Record(
-            {"throughput": Stored(value, 0.01), "peak_memory": Stored(64 * MIB, 0.01)}, {}
+            metrics={
+                "throughput": Stored(value=value, spread=0.01),
+                "peak_memory": Stored(value=64 * MIB, spread=0.01),
+            },
+            versions={},
         )
         for name, value in throughputs.items()
     }
-    return commit, {"test_a": Entry(Workload("int", 8.0, 100), records)} if records else {}
+    return commit, {
+        "test_a": Entry(
+            workload=Workload(batch="int", bytes_per_sample=8.0, samples_per_epoch=100),
+            records=records,
+        )
+    } if records else {}
 
 
 def test_only_changes_are_kept_for_each_machine() -> None:
@@ -61,8 +72,13 @@ def test_it_reads_as_a_table_for_each_machine() -> None:
 
 def test_numbers_that_are_missing_or_nothing_are_no_change() -> None:
     commit, entries = version(2, here=100.0)
-    nothing = Record({"throughput": Stored(0.0, 0.0)}, {})
-    old = {"test_a": Entry(Workload("int", 8.0, 100), {HERE: nothing})}
+    nothing = Record(metrics={"throughput": Stored(value=0.0, spread=0.0)}, versions={})
+    old = {
+        "test_a": Entry(
+            workload=Workload(batch="int", bytes_per_sample=8.0, samples_per_epoch=100),
+            records={HERE: nothing},
+        )
+    }
     printed = lines("test_a", history([(version(1)[0], old), (commit, entries)], "test_a"))
     assert [line.split()[2:-2] for line in printed[3:]] == [
         ["0", "samples/s", "-"],

@@ -13,7 +13,7 @@ from pytest_loaderperf.baselines import store as baselines
 from pytest_loaderperf.baselines.store import Entry
 from pytest_loaderperf.model.workload import Workload
 
-ENTRY = Entry(Workload("list[int, ...]", 8.0), {})
+ENTRY = Entry(workload=Workload(batch="list[int, ...]", bytes_per_sample=8.0), records={})
 
 
 def store(root: Path, module: str, *keys: str) -> Path:

@@ -30,10 +30,14 @@ from pytest_loaderperf.model.workload import Workload
 KEY = "test_photos[32]"
 ENTRIES: Entries = {
     KEY: Entry(
-        workload=Workload("tuple[float32[*,3,256,256], int64[*]]", 786440.0, 2048),
+        workload=Workload(
+            batch="tuple[float32[*,3,256,256], int64[*]]",
+            bytes_per_sample=786440.0,
+            samples_per_epoch=2048,
+        ),
         records={
             "x86_64 32 cores": Record(
-                metrics={"throughput": Stored(561.87654, 0.012345)},
+                metrics={"throughput": Stored(value=561.87654, spread=0.012345)},
                 versions={"torch": "2.14.1"},
             )
         },
@@ -73,12 +77,19 @@ entries = st.dictionaries(
     texts,
     st.builds(
         Entry,
-        workload=st.builds(Workload, texts, numbers, st.none() | st.integers(min_value=0)),
+        workload=st.builds(
+            Workload,
+            batch=texts,
+            bytes_per_sample=numbers,
+            samples_per_epoch=st.none() | st.integers(min_value=0),
+        ),
         records=st.dictionaries(
             texts,
             st.builds(
                 Record,
-                metrics=st.dictionaries(texts, st.builds(Stored, numbers, numbers), max_size=3),
+                metrics=st.dictionaries(
+                    texts, st.builds(Stored, value=numbers, spread=numbers), max_size=3
+                ),
                 versions=st.dictionaries(texts, texts, max_size=3),
             ),
             max_size=3,
@@ -96,20 +107,21 @@ no_deadline = settings(deadline=None, suppress_health_check=[HealthCheck.too_slo
 def rounded(original: Entries) -> Entries:
     return {
         key: Entry(
-            Workload(
-                entry.workload.batch,
-                round_significant(entry.workload.bytes_per_sample, 6),
-                entry.workload.samples_per_epoch,
+            workload=Workload(
+                batch=entry.workload.batch,
+                bytes_per_sample=round_significant(entry.workload.bytes_per_sample, 6),
+                samples_per_epoch=entry.workload.samples_per_epoch,
             ),
-            {
+            records={
                 machine: Record(
-                    {
+                    metrics={
                         name: Stored(
-                            round_significant(stored.value), round_significant(stored.spread, 2)
+                            value=round_significant(stored.value),
+                            spread=round_significant(stored.spread, 2),
                         )
                         for name, stored in record.metrics.items()
                     },
-                    record.versions,
+                    versions=record.versions,
                 )
                 for machine, record in entry.records.items()
             },
@@ -181,8 +193,8 @@ def test_rendering_and_parsing_lose_nothing_but_digits(original: Entries) -> Non
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, 1.7976931348623157e308])
 def test_render_refuses_what_parse_would_refuse(value: float) -> None:
-    record = Record({"throughput": Stored(value, 0.01)}, {})
-    bad = {KEY: Entry(ENTRIES[KEY].workload, {"m": record})}
+    record = Record(metrics={"throughput": Stored(value=value, spread=0.01)}, versions={})
+    bad = {KEY: Entry(workload=ENTRIES[KEY].workload, records={"m": record})}
     with pytest.raises(StoreError, match=r"\['throughput'\]\['value'\] is not a finite number"):
         render(bad)
 

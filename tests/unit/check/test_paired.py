@@ -29,14 +29,22 @@ from pytest_loaderperf.protocol.messages import Handed, Slice
 from pytest_loaderperf.stats.sequential import Rule
 from pytest_loaderperf.system import cpus
 
-WORKLOAD = Workload("list[int, ...]", 8.0)
+WORKLOAD = Workload(batch="list[int, ...]", bytes_per_sample=8.0)
 
 
 def timing(*rates: float) -> Timing:
     """A trial with these rates in its parts."""
     parts = tuple({"throughput": rate, "cpu_time": 1 / rate} for rate in rates)
     values = {**parts[0], "first_batch": 0.1}
-    return Timing(values, WORKLOAD, Slice([(0.0, 1.0)], 80, 10, 1.0, None), 11.0, parts)
+    return Timing(
+        values=values,
+        workload=WORKLOAD,
+        taken=Slice(
+            stretches=[(0.0, 1.0)], samples=80, batches=10, cpu_seconds=1.0, epoch_batches=None
+        ),
+        made=11.0,
+        parts=parts,
+    )
 
 
 @pytest.mark.parametrize("metric", ["throughput", "cpu_time"])
@@ -67,8 +75,10 @@ def trial(cpu_seconds: float = 1.0, **what: Any) -> Timing:
     """A trial of a second that used so much CPU time."""
     values = {"throughput": 80.0, "cpu_time": 0.01, "first_batch": 0.1}
     parts = ({"throughput": 80.0, "cpu_time": 0.01},) * 3
-    taken = Slice([(0.0, 1.0)], 80, 10, cpu_seconds, None)
-    return Timing(values, WORKLOAD, taken, 10.0, parts, **what)
+    taken = Slice(
+        stretches=[(0.0, 1.0)], samples=80, batches=10, cpu_seconds=cpu_seconds, epoch_batches=None
+    )
+    return Timing(values=values, workload=WORKLOAD, taken=taken, made=10.0, parts=parts, **what)
 
 
 def judged(
@@ -92,12 +102,27 @@ def judged(
     )
     arms: Any = SimpleNamespace(get=lambda *_: arm, drop=lambda version, _: replaced(version.name))
     spec: Any = SimpleNamespace(nodeid="test", module="test", settings=settings)
-    candidate, baseline = (Version(Path(name), label=name) for name in ("new", "old"))
-    bench = Bench(spec, arms, candidate, Rule(), lambda _: None)
-    loader = Handed("iterable", 0, 0, None, None, built_data=False)
+    candidate, baseline = (Version(root=Path(name), label=name) for name in ("new", "old"))
+    bench = Bench(spec=spec, arms=arms, candidate=candidate, rule=Rule(), progress=lambda _: None)
+    loader = Handed(
+        kind="iterable",
+        workers=0,
+        prefetch=0,
+        epoch_batches=None,
+        samples_per_epoch=None,
+        built_data=False,
+    )
     paces = plan(0.1, 0, 0, short_turns=short_turns)
-    survey = Survey(loader, WORKLOAD, 1e6, {"first_batch": 0.1}, 10, paces, ())
-    found = Findings(survey, metrics, deadline=time.monotonic() + seconds)
+    survey = Survey(
+        loader=loader,
+        workload=WORKLOAD,
+        peak_memory=1e6,
+        values={"first_batch": 0.1},
+        batches=10,
+        plan=paces,
+        asserted=(),
+    )
+    found = Findings(survey=survey, judged=metrics, deadline=time.monotonic() + seconds)
     paired.judge(bench, baseline, found)
     return found
 

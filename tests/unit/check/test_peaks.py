@@ -28,8 +28,23 @@ CANDIDATE, BASELINE = SimpleNamespace(name="new"), SimpleNamespace(name="old")
 
 def survey(peak: float) -> Survey:
     """A memory trial with this peak."""
-    loader = Handed("iterable", 0, 0, 100, 100, built_data=False)
-    return Survey(loader, Workload("int", 8.0), peak, {}, 10, plan(0.01, 0, 0), ())
+    loader = Handed(
+        kind="iterable",
+        workers=0,
+        prefetch=0,
+        epoch_batches=100,
+        samples_per_epoch=100,
+        built_data=False,
+    )
+    return Survey(
+        loader=loader,
+        workload=Workload(batch="int", bytes_per_sample=8.0),
+        peak_memory=peak,
+        values={},
+        batches=10,
+        plan=plan(0.01, 0, 0),
+        asserted=(),
+    )
 
 
 def judge(
@@ -49,12 +64,12 @@ def judge(
         versions={},
         spec=SimpleNamespace(
             nodeid="test",
-            settings=SimpleNamespace(tolerances={"peak_memory": Tolerance(tolerance)}),
+            settings=SimpleNamespace(tolerances={"peak_memory": Tolerance(relative=tolerance)}),
         ),
     )
     bench.confirming = SimpleNamespace(**{**vars(bench), "rule": bench.rule.confirming})
     first = survey(next(candidate) * MIB)
-    found = Findings(first, frozenset({"peak_memory"}), peaks=[first.peak_memory])
+    found = Findings(survey=first, judged=frozenset({"peak_memory"}), peaks=[first.peak_memory])
     found.deadline = time.monotonic() + seconds
     of: dict[str, Any] = {"new": candidate, "old": baseline}
     version: Any = BASELINE if baseline is not None else None
@@ -124,7 +139,7 @@ def test_out_of_time_four_pairs_have_the_last_word() -> None:
 @pytest.mark.parametrize("committed", [True, False])
 @pytest.mark.parametrize("peak", [96.0, 100.0, 104.0])
 def test_one_look_settles_a_peak_that_has_not_moved(peak: float, *, committed: bool) -> None:
-    record = Record({"peak_memory": Stored(100 * MIB, 0.01)}, {})
+    record = Record(metrics={"peak_memory": Stored(value=100 * MIB, spread=0.01)}, versions={})
     baseline = iter(()) if committed else None
     found = judge(iter([peak]), baseline, record=record)
     assert found.comparisons["peak_memory"].verdict.value == "unchanged"
@@ -133,18 +148,20 @@ def test_one_look_settles_a_peak_that_has_not_moved(peak: float, *, committed: b
 
 @pytest.mark.parametrize(("peak", "verdict"), [(130.0, "regressed"), (70.0, "improved")])
 def test_a_peak_that_has_moved_is_looked_at_again(peak: float, verdict: str) -> None:
-    record = Record({"peak_memory": Stored(100 * MIB, 0.01)}, {})
+    record = Record(metrics={"peak_memory": Stored(value=100 * MIB, spread=0.01)}, versions={})
     found = judge(repeat(peak), None, record=record)
     assert found.comparisons["peak_memory"].verdict.value == verdict
     assert len(found.peaks) == 4
 
 
 def test_a_stored_peak_of_another_day_makes_nothing_look_better() -> None:
-    record = Record({"peak_memory": Stored(130 * MIB, 0.01)}, {})
+    record = Record(metrics={"peak_memory": Stored(value=130 * MIB, spread=0.01)}, versions={})
     comparison = judge(repeat(100.0), repeat(100.0), record=record).comparisons["peak_memory"]
     assert (comparison.verdict.value, comparison.pairs) == ("unchanged", 2)
 
 
 def test_one_look_is_not_enough_where_versions_differ() -> None:
-    record = Record({"peak_memory": Stored(100 * MIB, 0.01)}, {"torch": "1"})
+    record = Record(
+        metrics={"peak_memory": Stored(value=100 * MIB, spread=0.01)}, versions={"torch": "1"}
+    )
     assert len(judge(repeat(100.0), None, record=record).peaks) == 4

@@ -19,13 +19,15 @@ from pytest_loaderperf.model.version import Version
 from pytest_loaderperf.settings import CheckSettings
 from pytest_loaderperf.stats.sequential import Rule, log_loss
 
-WORKING_TREE = Version(Path("project"))
-REFERENCE = Reference(Version(Path("project"), label="again"), None)
-NOISE = Noise(5.0, 0.0, 0.0, 0.0, {}, spoiled=False)
+WORKING_TREE = Version(root=Path("project"))
+REFERENCE = Reference(version=Version(root=Path("project"), label="again"), entry=None)
+NOISE = Noise(seconds=5.0, candidate=0.0, baseline=0.0, stolen=0.0, pressure={}, spoiled=False)
 
 
 def comparison(verdict: Verdict) -> Comparison:
-    return Comparison("throughput", 100.0, judged=True, verdict=verdict, baseline=100.0, ratio=1.0)
+    return Comparison(
+        metric="throughput", value=100.0, judged=True, verdict=verdict, baseline=100.0, ratio=1.0
+    )
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,9 @@ def test_a_tolerance_is_trusted_if_the_budget_holds_its_pairs(tolerance: float, 
 
 def found_beside_itself() -> Findings:
     survey: Any = None
-    found = Findings(survey, frozenset({"throughput"}), losses=[0.01, -0.01, 0.0, 0.0])
+    found = Findings(
+        survey=survey, judged=frozenset({"throughput"}), losses=[0.01, -0.01, 0.0, 0.0]
+    )
     found.comparisons["throughput"] = comparison(Verdict.UNCHANGED)
     found.noise = [NOISE] * 4
     return found
@@ -61,9 +65,17 @@ def judged(monkeypatch: pytest.MonkeyPatch, verdict: Verdict) -> tuple[Findings,
         return ""
 
     monkeypatch.setattr(paired, "judge", judge)
-    spec = Spec("test_a.py::test", "test_a.py", "test", None, CheckSettings())
+    spec = Spec(
+        nodeid="test_a.py::test",
+        module="test_a.py",
+        key="test",
+        batch_size=None,
+        settings=CheckSettings(),
+    )
     arms: Any = None
-    bench = Bench(spec, arms, WORKING_TREE, Rule(), lambda _: None)
+    bench = Bench(
+        spec=spec, arms=arms, candidate=WORKING_TREE, rule=Rule(), progress=lambda _: None
+    )
     found = found_beside_itself()
     selftest.judge(bench, REFERENCE, found, time.monotonic() - 30.0)
     return found, compared
@@ -114,6 +126,9 @@ def test_a_patient_bench_takes_pairs_enough_to_tell_how_much_they_scatter() -> N
     arms: Any = None
     found = found_beside_itself()
     found.deadline = 100.0
-    bench = selftest.patient(Bench(spec, arms, WORKING_TREE, Rule(), lambda _: None), found)
+    bench = selftest.patient(
+        Bench(spec=spec, arms=arms, candidate=WORKING_TREE, rule=Rule(), progress=lambda _: None),
+        found,
+    )
     assert bench.rule.looks[0] == 6
     assert found.deadline == 120.0

@@ -14,9 +14,26 @@ from pytest_loaderperf.settings import CheckSettings
 
 def findings(settings: dict[str, str | int | bool], note: str = "") -> Findings:
     """Findings of a loader that tells these settings."""
-    loader = Handed("kind", 0, 0, None, None, built_data=False, settings=settings, note=note)
-    survey = Survey(loader, Workload("int64[*]", 8.0), 1.0, {}, 10, plan(0.01, 0, 0), ())
-    return Findings(survey, frozenset())
+    loader = Handed(
+        kind="kind",
+        workers=0,
+        prefetch=0,
+        epoch_batches=None,
+        samples_per_epoch=None,
+        built_data=False,
+        settings=settings,
+        note=note,
+    )
+    survey = Survey(
+        loader=loader,
+        workload=Workload(batch="int64[*]", bytes_per_sample=8.0),
+        peak_memory=1.0,
+        values={},
+        batches=10,
+        plan=plan(0.01, 0, 0),
+        asserted=(),
+    )
+    return Findings(survey=survey, judged=frozenset())
 
 
 @pytest.mark.parametrize(
@@ -43,7 +60,13 @@ def test_settings_that_differ_are_noted(
 
 
 def test_the_result_tells_of_the_loader() -> None:
-    spec = Spec("test_x.py::test_a", "test_x.py", "test_a", None, CheckSettings())
+    spec = Spec(
+        nodeid="test_x.py::test_a",
+        module="test_x.py",
+        key="test_a",
+        batch_size=None,
+        settings=CheckSettings(),
+    )
     result = findings({"num_workers": 2}, "cannot be frozen").result(spec)
     assert (result.loader, result.settings) == ("kind", {"num_workers": 2})
     assert result.notes == ("cannot be frozen",)

@@ -77,7 +77,7 @@ class Trees:
 
     def assert_new_version_ran(self, finished: subprocess.CompletedProcess[str]) -> None:
         assert finished.stdout == f"{self.new}\n", finished.stderr
-        assert Ran("package.version", str(self.new / "package/version.py")) in self.told
+        assert Ran(name="package.version", path=str(self.new / "package/version.py")) in self.told
         assert not [each for each in self.told if each.path.startswith(f"{self.old}/")]
 
 
@@ -202,7 +202,7 @@ def test_what_another_finder_finds_is_exchanged(trees: Trees) -> None:
 def test_what_a_finder_finds_that_comes_first_is_told(trees: Trees) -> None:
     finished = trees.python("-c", f"{FINDER.format(top=str(trees.old))}\n{IMPORT}")
     assert finished.returncode == 0, finished.stderr
-    assert Ran("package", str(trees.old / "package/__init__.py")) in trees.told
+    assert Ran(name="package", path=str(trees.old / "package/__init__.py")) in trees.told
 
 
 def test_who_asks_for_what_is_on_the_path_gets_it_exchanged(trees: Trees) -> None:
@@ -257,8 +257,8 @@ def test_workers_are_told_and_get_the_same(trees: Trees, way: str) -> None:
 def test_a_program_of_the_package_is_exchanged(trees: Trees) -> None:
     finished = trees.python("-m", "package.version", path=(trees.old,))
     assert finished.stdout == f"{trees.new}\n", finished.stderr
-    assert Ran("__main__", str(trees.new / "package/version.py")) in trees.told
-    assert Ran("__main__", str(trees.new / "package/__init__.py")) not in trees.told
+    assert Ran(name="__main__", path=str(trees.new / "package/version.py")) in trees.told
+    assert Ran(name="__main__", path=str(trees.new / "package/__init__.py")) not in trees.told
 
 
 def test_a_script_of_the_tree_is_told(trees: Trees) -> None:
@@ -266,7 +266,7 @@ def test_a_script_of_the_tree_is_told(trees: Trees) -> None:
     options = ("-X", "utf8", "-Xfrozen_modules=off", "-Wignore::DeprecationWarning", "-B")
     finished = trees.python(*options, str(script), "-m")
     assert finished.returncode == 0, finished.stderr
-    assert Ran("__main__", str(script)) in trees.told
+    assert Ran(name="__main__", path=str(script)) in trees.told
 
 
 def test_a_file_that_is_loaded_by_its_path_is_told(trees: Trees) -> None:
@@ -277,7 +277,7 @@ def test_a_file_that_is_loaded_by_its_path_is_told(trees: Trees) -> None:
         "s.loader.exec_module(u.module_from_spec(s))"
     )
     assert trees.python("-c", code).returncode == 0
-    assert Ran("odd", path) in trees.told
+    assert Ran(name="odd", path=path) in trees.told
 
 
 def test_environments_and_repositories_in_the_tree_are_no_sources(trees: Trees) -> None:
@@ -305,7 +305,9 @@ def test_libraries_that_are_loaded_are_told(trees: Trees) -> None:
         "sys.modules['loaderperf_sources'].record.sweep()"
     )
     assert trees.python("-c", code).returncode == 0
-    assert [each for each in trees.told if each.name == MAPPED] == [Ran(MAPPED, str(library))]
+    assert [each for each in trees.told if each.name == MAPPED] == [
+        Ran(name=MAPPED, path=str(library))
+    ]
 
 
 def test_the_package_of_the_guard_is_the_same_for_all(trees: Trees) -> None:
@@ -391,4 +393,4 @@ def test_a_python_that_shows_nothing_is_told(trees: Trees, call: str, is_unseen:
 
 def test_a_record_that_is_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     (tmp_path / "1").write_bytes(b"a\0/a.py\0b\0/b")
-    assert list(read(tmp_path)) == [Ran("a", "/a.py")]
+    assert list(read(tmp_path)) == [Ran(name="a", path="/a.py")]

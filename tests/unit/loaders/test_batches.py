@@ -228,12 +228,16 @@ def test_bytes(batch: object, size: int) -> None:
 
 
 def test_bytes_per_sample_is_the_mean_over_all_samples() -> None:
-    looked_at = [Example("int64[*]", 300, 3), Example("int64[*]", 100, 1), Example("x", 400, 1)]
+    looked_at = [
+        Example(signature="int64[*]", size=300, samples=3),
+        Example(signature="int64[*]", size=100, samples=1),
+        Example(signature="x", size=400, samples=1),
+    ]
     assert workload(looked_at, None).bytes_per_sample == 160
 
 
 def test_the_length_of_an_epoch_is_passed_on() -> None:
-    looked_at = [Example("int64[*]", 8, 1)]
+    looked_at = [Example(signature="int64[*]", size=8, samples=1)]
     assert workload(looked_at, 2048).samples_per_epoch == 2048
     assert workload(looked_at, None).samples_per_epoch is None
 

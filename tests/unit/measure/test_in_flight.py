@@ -142,12 +142,28 @@ BUSY = [(1, 10.0, 17.0), (2, 5.0, 5.0)]  # 2.3 batches
 def test_batches_made_are_those_taken_and_those_ahead(
     seconds: float, batches: int, expected: float
 ) -> None:
-    taken = Slice([(0.0, seconds)], 8 * batches, batches, 1.0, None, BUSY)
+    taken = Slice(
+        stretches=[(0.0, seconds)],
+        samples=8 * batches,
+        batches=batches,
+        cpu_seconds=1.0,
+        epoch_batches=None,
+        spans=BUSY,
+    )
     assert batches_made(taken, MARKS, at_most=1) == pytest.approx(expected)
 
 
 def test_where_nobody_was_followed_the_batches_taken_count() -> None:
-    assert batches_made(Slice([(0.0, 1.0)], 80, 10, 1.0, None), [], at_most=4) == 10
+    assert (
+        batches_made(
+            Slice(
+                stretches=[(0.0, 1.0)], samples=80, batches=10, cpu_seconds=1.0, epoch_batches=None
+            ),
+            [],
+            at_most=4,
+        )
+        == 10
+    )
 
 
 def test_only_workers_that_live_through_a_stretch_have_a_span() -> None:

@@ -108,8 +108,8 @@ def test_a_burst_on_one_side_alone_is_unfair_and_a_busy_machine_is_not() -> None
 
 
 def test_noise_is_a_share_of_the_time_between_two_moments(machine: Machine) -> None:
-    before = Moment(10.0, 1.0, {"cpu": 3.0, "io": None, "memory": 0.0})
-    after = Moment(14.0, 1.8, {"cpu": 5.0, "io": None, "memory": 0.0})
+    before = Moment(clock=10.0, stolen=1.0, pressure={"cpu": 3.0, "io": None, "memory": 0.0})
+    after = Moment(clock=14.0, stolen=1.8, pressure={"cpu": 5.0, "io": None, "memory": 0.0})
     found = interference.between(before, after, (0.1, 0.3), spoiled=True)
     assert found.stolen == pytest.approx(0.1)
     assert found.pressure == {"cpu": 0.5, "io": None, "memory": 0.0}

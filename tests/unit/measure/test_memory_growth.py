@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_loaderperf.measure.memory_growth import Point, Slope, epoch_of, slope
+from pytest_loaderperf.measure.memory_growth import Reading, Slope, epoch_of, slope
 from pytest_loaderperf.measure.plan import Plan
 
 MIB = 2**20
@@ -17,14 +17,14 @@ no_deadline = settings(deadline=None)
 amounts = st.integers(0, 2**30)
 
 
-def line(rise: float, epochs: int = 1, noise: float = 0.0) -> list[Point]:
+def line(rise: float, epochs: int = 1, noise: float = 0.0) -> list[Reading]:
     """Points that rise by so many bytes a sample, and fall back to other heights between epochs."""
     generator = random.Random(1)
     return [
-        Point(
-            epoch,
-            samples := 1000 * epoch + 50 * step,
-            round(generator.gauss(10**9 - 10**7 * epoch + rise * samples, noise)),
+        Reading(
+            epoch=epoch,
+            samples=(samples := 1000 * epoch + 50 * step),
+            used=round(generator.gauss(10**9 - 10**7 * epoch + rise * samples, noise)),
         )
         for epoch in range(epochs)
         for step in range(12)
@@ -51,25 +51,33 @@ def test_noise_shows_in_the_error() -> None:
 @no_deadline
 def test_where_it_starts_does_not_matter(used: list[int], more: int) -> None:
     low, high = (
-        slope([Point(0, 10 * i, each + shift) for i, each in enumerate(used)])
+        slope([Reading(epoch=0, samples=10 * i, used=each + shift) for i, each in enumerate(used)])
         for shift in (0, more)
     )
     assert low.value == pytest.approx(high.value, rel=1e-3, abs=100.0)
 
 
 @pytest.mark.parametrize(
-    "points", [[], [Point(0, 1, 1)], [Point(0, 1, 1), Point(1, 2, 9)], [Point(0, 1, 1)] * 3]
+    "points",
+    [
+        [],
+        [Reading(epoch=0, samples=1, used=1)],
+        [Reading(epoch=0, samples=1, used=1), Reading(epoch=1, samples=2, used=9)],
+        [Reading(epoch=0, samples=1, used=1)] * 3,
+    ],
 )
-def test_without_two_points_in_an_epoch_nothing_is_known(points: list[Point]) -> None:
-    assert slope(points) == Slope(0.0, math.inf)
+def test_without_two_points_in_an_epoch_nothing_is_known(points: list[Reading]) -> None:
+    assert slope(points) == Slope(value=0.0, error=math.inf)
 
 
 def test_two_points_have_a_slope_of_which_nothing_is_sure() -> None:
-    assert slope([Point(0, 0, 0), Point(0, 500, MIB)]) == Slope(2 * MIB, math.inf)
+    assert slope(
+        [Reading(epoch=0, samples=0, used=0), Reading(epoch=0, samples=500, used=MIB)]
+    ) == Slope(value=2 * MIB, error=math.inf)
 
 
 def test_a_slope_is_told_with_its_interval() -> None:
-    assert Slope(3.0 * MIB, 0.5 * MIB).describe() == (
+    assert Slope(value=3.0 * MIB, error=0.5 * MIB).describe() == (
         "private memory grew by 3 MiB/1000 samples (95 %: 2 MiB/1000 samples to 4 MiB/1000 samples)"
     )
 
@@ -77,12 +85,22 @@ def test_a_slope_is_told_with_its_interval() -> None:
 @pytest.mark.parametrize(
     ("pace", "batches", "restarts", "epoch"),
     [
-        (Plan(2, 1, 4, 8, epoch_batches=14), 10, 0, 0),  # of 14, 10 are timed
-        (Plan(2, 1, 4, 8, epoch_batches=14), 11, 0, 1),  # although no step went across
-        (Plan(2, 1, 4, 8, epoch_batches=14), 21, 1, 2),
-        (Plan(2, 0, 4, 8), 1000, 0, 0),
-        (Plan(2, 0, 4, 8), 1000, 3, 3),
-        (Plan(0, 0, 0, 8, epochs=5, epoch_batches=2), 1000, 99, 0),
+        (
+            Plan(warmup=2, drain=1, batches=4, slices=8, epoch_batches=14),
+            10,
+            0,
+            0,
+        ),  # of 14, 10 are timed
+        (
+            Plan(warmup=2, drain=1, batches=4, slices=8, epoch_batches=14),
+            11,
+            0,
+            1,
+        ),  # although no step went across
+        (Plan(warmup=2, drain=1, batches=4, slices=8, epoch_batches=14), 21, 1, 2),
+        (Plan(warmup=2, drain=0, batches=4, slices=8), 1000, 0, 0),
+        (Plan(warmup=2, drain=0, batches=4, slices=8), 1000, 3, 3),
+        (Plan(warmup=0, drain=0, batches=0, slices=8, epochs=5, epoch_batches=2), 1000, 99, 0),
     ],
 )
 def test_the_epoch_of_a_point(pace: Plan, batches: int, restarts: int, epoch: int) -> None:

@@ -183,5 +183,11 @@ def test_workers_are_followed_unless_marks_would_cost_them() -> None:
 def test_a_loader_is_busy_if_it_uses_the_cpus_that_it_could_use(
     cpu_seconds: float, workers: int, cpus: float, *, busy: bool
 ) -> None:
-    taken = Slice([(0.0, 1.0), (3.0, 4.0)], 80, 10, cpu_seconds, None)
+    taken = Slice(
+        stretches=[(0.0, 1.0), (3.0, 4.0)],
+        samples=80,
+        batches=10,
+        cpu_seconds=cpu_seconds,
+        epoch_batches=None,
+    )
     assert is_busy(taken, workers, cpus) is busy

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_loaderperf.measure.interference import Watch
 from pytest_loaderperf.measure.plan import Plan
 from pytest_loaderperf.measure.timed_trial import TimedTrial, awake, rates, total
-from pytest_loaderperf.protocol.messages import Run, Slice
+from pytest_loaderperf.protocol.messages import RunSlice, Slice
 
 Times = list[tuple[float, float]]
 
@@ -28,7 +28,7 @@ def periods(draw: st.DrawFn) -> Times:
 
 
 def taken(stretches: Times) -> Slice:
-    return Slice(stretches, 80, 10, 1.0, None)
+    return Slice(stretches=stretches, samples=80, batches=10, cpu_seconds=1.0, epoch_batches=None)
 
 
 @given(periods().filter(bool), periods())
@@ -55,7 +55,7 @@ class Asked:
         self.running = False
 
     def send(self, message: object) -> None:
-        assert isinstance(message, Run)
+        assert isinstance(message, RunSlice)
         self.began = self.now
 
     def freeze(self) -> None:
@@ -73,12 +73,18 @@ class Asked:
         assert not seconds
         if self.now < self.ends_at:
             return None
-        return expected([(self.began, self.now)], 80, 10, 1.0, None)
+        return expected(
+            stretches=[(self.began, self.now)],
+            samples=80,
+            batches=10,
+            cpu_seconds=1.0,
+            epoch_batches=None,
+        )
 
 
 def timed_trial(asked: Any, monkeypatch: pytest.MonkeyPatch) -> TimedTrial:
     trial = object.__new__(TimedTrial)
-    trial._trial, trial._pace = asked, Plan(2, 0, 10, 4)
+    trial._trial, trial._pace = asked, Plan(warmup=2, drain=0, batches=10, slices=4)
     trial._slices, trial._frozen, trial._frozen_at = [], [], 0.0
     trial._watch = Watch(asked.pid)
     monkeypatch.setattr("time.perf_counter", lambda: asked.now)

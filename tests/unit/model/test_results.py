@@ -72,12 +72,12 @@ def test_the_verdict_of_a_check_is_the_one_to_act_on(names: str, expected: str) 
 @pytest.mark.parametrize(
     ("text", "unit", "expected"),
     [
-        ("10%", "samples/s", Tolerance(0.1)),
-        ("5%+8MiB", "bytes", Tolerance(0.05, 8 * MIB)),
-        (" 8 MiB + 5 % ", "bytes", Tolerance(0.05, 8 * MIB)),
-        ("8MiB", "bytes", Tolerance(0, 8 * MIB)),
-        ("25%+100ms", "s", Tolerance(0.25, 0.1)),
-        ("12.5 %", "s/sample", Tolerance(0.125)),
+        ("10%", "samples/s", Tolerance(relative=0.1)),
+        ("5%+8MiB", "bytes", Tolerance(relative=0.05, absolute=8 * MIB)),
+        (" 8 MiB + 5 % ", "bytes", Tolerance(relative=0.05, absolute=8 * MIB)),
+        ("8MiB", "bytes", Tolerance(relative=0, absolute=8 * MIB)),
+        ("25%+100ms", "s", Tolerance(relative=0.25, absolute=0.1)),
+        ("12.5 %", "s/sample", Tolerance(relative=0.125)),
     ],
 )
 def test_tolerances(text: str, unit: str, expected: Tolerance) -> None:
@@ -132,7 +132,7 @@ def test_a_described_tolerance_reads_back(
     unit, scale = scaled
     if percent == amount == 0:
         return
-    tolerance = Tolerance(percent / 100, amount * scale)
+    tolerance = Tolerance(relative=percent / 100, absolute=amount * scale)
     again = Tolerance.parse(tolerance.describe(unit), unit)
     assert again.relative == pytest.approx(tolerance.relative)
     assert again.absolute == pytest.approx(tolerance.absolute)
@@ -144,7 +144,7 @@ def test_a_described_tolerance_reads_back(
 )
 def test_a_tolerance_that_makes_no_sense_is_refused(relative: float, absolute: float) -> None:
     with pytest.raises(SettingsError):
-        Tolerance(relative, absolute)
+        Tolerance(relative=relative, absolute=absolute)
 
 
 @pytest.mark.parametrize(
@@ -159,16 +159,18 @@ def test_a_tolerance_that_makes_no_sense_is_refused(relative: float, absolute: f
 def test_with_share_and_amount_both_must_be_exceeded(
     baseline: float, loss: float, tolerated: bool
 ) -> None:
-    allowed = Tolerance(0.05, 8 * MIB).relative_to(baseline)
+    allowed = Tolerance(relative=0.05, absolute=8 * MIB).relative_to(baseline)
     assert (loss <= allowed * baseline) == tolerated
 
 
 def test_no_share_of_nothing_makes_up_an_amount() -> None:
-    assert Tolerance(0.05, 8 * MIB).relative_to(0) == math.inf
+    assert Tolerance(relative=0.05, absolute=8 * MIB).relative_to(0) == math.inf
 
 
 def test_a_mere_share_does_not_depend_on_the_baseline() -> None:
-    assert [Tolerance(0.1).relative_to(baseline) for baseline in (0, 1e-9, 1e12)] == [0.1] * 3
+    assert [Tolerance(relative=0.1).relative_to(baseline) for baseline in (0, 1e-9, 1e12)] == [
+        0.1
+    ] * 3
 
 
 # --- metrics ------------------------------------------------------------------------------------
@@ -206,12 +208,14 @@ def test_a_loss_is_positive_whatever_the_direction(name: str, ratio: float, loss
 
 # --- workloads ----------------------------------------------------------------------------------
 
-BEFORE = Workload("tuple[float32[*,3,256,256], int64[*]]", 786440.0, 2048)
+BEFORE = Workload(
+    batch="tuple[float32[*,3,256,256], int64[*]]", bytes_per_sample=786440.0, samples_per_epoch=2048
+)
 workloads = st.builds(
     Workload,
-    st.sampled_from(["int64[*]", "float32[*,3]"]),
-    st.sampled_from([0.0, 8.0, 8.05, 9.0, 1e6]),
-    st.none() | st.integers(1, 3),
+    batch=st.sampled_from(["int64[*]", "float32[*,3]"]),
+    bytes_per_sample=st.sampled_from([0.0, 8.0, 8.05, 9.0, 1e6]),
+    samples_per_epoch=st.none() | st.integers(1, 3),
 )
 
 
@@ -290,7 +294,7 @@ results = st.builds(
 
 
 @given(results)
-@example(CheckResult("test_a.py::test_b", Verdict.ERROR))
+@example(CheckResult(nodeid="test_a.py::test_b", verdict=Verdict.ERROR))
 @no_deadline
 def test_a_result_crosses_to_another_process_unchanged(result: CheckResult) -> None:
     assert CheckResult.load(json.loads(json.dumps(result.dump()))) == result

@@ -18,7 +18,7 @@ def version(tmp_path: Path) -> Version:
         (top / name).parent.mkdir(parents=True, exist_ok=True)
         (top / name).touch()
     return Version(
-        top / "worktree",
+        root=top / "worktree",
         commit="1234567890abcdef",
         toplevel=str(top / "tree"),
         moved_to=str(top / "worktree"),
@@ -26,9 +26,9 @@ def version(tmp_path: Path) -> Version:
 
 
 def test_names() -> None:
-    assert Version(Path("x")).name == "the working tree"
-    assert Version(Path("x"), commit="1234567890abcdef").name == "commit 1234567890ab"
-    assert Version(Path("x"), label="another").name == "another"
+    assert Version(root=Path("x")).name == "the working tree"
+    assert Version(root=Path("x"), commit="1234567890abcdef").name == "commit 1234567890ab"
+    assert Version(root=Path("x"), label="another").name == "another"
 
 
 def test_paths_of_the_working_tree_are_moved(version: Version, tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_paths_of_the_working_tree_are_moved(version: Version, tmp_path: Path) -
 def test_other_paths_stay(version: Version, path: str) -> None:
     path = path.format(tree=version.toplevel)
     assert version.place(path) == path
-    assert Version(Path("x")).place(f"{version.toplevel}/src") == f"{version.toplevel}/src"
+    assert Version(root=Path("x")).place(f"{version.toplevel}/src") == f"{version.toplevel}/src"
 
 
 def test_values_of_the_environment_are_moved_as_far_as_there_is_something(

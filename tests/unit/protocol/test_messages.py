@@ -25,7 +25,7 @@ from pytest_loaderperf.protocol.messages import (
     Message,
     Probe,
     Reap,
-    Run,
+    RunSlice,
     StartTrial,
 )
 
@@ -131,40 +131,46 @@ def raw() -> Iterator[tuple[Channel, socket.socket]]:
 
 def test_messages_arrive_in_order(ends: Ends) -> None:
     ours, theirs = ends
-    sent: list[Message] = [Begin(timed=True), Run(3), Run(4, epochs=1), Probe(), End()]
+    sent: list[Message] = [
+        Begin(timed=True),
+        RunSlice(batches=3),
+        RunSlice(batches=4, epochs=1),
+        Probe(),
+        End(),
+    ]
     for message in sent:
         ours.send(message)
     assert [theirs.next(LONG) for _ in sent] == sent
-    theirs.send(Ended(-9))
-    assert ours.receive(Ended, LONG) == Ended(-9)
+    theirs.send(Ended(status=-9))
+    assert ours.receive(Ended, LONG) == Ended(status=-9)
 
 
 def test_a_message_that_comes_in_pieces_is_whole(raw: tuple[Channel, socket.socket]) -> None:
     channel, theirs = raw
-    line = encode(Reap(12345))
+    line = encode(Reap(pid=12345))
     for byte in line[:-1]:
         theirs.sendall(bytes([byte]))
         assert channel.next(timeout=0) is None
     theirs.sendall(line[-1:])
-    assert channel.next(LONG) == Reap(12345)
+    assert channel.next(LONG) == Reap(pid=12345)
 
 
 def test_pieces_may_end_anywhere(raw: tuple[Channel, socket.socket]) -> None:
     channel, theirs = raw
-    lines = encode(Reap(1)) + encode(Reap(2)) + encode(Reap(3))
-    cut = len(encode(Reap(1))) + 5
+    lines = encode(Reap(pid=1)) + encode(Reap(pid=2)) + encode(Reap(pid=3))
+    cut = len(encode(Reap(pid=1))) + 5
     theirs.sendall(lines[:cut])
-    assert channel.next(LONG) == Reap(1)
+    assert channel.next(LONG) == Reap(pid=1)
     assert channel.next(timeout=0) is None
     theirs.sendall(lines[cut:])
-    assert [channel.next(LONG), channel.next(LONG)] == [Reap(2), Reap(3)]
+    assert [channel.next(LONG), channel.next(LONG)] == [Reap(pid=2), Reap(pid=3)]
 
 
 def test_a_large_message_arrives(ends: Ends) -> None:
     ours, theirs = ends
     message = Finished(
-        [{"longrepr": "ä\n" * 500_000}],
-        "",
+        reports=[{"longrepr": "ä\n" * 500_000}],
+        text="",
         asserted=["throughput"],
         used=["throughput"],
         misused=False,
@@ -181,7 +187,7 @@ def test_silence_is_none_after_the_timeout(ends: Ends, timeout: float) -> None:
 
 def test_another_type_than_expected_is_an_error_that_names_both(ends: Ends) -> None:
     ours, theirs = ends
-    theirs.send(Reap(7))
+    theirs.send(Reap(pid=7))
     with pytest.raises(ArmError, match=r"expected Ended, got Reap\(pid=7\)") as caught:
         ours.receive(Ended, LONG)
     assert caught.type is not ChannelClosed
@@ -191,25 +197,25 @@ def test_what_is_no_message_is_an_error_and_the_next_one_is_read(
     raw: tuple[Channel, socket.socket],
 ) -> None:
     channel, theirs = raw
-    theirs.sendall(b"a print of a user\n" + encode(Reap(7)))
+    theirs.sendall(b"a print of a user\n" + encode(Reap(pid=7)))
     with pytest.raises(ArmError, match="a print of a user"):
         channel.next(LONG)
-    assert channel.next(LONG) == Reap(7)
+    assert channel.next(LONG) == Reap(pid=7)
 
 
 def test_what_was_sent_before_the_end_is_read_first(ends: Ends) -> None:
     ours, theirs = ends
-    theirs.send(Reap(1))
-    theirs.send(Reap(2))
+    theirs.send(Reap(pid=1))
+    theirs.send(Reap(pid=2))
     theirs.close()
-    assert [ours.next(LONG), ours.next(LONG)] == [Reap(1), Reap(2)]
+    assert [ours.next(LONG), ours.next(LONG)] == [Reap(pid=1), Reap(pid=2)]
     with pytest.raises(ChannelClosed):
         ours.next(LONG)
 
 
 def test_an_end_amid_a_message_is_an_end(raw: tuple[Channel, socket.socket]) -> None:
     channel, theirs = raw
-    theirs.sendall(encode(Reap(1))[:-1])
+    theirs.sendall(encode(Reap(pid=1))[:-1])
     theirs.close()
     with pytest.raises(ChannelClosed):
         channel.next(LONG)
@@ -238,7 +244,7 @@ def test_a_closed_end_is_noticed_by_who_sends(ends: Ends, descriptor: int | None
     ours, theirs = ends
     theirs.close()
     with pytest.raises(ChannelClosed):
-        ours.send(StartTrial("a", "ran"), descriptor)
+        ours.send(StartTrial(nodeid="a", ran="ran"), descriptor)
 
 
 # --- descriptors --------------------------------------------------------------------------------
@@ -248,31 +254,31 @@ def test_a_closed_end_is_noticed_by_who_sends(ends: Ends, descriptor: int | None
 def test_a_descriptor_comes_along(ends: Ends, length: int) -> None:
     coordinator, arm = ends
     ours, theirs = Channel.pair()
-    message = StartTrial("test_a.py::test_b[" + "x" * length, "ran")
+    message = StartTrial(nodeid="test_a.py::test_b[" + "x" * length, ran="ran")
     with closing(ours):
         with theirs, meanwhile(lambda: coordinator.send(message, theirs.fileno())):
             received, descriptor = arm.receive_with_descriptor()
         assert received == message
         assert descriptor >= 0
         with closing(Channel(socket.socket(fileno=descriptor))) as trial:
-            trial.send(Ended(0))
-            assert ours.receive(Ended, LONG) == Ended(0)
+            trial.send(Ended(status=0))
+            assert ours.receive(Ended, LONG) == Ended(status=0)
         with pytest.raises(ChannelClosed):  # nobody else holds the trial's end
             ours.next(LONG)
 
 
 def test_a_message_without_a_descriptor_says_so(ends: Ends) -> None:
     coordinator, arm = ends
-    coordinator.send(Reap(5))
-    assert arm.receive_with_descriptor() == (Reap(5), -1)
+    coordinator.send(Reap(pid=5))
+    assert arm.receive_with_descriptor() == (Reap(pid=5), -1)
 
 
 def test_one_message_after_another_brings_its_descriptor(ends: Ends) -> None:
     coordinator, arm = ends
     for name in ("first", "second"):
-        coordinator.send(StartTrial(name, "ran"), coordinator.fileno())
+        coordinator.send(StartTrial(nodeid=name, ran="ran"), coordinator.fileno())
         message, descriptor = arm.receive_with_descriptor()
-        assert message == StartTrial(name, "ran")
+        assert message == StartTrial(nodeid=name, ran="ran")
         os.close(descriptor)
 
 

@@ -147,7 +147,14 @@ def test_long_measurements_are_thinned() -> None:
 
 
 def test_a_run_without_checks_is_a_page_too() -> None:
-    run = Run([], "0.1.0", examples.run().machine, "accepted", [], 1.0)
+    run = Run(
+        results=[],
+        plugin="0.1.0",
+        machine=examples.run().machine,
+        mode="accepted",
+        commits=[],
+        memory_limit=1.0,
+    )
     assert "No loader was measured" in Page(html.render(run, {})).words
 
 

@@ -26,17 +26,44 @@ def check(
 ) -> CheckResult:
     metrics = {
         "throughput": Comparison(
-            "throughput", 400.0, True, verdict, 500.0, 0.8, (0.75, 0.85), 0.1, 0.05, 6,
-            "commit 1a2b",
+            metric="throughput",
+            value=400.0,
+            judged=True,
+            verdict=verdict,
+            baseline=500.0,
+            ratio=0.8,
+            interval=(0.75, 0.85),
+            tolerance=0.1,
+            detectable=0.05,
+            pairs=6,
+            source="commit 1a2b",
         ),
         "peak_memory": Comparison(
-            "peak_memory", 66 * MIB, True, Verdict.UNCHANGED, 64 * MIB, 1.031, None, 0.125, None, 0,
-            "stored numbers",
+            metric="peak_memory",
+            value=66 * MIB,
+            judged=True,
+            verdict=Verdict.UNCHANGED,
+            baseline=64 * MIB,
+            ratio=1.031,
+            interval=None,
+            tolerance=0.125,
+            detectable=None,
+            pairs=0,
+            source="stored numbers",
         ),
-        "first_batch": Comparison("first_batch", 0.25, False, Verdict.UNCHANGED),
-    }  # fmt: skip
+        "first_batch": Comparison(
+            metric="first_batch", value=0.25, judged=False, verdict=Verdict.UNCHANGED
+        ),
+    }
     result = CheckResult(
-        name, verdict, 32, outcome, 21.3, 6, Workload("int", 8.0, 100), metrics=metrics
+        nodeid=name,
+        verdict=verdict,
+        batch_size=32,
+        outcome=outcome,
+        seconds=21.3,
+        pairs=6,
+        workload=Workload(batch="int", bytes_per_sample=8.0, samples_per_epoch=100),
+        metrics=metrics,
     )
     return replace(result, **fields)  # type: ignore[arg-type]
 
@@ -78,7 +105,7 @@ def test_the_title_says_how_the_run_ended(results: list[CheckResult], title: str
 
 
 def test_notes_and_noise_come_last() -> None:
-    pair = Noise(7.0, 0.02, 0.02, 0.0, {}, spoiled=False)
+    pair = Noise(seconds=7.0, candidate=0.02, baseline=0.02, stolen=0.0, pressure={}, spoiled=False)
     text = markdown.summary([check(notes=("a *note*",), noise=(pair,), memory_source="it")], LIMIT)
     *_, note, machine, memory = text.splitlines()
     assert note == r"- test\_a.py::test\_b\[32\]: a \*note\*"

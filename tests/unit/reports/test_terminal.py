@@ -21,8 +21,8 @@ from pytest_loaderperf.session import pytest_reports
 no_deadline = settings(deadline=None)
 
 THROUGHPUT = Comparison(
-    "throughput",
-    451.2,
+    metric="throughput",
+    value=451.2,
     judged=True,
     verdict=Verdict.REGRESSED,
     baseline=566.2,
@@ -35,8 +35,8 @@ THROUGHPUT = Comparison(
     ratios=(0.79, 0.80423),
 )
 PEAK = Comparison(
-    "peak_memory",
-    64 * 2**20,
+    metric="peak_memory",
+    value=64 * 2**20,
     judged=True,
     verdict=Verdict.UNCHANGED,
     baseline=63 * 2**20,
@@ -44,15 +44,19 @@ PEAK = Comparison(
     tolerance=0.127,
     source="stored numbers",
 )
-FIRST = Comparison("first_batch", 0.2104, judged=False, verdict=Verdict.INCONCLUSIVE)
+FIRST = Comparison(metric="first_batch", value=0.2104, judged=False, verdict=Verdict.INCONCLUSIVE)
 RESULT = CheckResult(
-    "tests/perf/test_images.py::test_photos[32]",
-    Verdict.REGRESSED,
+    nodeid="tests/perf/test_images.py::test_photos[32]",
+    verdict=Verdict.REGRESSED,
     batch_size=32,
     outcome="failed",
     seconds=21.34,
     pairs=8,
-    workload=Workload("tuple[float32[*,3,224,224], int64[*]]", 602120.0, 2048),
+    workload=Workload(
+        batch="tuple[float32[*,3,224,224], int64[*]]",
+        bytes_per_sample=602120.0,
+        samples_per_epoch=2048,
+    ),
     notes=("versions differ from those recorded: torch 2.13 -> 2.14",),
     metrics={each.metric: each for each in (THROUGHPUT, PEAK, FIRST)},
 )
@@ -62,14 +66,21 @@ def having(verdict: Verdict, message: str = "") -> CheckResult:
     """The result with another verdict of the check and of its throughput."""
     throughput = replace(THROUGHPUT, verdict=verdict)
     if verdict is Verdict.NO_BASELINE:
-        throughput = Comparison("throughput", 451.2, judged=True, verdict=verdict)
+        throughput = Comparison(metric="throughput", value=451.2, judged=True, verdict=verdict)
     metrics = {**RESULT.metrics, "throughput": throughput}
     return replace(RESULT, verdict=verdict, message=message, metrics=metrics)
 
 
 def exported(results: Sequence[CheckResult]) -> dict[str, Any]:
     """The results file, through strict JSON."""
-    run = Run(results, "0.1.0", {"cpus": 2}, "accepted", ["1a2b3c4d5e6f"], 2.0**30)
+    run = Run(
+        results=results,
+        plugin="0.1.0",
+        machine={"cpus": 2},
+        mode="accepted",
+        commits=["1a2b3c4d5e6f"],
+        memory_limit=2.0**30,
+    )
     content = results_json.to_json(run)
     read: dict[str, Any] = json.loads(json.dumps(content, allow_nan=False))
     return read
@@ -127,7 +138,7 @@ def test_the_verdict_names_the_metrics_that_made_it(verdict: Verdict, shown: str
 
 
 def test_a_check_that_could_not_be_measured_has_a_row() -> None:
-    row = terminal.table([CheckResult("test_a.py::test_b", Verdict.ERROR)])[-1]
+    row = terminal.table([CheckResult(nodeid="test_a.py::test_b", verdict=Verdict.ERROR)])[-1]
     assert row.split() == ["test_b", *["-"] * 7, "0", "error"]
 
 
@@ -235,12 +246,23 @@ def test_the_summary_counts_verdicts() -> None:
     assert terminal.summary(results) == "2 unchanged, 1 regressed"
 
 
-NOISE = Noise(7.25, 0.1234, 0.0, 0.01, {"cpu": 0.5, "io": None}, spoiled=True)
+NOISE = Noise(
+    seconds=7.25,
+    candidate=0.1234,
+    baseline=0.0,
+    stolen=0.01,
+    pressure={"cpu": 0.5, "io": None},
+    spoiled=True,
+)
 
 
 def test_the_machine_is_described_by_its_mean_and_its_noisiest_pair() -> None:
-    quiet = Noise(7.0, 0.02, 0.02, 0.0, {}, spoiled=False)
-    noisy = CheckResult("test_a.py::test_b[32]", Verdict.UNCHANGED, noise=(quiet, NOISE))
+    quiet = Noise(
+        seconds=7.0, candidate=0.02, baseline=0.02, stolen=0.0, pressure={}, spoiled=False
+    )
+    noisy = CheckResult(
+        nodeid="test_a.py::test_b[32]", verdict=Verdict.UNCHANGED, noise=(quiet, NOISE)
+    )
     calm = replace(noisy, nodeid="test_a.py::test_c", noise=(quiet, quiet))
     assert terminal.noise([calm, noisy]) == [
         "machine: others took 3 % of its CPUs, 6 % in the noisiest pair (of test_a.py::test_b[32])"
@@ -250,7 +272,9 @@ def test_the_machine_is_described_by_its_mean_and_its_noisiest_pair() -> None:
 
 
 def test_without_pairs_nothing_is_said_of_the_machine() -> None:
-    assert terminal.noise([CheckResult("test_a.py::test_b", Verdict.NO_BASELINE)]) == []
+    assert (
+        terminal.noise([CheckResult(nodeid="test_a.py::test_b", verdict=Verdict.NO_BASELINE)]) == []
+    )
 
 
 def test_the_source_of_memory_is_named_once() -> None:
@@ -264,7 +288,9 @@ def test_the_source_of_memory_is_named_once() -> None:
 
 
 def test_reports_of_pytest_keep_the_numbers() -> None:
-    unasked = Comparison("first_batch", 0.123456, judged=False, verdict=Verdict.UNCHANGED)
+    unasked = Comparison(
+        metric="first_batch", value=0.123456, judged=False, verdict=Verdict.UNCHANGED
+    )
     result = replace(RESULT, metrics={"throughput": THROUGHPUT, "first_batch": unasked})
     assert pytest_reports.properties(result) == [
         ("loaderperf.verdict", "regressed"),
@@ -389,16 +415,24 @@ results = st.builds(
     seconds=st.floats(0, 1e9),
     pairs=st.integers(0, 48),
     workload=st.none()
-    | st.builds(Workload, st.text(), st.floats(0, 1e15), st.none() | st.integers(0)),
+    | st.builds(
+        Workload,
+        batch=st.text(),
+        bytes_per_sample=st.floats(0, 1e15),
+        samples_per_epoch=st.none() | st.integers(0),
+    ),
     message=st.text(),
     notes=st.lists(st.text(), max_size=2).map(tuple),
     metrics=st.lists(comparisons, max_size=4).map(by_metric),
     noise=st.lists(
         st.builds(
             Noise,
-            *[st.floats(0, 1)] * 4,
-            st.dictionaries(st.sampled_from(["cpu", "io"]), st.none() | st.floats(0, 1)),
-            st.booleans(),
+            seconds=st.floats(0, 1),
+            candidate=st.floats(0, 1),
+            baseline=st.floats(0, 1),
+            stolen=st.floats(0, 1),
+            pressure=st.dictionaries(st.sampled_from(["cpu", "io"]), st.none() | st.floats(0, 1)),
+            spoiled=st.booleans(),
         ),
         max_size=3,
     ).map(tuple),
@@ -418,7 +452,9 @@ def test_any_result_has_a_row_in_the_table(found: list[CheckResult]) -> None:
 
 
 @given(results)
-@example(CheckResult("test_it.py::test", Verdict.ERROR, None, message=" "))
+@example(
+    CheckResult(nodeid="test_it.py::test", verdict=Verdict.ERROR, batch_size=None, message=" ")
+)
 @no_deadline
 def test_any_result_can_be_explained(result: CheckResult) -> None:
     assert any(line.strip() for line in explain.explain(result))

@@ -219,7 +219,7 @@ def write(path: Path, content: bytes) -> Path:
 
 def test_a_file_is_read_as_its_text_says(tmp_path: Path) -> None:
     path = write(tmp_path / "test_a.py", CHECK.encode())
-    assert read(path) == parse(CHECK.encode()) == Mention(True, ("test_check",))
+    assert read(path) == parse(CHECK.encode()) == Mention(mentions=True, checks=("test_check",))
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,9 @@ def test_a_file_is_read_as_its_text_says(tmp_path: Path) -> None:
     ids=["latin-1", "byte order mark", "CRLF"],
 )
 def test_a_file_may_be_encoded_as_python_allows(tmp_path: Path, content: bytes) -> None:
-    assert read(write(tmp_path / "test_a.py", content)) == Mention(True, ("test_check",))
+    assert read(write(tmp_path / "test_a.py", content)) == Mention(
+        mentions=True, checks=("test_check",)
+    )
 
 
 UNPARSABLE = {

@@ -21,7 +21,14 @@ SIZES = (8, 16, 32, 64, 128, 256)
 
 def point(batch_size: int, throughput: float = 500.0, **changes: float) -> Point:
     base = Point(
-        batch_size, throughput, 0.02, 3, 0.1, 100 * MIB + batch_size * 6 * MIB, MIB, beside=True
+        batch_size=batch_size,
+        throughput=throughput,
+        spread=0.02,
+        pairs=3,
+        first_batch=0.1,
+        peak_memory=100 * MIB + batch_size * 6 * MIB,
+        bytes_per_sample=MIB,
+        beside=True,
     )
     return replace(base, **changes)  # type: ignore[arg-type]
 
@@ -138,14 +145,16 @@ def result(
 ) -> CheckResult:
     values = {"throughput": speed, "first_batch": 0.1, "peak_memory": peak}
     metrics = {
-        name: Comparison(name, value, judged=False, verdict=Verdict.MEASURED, pairs=3, spread=0.02)
+        name: Comparison(
+            metric=name, value=value, judged=False, verdict=Verdict.MEASURED, pairs=3, spread=0.02
+        )
         for name, value in values.items()
     }
     return CheckResult(
-        f"{test}[{batch_size}]",
-        Verdict.MEASURED,
-        batch_size,
-        workload=Workload("int64[*]", 8.0),
+        nodeid=f"{test}[{batch_size}]",
+        verdict=Verdict.MEASURED,
+        batch_size=batch_size,
+        workload=Workload(batch="int64[*]", bytes_per_sample=8.0),
         metrics=metrics,
         sweep=test if batch_size else "",
     )
@@ -159,7 +168,16 @@ def test_checks_that_differ_only_in_batch_size_belong_together() -> None:
     assert {test: [p.batch_size for p in points] for test, points in found.items()} == {
         "a": [16, 32]
     }
-    assert found["a"][0] == Point(16, 400.0, 0.02, 3, 0.1, 2.0 * MIB, 8.0, beside=True)
+    assert found["a"][0] == Point(
+        batch_size=16,
+        throughput=400.0,
+        spread=0.02,
+        pairs=3,
+        first_batch=0.1,
+        peak_memory=2.0 * MIB,
+        bytes_per_sample=8.0,
+        beside=True,
+    )
 
 
 def test_the_results_file_has_points_model_and_choice() -> None:

@@ -188,12 +188,12 @@ def test_peaks_of_almost_nothing_are_alike() -> None:
 
 
 def judge_stored(ratio: float, spread: float, drift: float) -> Comparison:
-    stored = Stored(1000.0, spread)
+    stored = Stored(value=1000.0, spread=spread)
     return compare_stored(
         THROUGHPUT,
         around(ratio * 1000),
         stored,
-        Tolerance(0.1),
+        Tolerance(relative=0.1),
         Rule(),
         judged=True,
         drift=drift,
@@ -202,7 +202,7 @@ def judge_stored(ratio: float, spread: float, drift: float) -> Comparison:
 
 def test_without_a_stored_number_there_is_no_baseline() -> None:
     comparison = compare_stored(
-        THROUGHPUT, [90.0, 110.0], None, Tolerance(0.1), Rule(), judged=False, drift=0.1
+        THROUGHPUT, [90.0, 110.0], None, Tolerance(relative=0.1), Rule(), judged=False, drift=0.1
     )
     assert comparison.verdict is Verdict.NO_BASELINE
     assert comparison.baseline is None
@@ -253,7 +253,9 @@ def test_a_wider_comparison_says_so() -> None:
 
 
 def at_a_glance(value: float, stored: float) -> Verdict | None:
-    comparison = glance(MEMORY, value, Stored(stored, 0.0), MEMORY.tolerance, judged=True)
+    comparison = glance(
+        MEMORY, value, Stored(value=stored, spread=0.0), MEMORY.tolerance, judged=True
+    )
     return comparison.verdict if comparison else None
 
 
@@ -290,7 +292,9 @@ def test_a_glance_proves_no_change(value: float, stored: float) -> None:
 @pytest.mark.parametrize("judged", [True, False])
 def test_a_glance_tells_what_it_saw(judged: bool) -> None:
     value, stored = 990.0 * MIB, 1000.0 * MIB
-    comparison = glance(MEMORY, value, Stored(stored, 0.1), Tolerance(0.05), judged=judged)
+    comparison = glance(
+        MEMORY, value, Stored(value=stored, spread=0.1), Tolerance(relative=0.05), judged=judged
+    )
     assert comparison is not None
     assert (comparison.value, comparison.baseline, comparison.ratio) == (value, stored, 0.99)
     assert (comparison.judged, comparison.tolerance) == (judged, 0.05)
@@ -310,7 +314,9 @@ def test_a_glance_tells_what_it_saw(judged: bool) -> None:
 )
 def test_what_is_not_judged_need_not_be_settled(verdicts: dict[str, str], expected: bool) -> None:
     found = {
-        name: Comparison(name, 1.0, judged=name == "throughput", verdict=Verdict(verdict))
+        name: Comparison(
+            metric=name, value=1.0, judged=name == "throughput", verdict=Verdict(verdict)
+        )
         for name, verdict in verdicts.items()
     }
     assert settled(found) == expected
@@ -331,7 +337,7 @@ def test_what_may_yet_be_proven_to_be_a_gain_is_not_settled(
     metric: str, ratio: float, verdict: str, expected: bool
 ) -> None:
     found = Comparison(
-        metric, 1.0, judged=True, verdict=Verdict(verdict), ratio=ratio, tolerance=0.1
+        metric=metric, value=1.0, judged=True, verdict=Verdict(verdict), ratio=ratio, tolerance=0.1
     )
     assert settled({metric: found}) == expected
     assert settled({metric: replace(found, judged=False)})
@@ -352,7 +358,15 @@ def test_what_may_yet_be_proven_to_be_a_gain_is_not_settled(
 def test_fresh_pairs_confirm_by_themselves_or_together_with_the_others(
     again: Verdict, ratio: float, together: Verdict | None, *, expected: bool
 ) -> None:
-    fresh = Comparison("throughput", 1.0, True, again, 1.0, ratio, tolerance=0.1)
+    fresh = Comparison(
+        metric="throughput",
+        value=1.0,
+        judged=True,
+        verdict=again,
+        baseline=1.0,
+        ratio=ratio,
+        tolerance=0.1,
+    )
     pooled = None if together is None else replace(fresh, verdict=together)
     assert is_confirmed(fresh, pooled) is expected
 

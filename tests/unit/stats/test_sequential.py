@@ -127,7 +127,7 @@ def test_a_run_of_many_metrics_raises_one_false_alarm_in_a_hundred(judged: int) 
 @pytest.mark.parametrize("loss", [0.0, 0.05, 1.0, -1.0])
 @pytest.mark.parametrize("pairs", [0, 1])
 def test_fewer_pairs_than_the_first_look_prove_nothing(pairs: int, loss: float) -> None:
-    assert judge([loss] * pairs, within=Within(1e-6, 100)).verdict is None
+    assert judge([loss] * pairs, within=Within(variance=1e-6, freedom=100)).verdict is None
 
 
 @pytest.mark.parametrize("loss", [0.0, of_loss(0.15), of_loss(0.99)])
@@ -217,7 +217,10 @@ def test_the_floor_does_not_blur_what_is_noisier() -> None:
 
 # --- what the slices of the pairs foretell ------------------------------------------------------
 
-QUIET_SLICES, NOISY_SLICES = Within(0.01**2, 20), Within(0.3**2, 20)
+QUIET_SLICES, NOISY_SLICES = (
+    Within(variance=0.01**2, freedom=20),
+    Within(variance=0.3**2, freedom=20),
+)
 
 
 @pytest.mark.parametrize(
@@ -245,11 +248,13 @@ def test_slices_count_no_more_than_there_are_of_them() -> None:
     losses = [0.01, -0.01, 0.0, 0.02]
     agreeing, without_luck = statistics.variance(losses), Rule(luck=0.0)
     highs = [
-        judge(losses, rule=without_luck, within=Within(agreeing, freedom)).high
+        judge(losses, rule=without_luck, within=Within(variance=agreeing, freedom=freedom)).high
         for freedom in (1, 2, 5, 50, 500)
     ]
     assert highs[0] > highs[1] > highs[2] == highs[3] == highs[4]
-    assert judge(losses, within=Within(0.005**2, 0)).high == pytest.approx(judge(losses).high)
+    assert judge(losses, within=Within(variance=0.005**2, freedom=0)).high == pytest.approx(
+        judge(losses).high
+    )
 
 
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=24), st.floats(0, 1), st.integers(0, 100))
@@ -257,7 +262,7 @@ def test_slices_count_no_more_than_there_are_of_them() -> None:
 def test_slices_change_the_bounds_and_never_the_estimate(
     losses: list[float], deviation: float, freedom: int
 ) -> None:
-    decision = judge(losses, within=Within(deviation**2, freedom))
+    decision = judge(losses, within=Within(variance=deviation**2, freedom=freedom))
     assert decision.loss == judge(losses).loss
     assert decision.low < decision.loss < decision.high
 
@@ -426,7 +431,7 @@ def ending_with_slices(check: Draws, rule: Rule = RULE, tolerance: float = TOLER
     losses, blocks = check.mean(axis=1).tolist(), check.shape[1]
     variances = check.var(axis=1, ddof=1) / blocks
     for pairs in (look for look in rule.looks if look <= len(losses)):
-        within = Within(float(variances[:pairs].mean()), pairs * (blocks - 1))
+        within = Within(variance=float(variances[:pairs].mean()), freedom=pairs * (blocks - 1))
         decision = judge(losses[:pairs], tolerance, rule, within)
         if final(decision):
             return decision.verdict or Verdict.INCONCLUSIVE
@@ -510,7 +515,9 @@ def bears_out(first: Draws, again: Draws, tolerance: float) -> bool:
     if regressed(again, RULE.confirming, tolerance):
         return True
     pairs = np.concatenate([first, again])
-    within = Within(float(pairs.var(axis=1, ddof=1).mean()) / pairs.shape[1], pairs.size)
+    within = Within(
+        variance=float(pairs.var(axis=1, ddof=1).mean()) / pairs.shape[1], freedom=pairs.size
+    )
     pooled = judge(pairs.mean(axis=1).tolist(), tolerance, RULE.ending, within).verdict
     likely = may_be_loss(float(again.mean()), tolerance, "higher")
     return likely and pooled is Verdict.REGRESSED
@@ -560,7 +567,7 @@ def test_pairs_of_many_starts_hide_no_loss_and_invent_none() -> None:
 def test_slices_save_pairs() -> None:
     checks = MACHINES["little luck"].checks(0.0, 500)
     known = Counter(
-        judge(row[:4], within=Within(0.07**2 / 6, 20)).verdict
+        judge(row[:4], within=Within(variance=0.07**2 / 6, freedom=20)).verdict
         for row in checks.mean(axis=2).tolist()
     )
     unknown = Counter(judge(row[:4]).verdict for row in checks.mean(axis=2).tolist())
@@ -627,7 +634,7 @@ def test_outliers_among_many_pairs_do_not_hide_a_loss() -> None:
 def ending_trimmed(losses: Sequence[float]) -> Verdict:
     """The verdict of a check, look after look; of a change only from the fourth pair on."""
     for pairs in TRIMMED.looks:
-        found = judge(losses[:pairs], rule=TRIMMED, within=Within(0.0, 5)).verdict
+        found = judge(losses[:pairs], rule=TRIMMED, within=Within(variance=0.0, freedom=5)).verdict
         if found is Verdict.UNCHANGED or (found is not None and pairs >= 4):
             return found
     return Verdict.INCONCLUSIVE
@@ -653,7 +660,7 @@ def test_so_many_pairs_find_the_loss_in_99_of_100_runs(deviation: float) -> None
     pairs = pairs_for(deviation, TOLERANCE, "higher", RULE)
     assert pairs is not None
     rng = np.random.default_rng(1)
-    within = Within(max(0.0, deviation**2 - RULE.luck**2), 20)
+    within = Within(variance=max(0.0, deviation**2 - RULE.luck**2), freedom=20)
     runs = rng.standard_normal((2000, pairs)) * deviation + of_loss(TOLERANCE)
     missed = sum(
         judge(run.tolist(), within=within).verdict is not Verdict.REGRESSED for run in runs

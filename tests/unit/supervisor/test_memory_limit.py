@@ -36,7 +36,7 @@ class Machine:
 
     def look(self, pid: int) -> Tree:
         self.looks.append(pid)
-        return Tree({pid: Used(anonymous=int(self.used[pid]))}, 0)
+        return Tree(processes={pid: Used(anonymous=int(self.used[pid]))}, unseen=0)
 
 
 class Trial:
@@ -64,7 +64,7 @@ def watched(machine: Machine, limit: MemoryLimit, *pids: int) -> tuple[Ceiling, 
 
 
 def test_a_trial_ends_once_it_has_passed_its_limit(machine: Machine) -> None:
-    watching, (trial,) = watched(machine, MemoryLimit(0, 3 * GIB), 7)
+    watching, (trial,) = watched(machine, MemoryLimit(share=0, bytes=3 * GIB), 7)
     for used in (1.0, 2.9, 3.1, 3.2):
         machine.used[7] = used * GIB
         watching.look()
@@ -75,7 +75,7 @@ def test_a_trial_ends_once_it_has_passed_its_limit(machine: Machine) -> None:
 
 def test_a_share_is_one_of_what_was_available_at_the_start(machine: Machine) -> None:
     machine.others = 5 * GIB
-    watching, (trial,) = watched(machine, MemoryLimit(0.5), 7)
+    watching, (trial,) = watched(machine, MemoryLimit(share=0.5), 7)
     machine.others, machine.used[7] = 0.0, 2.6 * GIB
     watching.look()
     assert not trial.ended  # others have left so much that it need not be looked at
@@ -85,7 +85,7 @@ def test_a_share_is_one_of_what_was_available_at_the_start(machine: Machine) -> 
 
 
 def test_a_trial_is_left_alone_while_next_to_nothing_has_gone(machine: Machine) -> None:
-    watching, _ = watched(machine, MemoryLimit(0, 3 * GIB), 7)
+    watching, _ = watched(machine, MemoryLimit(share=0, bytes=3 * GIB), 7)
     machine.used[7] = 1.4 * GIB
     watching.look()
     assert not machine.looks
@@ -100,7 +100,7 @@ def test_whoever_grows_is_not_looked_at_all_the_time(
     clock = [100.0]
     monkeypatch.setattr(memory_limit, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     monkeypatch.setattr(memory_limit, "_REST", 2)
-    watching, _ = watched(machine, MemoryLimit(0, 3 * GIB), 7)
+    watching, _ = watched(machine, MemoryLimit(share=0, bytes=3 * GIB), 7)
 
     def takes_a_tenth(pid: int) -> Tree:
         clock[0] += 0.1
@@ -115,7 +115,7 @@ def test_whoever_grows_is_not_looked_at_all_the_time(
 
 
 def test_whoever_nears_its_limit_is_looked_at_ever_sooner(machine: Machine) -> None:
-    watching, (trial,) = watched(machine, MemoryLimit(0, 4 * GIB), 7)
+    watching, (trial,) = watched(machine, MemoryLimit(share=0, bytes=4 * GIB), 7)
     seen = []
     while not trial.ended:
         machine.used[7] += GIB / 64
@@ -129,7 +129,7 @@ def test_whoever_nears_its_limit_is_looked_at_ever_sooner(machine: Machine) -> N
 
 
 def test_when_the_machine_has_no_more_the_largest_ends(machine: Machine) -> None:
-    watching, (small, large) = watched(machine, MemoryLimit(0, 100 * GIB), 7, 8)
+    watching, (small, large) = watched(machine, MemoryLimit(share=0, bytes=100 * GIB), 7, 8)
     machine.used.update({7: 2 * GIB, 8: 4 * GIB})
     machine.others = 3.5 * GIB
     watching.look()
@@ -138,7 +138,7 @@ def test_when_the_machine_has_no_more_the_largest_ends(machine: Machine) -> None
 
 
 def test_a_trial_that_has_ended_is_forgotten(machine: Machine) -> None:
-    watching, (trial,) = watched(machine, MemoryLimit(0, GIB), 7)
+    watching, (trial,) = watched(machine, MemoryLimit(share=0, bytes=GIB), 7)
     watching.forget(trial)
     machine.used[7] = 9.5 * GIB
     watching.look()
@@ -147,9 +147,13 @@ def test_a_trial_that_has_ended_is_forgotten(machine: Machine) -> None:
 
 def test_the_thread_looks_by_itself_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     used = iter([2**30, 2**40])
-    monkeypatch.setattr(memory_limit, "used_by_tree", lambda pid: Tree({pid: Used(next(used))}, 0))
+    monkeypatch.setattr(
+        memory_limit,
+        "used_by_tree",
+        lambda pid: Tree(processes={pid: Used(anonymous=next(used))}, unseen=0),
+    )
     monkeypatch.setattr(memory_limit, "_GROWN", -1e9)
-    watching, trial = Ceiling(MemoryLimit(0, GIB)), Trial(7)
+    watching, trial = Ceiling(MemoryLimit(share=0, bytes=GIB)), Trial(7)
     watching.watch(trial)
     end = time.monotonic() + 20
     while not trial.ended and time.monotonic() < end:

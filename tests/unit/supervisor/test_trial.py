@@ -16,11 +16,11 @@ def test_the_last_words_of_a_process_are_heard_although_it_is_dead_by_then() -> 
     theirs = Channel(end)
 
     def speaks_and_dies() -> bool:
-        theirs.send(Ended(3))
+        theirs.send(Ended(status=3))
         theirs.close()
         return False
 
-    assert next_message(ours, 0, speaks_and_dies) == Ended(3)
+    assert next_message(ours, 0, speaks_and_dies) == Ended(status=3)
     with pytest.raises(ChannelClosed):
         next_message(ours, 0, lambda: False)
     ours.close()

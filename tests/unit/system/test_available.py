@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pytest_loaderperf.system.available import Group, Memory, limiting_groups
+from pytest_loaderperf.system.available import Limit, Memory, limiting_groups
 
 MIB = 2**20
 # Of which the kernel would give 100 MiB back.
@@ -23,7 +23,7 @@ def write(folder: Path, files: Mapping[str, str]) -> Path:
     return folder
 
 
-def groups(tmp_path: Path, membership: str) -> list[Group]:
+def groups(tmp_path: Path, membership: str) -> list[Limit]:
     member = tmp_path / "cgroup"
     member.write_text(membership)
     return list(limiting_groups(member, tmp_path / "fs"))

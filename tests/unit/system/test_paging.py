@@ -44,11 +44,15 @@ def test_any_text_has_counters(text: str) -> None:
 @given(counts, counts)
 @no_deadline
 def test_a_machine_that_takes_nothing_away_is_not_thrashing(faults: int, returned: int) -> None:
-    before = Paging(faults, returned)
+    before = Paging(major_faults=faults, returned=returned)
     assert not note(before, before)
-    assert not note(before, Paging(faults + 10**6, returned))  # read for the first time
-    assert not note(before, Paging(faults, returned + 10**6))  # a large file, read once more
-    assert note(before, Paging(faults + 1000, returned + 5000)) == (
+    assert not note(
+        before, Paging(major_faults=faults + 10**6, returned=returned)
+    )  # read for the first time
+    assert not note(
+        before, Paging(major_faults=faults, returned=returned + 10**6)
+    )  # a large file, read once more
+    assert note(before, Paging(major_faults=faults + 1000, returned=returned + 5000)) == (
         "thrashing: the machine was short of memory, and read back 5,000 pages that it had taken "
         "away (1,000 major page faults of the loader)"
     )

@@ -52,7 +52,9 @@ Locked:                0 kB
 
 def test_anonymous_shared_and_swapped_memory_count() -> None:
     kilobytes = Used(anonymous=301000 + 24, shared=1000, whole=310000 + 4096)
-    assert parse_rollup(ROLLUP) == Used(*(1024 * size for size in vars(kilobytes).values()))
+    assert parse_rollup(ROLLUP) == Used(
+        **{name: 1024 * size for name, size in vars(kilobytes).items()}
+    )
 
 
 def test_pages_of_files_do_not_count() -> None:
@@ -107,7 +109,9 @@ Threads:\t1
 
 def test_a_status_tells_the_kinds_of_memory_apart() -> None:
     sizes = Counters(anonymous=301000 + 24, files=108337, shared=1000, highest=640000)
-    assert parse_status(STATUS) == Counters(*(1024 * size for size in vars(sizes).values()))
+    assert parse_status(STATUS) == Counters(
+        **{name: 1024 * size for name, size in vars(sizes).items()}
+    )
 
 
 @pytest.mark.parametrize("text", ["", "VmHWM: many kB", "Name: VmHWM: 5 kB"])
@@ -115,7 +119,10 @@ def test_a_status_without_numbers_counts_nothing(text: str) -> None:
     assert parse_status(text) == Counters()
 
 
-counters = st.builds(Counters, *[st.integers(0, 2**60)] * 4)
+counters = st.builds(
+    Counters,
+    **dict.fromkeys(("anonymous", "files", "shared", "highest"), st.integers(0, 2**60)),
+)
 
 
 @given(counters, counters)
@@ -176,8 +183,8 @@ Rss:                   4 kB
 7f0000005000-7f0000006000 rw-p 00000000 00:00 0 [heap]
 """
     assert parse_mapped(text) == [
-        Mapped((os.makedev(0, 0x1A), 42), 8192, 4096),
-        Mapped((os.makedev(0x103, 2), 7), 4096, 0),
+        Mapped(file=(os.makedev(0, 0x1A), 42), length=8192, resident=4096),
+        Mapped(file=(os.makedev(0x103, 2), 7), length=4096, resident=0),
     ]
 
 

@@ -36,9 +36,9 @@ class Run:
         self.tree, self.worktree = folder / "tree", folder / "worktree"
         for top in (self.tree, self.worktree):
             top.mkdir(exist_ok=True)
-        self.candidate = Version(self.tree)
+        self.candidate = Version(root=self.tree)
         self.baseline = Version(
-            self.worktree,
+            root=self.worktree,
             commit="1234567890abcdef",
             toplevel=str(self.tree),
             moved_to=str(self.worktree),

@@ -24,8 +24,13 @@ OTHER = "test_rows[64]"
 
 
 def entry(value: float) -> Entry:
-    record = Record({"throughput": Stored(value, 0.01)}, {"torch": "2.14.1"})
-    return Entry(Workload("int64[*]", 8.0, 100), {"x86_64": record})
+    record = Record(
+        metrics={"throughput": Stored(value=value, spread=0.01)}, versions={"torch": "2.14.1"}
+    )
+    return Entry(
+        workload=Workload(batch="int64[*]", bytes_per_sample=8.0, samples_per_epoch=100),
+        records={"x86_64": record},
+    )
 
 
 class Project:
@@ -104,7 +109,7 @@ def simple(tmp_path: Path) -> Project:
 
 def test_find(project: Project) -> None:
     prefix = project.root.relative_to(project.top).as_posix().removeprefix(".")
-    assert Repository.find(project.root) == Repository(project.top, prefix)
+    assert Repository.find(project.root) == Repository(toplevel=project.top, prefix=prefix)
 
 
 def test_find_through_a_symbolic_link(project: Project, tmp_path: Path) -> None:
@@ -203,11 +208,21 @@ def test_the_last_change_of_the_entry_counts(project: Project) -> None:
 def test_the_version_of_a_package_and_the_workload_belong_to_the_entry(simple: Project) -> None:
     simple.accept(key=1)
     old = entry(1)
-    versions = {"x86_64": Record(old.records["x86_64"].metrics, {"torch": "3.0.0"})}
-    baselines.save(simple.store, {KEY: Entry(old.workload, versions)})
+    versions = {
+        "x86_64": Record(metrics=old.records["x86_64"].metrics, versions={"torch": "3.0.0"})
+    }
+    baselines.save(simple.store, {KEY: Entry(workload=old.workload, records=versions)})
     second = simple.commit()
     assert simple.accepted() == second
-    baselines.save(simple.store, {KEY: Entry(Workload("int32[*]", 4.0, 100), versions)})
+    baselines.save(
+        simple.store,
+        {
+            KEY: Entry(
+                workload=Workload(batch="int32[*]", bytes_per_sample=4.0, samples_per_epoch=100),
+                records=versions,
+            )
+        },
+    )
     third = simple.commit()
     assert simple.accepted() == third
 
@@ -752,7 +767,7 @@ def test_without_a_commit_git_says_why(simple: Project) -> None:
 )
 def test_the_day_is_that_of_the_committer(stamp: str, day: str) -> None:
     header = f"tree 1\nauthor A <a@b> 1 +0000\ncommitter C <c@d> {stamp}\n\nwhy\n\nmore"
-    assert Commit.parse("1a2b", header.encode()) == Commit("1a2b", day, "why")
+    assert Commit.parse("1a2b", header.encode()) == Commit(hash="1a2b", day=day, subject="why")
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\n\n\xff", b"committer\n\n"])

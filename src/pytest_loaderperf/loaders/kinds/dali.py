@@ -11,8 +11,8 @@ from ..batches import count_samples
 def iterator(loader: Any) -> Loader:
     """An iterator over pipelines, each of which is one GPU's or the CPU's."""
     return Loader(
-        "DALI iterator",
-        lambda: iter(loader),
+        kind="DALI iterator",
+        start=lambda: iter(loader),
         prefetch=2,
         epoch_batches=length(loader) if loader.size > 0 else None,
         count=count,
@@ -32,4 +32,6 @@ def count(batch: Any) -> int:
     return count_samples(batch)
 
 
-KINDS = (Kind("nvidia.dali.plugin.base_iterator", "_DaliBaseIterator", iterator),)
+KINDS = (
+    Kind(module="nvidia.dali.plugin.base_iterator", name="_DaliBaseIterator", describe=iterator),
+)

@@ -16,10 +16,10 @@ def data_loader(loader: Any) -> Loader:
     options = loader.multiprocessing_options
     batches = any(type(each).__name__.startswith(_BATCHING) for each in loader._operations)
     return Loader(
-        "grain DataLoader",
-        lambda: iter(loader),
-        options.num_workers,
-        options.per_worker_buffer_size if options.num_workers else 0,
+        kind="grain DataLoader",
+        start=lambda: iter(loader),
+        workers=options.num_workers,
+        prefetch=options.per_worker_buffer_size if options.num_workers else 0,
         count=None if batches else one_sample,
         settings=told(
             worker_count=options.num_workers,
@@ -40,11 +40,11 @@ def dataset(dataset: Any) -> Loader:
     read_options = _first(nodes, "_read_options")
     kind = "MapDataset" if hasattr(type(dataset), "__getitem__") else "IterDataset"
     return Loader(
-        f"grain {kind}",
-        lambda: iter(dataset),
-        len(processes),
-        ahead,
-        length(dataset),
+        kind=f"grain {kind}",
+        start=lambda: iter(dataset),
+        workers=len(processes),
+        prefetch=ahead,
+        epoch_batches=length(dataset),
         count=None if batches else one_sample,
         settings=told(
             num_workers=len(processes),
@@ -66,7 +66,7 @@ def _first(nodes: list[Any], name: str) -> Any:
 
 
 KINDS = (
-    Kind("grain._src.python.data_loader", "DataLoader", data_loader),
-    Kind("grain._src.python.dataset.dataset", "MapDataset", dataset),
-    Kind("grain._src.python.dataset.dataset", "IterDataset", dataset),
+    Kind(module="grain._src.python.data_loader", name="DataLoader", describe=data_loader),
+    Kind(module="grain._src.python.dataset.dataset", name="MapDataset", describe=dataset),
+    Kind(module="grain._src.python.dataset.dataset", name="IterDataset", describe=dataset),
 )

@@ -15,8 +15,8 @@ _count = partial(count_item, batches=False)
 def dataset(dataset: Any) -> Loader:
     """A Dataset, of which all rows are there."""
     return Loader(
-        "datasets Dataset",
-        lambda: iter(dataset),
+        kind="datasets Dataset",
+        start=lambda: iter(dataset),
         epoch_batches=len(dataset) or None,
         samples_per_epoch=len(dataset) or None,
         count=_count,
@@ -28,14 +28,14 @@ def iterable_dataset(dataset: Any) -> Loader:
     """An IterableDataset, which reads rows as they are asked for."""
     formatting = dataset._formatting
     return Loader(
-        "datasets IterableDataset",
-        lambda: iter(dataset),
+        kind="datasets IterableDataset",
+        start=lambda: iter(dataset),
         count=_count,
         settings=told(format=formatting.format_type if formatting else "python"),
     )
 
 
 KINDS = (
-    Kind("datasets.arrow_dataset", "Dataset", dataset),
-    Kind("datasets.iterable_dataset", "IterableDataset", iterable_dataset),
+    Kind(module="datasets.arrow_dataset", name="Dataset", describe=dataset),
+    Kind(module="datasets.iterable_dataset", name="IterableDataset", describe=iterable_dataset),
 )

@@ -21,8 +21,8 @@ def batches(iterable: Any) -> Loader:
     node = imported("ray._private.worker", "_global_node")
     elsewhere = node is not None and not node.is_head()
     return Loader(
-        "ray iter_batches",
-        lambda: iter(iterable),
+        kind="ray iter_batches",
+        start=lambda: iter(iterable),
         prefetch=2,
         note=_ELSEWHERE if elsewhere else "",
         scattered=not elsewhere,
@@ -35,7 +35,7 @@ def dataset(dataset: Any) -> Loader:
 
 
 KINDS = (
-    Kind("ray.data.iterator", "_IterableFromIterator", batches),
-    Kind("ray.data.iterator", "DataIterator", dataset),
-    Kind("ray.data.dataset", "Dataset", dataset),
+    Kind(module="ray.data.iterator", name="_IterableFromIterator", describe=batches),
+    Kind(module="ray.data.iterator", name="DataIterator", describe=dataset),
+    Kind(module="ray.data.dataset", name="Dataset", describe=dataset),
 )

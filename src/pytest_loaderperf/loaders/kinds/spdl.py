@@ -10,8 +10,8 @@ from ..adapter import Kind, Loader, length, told
 def data_loader(loader: Any) -> Loader:
     """A DataLoader: a pipeline of threads, built anew for each epoch."""
     return Loader(
-        "spdl DataLoader",
-        lambda: iter(loader),
+        kind="spdl DataLoader",
+        start=lambda: iter(loader),
         prefetch=loader._buffer_size + loader._num_threads,
         settings=told(
             batch_size=loader._batch_size,
@@ -25,11 +25,11 @@ def pytorch_loader(loader: Any) -> Loader:
     """A PyTorchDataLoader: a torch dataset in worker processes."""
     workers = loader._num_workers
     return Loader(
-        "spdl PyTorchDataLoader",
-        lambda: iter(loader),
-        workers,
-        -(-loader._buffer_size // workers) + 1,
-        length(loader),
+        kind="spdl PyTorchDataLoader",
+        start=lambda: iter(loader),
+        workers=workers,
+        prefetch=-(-loader._buffer_size // workers) + 1,
+        epoch_batches=length(loader),
         settings=told(
             num_workers=workers,
             buffer_size=loader._buffer_size,
@@ -45,11 +45,15 @@ def pipeline(pipeline: Any) -> Loader:
         with pipeline.auto_stop():
             yield from pipeline.get_iterator()
 
-    return Loader("spdl Pipeline", start, prefetch=4)
+    return Loader(kind="spdl Pipeline", start=start, prefetch=4)
 
 
 KINDS = (
-    Kind("spdl.dataloader._dataloader", "DataLoader", data_loader),
-    Kind("spdl.dataloader._pytorch_dataloader", "PyTorchDataLoader", pytorch_loader),
-    Kind("spdl.pipeline._pipeline", "Pipeline", pipeline),
+    Kind(module="spdl.dataloader._dataloader", name="DataLoader", describe=data_loader),
+    Kind(
+        module="spdl.dataloader._pytorch_dataloader",
+        name="PyTorchDataLoader",
+        describe=pytorch_loader,
+    ),
+    Kind(module="spdl.pipeline._pipeline", name="Pipeline", describe=pipeline),
 )

@@ -16,8 +16,8 @@ def tf_data(dataset: Any) -> Loader:
     batches = int(dataset.cardinality())
     options = dataset.options()
     return Loader(
-        "tf.data",
-        lambda: iter(dataset),
+        kind="tf.data",
+        start=lambda: iter(dataset),
         prefetch=4,
         epoch_batches=batches if batches >= 0 else None,
         settings=told(
@@ -63,11 +63,11 @@ def py_dataset(dataset: Any) -> Loader:
             adapter.on_epoch_end()
 
     return Loader(
-        "keras PyDataset",
-        epoch,
-        processes,
-        -(-ahead // processes) if processes else ahead,
-        dataset.num_batches,
+        kind="keras PyDataset",
+        start=epoch,
+        workers=processes,
+        prefetch=-(-ahead // processes) if processes else ahead,
+        epoch_batches=dataset.num_batches,
         settings=told(
             workers=workers,
             use_multiprocessing=bool(dataset.use_multiprocessing),
@@ -87,6 +87,10 @@ def _batches(adapter: Any, backend: str) -> Any:
 
 
 KINDS = (
-    Kind("keras.src.trainers.data_adapters.py_dataset_adapter", "PyDataset", py_dataset),
-    Kind("tensorflow.python.data.ops.dataset_ops", "DatasetV2", tf_data),
+    Kind(
+        module="keras.src.trainers.data_adapters.py_dataset_adapter",
+        name="PyDataset",
+        describe=py_dataset,
+    ),
+    Kind(module="tensorflow.python.data.ops.dataset_ops", name="DatasetV2", describe=tf_data),
 )

@@ -20,15 +20,15 @@ def data_loader(loader: Any) -> Loader:
             loader.collate_fn = wrap(loader.collate_fn)
 
     return Loader(
-        "torch DataLoader",
-        lambda: iter(loader),
-        workers,
-        int(loader.prefetch_factor or 2) if workers else 0,
-        length(loader),
-        _samples(loader),
-        follow,
-        _counter(loader),
-        told(
+        kind="torch DataLoader",
+        start=lambda: iter(loader),
+        workers=workers,
+        prefetch=int(loader.prefetch_factor or 2) if workers else 0,
+        epoch_batches=length(loader),
+        samples_per_epoch=_samples(loader),
+        follow=follow,
+        count=_counter(loader),
+        settings=told(
             batch_size=loader.batch_size,
             num_workers=workers,
             prefetch_factor=loader.prefetch_factor if workers else None,
@@ -85,8 +85,8 @@ def streaming_dataset(package: str, dataset: Any) -> Loader:
     """A StreamingDataset without a DataLoader: it gives one sample at a time."""
     samples = length(dataset)
     return Loader(
-        f"{package} StreamingDataset",
-        lambda: iter(dataset),
+        kind=f"{package} StreamingDataset",
+        start=lambda: iter(dataset),
         epoch_batches=samples,
         samples_per_epoch=samples,
         count=one_sample,
@@ -102,10 +102,10 @@ def nodes_loader(loader: Any) -> Loader:
     ahead += sum(node.max_concurrent or 2 * node.num_workers for node in mappers)
     batch = next((node.batch_size for node in nodes if hasattr(node, "batch_size")), None)
     return Loader(
-        "torchdata nodes Loader",
-        lambda: iter(loader),
-        workers,
-        -(-ahead // workers) if workers else ahead,
+        kind="torchdata nodes Loader",
+        start=lambda: iter(loader),
+        workers=workers,
+        prefetch=-(-ahead // workers) if workers else ahead,
         settings=told(
             batch_size=batch,
             num_workers=sum(node.num_workers for node in mappers),
@@ -130,10 +130,26 @@ def _of(package: str, describe: Callable[[str, Any], Loader]) -> Callable[[Any],
 
 # What is built upon a DataLoader goes before it.
 KINDS = (
-    Kind("streaming.base.dataloader", "StreamingDataLoader", _of("streaming", streaming_loader)),
-    Kind("streaming.base.dataset", "StreamingDataset", _of("streaming", streaming_dataset)),
-    Kind("litdata.streaming.dataloader", "StreamingDataLoader", _of("litdata", streaming_loader)),
-    Kind("litdata.streaming.dataset", "StreamingDataset", _of("litdata", streaming_dataset)),
-    Kind("torchdata.nodes.loader", "Loader", nodes_loader),
-    Kind("torch.utils.data", "DataLoader", data_loader),
+    Kind(
+        module="streaming.base.dataloader",
+        name="StreamingDataLoader",
+        describe=_of("streaming", streaming_loader),
+    ),
+    Kind(
+        module="streaming.base.dataset",
+        name="StreamingDataset",
+        describe=_of("streaming", streaming_dataset),
+    ),
+    Kind(
+        module="litdata.streaming.dataloader",
+        name="StreamingDataLoader",
+        describe=_of("litdata", streaming_loader),
+    ),
+    Kind(
+        module="litdata.streaming.dataset",
+        name="StreamingDataset",
+        describe=_of("litdata", streaming_dataset),
+    ),
+    Kind(module="torchdata.nodes.loader", name="Loader", describe=nodes_loader),
+    Kind(module="torch.utils.data", name="DataLoader", describe=data_loader),
 )

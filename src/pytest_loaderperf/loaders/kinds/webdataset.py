@@ -18,8 +18,8 @@ _BATCHING = {"_batched": True, "_listed": True, "_unbatched": False, "_unlisted"
 def pipeline(dataset: Any) -> Loader:
     """A WebDataset, or another pipeline."""
     return Loader(
-        "webdataset pipeline",
-        lambda: iter(dataset),
+        kind="webdataset pipeline",
+        start=lambda: iter(dataset),
         epoch_batches=_epoch(dataset),
         count=_counter(_makes_batches(dataset.pipeline)),
     )
@@ -61,6 +61,6 @@ def _epoch(pipeline: Any) -> int | None:
 
 
 KINDS = (
-    Kind("webdataset.compat", "WebLoader", web_loader),
-    Kind("webdataset.pipeline", "DataPipeline", pipeline),
+    Kind(module="webdataset.compat", name="WebLoader", describe=web_loader),
+    Kind(module="webdataset.pipeline", name="DataPipeline", describe=pipeline),
 )
