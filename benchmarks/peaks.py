@@ -29,8 +29,8 @@ from overhead import LOADERS, ROOT, launch
 from study import bound, source
 
 from pytest_loaderperf.baselines.store import Record, Stored
-from pytest_loaderperf.check import peaks
-from pytest_loaderperf.check.state import Bench, Findings, Spec
+from pytest_loaderperf.check import per_trial
+from pytest_loaderperf.check.state import Bench, Known, Spec
 from pytest_loaderperf.measure import calibration
 from pytest_loaderperf.measure.plan import pair_seconds
 from pytest_loaderperf.model.version import Version
@@ -142,16 +142,11 @@ def check(nodeid: str, condition: str, folder: Path, stored: float | None) -> di
             line = {"peak": survey.peak_memory, "source": survey.memory_source}
             if stored is None:
                 return line
-            found = Findings(
-                survey=survey,
-                judged=JUDGED,
-                peaks=[survey.peak_memory],
-                deadline=time.monotonic() + BUDGET,
-            )
+            known = Known(survey=survey, judged=JUDGED, deadline=time.monotonic() + BUDGET)
             record = Record(
                 metrics={"peak_memory": Stored(value=stored, spread=0.0)}, versions=bench.versions
             )
-            peaks.judge(bench, BASELINE, record, found)
+            found = per_trial.judge(bench, BASELINE, record, known)
             compared = found.comparisons["peak_memory"]
             return {
                 **line,

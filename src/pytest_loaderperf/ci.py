@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from .baselines import store
+from .baselines.history import accepted_commit
 from .errors import CheckoutError, LoaderPerfError
 from .model.results import Verdict, worst
 from .versions.repository import Repository
@@ -61,7 +62,7 @@ def fetch_history(root: Path) -> None:
 
 def _is_known(repository: Repository, path: Path, key: str) -> bool:
     try:
-        repository.accepted_commit(path, key)
+        accepted_commit(repository, path, key)
     except CheckoutError:
         return False
     return True

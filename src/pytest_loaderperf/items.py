@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # a plain `pytest` needs no messages
 ARM = "loaderperf-arm"  # the name of the plugin object of a process that measures
 ENVIRONMENT = pytest.StashKey[Mapping[str, str]]()  # of pytest, before it has loaded a conftest
 MARKER = "loaderperf"  # and of the fixture
+BENCHMARK = "benchmark"  # the fixture of pytest-benchmark
 NEEDS_OPTION = "a loader check: run pytest --loaderperf"
 
 

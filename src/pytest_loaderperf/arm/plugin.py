@@ -23,7 +23,14 @@ from _pytest import runner
 
 from .. import data
 from ..errors import ArmError, LoaderPerfError, SettingsError
-from ..items import batch_size_of, is_check, marker_arguments, names_below_module, sweep_of
+from ..items import (
+    BENCHMARK,
+    batch_size_of,
+    is_check,
+    marker_arguments,
+    names_below_module,
+    sweep_of,
+)
 from ..protocol.channel import Channel, ChannelClosed
 from ..protocol.messages import (
     Begin,
@@ -37,7 +44,6 @@ from ..protocol.messages import (
     StartTrial,
 )
 from ..reports.explain import explain
-from ..session import pytest_benchmark
 from ..settings import CheckSettings, batch_sizes
 from ..system import machine, signals
 from ..system.files import new_file, tail
@@ -225,7 +231,7 @@ class ArmPlugin:
         try:
             outcome = yield
         finally:
-            self._benchmark = pytest_benchmark.settle(item)
+            self._benchmark = _settle_benchmark(item)
         if self._handle is not None:
             failure = self._handle.failure()
             if failure is not None:
@@ -253,6 +259,19 @@ def _record() -> Record:
     return record
 
 
+def _settle_benchmark(item: pytest.Item) -> dict[str, object]:
+    """Spare a check's benchmark, which is disabled in an arm, the warning that nobody used it.
+
+    Returns what the test has set of it.
+    """
+    benchmark = getattr(item, "funcargs", {}).get(BENCHMARK)
+    if benchmark is None or not type(benchmark).__module__.startswith("pytest_benchmark"):
+        return {}
+    with contextlib.suppress(Exception):  # it was used, which is as well
+        benchmark.pedantic(lambda: None)
+    return {"group": benchmark.group, "extra_info": benchmark.extra_info}
+
+
 def _check(item: pytest.Item) -> CollectedCheck:
     arguments = marker_arguments(item)
     batch_sizes(arguments)
@@ -267,7 +286,7 @@ def _check(item: pytest.Item) -> CollectedCheck:
         settings=settings,
         batch_size=batch_size,
         sweep="" if batch_size is None else sweep_of(item),
-        benchmark=pytest_benchmark.FIXTURE in getattr(item, "fixturenames", ()),
+        benchmark=BENCHMARK in getattr(item, "fixturenames", ()),
     )
 
 

@@ -19,6 +19,7 @@ from ..versions.proof import Changes
 from ..versions.repository import Repository
 from ..versions.worktree import Worktree, is_never_carried
 from . import store
+from .history import accepted_commit
 from .store import Entry, Record
 
 _NAMED = 5  # at most, of what git ignores
@@ -109,7 +110,7 @@ class References:
             return Reference(version=self._version(self._asked), entry=entry)
         if entry is None:
             return Reference(version=None, entry=None)
-        accepted = self.repository.accepted_commit(store.store_path(self._root, module), key)
+        accepted = accepted_commit(self.repository, store.store_path(self._root, module), key)
         if accepted is None:
             return Reference(
                 version=None,

@@ -5,27 +5,28 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from ..errors import SettingsError
 from ..measure import interference, turns
 from ..measure.plan import PAIR_SECONDS
 from ..measure.timed_trial import RATES, TIMED, Timing
 from ..model.metrics import METRICS
-from ..model.results import Comparison, Verdict
+from ..model.results import Comparison, Noise, Verdict
 from ..model.version import Version
 from ..stats.comparison import compare, is_confirmed, scatter, settled
 from ..stats.sequential import Within, log_cost
-from .state import Bench, Findings
+from ..versions.sources import Folders
+from .state import Bench, Findings, Known, changes, doubt
 
 Pair = tuple[Timing, Timing]  # candidate, baseline
 
 # Spoiled pairs are repeated, but no more of them than this: the machine would only be as noisy.
 _SPOILED_AT_MOST = 4
-# All pairs of the same arms share the luck of their memory layout: while there is time, no more of
-# them than these do.
+# All pairs of the same arms share what the memory layout of their processes does: while there is
+# time, no more of them than these do.
 _OF_A_START = 2
-# Pairs of so many starts are not the luck of one of them.
+# Pairs of so many starts do not owe their difference to one of them.
 _STARTS = 3
 # How much more a budget should hold than what has just been measured.
 _TO_SPARE = 1.25
@@ -33,65 +34,87 @@ _TO_SPARE = 1.25
 FOR_CONFIRMING = 1 / 3
 
 
-def judge(bench: Bench, version: Version, found: Findings) -> str:
-    """Fill in the comparisons of all timed metrics.
+@dataclass(kw_only=True)
+class _Pairs:
+    """The pairs of a check so far, and what was noted of them."""
 
-    Returns how the workloads differ where the two cannot be compared, else an empty string.
-    SettingsError if the budget does not hold the pairs of the first look.
+    known: Known
+    pairs: list[Pair] = field(default_factory=list)
+    noise: list[Noise] = field(default_factory=list)  # of all, also of spoiled ones
+    ran: list[tuple[Folders, Folders]] = field(default_factory=list)
+    starts: int = 1  # of the arms that they are from
+
+
+def judge(bench: Bench, version: Version, known: Known) -> tuple[Known, Findings]:
+    """Compare all timed metrics; also returns what is known with a plan that fits.
+
+    ``difference`` says how the workloads differ where the two cannot be compared. SettingsError if
+    the budget does not hold the pairs of the first look.
     """
-    deadline = found.deadline - bench.spec.settings.budget * FOR_CONFIRMING
-    pairs, starts = _measure(bench, version, found, found.judged, deadline)
-    found.compare_settings(pairs[0][1].settings)
-    if changed := _difference(pairs[0]):
-        return changed
-    found.comparisons = _conclude(bench, version, pairs, found.judged)
+    deadline = known.deadline - bench.spec.settings.budget * FOR_CONFIRMING
+    first = _measure(bench, version, _Pairs(known=known), known.judged, deadline)
+    known = first.known
+    differ = changes(first.pairs[0][1].settings, known.survey.loader.settings)
+    notes = [f"settings differ: {differ}"] if differ else []
+    if changed := _difference(first.pairs[0]):
+        return known, Findings(
+            noise=tuple(first.noise), ran=tuple(first.ran), difference=changed, notes=tuple(notes)
+        )
+    comparisons = _conclude(bench, version, first.pairs, known.judged)
     regressed = frozenset(
         name
-        for name, comparison in found.comparisons.items()
+        for name, comparison in comparisons.items()
         if comparison.judged and comparison.verdict is Verdict.REGRESSED
     )
+    every = first
     if regressed:
-        pairs += _confirm(bench, version, found, regressed, pairs, starts)
-    found.timings += [candidate for candidate, _ in pairs]
-    found.pairs = len(pairs)
-    found.losses = [
-        log_cost(candidate.values["throughput"], baseline.values["throughput"], "higher")
-        for candidate, baseline in pairs
-    ]
-    return ""
+        every, comparisons, doubts = _confirm(bench, version, first, comparisons, regressed)
+        notes += doubts
+    candidates = [candidate for candidate, _ in every.pairs]
+    return known, Findings(
+        comparisons=comparisons,
+        values={name: [each.values[name] for each in candidates] for name in TIMED},
+        rounds=tuple(each for timing in candidates for each in timing.rounds),
+        pairs=len(every.pairs),
+        losses=tuple(
+            log_cost(candidate.values["throughput"], baseline.values["throughput"], "higher")
+            for candidate, baseline in every.pairs
+        ),
+        noise=tuple(every.noise),
+        ran=tuple(every.ran),
+        notes=tuple(notes),
+    )
 
 
 def _measure(
     bench: Bench,
     version: Version,
-    found: Findings,
+    taken: _Pairs,
     judged: frozenset[str],
     deadline: float,
     *,
     confirming: bool = False,
-) -> tuple[list[Pair], int]:
-    """Measure pairs until all judged metrics are decided, or time or pairs run out.
-
-    Also says of how many starts of the arms they are.
-    """
-    pairs: list[Pair] = []
-    starts = 1
+) -> _Pairs:
+    """Measure pairs until all judged metrics are decided, or time or pairs run out."""
+    pairs = taken.pairs
     spoiled = before = 0
     while len(pairs) < bench.rule.pairs_at_most:
         enough = len(pairs) - before >= _OF_A_START
         if enough and bench.start_pays(deadline - time.monotonic()):
             bench.start_anew(version)
             before = len(pairs)
-            starts += 1
-        pair = _pair(bench, version, found, candidate_first=len(pairs) % 2 == 0)
+            taken.starts += 1
+        pair = _pair(bench, version, taken, candidate_first=len(pairs) % 2 == 0)
         in_time = time.monotonic() < deadline
-        if found.noise[-1].spoiled and spoiled < _SPOILED_AT_MOST and in_time:
+        if taken.noise[-1].spoiled and spoiled < _SPOILED_AT_MOST and in_time:
             spoiled += 1
             continue
         pairs.append(pair)
         if _difference(pairs[0]):
             break
-        if not found.pace_by(pairs[0], bench.pair_seconds):
+        took_turns = taken.known.plan.short_turns
+        taken.known = taken.known.paced_by(pairs[0], bench.pair_seconds)
+        if taken.known.plan.short_turns != took_turns:  # others than those that fit
             pairs.clear()
             continue
         if judged.isdisjoint(TIMED):  # one pair shows what nobody judges
@@ -101,54 +124,64 @@ def _measure(
         missing = bench.rule.looks[0] - len(pairs)
         if missing > 0 and not confirming:
             # What is kept for confirming may go into the first look: without it there is none.
-            left = found.deadline - time.monotonic()
-            if left < missing * found.noise[-1].seconds:
-                raise _too_small(bench, found.noise[-1].seconds)
+            left = taken.known.deadline - time.monotonic()
+            if left < missing * taken.noise[-1].seconds:
+                raise _too_small(bench, taken.noise[-1].seconds)
         label = "confirming, " if confirming else ""
         bench.progress(f"{label}{_news(comparisons['throughput'], left)}")
         if left < 0 or (bench.rule.is_look(len(pairs)) and settled(comparisons)):
             break
-    return pairs, starts
+    return taken
 
 
-def _pair(bench: Bench, version: Version, found: Findings, *, candidate_first: bool) -> Pair:
+def _pair(bench: Bench, version: Version, taken: _Pairs, *, candidate_first: bool) -> Pair:
     """Measure a pair, and note what else the machine did."""
-    sides = (bench.side(found.plan), bench.side(found.plan, version))
+    plan = taken.known.plan
+    sides = (bench.side(plan), bench.side(plan, version))
     before = interference.Moment.now()
     pair = turns.time_pair(*sides, candidate_first=candidate_first)
-    found.ran.append((sides[0].arm.ran, sides[1].arm.ran))
+    taken.ran.append((sides[0].arm.ran, sides[1].arm.ran))
     candidate, baseline = pair
-    spoiled = candidate.paused or baseline.paused
-    spoiled |= interference.unfair(candidate.others, baseline.others)
     others = candidate.others, baseline.others
-    found.noise.append(
-        interference.between(before, interference.Moment.now(), others, spoiled=spoiled)
-    )
+    spoiled = candidate.paused or baseline.paused or interference.unfair(*others)
+    now = interference.Moment.now()
+    taken.noise.append(interference.between(before, now, others, spoiled=spoiled))
     return pair
 
 
 def _confirm(
     bench: Bench,
     version: Version,
-    found: Findings,
+    first: _Pairs,
+    comparisons: dict[str, Comparison],
     regressed: frozenset[str],
-    pairs: Sequence[Pair],
-    starts: int,
-) -> list[Pair]:
-    """Repeat a regression, found in pairs of so many starts, with fresh processes."""
+) -> tuple[_Pairs, dict[str, Comparison], list[str]]:
+    """Repeat a regression with fresh processes.
+
+    Returns all pairs, what they say together, and what of it is in doubt.
+    """
     bench.start_anew(version)
-    confirming = bench.confirming
-    again, _ = _measure(confirming, version, found, regressed, found.deadline, confirming=True)
-    repeated = _conclude(confirming, version, again, regressed)
-    pooled = _compare(bench.ending, version, [*pairs, *again], found.judged)
+    confirming, known = bench.confirming, first.known
+    again = _measure(
+        confirming, version, _Pairs(known=known), regressed, known.deadline, confirming=True
+    )
+    repeated = _conclude(confirming, version, again.pairs, regressed)
+    every = _Pairs(
+        known=again.known,
+        pairs=first.pairs + again.pairs,
+        noise=first.noise + again.noise,
+        ran=first.ran + again.ran,
+    )
+    pooled = _compare(bench.ending, version, every.pairs, known.judged)
+    found, doubts = {}, []
     for name in TIMED:
-        verdict = found.comparisons[name].verdict
-        together = pooled[name] if starts >= _STARTS else None
+        verdict = comparisons[name].verdict
+        together = pooled[name] if first.starts >= _STARTS else None
         if name in regressed and not is_confirmed(repeated[name], together):
             verdict = Verdict.INCONCLUSIVE
-            found.doubt(name, len(pairs), len(again))
-        found.comparisons[name] = replace(pooled[name], verdict=verdict)
-    return again
+            doubts.append(doubt(name, len(first.pairs), len(again.pairs)))
+        found[name] = replace(pooled[name], verdict=verdict)
+    return every, found, doubts
 
 
 def _conclude(

@@ -1,4 +1,4 @@
-"""Runs one check from top to bottom: survey, comparison, the last trial, the store."""
+"""Runs one check from top to bottom: calibration, comparison, the last trial, the store."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..baselines.acceptance import Acceptance, accepted_entry, refusal
 from ..baselines.reference import Reference, References
-from ..errors import ArmError, LoaderPerfError, MemoryLimitError
+from ..baselines.update import Acceptance, accepted_entry, refusal
+from ..errors import LoaderPerfError, MemoryLimitError
 from ..measure import calibration
 from ..model.results import CheckResult, Verdict
 from ..model.units import format_size
@@ -18,15 +18,15 @@ from ..model.version import Version
 from ..protocol.messages import Begin, Finished
 from ..settings import RunSettings
 from ..stats.sequential import Rule
-from ..supervisor.arm import Arm, Arms
+from ..supervisor.arm import Arms
 from ..supervisor.trial import TrialOver
 from ..system.machine import machine_class
-from ..versions.proof import Proof, Sides
-from . import extras, paired, peaks, selftest, stored
-from .state import Bench, Findings, Spec
+from ..versions.proof import Proof
+from . import paired, per_trial, selftest, stored
+from .sides import Sides
+from .state import Bench, Findings, Known, Spec, changes, result_of
 from .sweep import Sweeps
 
-_NOT_THERE = "it does not have this check"
 _NEVER_CALLED = "the test never called loaderperf(loader), which hands over what to measure"
 
 
@@ -61,6 +61,7 @@ class Coordinator:
         self._proof = proof
         self._settings = settings
         self._rule = rule
+        self._sides = Sides(arms, references, candidate, proof, settings)
         self._sweeps = Sweeps()
         self.accepted: list[Acceptance] = []  # to be written when the run ends
 
@@ -100,161 +101,83 @@ class Coordinator:
         began = time.monotonic()
         reference = self._references.find(bench.spec.module, bench.spec.key)
         if reference.version is not None:
-            self._carry(bench, reference.version)
+            self._sides.carry(bench, reference.version)
             bench.arm(reference.version)  # started now: it imports while the candidate works
-        found = self._survey(bench)
+        known = self._calibrated(bench)
         if reference.version is not None:
-            reference = self._usable(bench, reference)
-        found.notes += [reference.note] if reference.note else []
+            reference = self._sides.usable(bench, reference)
+        found = Findings(notes=(reference.note,) if reference.note else ())
         if self._settings.selftest:
-            self._judge(selftest.patient(bench, found), reference, found)
-            selftest.judge(bench, reference, found, began)
+            patient = selftest.patient(bench, known)
+            known, judged = self._judge(*patient, reference)
+            found += judged
+            found += selftest.judge(patient[0], reference, known, found, began)
         else:
-            self._judge(bench, reference, found)
-        found.notes += self._proven(bench, reference.version, found)
-        result = found.result(bench.spec)
+            known, judged = self._judge(bench, known, reference)
+            found += judged
+        notes = self._sides.proven(bench, reference.version, found)
+        result = result_of(bench.spec, known, found + Findings(notes=tuple(notes)))
         finished = self._last_trial(bench, result)
         failed = any(report["outcome"] == "failed" for report in finished.reports)
-        note = self._accept(bench, reference, found, failed=failed)
-        notes = (*result.notes, note) if note else result.notes
-        result = replace(result, outcome="failed" if failed else "passed", notes=notes)
+        note = self._accept(bench, reference, known, found, failed=failed)
+        all_notes = (*result.notes, note) if note else result.notes
+        result = replace(result, outcome="failed" if failed else "passed", notes=all_notes)
         return Outcome(result=result, reports=finished.reports, benchmark=finished.benchmark)
 
     def _measured(self, bench: Bench) -> Outcome:
         """A check in a sweep: nothing to compare with, and nothing that its test could assert."""
-        found = self._survey(bench)
-        self._sweeps.measure(bench, found)
-        result = found.result(bench.spec)
+        known = self._calibrated(bench)
+        found = self._sweeps.measure(bench, known)
+        result = result_of(bench.spec, known, found)
         if found.message:
             return Outcome(result=replace(result, verdict=Verdict.ERROR, outcome="failed"))
         return Outcome(result=replace(result, outcome="passed"))
 
-    def _survey(self, bench: Bench) -> Findings:
+    def _calibrated(self, bench: Bench) -> Known:
         _ = bench.arm().collected
         self._proof.check(self._candidate, bench.spec.module)
         bench.progress("memory")
         settings = bench.spec.settings
         survey = calibration.survey(bench.arm(), bench.spec.nodeid, pair_seconds=bench.pair_seconds)
         self._proof.check(self._candidate, bench.spec.module, bench.spec.nodeid)
-        judged = frozenset((*settings.metrics, *survey.asserted))
-        deadline = time.monotonic() + settings.budget
-        return Findings(survey=survey, judged=judged, peaks=[survey.peak_memory], deadline=deadline)
+        return Known(
+            survey=survey,
+            judged=frozenset((*settings.metrics, *survey.asserted)),
+            deadline=time.monotonic() + settings.budget,
+        )
 
-    def _judge(self, bench: Bench, reference: Reference, found: Findings) -> None:
+    def _judge(self, bench: Bench, known: Known, reference: Reference) -> tuple[Known, Findings]:
+        """Judge a check: beside a commit, against stored numbers, or without a comparison.
+
+        Also returns what is known with the plan that timing has shown to fit.
+        """
         # The store describes the accepted commit, not another one that was asked for.
         if reference.version is not None and self._references.mode != "accepted":
             reference = replace(reference, entry=None)
         record = reference.record(bench.versions)
-        if record is not None and record.versions != bench.versions:
-            found.notes.append(_version_change(record.versions, bench.versions))
         changed = ""
         if reference.entry is not None:
-            changed = found.survey.workload.difference(reference.entry.workload)
+            changed = known.survey.workload.difference(reference.entry.workload)
+        found = Findings()
+        if record is not None and (differ := changes(record.versions, bench.versions)):
+            found = Findings(notes=(f"versions differ from those recorded: {differ}",))
         if reference.version is not None and not changed:
-            changed = paired.judge(bench, reference.version, found)
+            known, beside = paired.judge(bench, reference.version, known)
+            found += beside
+            if not beside.difference:
+                return known, found + per_trial.judge(bench, reference.version, record, known)
+            changed = beside.difference
+        if record is not None and not changed:
+            found += stored.judge(bench, record, self._settings.drift, known)
+            return known, found + per_trial.judge(bench, None, record, known)
         if changed:
             message = f"the workload changed, so the numbers cannot be compared: {changed}"
-            stored.show(bench, found, Verdict.INCOMPARABLE, message)
-        elif reference.version is not None:
-            peaks.judge(bench, reference.version, record, found)
-            extras.judge(bench, reference.version, record, found)
-        elif record is not None:
-            stored.judge(bench, record, self._settings.drift, found)
-            peaks.judge(bench, None, record, found)
-            extras.judge(bench, None, record, found)
         elif reference.entry is not None:
             message = "the baseline has no numbers of this machine class"
-            stored.show(bench, found, Verdict.NO_BASELINE, message)
         else:
             message = "this check has no baseline yet"
-            stored.show(bench, found, Verdict.NO_BASELINE, message)
-
-    def _carry(self, bench: Bench, version: Version, nodeid: str = "") -> bool:
-        """Carry over what git ignores of what the candidate has used; whether there was any."""
-        if not version.moved_to:
-            return False
-        used = self._proof.used(self._candidate, bench.spec.module, nodeid)
-        return self._references.carry(version, used)
-
-    def _usable(self, bench: Bench, reference: Reference) -> Reference:
-        """The reference; ArmError, or its stored numbers alone, where it cannot be measured.
-
-        Stored numbers only if that was asked for: they cannot tell what was to be told.
-        """
-        version = reference.version
-        assert version is not None
-        if self._carry(bench, version, bench.spec.nodeid):
-            self._arms.drop(version, bench.spec.module)
-        problem = _problem(bench.arm(version), bench.spec.nodeid)
-        lacks_files = problem not in ("", _NOT_THERE) and version.moved_to
-        if lacks_files and self._carry_opened(bench, version):
-            problem = _problem(bench.arm(version), bench.spec.nodeid)
-        if not problem:
-            self._proof.check(version, bench.spec.module)
-            return reference
-        if not version.moved_to:
-            raise ArmError(f"{version.name} cannot be measured: {problem}")
-        problem += self._references.hint(version)
-        if self._references.mode != "accepted":
-            raise ArmError(f"{version.name} cannot be measured: {problem}")
-        accepting = self._settings.update is not None  # else nothing could ever take its place
-        if self._settings.fallback != "stored" and not accepting:
-            raise ArmError(
-                f"{version.name}, where the baseline was accepted, cannot be measured: {problem}"
-                "\nMend what is missing, or accept what is now (--loaderperf-update=all). To "
-                "compare with stored numbers instead: --loaderperf-against=stored, or "
-                "loaderperf_fallback = stored"
-            )
-        if reference.record(bench.versions) is None and not accepting:
-            raise ArmError(
-                f"{version.name}, where the baseline was accepted, cannot be measured, and there "
-                f"are no stored numbers of this machine class to compare with instead: {problem}"
-            )
-        note = f"compared with stored numbers, since {version.name} cannot be measured: {problem}"
-        return replace(reference, version=None, note=note)
-
-    def _carry_opened(self, bench: Bench, version: Version) -> bool:
-        """Have the candidate collect once more, and carry over what it opens meanwhile."""
-        self._watch(self._candidate, bench.spec.module)
-        carried = self._carry(bench, version)
-        if carried:
-            self._arms.drop(version, bench.spec.module)
-        return carried
-
-    def _watch(self, version: Version, module: str) -> None:
-        """Have a version collect once more, and show what it opens meanwhile."""
-        with self._arms.watched(version, module) as arm:
-            _ = arm.collected
-
-    def _proven(self, bench: Bench, version: Version | None, found: Findings) -> list[str]:
-        """Have it proven that each version ran its own sources; returns what there is to note."""
-        module, nodeid = bench.spec.module, bench.spec.nodeid
-        if version is None or not version.moved_to:
-            self._proof.check(self._candidate, module, nodeid)
-            return []
-        if not found.ran:  # nothing was compared side by side
-            self._proof.check(self._candidate, module, nodeid)
-            self._proof.check(version, module, nodeid)
-            return self._references.notes(version)
-        sides = Sides(candidate=self._candidate, baseline=version, module=module, nodeid=nodeid)
-        changes = self._references.changes(version)
-        if self._proof.may_read_changes(changes):  # perhaps already while they are collected
-            self._watch(self._candidate, module)
-        if self._proof.reads_changes(sides):
-            self._watch(version, module)
-            calibration.watch(bench.arm(version), nodeid)
-        try:
-            notes = self._proof.prove(sides, changes, found.ran)
-        except ArmError as error:
-            if self._settings.update is None:
-                raise
-            self._proof.check(self._candidate, module, nodeid)
-            if self._settings.update != "all":
-                raise ArmError(
-                    f"{error}. To accept what is now, without a comparison: --loaderperf-update=all"
-                ) from None
-            notes = [f"accepted without a comparison: {error}"]
-        return notes + self._references.notes(version)
+        verdict = Verdict.INCOMPARABLE if changed else Verdict.NO_BASELINE
+        return known, found + stored.show(bench, known, verdict, message)
 
     def _last_trial(self, bench: Bench, result: CheckResult) -> Finished:
         """Let the test's own assertions run on the result."""
@@ -267,24 +190,32 @@ class Coordinator:
                 Begin(result=result.dump(), accepting=accepting, fails=fails), Finished
             )
 
-    def _accept(self, bench: Bench, reference: Reference, found: Findings, *, failed: bool) -> str:
+    def _accept(
+        self, bench: Bench, reference: Reference, known: Known, found: Findings, *, failed: bool
+    ) -> str:
         """Accept the check's numbers where the update mode says so; returns why not."""
         update = self._settings.update
         if update is None:
             return ""
-        refused = refusal(found, update, failed=failed, stored=reference.version is None)
+        alone = reference.version is None
+        refused = refusal(found.verdict, update, moved=found.moved, failed=failed, stored=alone)
         if refused is not None:
             return f"baseline not written: {refused}" if refused else ""
-        verdict = found.verdict
-        stored.repeat(bench, found)
+        new = accepted_entry(
+            known.survey.workload,
+            stored.repeat(bench, known),
+            bench.versions,
+            reference.entry,
+            moved=found.moved,
+        )
         self.accepted.append(
             Acceptance(
                 nodeid=bench.spec.nodeid,
-                verdict=verdict,
+                verdict=found.verdict,
                 old=reference.entry,
-                new=accepted_entry(found, bench.versions, reference.entry),
+                new=new,
                 machine=machine_class(bench.versions),
-                judged=found.judged,
+                judged=known.judged,
             )
         )
         return ""
@@ -320,16 +251,6 @@ class Coordinator:
         )
 
 
-def _problem(baseline: Arm, nodeid: str) -> str:
-    """Why a baseline cannot be measured; empty if it can."""
-    try:
-        if baseline.collected.error:
-            return f"its tests cannot be collected:\n{baseline.collected.error.strip()}"
-        return "" if baseline.has(nodeid) else _NOT_THERE
-    except ArmError as error:
-        return str(error)
-
-
 def _error(spec: Spec, message: str) -> CheckResult:
     return CheckResult(
         nodeid=spec.nodeid,
@@ -348,12 +269,3 @@ def _bug(error: Exception) -> str:
         f"{Path(place.filename).name}, line {place.lineno}). This is a bug of pytest-loaderperf, "
         "or something in the test's process gave it false numbers"
     )
-
-
-def _version_change(recorded: Mapping[str, str], now: Mapping[str, str]) -> str:
-    changes = [
-        f"{name} {recorded.get(name, 'absent')} -> {now.get(name, 'absent')}"
-        for name in sorted({*recorded, *now})
-        if recorded.get(name) != now.get(name)
-    ]
-    return f"versions differ from those recorded: {', '.join(changes)}"

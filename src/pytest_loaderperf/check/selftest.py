@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..baselines.reference import Reference
@@ -19,7 +20,7 @@ from ..model.units import format_percent
 from ..model.version import Version
 from ..stats.sequential import Rule, pairs_for
 from . import paired
-from .state import Bench, Findings
+from .state import Bench, Findings, Known
 
 _METRIC = METRICS["throughput"]
 _TOLERANCES = (0.2, 0.1, 0.05, 0.02)
@@ -57,21 +58,25 @@ class Trust:
         return f"trusted, {cost}" if seconds <= self.longest else f"needs {cost}"
 
 
-def patient(bench: Bench, found: Findings) -> Bench:
-    """A bench whose rule looks at pairs enough to tell how much they scatter, and time for that."""
-    found.deadline += (_PATIENCE - 1) * bench.spec.settings.budget
-    return replace(bench, rule=replace(bench.rule, looks=_LOOKS))
+def patient(bench: Bench, known: Known) -> tuple[Bench, Known]:
+    """A rule that looks at pairs enough to tell how much they scatter, and time for that."""
+    more = (_PATIENCE - 1) * bench.spec.settings.budget
+    rule = replace(bench.rule, looks=_LOOKS)
+    return replace(bench, rule=rule), replace(known, deadline=known.deadline + more)
 
 
-def judge(bench: Bench, reference: Reference, found: Findings, began: float) -> None:
+def judge(
+    bench: Bench, reference: Reference, known: Known, found: Findings, began: float
+) -> Findings:
     """After a check beside itself: look for a known loss, and say what can be trusted.
 
-    ``began`` is when the check beside itself began, on the monotonic clock. A loss that is not
-    found makes throughput inconclusive; one that is called no loss, an error. Where the two were
-    not comparable, or too few, there is nothing to add.
+    ``found`` is what the check beside itself gave, and ``began`` when that began, on the monotonic
+    clock. Returns what there is to add. A loss that is not found makes throughput inconclusive; one
+    that is called no loss, an error. Where the two were not comparable, or too few, there is
+    nothing to add.
     """
     if reference.version is None or len(found.losses) < _ENOUGH:
-        return
+        return Findings()
     seconds = time.monotonic() - began
     settings = bench.spec.settings
     tolerance = settings.tolerances[_METRIC.name].relative
@@ -79,12 +84,11 @@ def judge(bench: Bench, reference: Reference, found: Findings, began: float) -> 
     lossy = replace(bench, candidate=slowed(bench.candidate, loss))
     judged = frozenset({_METRIC.name})
     deadline = time.monotonic() + _PATIENCE * settings.budget
-    slower = Findings(survey=found.survey, judged=judged, repaced=found.repaced, deadline=deadline)
-    paired.judge(lossy, reference.version, slower)
+    injected = replace(known, judged=judged, deadline=deadline)
+    _, slower = paired.judge(lossy, reference.version, injected)
     verdict = slower.comparisons[_METRIC.name].verdict
 
-    found.noise += slower.noise
-    per_pair = statistics.fmean(noise.seconds for noise in found.noise)
+    per_pair = statistics.fmean(noise.seconds for noise in found.noise + slower.noise)
     trust = Trust(
         deviation=_deviation(found.losses, slower.losses),
         pair_seconds=per_pair,
@@ -93,19 +97,21 @@ def judge(bench: Bench, reference: Reference, found: Findings, began: float) -> 
     )
     shown = sorted({*_TOLERANCES, tolerance}, reverse=True)
     says = "; ".join(f"at {format_percent(each)}: {trust.at(each, bench.rule)}" for each in shown)
-    found.notes.append(f"identical pairs scatter by {format_percent(trust.deviation)}; {says}")
+    scatter = f"identical pairs scatter by {format_percent(trust.deviation)}; {says}"
     expected = f"a loss of {format_percent(loss)} was called {verdict}"
     if verdict is Verdict.REGRESSED:
-        found.notes.append(f"{expected}, as it should be")
-        return
-    sure = verdict is not Verdict.INCONCLUSIVE
-    found.message = f"{expected}: verdicts on this loader cannot be trusted here"
-    compared = found.comparisons[_METRIC.name]
-    doubtful = Verdict.ERROR if sure else Verdict.INCONCLUSIVE
-    found.comparisons[_METRIC.name] = replace(compared, verdict=doubtful, judged=True)
+        return Findings(noise=slower.noise, notes=(scatter, f"{expected}, as it should be"))
+    doubtful = Verdict.INCONCLUSIVE if verdict is Verdict.INCONCLUSIVE else Verdict.ERROR
+    compared = replace(found.comparisons[_METRIC.name], verdict=doubtful, judged=True)
+    return Findings(
+        comparisons={_METRIC.name: compared},
+        noise=slower.noise,
+        message=f"{expected}: verdicts on this loader cannot be trusted here",
+        notes=(scatter,),
+    )
 
 
-def _deviation(*groups: list[float]) -> float:
+def _deviation(*groups: Sequence[float]) -> float:
     """The standard deviation within groups whose means differ."""
     squares = sum(statistics.variance(group) * (len(group) - 1) for group in groups)
     return math.sqrt(squares / sum(len(group) - 1 for group in groups))

@@ -1,4 +1,4 @@
-"""One check while it runs: what is asked, and what has been found out so far."""
+"""One check while it runs: what is asked, what calibration tells, and what judges have found."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class Bench:
         """The arm of a version, by default the candidate's."""
         return self.arms.get(version or self.candidate, self.spec.module)
 
-    def side(self, pace: Plan, version: Version | None = None) -> Side:
+    def side(self, plan: Plan, version: Version | None = None) -> Side:
         """One side of a pair: the check in the arm of a version."""
-        return Side(arm=self.arm(version), nodeid=self.spec.nodeid, pace=pace)
+        return Side(arm=self.arm(version), nodeid=self.spec.nodeid, pace=plan)
 
     @property
     def confirming(self) -> Bench:
@@ -64,7 +64,7 @@ class Bench:
     def start_anew(self, version: Version | None = None) -> None:
         """Replace the arms of candidate and baseline by fresh processes, the other one first.
 
-        A process keeps the luck of its memory layout for life, and so do all of its trials.
+        What the memory layout of a process does to its speed stays for life, in all of its trials.
         """
         arms = [self.candidate] if version is None else [version, self.candidate]
         for each in arms:
@@ -88,25 +88,18 @@ class Bench:
         return self.arm().collected.versions
 
 
-@dataclass(kw_only=True)
-class Findings:
-    """What has been found out; ``judged`` names the metrics that decide the check's verdict."""
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What is known before anything is judged; ``judged`` names the metrics that decide.
+
+    ``deadline`` is the end of judging, on the monotonic clock. ``repaced`` is what timing has shown
+    to fit better than the plan of the calibration.
+    """
 
     survey: Survey
     judged: frozenset[str]
-    comparisons: dict[str, Comparison] = field(default_factory=dict)
-    timings: list[Timing] = field(default_factory=list)  # of the candidate
-    peaks: list[float] = field(default_factory=list)  # of the candidate, bytes
-    extras: dict[str, list[float]] = field(default_factory=dict)  # of the candidate, by metric
-    repaced: Plan | None = None  # what timing showed to fit better than the survey's plan
-    pairs: int = 0
-    losses: list[float] = field(default_factory=list)  # of throughput, of each pair
-    # Where those of each pair, the candidate's first, wrote down what they ran.
-    ran: list[tuple[Folders, Folders]] = field(default_factory=list)
-    noise: list[Noise] = field(default_factory=list)  # of all pairs, also of spoiled ones
-    deadline: float = math.inf  # of judging, on the monotonic clock
-    message: str = ""
-    notes: list[str] = field(default_factory=list)
+    deadline: float = math.inf
+    repaced: Plan | None = None
 
     @property
     def wanted(self) -> frozenset[str]:
@@ -118,58 +111,101 @@ class Findings:
         """What each timing trial does."""
         return self.repaced or self.survey.plan
 
-    def pace_by(self, timings: Sequence[Timing], pair_seconds: float) -> bool:
-        """Fit the plan to the first timings; whether they took the turns that fit."""
+    def paced_by(self, timings: Sequence[Timing], seconds: float) -> Known:
+        """The same with a plan that fits the first timings, of all sides of a pair."""
         if self.repaced is not None:
-            return True
-        self.repaced = paced(self.survey, timings, pair_seconds)
-        return self.repaced.short_turns == self.survey.plan.short_turns
+            return self
+        return replace(self, repaced=paced(self.survey, timings, seconds))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What judges have found; the sum of two is what both have.
+
+    ``values`` are those of the candidate by metric, from each of its trials. ``rounds`` says what a
+    batch took in each of its slices (s), ``losses`` are those of throughput in each pair, ``noise``
+    is that of all pairs, also of spoiled ones. ``ran`` has the folders where the two trials of each
+    pair, the candidate's first, wrote down what they ran. ``difference`` says why the two cannot be
+    compared.
+    """
+
+    comparisons: Mapping[str, Comparison] = field(default_factory=dict)
+    values: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    rounds: tuple[float, ...] = ()
+    pairs: int = 0
+    losses: tuple[float, ...] = ()
+    noise: tuple[Noise, ...] = ()
+    ran: tuple[tuple[Folders, Folders], ...] = ()
+    difference: str = ""
+    message: str = ""
+    notes: tuple[str, ...] = ()
+
+    def __add__(self, other: Findings) -> Findings:
+        return Findings(
+            comparisons={**self.comparisons, **other.comparisons},
+            values={**self.values, **other.values},
+            rounds=self.rounds + other.rounds,
+            pairs=self.pairs + other.pairs,
+            losses=self.losses + other.losses,
+            noise=self.noise + other.noise,
+            ran=self.ran + other.ran,
+            difference=other.difference or self.difference,
+            message=other.message or self.message,
+            notes=self.notes + other.notes,
+        )
 
     @property
     def verdict(self) -> Verdict:
         """The verdict of the check."""
-        return worst([c.verdict for c in self.comparisons.values() if c.judged])
+        return worst([each.verdict for each in self.comparisons.values() if each.judged])
 
-    def doubt(self, name: str, first: int, again: int) -> None:
-        """Note that fresh processes did not confirm a regression; after how many pairs each."""
-        self.notes.append(
-            f"{name} regressed in a first run of {first} pairs, which {again} pairs of fresh "
-            "processes did not confirm"
+    @property
+    def moved(self) -> bool:
+        """Whether a judged metric is not what it was, or cannot be compared any more."""
+        moved = (Verdict.REGRESSED, Verdict.IMPROVED, Verdict.INCOMPARABLE)
+        return any(each.judged and each.verdict in moved for each in self.comparisons.values())
+
+
+def doubt(name: str, first: int, again: int) -> str:
+    """That fresh processes did not confirm a regression; after how many pairs each."""
+    return (
+        f"{name} regressed in a first run of {first} pairs, which {again} pairs of fresh processes "
+        "did not confirm"
+    )
+
+
+def changes(before: Mapping[str, object], now: Mapping[str, object]) -> str:
+    """Which entries differ, as text; empty if none does."""
+    return ", ".join(
+        f"{name} {before.get(name, 'absent')} -> {now.get(name, 'absent')}"
+        for name in dict.fromkeys([*before, *now])
+        if before.get(name) != now.get(name)
+    )
+
+
+def result_of(spec: Spec, known: Known, found: Findings) -> CheckResult:
+    """The check's result, so far without outcome and duration."""
+    survey, plan = known.survey, known.plan
+    notes = [*found.notes, *filter(None, [survey.loader.note, survey.thrashing])]
+    if plan.epochs:
+        notes.append(
+            f"an epoch of {plan.epoch_batches} batches is too short for a steady state: whole "
+            "epochs are timed, start included"
         )
-
-    def compare_settings(self, baseline: Mapping[str, str | int | bool]) -> None:
-        """Note which settings of the loader are not those of the baseline."""
-        now = self.survey.loader.settings
-        changes = [
-            f"{name} {baseline.get(name, 'absent')} -> {now.get(name, 'absent')}"
-            for name in dict.fromkeys([*baseline, *now])
-            if baseline.get(name) != now.get(name)
-        ]
-        if changes:
-            self.notes.append(f"settings differ: {', '.join(changes)}")
-
-    def result(self, spec: Spec) -> CheckResult:
-        """The check's result, so far without outcome and duration."""
-        notes = [*self.notes, *filter(None, [self.survey.loader.note, self.survey.thrashing])]
-        if self.plan.epochs:
-            notes.append(
-                f"an epoch of {self.plan.epoch_batches} batches is too short for a steady state: "
-                "whole epochs are timed, start included"
-            )
-        return CheckResult(
-            nodeid=spec.nodeid,
-            verdict=self.verdict,
-            batch_size=spec.batch_size,
-            pairs=self.pairs,
-            workload=self.survey.workload,
-            message=self.message,
-            notes=tuple(notes),
-            metrics=self.comparisons,
-            noise=tuple(self.noise),
-            sweep=spec.sweep,
-            loader=self.survey.loader.kind,
-            settings=self.survey.loader.settings,
-            memory_source=self.survey.memory_source,
-            memory=self.survey.memory,
-            batch_seconds=tuple(each for timing in self.timings for each in timing.rounds),
-        )
+    return CheckResult(
+        nodeid=spec.nodeid,
+        verdict=found.verdict,
+        batch_size=spec.batch_size,
+        pairs=found.pairs,
+        workload=survey.workload,
+        message=found.message,
+        notes=tuple(notes),
+        metrics=found.comparisons,
+        noise=found.noise,
+        sweep=spec.sweep,
+        loader=survey.loader.kind,
+        settings=survey.loader.settings,
+        memory_source=survey.memory_source,
+        memory=survey.memory,
+        batch_seconds=found.rounds,
+    )

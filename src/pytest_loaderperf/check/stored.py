@@ -2,65 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from ..baselines.store import Record
 from ..measure import turns
-from ..measure.timed_trial import TIMED, typical
+from ..measure.timed_trial import TIMED, Timing, typical
 from ..model.metrics import METRICS
 from ..model.results import Verdict
 from ..stats.comparison import compare_stored, uncompared
-from . import extras
-from .peaks import peak
-from .state import Bench, Findings
+from . import per_trial
+from .state import Bench, Findings, Known
 
 _TRIALS = 4  # the fewest that can be judged
 _STORED_ARMS = 3  # behind stored numbers
 
 
-def judge(bench: Bench, record: Record, drift: float, found: Findings) -> None:
+def judge(bench: Bench, record: Record, drift: float, known: Known) -> Findings:
     """Compare all timed metrics with stored numbers: wide, since they come from another day."""
-    _measure(bench, found, _TRIALS)
-    for name in TIMED:
-        found.comparisons[name] = compare_stored(
-            METRICS[name],
-            [timing.values[name] for timing in found.timings],
-            record.metrics.get(name),
-            bench.spec.settings.tolerances[name],
-            bench.rule,
-            judged=name in found.judged,
-            drift=drift,
-        )
+    timings = [_timing(bench, known, number) for number in range(_TRIALS)]
+    values = _values(timings)
+    stored = {name: record.metrics.get(name) for name in TIMED}
+    return Findings(
+        comparisons={
+            name: compare_stored(
+                METRICS[name],
+                values[name],
+                (accepted.value, accepted.spread) if accepted else None,
+                bench.spec.settings.tolerances[name],
+                bench.rule,
+                judged=name in known.judged,
+                drift=drift,
+            )
+            for name, accepted in stored.items()
+        },
+        values=values,
+        rounds=tuple(each for timing in timings for each in timing.rounds),
+    )
 
 
-def show(bench: Bench, found: Findings, verdict: Verdict, message: str) -> None:
+def show(bench: Bench, known: Known, verdict: Verdict, message: str) -> Findings:
     """Measure once, without a comparison, to show the numbers."""
-    _measure(bench, found, 1)
-    values = typical(found.timings)
-    values["peak_memory"] = found.survey.peak_memory
-    found.message = message
-    found.comparisons = {
-        name: uncompared(name, value, verdict, judged=name in found.judged)
-        for name, value in values.items()
-    }
-    extras.show(bench, found, verdict)
+    timing = _timing(bench, known, 0)
+    found = Findings(
+        comparisons={
+            name: uncompared(name, value, verdict, judged=name in known.judged)
+            for name, value in typical([timing]).items()
+        },
+        values=_values([timing]),
+        rounds=timing.rounds,
+        message=message,
+    )
+    return found + per_trial.show(bench, known, verdict)
 
 
-def repeat(bench: Bench, found: Findings) -> None:
+def repeat(bench: Bench, known: Known) -> Mapping[str, Sequence[float]]:
     """Measure the candidate as a stored comparison does, in several arms, to store the numbers.
 
-    All trials of an arm share its luck: how far arms lie apart is what another day will see.
+    Returns the values of each metric. How far arms lie apart is what another day will see.
     """
-    found.timings, found.peaks, found.extras = [], [found.survey.peak_memory], {}
+    timings: list[Timing] = []
+    others = {each.metric.name: list[float]() for each in per_trial.wanted(known)}
+    peaks = [known.survey.peak_memory]
     while True:
-        _measure(bench, found, len(found.timings) + 1)
-        extras.add(bench, found)
-        if len(found.timings) == _STORED_ARMS:
-            return
+        timings.append(_timing(bench, known, len(timings)))
+        for quantity in per_trial.wanted(known):
+            value = quantity.measure(bench, known, bench.candidate).value
+            others[quantity.metric.name].append(value)
+        if len(timings) == _STORED_ARMS:
+            return {**_values(timings), per_trial.PEAK.metric.name: peaks, **others}
         bench.start_anew()
-        found.peaks.append(peak(bench, bench.candidate, found))
+        peaks.append(per_trial.PEAK.measure(bench, known, bench.candidate).value)
 
 
-def _measure(bench: Bench, found: Findings, trials: int) -> None:
-    while len(found.timings) < trials:
-        bench.progress(f"trial {len(found.timings) + 1}")
-        timing = turns.time_alone(bench.arm(), bench.spec.nodeid, found.plan)
-        found.timings.append(timing)
+def _timing(bench: Bench, known: Known, number: int) -> Timing:
+    bench.progress(f"trial {number + 1}")
+    return turns.time_alone(bench.arm(), bench.spec.nodeid, known.plan)
+
+
+def _values(timings: Sequence[Timing]) -> dict[str, Sequence[float]]:
+    return {name: [timing.values[name] for timing in timings] for name in TIMED}

@@ -13,7 +13,7 @@ from ..model.metrics import METRICS
 from ..model.results import Comparison, Verdict
 from ..stats import contents
 from ..stats.comparison import spread, typical, uncompared
-from .state import Bench, Findings
+from .state import Bench, Findings, Known
 
 # Sizes that differ by a few per cent are to be told apart: more pairs, while that is not known.
 _PAIRS, _PAIRS_AT_MOST = 3, 8
@@ -25,7 +25,7 @@ class _First:
     """The first size of a test, which all others are compared with."""
 
     bench: Bench
-    found: Findings
+    known: Known
     values: dict[str, float]
     samples: Counter[str] | None = None  # that an epoch delivers
 
@@ -36,41 +36,38 @@ class Sweeps:
     def __init__(self) -> None:
         self._first: dict[str, _First] = {}
 
-    def measure(self, bench: Bench, found: Findings) -> None:
-        """Measure a check at its batch size; ``found.message`` says what is wrong with it."""
+    def measure(self, bench: Bench, known: Known) -> Findings:
+        """Measure a check at its batch size; ``message`` says what is wrong with it."""
         first = self._first.get(bench.spec.sweep)
         if first is None:
-            timing = turns.time_alone(bench.arm(), bench.spec.nodeid, found.plan)
-            found.pace_by([timing], bench.pair_seconds)
-            first = self._first[bench.spec.sweep] = _First(
-                bench=bench, found=found, values=timing.values
-            )
-            found.comparisons = {
-                name: _measured(name, value) for name, value in timing.values.items()
-            }
+            timing = turns.time_alone(bench.arm(), bench.spec.nodeid, known.plan)
+            known = known.paced_by([timing], bench.pair_seconds)
+            first = _First(bench=bench, known=known, values=timing.values)
+            self._first[bench.spec.sweep] = first
+            found = Findings(comparisons={k: _measured(k, v) for k, v in timing.values.items()})
         else:
-            found.comparisons = _beside(first, bench, found)
-        peak = found.survey.peak_memory
-        found.comparisons["peak_memory"] = _measured("peak_memory", peak)
-        found.message = _other_data(first, bench, found)
+            found = _beside(first, bench, known)
+        peak = _measured("peak_memory", known.survey.peak_memory)
+        return found + Findings(comparisons={"peak_memory": peak}) + _contents(first, bench)
 
 
-def _beside(first: _First, bench: Bench, found: Findings) -> dict[str, Comparison]:
+def _beside(first: _First, bench: Bench, known: Known) -> Findings:
     """The values of the first size, times the ratios of pairs."""
     pairs: list[tuple[Timing, Timing]] = []
     while len(pairs) < _PAIRS_AT_MOST:
         bench.progress(f"pair {len(pairs) + 1}")
-        sides = bench.side(found.plan), first.bench.side(first.found.plan)
+        sides = bench.side(known.plan), first.bench.side(first.known.plan)
         pairs.append(turns.time_pair(*sides, candidate_first=len(pairs) % 2 == 0))
-        if not found.pace_by(pairs[0][:1], bench.pair_seconds):
+        took_turns = known.plan.short_turns
+        known = known.paced_by(pairs[0][:1], bench.pair_seconds)
+        if known.plan.short_turns != took_turns:  # others than those that fit
             pairs.clear()
             continue
         ratios = _ratios("throughput", pairs)
         error = spread(METRICS["throughput"], ratios) / math.sqrt(len(ratios))
-        late = time.monotonic() > found.deadline
+        late = time.monotonic() > known.deadline
         if late or (len(ratios) >= _PAIRS and error < _ERROR):
             break
-    found.pairs = len(pairs)
     comparisons = {}
     for name in TIMED:
         ratios = _ratios(name, pairs)
@@ -79,7 +76,7 @@ def _beside(first: _First, bench: Bench, found: Findings) -> dict[str, Compariso
             pairs=len(pairs),
             spread=spread(METRICS["throughput"], ratios),
         )
-    return comparisons
+    return Findings(comparisons=comparisons, pairs=len(pairs))
 
 
 def _ratios(name: str, pairs: list[tuple[Timing, Timing]]) -> list[float]:
@@ -90,17 +87,19 @@ def _measured(name: str, value: float) -> Comparison:
     return uncompared(name, value, Verdict.MEASURED, judged=False)
 
 
-def _other_data(first: _First, bench: Bench, found: Findings) -> str:
-    """How what this size delivers differs from what the first one does; empty if it does not."""
+def _contents(first: _First, bench: Bench) -> Findings:
+    """How what this size delivers differs from what the first one does, as a message."""
     bench.progress("contents")
     budget = bench.spec.settings.budget
     delivered = calibration.contents(bench.arm(), bench.spec.nodeid, budget)
     if not (delivered.complete and delivered.repeats):
         why = "its epochs differ" if delivered.complete else "an epoch takes too long"
-        found.notes.append(f"not checked that all batch sizes deliver the same data: {why}")
-        return ""
+        return Findings(notes=(f"not checked that all batch sizes deliver the same data: {why}",))
     samples = Counter(delivered.hashes)
     if first.samples is None:
         first.samples = samples
     changed = contents.difference(first.samples, samples)
-    return changed and f"other data than at batch size {first.bench.spec.batch_size}: {changed}"
+    if not changed:
+        return Findings()
+    size = first.bench.spec.batch_size
+    return Findings(message=f"other data than at batch size {size}: {changed}")

@@ -85,22 +85,15 @@ def paced(survey: Survey, timings: Sequence[Timing], pair_seconds: float = PAIR_
 
 def contents(arm: Arm, nodeid: str, seconds: float) -> Contents:
     """Which samples an epoch of a loader delivers, if two of them end within so many seconds."""
-    with arm.trials():
-        trial = arm.trial(nodeid)
-        trial.ask(Begin(), Handed)
-        delivered = trial.ask(Read(seconds=seconds / 2), Contents)
-        trial.end()
-    return delivered
+    with arm.begun(nodeid) as (trial, _):
+        return trial.ask(Read(seconds=seconds / 2), Contents)
 
 
 def watch(arm: Arm, nodeid: str) -> None:
     """Have one more trial show which files it opens until its first batches have come."""
-    with arm.trials():
-        trial = arm.trial(nodeid)
-        loader = trial.ask(Begin(watched=True), Handed)
+    with arm.begun(nodeid, watched=True) as (trial, loader):
         warmup = warmup_batches(loader.workers, loader.prefetch)
         trial.ask(Open(warmup=warmup, drain=0, epoch_batches=loader.epoch_batches), Opened)
-        trial.end()
 
 
 def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> Survey:

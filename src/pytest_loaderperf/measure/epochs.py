@@ -4,32 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..check.state import Bench, Findings
-from ..errors import LoaderError, SettingsError
-from ..model.version import Version
-from ..protocol.messages import Begin, Handed, Open, Opened, Pass, Passed, Step, Stepped
+from ..errors import LoaderError
+from ..protocol.messages import Open, Opened, Pass, Passed, Step, Stepped
+from ..supervisor.arm import Arm
+from .plan import Plan
 
 _LONGEST = 30.0  # seconds that an epoch may take
 _LEAST = 1e-3  # seconds: what is less cannot be told from nothing
 
 
-def overhead(bench: Bench, found: Findings, version: Version) -> float:
+def overhead(arm: Arm, nodeid: str, plan: Plan) -> float:
     """The overhead of an epoch in one more trial, in seconds.
 
     LoaderError where the loader has no epochs, or only long ones.
     """
-    arm = bench.arm(version)
-    with arm.trials():
-        trial = arm.trial(bench.spec.nodeid)
-        trial.ask(Begin(), Handed)
+    with arm.begun(nodeid) as (trial, _):
         passed = trial.ask(Pass(seconds=_LONGEST), Passed)
-        trial.end()
     if not passed.arrivals:
         raise LoaderError(
             f"epoch_overhead cannot be told: an epoch takes more than {_LONGEST:g} s, or never "
             "ends. Give this check a loader with shorter epochs, or leave the metric out"
         )
-    plan = found.plan
     return max(_LEAST, beyond(passed.arrivals, passed.ended, plan.warmup + 1, plan.drain))
 
 
@@ -47,29 +42,13 @@ def beyond(arrivals: Sequence[float], ended: float, warmup: int, drain: int) -> 
     return ended - len(arrivals) * pace
 
 
-_PAIRS = 2  # a trial takes as long as that many timing trials
-_STEPS = 20  # at least, however long a step is
+def stall(arm: Arm, nodeid: str, plan: Plan, step: float, seconds: float) -> float:
+    """The share of time for which training steps of ``step`` seconds wait for their data.
 
-
-def share(bench: Bench, found: Findings, version: Version) -> float:
-    """The share in one more trial: 0 where the loader is faster than the step.
-
-    SettingsError where nobody has said how long a step takes.
+    Of one more trial, over so many seconds: 0 where the loader is faster than the step.
     """
-    step = bench.spec.settings.step_time
-    if step is None:
-        raise SettingsError(
-            "stall needs the length of a training step: @pytest.mark.loaderperf(step_time='50ms')"
-        )
-    plan = found.plan
-    arm = bench.arm(version)
-    with arm.trials():
-        trial = arm.trial(bench.spec.nodeid)
-        trial.ask(Begin(), Handed)
-        trial.ask(
-            Open(warmup=plan.warmup, drain=plan.drain, epoch_batches=plan.epoch_batches), Opened
-        )
-        seconds = max(_PAIRS * bench.pair_seconds, _STEPS * step)
+    with arm.begun(nodeid) as (trial, _):
+        opening = Open(warmup=plan.warmup, drain=plan.drain, epoch_batches=plan.epoch_batches)
+        trial.ask(opening, Opened)
         stepped = trial.ask(Step(step=step, seconds=seconds), Stepped)
-        trial.end()
     return stepped.waited / (stepped.waited + stepped.stepped)

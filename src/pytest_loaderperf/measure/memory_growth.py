@@ -14,11 +14,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..check.state import Bench, Findings
 from ..model.metrics import METRICS
 from ..model.units import format_value
-from ..model.version import Version
-from ..protocol.messages import Begin, Handed, Open, Opened, RunSlice, Slice
+from ..protocol.messages import Open, Opened, RunSlice, Slice
 from ..supervisor.arm import Arm
 from ..system.smaps import used_by_tree
 from . import calibration
@@ -27,7 +25,6 @@ from .plan import SLICE_SECONDS, Plan
 _METRIC = METRICS["memory_growth"]
 _SAMPLES = 1000  # for which growth is told
 _STEPS = 16  # points at which memory is read
-_PAIRS = 2  # a trial takes as long as that many timing trials, and what it rests
 _IN_AN_EPOCH = 4  # points at least, if an epoch is long enough for that
 _DISCARDED = 0.25  # of the points, in which caches and heaps fill up
 _LONGEST_REST = 3.0  # seconds that a loader may take to come to rest
@@ -83,22 +80,16 @@ def slope(points: Sequence[Reading]) -> Slope:
     return Slope(value=_SAMPLES * rise, error=_SAMPLES * error)
 
 
-def grown(bench: Bench, found: Findings, version: Version) -> float:
-    """The growth of a version in one more trial: what shrinks does not grow."""
-    seconds = _PAIRS * bench.pair_seconds
-    rise = slope(points(bench.arm(version), bench.spec.nodeid, found.plan, seconds))
-    if version == bench.candidate and not found.extras.get(_METRIC.name):
-        found.notes.append(rise.describe())
-    return max(0.0, rise.value)
+def growth(arm: Arm, nodeid: str, plan: Plan, seconds: float) -> Slope:
+    """How fast memory grows in one more trial, over so many seconds of batches."""
+    return slope(readings(arm, nodeid, plan, seconds))
 
 
-def points(arm: Arm, nodeid: str, pace: Plan, seconds: float) -> list[Reading]:
+def readings(arm: Arm, nodeid: str, pace: Plan, seconds: float) -> list[Reading]:
     """The memory of a loader in a trial of its own, over so many seconds of batches."""
     taken: list[Reading] = []
     restarts = batches = samples = 0
-    with arm.trials():
-        trial = arm.trial(nodeid)
-        loader = trial.ask(Begin(), Handed)
+    with arm.begun(nodeid) as (trial, loader):
         trial.ask(
             Open(warmup=pace.warmup, drain=pace.drain, epoch_batches=pace.epoch_batches), Opened
         )
@@ -112,7 +103,6 @@ def points(arm: Arm, nodeid: str, pace: Plan, seconds: float) -> list[Reading]:
             taken.append(
                 Reading(epoch=epoch_of(pace, batches, restarts), samples=samples, used=used)
             )
-        trial.end()
     return taken[int(_DISCARDED * _STEPS) :]
 
 

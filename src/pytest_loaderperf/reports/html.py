@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from importlib import resources
 
-from ..baselines.history import METRICS_SHOWN, History, rows
+from ..baselines.history import History
 from ..model.metrics import METRICS
 from ..model.results import CheckResult, Comparison, MemoryLook, Run
 from ..model.units import (
@@ -22,6 +22,7 @@ from ..model.units import (
 )
 from ..stats.batch_size import Point, choose, sweeps
 from . import batch_sizes, explain, terminal
+from .accepted import METRICS_SHOWN, history_rows
 
 _LOOKS = 200  # more would show no more of a chart's line
 
@@ -83,7 +84,8 @@ def _check(result: CheckResult, past: History) -> dict[str, object]:
         "pairs": [_pairs(comparison) for comparison in _drawn(result)],
         "memory_words": _memory(result.memory),
         "history": [
-            {"machine": machine, "rows": rows(accepted)} for machine, accepted in past.items()
+            {"machine": machine, "rows": history_rows(accepted)}
+            for machine, accepted in past.items()
         ],
         "moved": any(len(accepted) > 1 for accepted in past.values()),
         "notes": result.notes,

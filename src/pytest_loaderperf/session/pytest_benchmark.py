@@ -7,32 +7,18 @@ does nothing, by a clock that says how long the batches have taken.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
 
+from ..items import BENCHMARK
 from ..model.results import CheckResult
 from ..model.units import round_significant
 from .collection import Check
 
-FIXTURE = "benchmark"
 _SHOWN = {"throughput": "samples_per_second", "peak_memory": "peak_memory_bytes"}
-
-
-def settle(item: pytest.Item) -> dict[str, object]:
-    """Spare a check's benchmark, which is disabled in an arm, the warning that nobody used it.
-
-    Returns what the test has set of it.
-    """
-    benchmark = getattr(item, "funcargs", {}).get(FIXTURE)
-    if benchmark is None or not type(benchmark).__module__.startswith("pytest_benchmark"):
-        return {}
-    with contextlib.suppress(Exception):  # it was used, which is as well
-        benchmark.pedantic(lambda: None)
-    return {"group": benchmark.group, "extra_info": benchmark.extra_info}
 
 
 def wanted(check: Check) -> bool:
@@ -65,8 +51,8 @@ def replay(check: Check, result: CheckResult, noted: Mapping[str, object]) -> li
         benchmark.pedantic(lambda: None, rounds=len(result.batch_seconds), iterations=1)
 
     item = pytest.Function.from_parent(check.parent, name=check.name, callobj=batches)
-    item.fixturenames[:] = [FIXTURE]  # and no fixture of the project that wants to be everywhere
-    markers = list(check.iter_markers(FIXTURE))
+    item.fixturenames[:] = [BENCHMARK]  # and no fixture of the project that wants to be everywhere
+    markers = list(check.iter_markers(BENCHMARK))
     settings = {name: value for each in reversed(markers) for name, value in each.kwargs.items()}
     timer = _clock(result.batch_seconds).__next__
     item.add_marker(pytest.mark.benchmark(**{**settings, "timer": timer}))

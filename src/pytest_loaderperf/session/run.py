@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from .. import __version__
-from ..baselines import acceptance, history, stale
+from ..baselines import update
 from ..baselines.history import Histories, History
 from ..baselines.reference import References
-from ..baselines.stale import Stale
+from ..baselines.update import Stale
 from ..check.runner import Coordinator, Outcome
 from ..check.state import Spec
 from ..errors import CheckoutError, InconclusiveWarning, SettingsError, StoreError
@@ -25,7 +25,7 @@ from ..model.results import CheckResult, Run, Verdict
 from ..model.version import Version
 from ..options import RUNS
 from ..protocol.messages import Collected
-from ..reports import batch_sizes, explain, files, terminal
+from ..reports import accepted, batch_sizes, explain, files, terminal
 from ..settings import RunSettings
 from ..stats.sequential import Rule
 from ..supervisor.arm import Arms
@@ -113,7 +113,7 @@ class Session:
     ) -> None:
         """Leave what is no check to a run without ``--loaderperf``; look for stale baselines."""
         whole = _is_whole(self._config) and not session.testsfailed
-        self._stale = stale.find(self._root, self._collected, whole=whole)
+        self._stale = update.find_stale(self._root, self._collected, whole=whole)
         if self._config.option.loaderperf_prune and not session.testsfailed:
             self._prune(whole=whole)
         checks = [item for item in items if isinstance(item, Check)]
@@ -142,7 +142,7 @@ class Session:
             )
         for each in self._stale:
             try:
-                stale.prune(each)
+                update.prune(each)
             except StoreError as error:
                 raise pytest.UsageError(str(error)) from None
             self._say(f"removed from {each.describe(self._root)}")
@@ -271,7 +271,7 @@ class Session:
 
     @functools.cached_property
     def _accepted_so_far(self) -> Histories:
-        """Reads each file's history once, for the terminal and for the terminal."""
+        """Reads each file's history once, for the terminal and for the report."""
         return Histories(self._root)
 
     def _past(self) -> list[str]:
@@ -279,7 +279,7 @@ class Session:
         lines: list[str] = []
         try:
             for check in self._checks:
-                lines += [*history.lines(check, self._accepted_so_far.of(check)), ""]
+                lines += [*accepted.history_lines(check, self._accepted_so_far.of(check)), ""]
         except CheckoutError as error:
             lines.append(f"--loaderperf-history: {error}")
         return lines
@@ -312,13 +312,13 @@ class Session:
 
     def _accept(self) -> None:
         """Show what is accepted, and write it: also after an interruption, what was measured."""
-        accepted = self._coordinator.accepted if self._coordinator else []
+        acceptances = self._coordinator.accepted if self._coordinator else []
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None and accepted:
+        if reporter is not None and acceptances:
             reporter.write_sep("=", "accepting")
-            for line in acceptance.table(accepted):
+            for line in accepted.table(acceptances):
                 reporter.write_line(line)
-        for file in acceptance.write(self._root, accepted):
+        for file in update.write(self._root, acceptances):
             self._say(f"written: {file}")
 
     def _histories(self) -> dict[str, History]:

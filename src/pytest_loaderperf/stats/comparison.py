@@ -6,7 +6,6 @@ import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 
-from ..baselines.store import Stored
 from ..model.metrics import METRICS, Better, Metric, Tolerance
 from ..model.results import STORED, Comparison, Verdict
 from .sequential import Rule, Within, counting, decide, log_cost, may_be_gain, may_be_loss, ratio_of
@@ -62,36 +61,40 @@ def compare(
 def compare_stored(
     metric: Metric,
     values: Sequence[float],
-    stored: Stored | None,
+    stored: tuple[float, float] | None,
     tolerance: Tolerance,
     rule: Rule,
     *,
     judged: bool,
     drift: float,
 ) -> Comparison:
-    """Judge values against a stored number, of which the spread and the drift are known."""
+    """Judge values against a stored number, of which the spread and the drift are known.
+
+    ``stored`` is the value and its spread; both others are standard deviations of logarithms.
+    """
     if stored is None:
         return uncompared(metric.name, typical(values), Verdict.NO_BASELINE, judged=judged)
+    value, spread_then = stored
     return compare(
         metric,
         values,
-        [stored.value] * len(values),
+        [value] * len(values),
         tolerance,
         rule,
         judged=judged,
         source=STORED,
-        extra_variance=stored.spread**2 + drift**2,
+        extra_variance=spread_then**2 + drift**2,
     )
 
 
-def glance(
-    metric: Metric, value: float, stored: Stored, tolerance: Tolerance, *, judged: bool
+def fast_path(
+    metric: Metric, value: float, stored: float, tolerance: Tolerance, *, judged: bool
 ) -> Comparison | None:
     """Compare one repeatable value with a stored one; None where that does not settle it.
 
     Only for peak memory, which depends little on how busy the machine is.
     """
-    base = _compared(metric, stored.value)
+    base = _compared(metric, stored)
     allowed = tolerance.relative_to(base)
     ratio = _compared(metric, value) / base
     if abs(metric.loss(ratio)) > allowed / 2:
@@ -101,7 +104,7 @@ def glance(
         value=value,
         judged=judged,
         verdict=Verdict.UNCHANGED,
-        baseline=stored.value,
+        baseline=stored,
         ratio=ratio,
         interval=None,
         tolerance=allowed,
@@ -150,8 +153,8 @@ def is_open(comparison: Comparison) -> bool:
 def is_confirmed(again: Comparison, pooled: Comparison | None) -> bool:
     """Whether fresh pairs bear a regression out: by themselves, or together with the others.
 
-    ``pooled`` compares those that have found it as well; None where they could be the luck of a
-    start.
+    ``pooled`` compares those that have found it as well; None where they could owe
+    their difference to a single start.
     """
     if again.verdict is Verdict.REGRESSED or pooled is None:
         return again.verdict is Verdict.REGRESSED

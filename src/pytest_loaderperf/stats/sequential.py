@@ -2,7 +2,7 @@
 
 Every pair of trials gives one number, ``d = log(cost of the candidate / cost of the baseline)``,
 where cost is what should be low (seconds per sample, bytes): d > 0 is a loss. Slices inside a
-pair share the luck of their two processes, so the pair is the unit, never the slice; but how much
+pair share what sets its two processes apart, so the pair is the unit, never the slice; but how much
 they scatter foretells how much pairs will, long before there are pairs enough to tell. After each
 of a few looks a one-sided t test asks two questions:
 
@@ -42,10 +42,10 @@ class Rule:
     # The standard deviation of a pair is taken to be at least this: pairs that agree by luck
     # prove nothing.
     floor: float = 0.005
-    # What slices foretell is worth at most so many degrees of freedom. They do not see the luck
-    # of a pair's two processes, which is taken to scatter by so much.
-    foretold: int = 5
-    luck: float = 0.02
+    # What slices say beforehand of the variance is worth at most so many degrees of freedom. They
+    # do not see how two processes differ, which is taken to be so much (a standard deviation).
+    prior_freedom: int = 5
+    between_processes: float = 0.02
     # Of so many pairs and more, the highest and the lowest do not count: now and then a trial of a
     # pipeline that tunes itself runs at another speed from beginning to end.
     trimmed_from: int | None = 12
@@ -204,7 +204,9 @@ def pairs_for(deviation: float, tolerance: float, better: Better, rule: Rule) ->
 
     None where the last look does not.
     """
-    within = Within(variance=max(0.0, deviation**2 - rule.luck**2), freedom=rule.foretold)
+    within = Within(
+        variance=max(0.0, deviation**2 - rule.between_processes**2), freedom=rule.prior_freedom
+    )
     for pairs in rule.looks:
         losses = _normal(pairs, deviation)
         found = decide(losses, tolerance, better, rule, within=within)
@@ -245,9 +247,9 @@ def _of_a_pair(
 ) -> tuple[float, int]:
     """The variance of a pair's d with what its slices say, and the degrees of freedom of that."""
     if within is not None:
-        trust = min(within.freedom, rule.foretold)
-        foretold = within.variance + rule.luck**2
-        variance = (trust * foretold + freedom * variance) / (trust + freedom)
+        trust = min(within.freedom, rule.prior_freedom)
+        prior = within.variance + rule.between_processes**2
+        variance = (trust * prior + freedom * variance) / (trust + freedom)
         freedom += trust
     return max(variance, rule.floor**2), freedom
 

@@ -14,7 +14,16 @@ from ..errors import ArmError, HangError
 from ..model.metrics import MemoryLimit
 from ..model.version import Version
 from ..protocol.channel import Channel, ChannelClosed
-from ..protocol.messages import Collected, Ended, Message, Reap, Started, StartTrial
+from ..protocol.messages import (
+    Begin,
+    Collected,
+    Ended,
+    Handed,
+    Message,
+    Reap,
+    Started,
+    StartTrial,
+)
 from ..system import process_tree, signals, strays
 from ..system.files import new_file, tail
 from ..versions.sources import Folders
@@ -105,6 +114,14 @@ class Arm:
                 trial.discard_output()
             self._trials.clear()
             strays.end(self._mark, self._daemons | set(process_tree.tree(self._process.pid)))
+
+    @contextlib.contextmanager
+    def begun(self, nodeid: str, *, watched: bool = False) -> Iterator[tuple[Trial, Handed]]:
+        """One more trial of a check, whose test has handed over its loader; it ends afterwards."""
+        with self.trials():
+            trial = self.trial(nodeid)
+            yield trial, trial.ask(Begin(watched=watched), Handed)
+            trial.end()
 
     def has(self, nodeid: str) -> bool:
         """Whether the arm has collected this check."""

@@ -50,7 +50,7 @@ class Changes:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sides:
+class Compared:
     """The two versions of a check."""
 
     candidate: Version
@@ -74,15 +74,15 @@ class Proof:
         paths = [each.path for each in ran if each.name != UNSEEN]
         return {self._relative(path) for path in paths if exchange.in_working_tree(path)}
 
-    def reads_changes(self, sides: Sides) -> bool:
+    def reads_changes(self, compared: Compared) -> bool:
         """Whether the candidate has opened a file that has changed since a commit.
 
         Then the baseline must show that it opens its own: in a process that is watched.
         """
         return any(
             each.name == OPENED
-            and _differ(each.path, sides.baseline.moved_to + each.path[len(self._top) :])
-            for each in self._sources.ran(sides.candidate, sides.module, sides.nodeid)
+            and _differ(each.path, compared.baseline.moved_to + each.path[len(self._top) :])
+            for each in self._sources.ran(compared.candidate, compared.module, compared.nodeid)
         )
 
     def may_read_changes(self, changes: Changes) -> bool:
@@ -157,19 +157,19 @@ class Proof:
         return any(path.startswith(top + os.sep) for top in tops)
 
     def prove(
-        self, sides: Sides, changes: Changes, pairs: Sequence[tuple[Folders, Folders]] = ()
+        self, compared: Compared, changes: Changes, pairs: Sequence[tuple[Folders, Folders]] = ()
     ) -> list[str]:
         """What the candidate took from its tree, the baseline must have taken from its own.
 
         ``pairs`` has the folders of each, the candidate's first. Returns what there is to note.
         ArmError where there is no proof.
         """
-        candidate, baseline = sides.candidate, sides.baseline
-        self.check(candidate, sides.module, sides.nodeid)
-        self.check(baseline, sides.module, sides.nodeid)
-        ran = self._sources.ran(candidate, sides.module, sides.nodeid)
+        candidate, baseline = compared.candidate, compared.baseline
+        self.check(candidate, compared.module, compared.nodeid)
+        self.check(baseline, compared.module, compared.nodeid)
+        ran = self._sources.ran(candidate, compared.module, compared.nodeid)
         here = _modules(ran, self._top)
-        other = self._sources.ran(baseline, sides.module, sides.nodeid)
+        other = self._sources.ran(baseline, compared.module, compared.nodeid)
         there = _modules(other, baseline.moved_to)
         spoiled = sorted({*changes.in_worktree} & there)
         if spoiled:
@@ -254,7 +254,7 @@ class Proof:
     def _check_pairs(
         self, baseline: Version, differing: Iterable[str], pairs: Sequence[tuple[Folders, Folders]]
     ) -> None:
-        """A file that differs must have run on both sides: one may serve the other as well."""
+        """A file that differs must have run on both compared: one may serve the other as well."""
         alone = {(each, way) for each in differing for way in (False, True)} if pairs else set()
         served: set[tuple[str, bool]] = set()
         for here, there in pairs:

@@ -1,4 +1,4 @@
-"""The accepted commit of a check, and a temporary worktree of it, by way of git.
+"""A git checkout: its commits, and temporary worktrees of them.
 
 Only commands made for programs are read (``rev-parse``, ``rev-list``, ``cat-file``), whose output
 no setting of the user changes.
@@ -13,11 +13,8 @@ import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import IO, cast
 
-from ..baselines import store
-from ..baselines.store import Entries, Entry
-from ..errors import CheckoutError, StoreError
+from ..errors import CheckoutError
 from . import git
 
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
@@ -110,62 +107,11 @@ class Repository:
             f"(`git fetch origin {ref}`); {git.DEEPEN}"
         )
 
-    def accepted_commit(self, path: Path, key: str) -> str | None:
-        """Find the commit that last gave a check its present entry in a file of the store.
+    def name_of(self, path: Path) -> str:
+        """A file as git names it.
 
-        That is the newest one that has the entry while none of its parents has; other entries and
-        the formatting do not count. None if the entry is not committed as it stands.
-
-        Raises CheckoutError if the clone is too shallow to tell, and StoreError if the file as it
-        stands is damaged.
+        Raises CheckoutError if it lies outside of the checkout, or git could not be told it.
         """
-        current = store.load(path).get(key)
-        if current is None:
-            return None
-        name = self._name(path)
-        with git.objects(self.toplevel) as read:
-            history = _History(read=read, path=name, key=key)
-            if history.entry("HEAD") != current:
-                return None
-            # Without --full-history, git would follow only one side of a merge. The walk is read
-            # while it goes on, and ended early: in a large repository all of it takes seconds.
-            walk = ("rev-list", "--full-history", "HEAD", "--", name)
-            with git.running(self.toplevel, *walk) as process:
-                for line in cast(IO[bytes], process.stdout):
-                    commit = line.decode().strip()
-                    if history.entry(commit) != current:
-                        continue
-                    parents = history.parents(commit)
-                    if all(history.entry(parent) != current for parent in parents):
-                        if all(map(history.has, parents)):
-                            return commit
-                        break  # the clone ends here, and the entry may be older
-        raise CheckoutError(f"the commit that accepted {key!r} is not in this clone; {git.DEEPEN}")
-
-    def accepted(self, path: Path) -> list[tuple[Commit, Entries]]:
-        """What the commits that changed a file of the store accepted, oldest first.
-
-        The merge of a branch stands for its commits. What a shallow clone lacks is left out, and
-        so are commits in which the file is damaged or has gone.
-
-        Raises CheckoutError, in git's own words, if git cannot tell.
-        """
-        name = self._name(path)
-        walk = git.run(self.toplevel, "rev-list", "--first-parent", "--reverse", "HEAD", "--", name)
-        if walk.returncode:
-            raise CheckoutError(f"the history of {name} cannot be read: {git.words(walk)}")
-        found = []
-        with git.objects(self.toplevel) as read:
-            for commit in walk.stdout.decode().split():
-                content = read(f"{commit}:{name}")
-                with contextlib.suppress(StoreError):
-                    if content is not None:
-                        entries = store.parse(content, commit)
-                        found.append((Commit.parse(commit, read(commit) or b""), entries))
-        return found
-
-    def _name(self, path: Path) -> str:
-        """A file as git names it."""
         name = os.path.relpath(os.path.realpath(path), os.path.realpath(self.toplevel))
         if name.startswith("../") or "\n" in name:
             raise CheckoutError(f"{name!r} must be a file of the checkout, without a line break")
@@ -234,30 +180,3 @@ class Repository:
             removed = git.run(self.toplevel, *remove, stoppable=False)
         if removed.returncode and "is not a working tree" not in git.words(removed):
             raise CheckoutError(f"{top} cannot be removed: {git.words(removed)}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class _History:
-    """The versions of one entry, by commit."""
-
-    read: git.Read
-    path: str
-    key: str
-
-    def entry(self, commit: str) -> Entry | None:
-        """Return the entry in a commit; None without one, or if the file there is damaged."""
-        content = self.read(f"{commit}:{self.path}")
-        try:
-            return store.parse(content or b"", commit).get(self.key)
-        except StoreError:
-            return None
-
-    def parents(self, commit: str) -> list[str]:
-        """Return the parents that a commit names, whether or not a shallow clone has them."""
-        header = (self.read(commit) or b"").partition(b"\n\n")[0]
-        lines = header.decode(errors="replace").split("\n")
-        return [line.removeprefix("parent ") for line in lines if line.startswith("parent ")]
-
-    def has(self, commit: str) -> bool:
-        """Return whether the clone has a commit."""
-        return self.read(commit) is not None

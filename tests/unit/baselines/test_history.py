@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pytest_loaderperf.baselines.history import history, lines
+from pytest_loaderperf.baselines.history import history
 from pytest_loaderperf.baselines.store import Entries, Entry, Record, Stored
 from pytest_loaderperf.model.workload import Workload
+from pytest_loaderperf.reports.accepted import history_lines
 from pytest_loaderperf.versions.repository import Commit
 
 MIB = 2.0**20
@@ -57,7 +58,7 @@ def test_another_check_has_no_history() -> None:
 
 def test_it_reads_as_a_table_for_each_machine() -> None:
     versions = [version(1, here=100.0), version(2, here=90.0), version(3, here=90.0, there=300.0)]
-    printed = lines("a.py::test_a", history(versions, "test_a"))
+    printed = history_lines("a.py::test_a", history(versions, "test_a"))
     assert [" ".join(line.split()) for line in printed] == [
         "a.py::test_a",
         HERE,
@@ -79,7 +80,7 @@ def test_numbers_that_are_missing_or_nothing_are_no_change() -> None:
             records={HERE: nothing},
         )
     }
-    printed = lines("test_a", history([(version(1)[0], old), (commit, entries)], "test_a"))
+    printed = history_lines("test_a", history([(version(1)[0], old), (commit, entries)], "test_a"))
     assert [line.split()[2:-2] for line in printed[3:]] == [
         ["0", "samples/s", "-"],
         ["100", "samples/s", "64", "MiB"],
@@ -87,4 +88,4 @@ def test_numbers_that_are_missing_or_nothing_are_no_change() -> None:
 
 
 def test_a_check_without_a_history_says_so() -> None:
-    assert lines("a.py::b", {}) == ["a.py::b: no baseline has been committed"]
+    assert history_lines("a.py::b", {}) == ["a.py::b: no baseline has been committed"]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_loaderperf.baselines import stale
 from pytest_loaderperf.baselines import store as baselines
+from pytest_loaderperf.baselines import update
 from pytest_loaderperf.baselines.store import Entry
 from pytest_loaderperf.model.workload import Workload
 
@@ -24,7 +24,7 @@ def store(root: Path, module: str, *keys: str) -> Path:
 
 def names(root: Path, *, whole: bool, **collected: set[str]) -> list[tuple[str, ...]]:
     known = {f"{module}.py": keys for module, keys in collected.items()}
-    return [found.keys for found in stale.find(root, known, whole=whole)]
+    return [found.keys for found in update.find_stale(root, known, whole=whole)]
 
 
 def test_an_entry_of_a_collected_module_is_stale_if_its_test_is_gone(tmp_path: Path) -> None:
@@ -61,15 +61,15 @@ def test_pruning_keeps_all_entries_that_have_a_test(
     root = tmp_path_factory.mktemp("root")
     tests = data.draw(st.sets(st.sampled_from(sorted(keys)))) if keys else set()
     path = store(root, "test_a.py", *keys)
-    for found in stale.find(root, {"test_a.py": tests}, whole=True):
-        stale.prune(found)
+    for found in update.find_stale(root, {"test_a.py": tests}, whole=True):
+        update.prune(found)
     assert set(baselines.load(path)) == keys & tests
     assert path.exists() == bool(keys & tests)
 
 
 def test_what_is_stale_is_told_by_file_and_name(tmp_path: Path) -> None:
     store(tmp_path, "tests/test_a.py", "test_one", "test_two")
-    (found,) = stale.find(tmp_path, {}, whole=True)
+    (found,) = update.find_stale(tmp_path, {}, whole=True)
     assert found.describe(tmp_path) == (
         "baselines/tests/test_a.json: no test any more: test_one, test_two"
     )

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pytest_loaderperf.check import paired
-from pytest_loaderperf.check.state import Bench, Findings
+from pytest_loaderperf.check.state import Bench, Findings, Known
 from pytest_loaderperf.errors import SettingsError
 from pytest_loaderperf.measure import turns
 from pytest_loaderperf.measure.calibration import Survey
@@ -122,9 +122,8 @@ def judged(
         plan=paces,
         asserted=(),
     )
-    found = Findings(survey=survey, judged=metrics, deadline=time.monotonic() + seconds)
-    paired.judge(bench, baseline, found)
-    return found
+    known = Known(survey=survey, judged=metrics, deadline=time.monotonic() + seconds)
+    return paired.judge(bench, baseline, known)[1]
 
 
 @pytest.mark.parametrize(("metrics", "pairs"), [({"peak_memory"}, 1), ({"cpu_time"}, 2)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from pytest_loaderperf.baselines.reference import Reference
 from pytest_loaderperf.check import paired, selftest
 from pytest_loaderperf.check.selftest import Trust
-from pytest_loaderperf.check.state import Bench, Findings, Spec
+from pytest_loaderperf.check.state import Bench, Findings, Known, Spec
 from pytest_loaderperf.model.results import Comparison, Noise, Verdict
 from pytest_loaderperf.model.version import Version
 from pytest_loaderperf.settings import CheckSettings
@@ -44,25 +45,27 @@ def test_a_tolerance_is_trusted_if_the_budget_holds_its_pairs(tolerance: float, 
 
 
 def found_beside_itself() -> Findings:
-    survey: Any = None
-    found = Findings(
-        survey=survey, judged=frozenset({"throughput"}), losses=[0.01, -0.01, 0.0, 0.0]
+    return Findings(
+        comparisons={"throughput": comparison(Verdict.UNCHANGED)},
+        losses=(0.01, -0.01, 0.0, 0.0),
+        noise=(NOISE,) * 4,
     )
-    found.comparisons["throughput"] = comparison(Verdict.UNCHANGED)
-    found.noise = [NOISE] * 4
-    return found
+
+
+def known(deadline: float = math.inf) -> Known:
+    survey: Any = None
+    return Known(survey=survey, judged=frozenset({"throughput"}), deadline=deadline)
 
 
 def judged(monkeypatch: pytest.MonkeyPatch, verdict: Verdict) -> tuple[Findings, list[Version]]:
     """A self-test whose loss gets this verdict, and the versions that it compared."""
     compared = []
 
-    def judge(bench: Bench, version: Version, found: Findings) -> str:
+    def judge(bench: Bench, version: Version, known: Known) -> tuple[Known, Findings]:
         compared.extend([bench.candidate, version])
-        found.comparisons["throughput"] = comparison(verdict)
-        found.losses = [log_loss(0.15, "higher") + extra for extra in (0.01, -0.01)]
-        found.noise = [NOISE] * 2
-        return ""
+        losses = tuple(log_loss(0.15, "higher") + extra for extra in (0.01, -0.01))
+        comparisons = {"throughput": comparison(verdict)}
+        return known, Findings(comparisons=comparisons, losses=losses, noise=(NOISE,) * 2)
 
     monkeypatch.setattr(paired, "judge", judge)
     spec = Spec(
@@ -77,8 +80,8 @@ def judged(monkeypatch: pytest.MonkeyPatch, verdict: Verdict) -> tuple[Findings,
         spec=spec, arms=arms, candidate=WORKING_TREE, rule=Rule(), progress=lambda _: None
     )
     found = found_beside_itself()
-    selftest.judge(bench, REFERENCE, found, time.monotonic() - 30.0)
-    return found, compared
+    added = selftest.judge(bench, REFERENCE, known(), found, time.monotonic() - 30.0)
+    return found + added, compared
 
 
 def test_a_loss_of_more_than_the_tolerance_is_to_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,22 +116,17 @@ def test_a_loss_that_is_not_found_takes_trust_away(
 
 
 def test_what_could_not_be_compared_with_itself_is_left_as_it_is() -> None:
-    found = found_beside_itself()
-    found.losses = []
-    before = dict(found.comparisons), list(found.notes)
+    found = replace(found_beside_itself(), losses=())
     bench: Any = None
-    selftest.judge(bench, REFERENCE, found, -math.inf)
-    assert (found.comparisons, found.notes) == before
+    assert selftest.judge(bench, REFERENCE, known(), found, -math.inf) == Findings()
 
 
 def test_a_patient_bench_takes_pairs_enough_to_tell_how_much_they_scatter() -> None:
     spec: Any = SimpleNamespace(settings=CheckSettings(budget=10.0))
     arms: Any = None
-    found = found_beside_itself()
-    found.deadline = 100.0
-    bench = selftest.patient(
+    bench, later = selftest.patient(
         Bench(spec=spec, arms=arms, candidate=WORKING_TREE, rule=Rule(), progress=lambda _: None),
-        found,
+        known(deadline=100.0),
     )
     assert bench.rule.looks[0] == 6
-    assert found.deadline == 120.0
+    assert later.deadline == 120.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_loaderperf.check.state import Findings, Spec
+from pytest_loaderperf.check.state import Findings, Known, Spec, changes, result_of
 from pytest_loaderperf.measure.calibration import Survey
 from pytest_loaderperf.measure.plan import plan
 from pytest_loaderperf.model.workload import Workload
@@ -12,8 +12,8 @@ from pytest_loaderperf.protocol.messages import Handed
 from pytest_loaderperf.settings import CheckSettings
 
 
-def findings(settings: dict[str, str | int | bool], note: str = "") -> Findings:
-    """Findings of a loader that tells these settings."""
+def known(settings: dict[str, str | int | bool], note: str = "") -> Known:
+    """What calibration tells of a loader that tells these settings."""
     loader = Handed(
         kind="kind",
         workers=0,
@@ -33,30 +33,25 @@ def findings(settings: dict[str, str | int | bool], note: str = "") -> Findings:
         plan=plan(0.01, 0, 0),
         asserted=(),
     )
-    return Findings(survey=survey, judged=frozenset())
+    return Known(survey=survey, judged=frozenset())
 
 
 @pytest.mark.parametrize(
     ("before", "now", "told"),
     [
-        ({"num_workers": 2}, {"num_workers": 2}, []),
-        ({"num_workers": 2}, {"num_workers": 0}, ["settings differ: num_workers 2 -> 0"]),
+        ({"num_workers": 2}, {"num_workers": 2}, ""),
+        ({"num_workers": 2}, {"num_workers": 0}, "num_workers 2 -> 0"),
         (
             {"num_workers": 2, "start_method": "fork", "batch_size": 8},
             {"num_workers": 0, "batch_size": 8, "pin_memory": True},
-            [
-                "settings differ: num_workers 2 -> 0, start_method fork -> absent, "
-                "pin_memory absent -> True"
-            ],
+            "num_workers 2 -> 0, start_method fork -> absent, pin_memory absent -> True",
         ),
     ],
 )
-def test_settings_that_differ_are_noted(
-    before: dict[str, str | int | bool], now: dict[str, str | int | bool], told: list[str]
+def test_entries_that_differ_are_told(
+    before: dict[str, str | int | bool], now: dict[str, str | int | bool], told: str
 ) -> None:
-    found = findings(now)
-    found.compare_settings(before)
-    assert found.notes == told
+    assert changes(before, now) == told
 
 
 def test_the_result_tells_of_the_loader() -> None:
@@ -67,7 +62,15 @@ def test_the_result_tells_of_the_loader() -> None:
         batch_size=None,
         settings=CheckSettings(),
     )
-    result = findings({"num_workers": 2}, "cannot be frozen").result(spec)
+    result = result_of(spec, known({"num_workers": 2}, "cannot be frozen"), Findings())
     assert (result.loader, result.settings) == ("kind", {"num_workers": 2})
     assert result.notes == ("cannot be frozen",)
     assert type(result).load(result.dump()) == result
+
+
+def test_the_sum_of_findings_has_what_both_have() -> None:
+    one = Findings(values={"throughput": [1.0]}, pairs=2, message="first", notes=("a",))
+    other = Findings(values={"peak_memory": [2.0]}, rounds=(0.5,), notes=("b",))
+    both = one + other
+    assert both.values == {"throughput": [1.0], "peak_memory": [2.0]}
+    assert (both.pairs, both.rounds, both.message, both.notes) == (2, (0.5,), "first", ("a", "b"))

@@ -11,14 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_loaderperf.baselines.store import Stored
 from pytest_loaderperf.model.metrics import METRICS, Metric, Tolerance
 from pytest_loaderperf.model.results import Comparison, Verdict
 from pytest_loaderperf.settings import RunSettings
 from pytest_loaderperf.stats.comparison import (
     compare,
     compare_stored,
-    glance,
+    fast_path,
     is_confirmed,
     scatter,
     settled,
@@ -188,7 +187,7 @@ def test_peaks_of_almost_nothing_are_alike() -> None:
 
 
 def judge_stored(ratio: float, spread: float, drift: float) -> Comparison:
-    stored = Stored(value=1000.0, spread=spread)
+    stored = 1000.0, spread
     return compare_stored(
         THROUGHPUT,
         around(ratio * 1000),
@@ -253,9 +252,7 @@ def test_a_wider_comparison_says_so() -> None:
 
 
 def at_a_glance(value: float, stored: float) -> Verdict | None:
-    comparison = glance(
-        MEMORY, value, Stored(value=stored, spread=0.0), MEMORY.tolerance, judged=True
-    )
+    comparison = fast_path(MEMORY, value, stored, MEMORY.tolerance, judged=True)
     return comparison.verdict if comparison else None
 
 
@@ -292,9 +289,7 @@ def test_a_glance_proves_no_change(value: float, stored: float) -> None:
 @pytest.mark.parametrize("judged", [True, False])
 def test_a_glance_tells_what_it_saw(judged: bool) -> None:
     value, stored = 990.0 * MIB, 1000.0 * MIB
-    comparison = glance(
-        MEMORY, value, Stored(value=stored, spread=0.1), Tolerance(relative=0.05), judged=judged
-    )
+    comparison = fast_path(MEMORY, value, stored, Tolerance(relative=0.05), judged=judged)
     assert comparison is not None
     assert (comparison.value, comparison.baseline, comparison.ratio) == (value, stored, 0.99)
     assert (comparison.judged, comparison.tolerance) == (judged, 0.05)

@@ -246,7 +246,7 @@ def test_quiet_slices_do_not_hide_that_pairs_disagree() -> None:
 
 def test_slices_count_no_more_than_there_are_of_them() -> None:
     losses = [0.01, -0.01, 0.0, 0.02]
-    agreeing, without_luck = statistics.variance(losses), Rule(luck=0.0)
+    agreeing, without_luck = statistics.variance(losses), Rule(between_processes=0.0)
     highs = [
         judge(losses, rule=without_luck, within=Within(variance=agreeing, freedom=freedom)).high
         for freedom in (1, 2, 5, 50, 500)
@@ -589,7 +589,7 @@ def test_the_detectable_loss_is_detected_in_99_of_100_runs(pairs: int) -> None:
 
 # --- where the extremes do not count, as for memory ---------------------------------------------
 
-TRIMMED = replace(RULE, luck=0.015, looks=tuple(range(2, 11)), trimmed_from=6)
+TRIMMED = replace(RULE, between_processes=0.015, looks=tuple(range(2, 11)), trimmed_from=6)
 
 
 @pytest.mark.parametrize(("rule", "pairs"), [(RULE, 4), (RULE, 24), (TRIMMED, 6), (TRIMMED, 10)])
@@ -660,7 +660,7 @@ def test_so_many_pairs_find_the_loss_in_99_of_100_runs(deviation: float) -> None
     pairs = pairs_for(deviation, TOLERANCE, "higher", RULE)
     assert pairs is not None
     rng = np.random.default_rng(1)
-    within = Within(variance=max(0.0, deviation**2 - RULE.luck**2), freedom=20)
+    within = Within(variance=max(0.0, deviation**2 - RULE.between_processes**2), freedom=20)
     runs = rng.standard_normal((2000, pairs)) * deviation + of_loss(TOLERANCE)
     missed = sum(
         judge(run.tolist(), within=within).verdict is not Verdict.REGRESSED for run in runs

@@ -12,7 +12,7 @@ from pytest_loaderperf.child.loaderperf_sources import MAPPED, OPENED, UNSEEN
 from pytest_loaderperf.errors import ArmError
 from pytest_loaderperf.model.version import Version
 from pytest_loaderperf.versions.project import Copies, Project
-from pytest_loaderperf.versions.proof import Changes, Proof, Sides
+from pytest_loaderperf.versions.proof import Changes, Compared, Proof
 from pytest_loaderperf.versions.sources import Folders, Sources
 
 MODULE, CHECK = "test_it.py", "test_it.py::test_it"
@@ -49,8 +49,10 @@ class Run:
         self.changes = Changes()
 
     @property
-    def sides(self) -> Sides:
-        return Sides(candidate=self.candidate, baseline=self.baseline, module=MODULE, nodeid=CHECK)
+    def sides(self) -> Compared:
+        return Compared(
+            candidate=self.candidate, baseline=self.baseline, module=MODULE, nodeid=CHECK
+        )
 
     @property
     def sources(self) -> Sources:

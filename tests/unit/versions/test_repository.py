@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_loaderperf.baselines import history
 from pytest_loaderperf.baselines import store as baselines
 from pytest_loaderperf.baselines.store import Entry, Record, Stored
 from pytest_loaderperf.errors import CheckoutError, StoreError
@@ -80,7 +81,7 @@ class Project:
         return self.commit()
 
     def accepted(self, key: str = KEY) -> str | None:
-        return self.repository.accepted_commit(self.store, key)
+        return history.accepted_commit(self.repository, self.store, key)
 
     def worktrees(self) -> int:
         return self.git("worktree", "list", "--porcelain").count("worktree ") - 1
@@ -118,7 +119,7 @@ def test_find_through_a_symbolic_link(project: Project, tmp_path: Path) -> None:
     assert Repository.find(link) == project.repository
     commit = project.accept(key=1)
     store = baselines.store_path(link, MODULE)
-    assert project.repository.accepted_commit(store, KEY) == commit
+    assert history.accepted_commit(project.repository, store, KEY) == commit
 
 
 def test_no_repository(tmp_path: Path, simple: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -302,14 +303,14 @@ def test_a_path_is_never_a_pattern_or_an_option(tmp_path: Path, prefix: str, mod
     baselines.save(store, {KEY: entry(1)})
     commit = project.commit()
     project.accept(key=1)
-    assert project.repository.accepted_commit(store, KEY) == commit
+    assert history.accepted_commit(project.repository, store, KEY) == commit
 
 
 def test_a_file_that_git_cannot_name_is_an_error(simple: Project, tmp_path: Path) -> None:
     for path in (simple.root / "a\nb.json", tmp_path / "outside.json"):
         baselines.save(path, {KEY: entry(1)})
         with pytest.raises(CheckoutError, match="must be a file of the checkout"):
-            simple.repository.accepted_commit(path, KEY)
+            history.accepted_commit(simple.repository, path, KEY)
 
 
 def test_settings_of_the_user_change_nothing(
@@ -351,7 +352,7 @@ def test_a_long_history_needs_few_processes(
     monkeypatch.setattr(subprocess, "Popen", Counting)
     first = simple.git("rev-list", "--max-parents=0", "HEAD")
     started.clear()
-    assert repository.accepted_commit(simple.store, KEY) == first
+    assert history.accepted_commit(repository, simple.store, KEY) == first
     assert len(started) == 2
 
 
@@ -700,7 +701,7 @@ def accepted_values(project: Project, key: str = KEY) -> list[tuple[str, float |
     """The subject of each commit, and what it accepted for a check."""
     return [
         (commit.subject, found.records["x86_64"].metrics["throughput"].value if found else None)
-        for commit, entries in project.repository.accepted(project.store)
+        for commit, entries in history.accepted(project.repository, project.store)
         for found in [entries.get(key)]
     ]
 
@@ -714,7 +715,7 @@ def test_everything_that_was_accepted_oldest_first(project: Project) -> None:
     project.write(key=2)
     project.commit("two")
     assert accepted_values(project) == [("one", 1), ("another check", 1), ("two", 2)]
-    commit, _ = project.repository.accepted(project.store)[0]
+    commit, _ = history.accepted(project.repository, project.store)[0]
     assert commit.hash == first
     assert commit.day == project.git("log", "-1", "--format=%cs", first)
 
@@ -752,7 +753,7 @@ def test_a_shallow_clone_tells_what_it_has(simple: Project, tmp_path: Path) -> N
 def test_without_a_commit_git_says_why(simple: Project) -> None:
     simple.write(key=1)
     with pytest.raises(CheckoutError, match=r"cannot be read: .*HEAD"):
-        simple.repository.accepted(simple.store)
+        history.accepted(simple.repository, simple.store)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from unittest import mock
 import pytest
 
 from pytest_loaderperf.baselines.store import Record, Stored
-from pytest_loaderperf.check import peaks
-from pytest_loaderperf.check.state import Findings
+from pytest_loaderperf.check import per_trial
+from pytest_loaderperf.check.state import Findings, Known
 from pytest_loaderperf.measure import calibration
 from pytest_loaderperf.measure.calibration import Survey
 from pytest_loaderperf.measure.plan import plan
@@ -69,13 +69,15 @@ def judge(
     )
     bench.confirming = SimpleNamespace(**{**vars(bench), "rule": bench.rule.confirming})
     first = survey(next(candidate) * MIB)
-    found = Findings(survey=first, judged=frozenset({"peak_memory"}), peaks=[first.peak_memory])
-    found.deadline = time.monotonic() + seconds
+    known = Known(
+        survey=first,
+        judged=frozenset({"peak_memory"}),
+        deadline=time.monotonic() + seconds,
+    )
     of: dict[str, Any] = {"new": candidate, "old": baseline}
     version: Any = BASELINE if baseline is not None else None
     with mock.patch.object(calibration, "survey", lambda arm, *_: survey(next(of[arm.name]) * MIB)):
-        peaks.judge(bench, version, record, found)
-    return found
+        return per_trial.judge(bench, version, record, known)
 
 
 def repeat(*values: float) -> Iterator[float]:
@@ -138,7 +140,7 @@ def test_out_of_time_four_pairs_have_the_last_word() -> None:
 
 @pytest.mark.parametrize("committed", [True, False])
 @pytest.mark.parametrize("peak", [96.0, 100.0, 104.0])
-def test_one_look_settles_a_peak_that_has_not_moved(peak: float, *, committed: bool) -> None:
+def test_the_first_peak_settles_a_peak_that_has_not_moved(peak: float, *, committed: bool) -> None:
     record = Record(metrics={"peak_memory": Stored(value=100 * MIB, spread=0.01)}, versions={})
     baseline = iter(()) if committed else None
     found = judge(iter([peak]), baseline, record=record)
@@ -151,7 +153,7 @@ def test_a_peak_that_has_moved_is_looked_at_again(peak: float, verdict: str) -> 
     record = Record(metrics={"peak_memory": Stored(value=100 * MIB, spread=0.01)}, versions={})
     found = judge(repeat(peak), None, record=record)
     assert found.comparisons["peak_memory"].verdict.value == verdict
-    assert len(found.peaks) == 4
+    assert len(found.values["peak_memory"]) == 4
 
 
 def test_a_stored_peak_of_another_day_makes_nothing_look_better() -> None:
@@ -164,4 +166,4 @@ def test_one_look_is_not_enough_where_versions_differ() -> None:
     record = Record(
         metrics={"peak_memory": Stored(value=100 * MIB, spread=0.01)}, versions={"torch": "1"}
     )
-    assert len(judge(repeat(100.0), None, record=record).peaks) == 4
+    assert len(judge(repeat(100.0), None, record=record).values["peak_memory"]) == 4

@@ -6,11 +6,11 @@ import itertools
 import math
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from pytest_loaderperf.baselines.acceptance import Acceptance, accepted_entry, refusal, table, write
 from pytest_loaderperf.baselines.store import (
     Entry,
     Record,
@@ -21,76 +21,62 @@ from pytest_loaderperf.baselines.store import (
     save,
     store_path,
 )
-from pytest_loaderperf.check.extras import MEASURED
+from pytest_loaderperf.baselines.update import Acceptance, accepted_entry, refusal, write
+from pytest_loaderperf.check.per_trial import ASKED_FOR
 from pytest_loaderperf.check.state import Findings
 from pytest_loaderperf.errors import StoreError
-from pytest_loaderperf.measure.calibration import Survey
-from pytest_loaderperf.measure.plan import plan
-from pytest_loaderperf.measure.timed_trial import Timing
 from pytest_loaderperf.model.metrics import METRICS
 from pytest_loaderperf.model.results import Comparison, Verdict
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.options import UPDATES, Update
-from pytest_loaderperf.protocol.messages import Handed, Slice
+from pytest_loaderperf.reports.accepted import table
 from pytest_loaderperf.system.machine import machine_class
 
 WORKLOAD = Workload(batch="float32[*,3]", bytes_per_sample=12.0, samples_per_epoch=100)
 VERSIONS = {"torch": "2.14.1", "numpy": "2.4.6"}
 VALUES = {"throughput": 100.0, "first_batch": 0.5, "cpu_time": 0.01}
 MIB = 2.0**20
+MEASURED = {each.metric.name for each in ASKED_FOR}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a check has found, as far as it matters here."""
+
+    verdict: Verdict
+    moved: bool
+    values: Mapping[str, Sequence[float]]
+
+    def refusal(self, update: Update, *, failed: bool = False, stored: bool = False) -> str | None:
+        return refusal(self.verdict, update, moved=self.moved, failed=failed, stored=stored)
+
+    def entry(self, old: Entry | None = None) -> Entry:
+        return accepted_entry(WORKLOAD, self.values, VERSIONS, old, moved=self.moved)
 
 
 def findings(
     *,
     timings: tuple[float, ...] = (1.0,),
     peaks: tuple[float, ...] = (64 * MIB,),
+    more: Mapping[str, Sequence[float]] | None = None,
     others: Mapping[str, str] | None = None,
     **verdicts: str,
-) -> Findings:
-    """Findings with these verdicts of judged metrics, and of ``others`` that are not judged."""
-    loader = Handed(
-        kind="iterable",
-        workers=0,
-        prefetch=0,
-        epoch_batches=100,
-        samples_per_epoch=100,
-        built_data=False,
-    )
-    survey = Survey(
-        loader=loader,
-        workload=WORKLOAD,
-        peak_memory=peaks[0],
-        values=dict(VALUES),
-        batches=10,
-        plan=plan(0.01, 0, 0),
-        asserted=(),
-    )
+) -> Found:
+    """These verdicts of judged metrics, and of ``others`` that are not judged."""
     given = {**verdicts, **(others or {})}
-    return Findings(
-        survey=survey,
-        judged=frozenset(verdicts),
+    found = Findings(
         comparisons={
             name: Comparison(
                 metric=name, value=1.0, judged=name in verdicts, verdict=Verdict(verdict)
             )
             for name, verdict in given.items()
-        },
-        timings=[
-            Timing(
-                values={name: value * factor for name, value in VALUES.items()},
-                workload=WORKLOAD,
-                taken=Slice(
-                    stretches=[(0.0, 1.0)],
-                    samples=100,
-                    batches=100,
-                    cpu_seconds=1.0,
-                    epoch_batches=None,
-                ),
-                made=100.0,
-            )
-            for factor in timings
-        ],
-        peaks=list(peaks),
+        }
+    )
+    timed = {name: [value * factor for factor in timings] for name, value in VALUES.items()}
+    return Found(
+        verdict=found.verdict,
+        moved=found.moved,
+        values={**timed, "peak_memory": peaks, **(more or {})},
     )
 
 
@@ -114,22 +100,22 @@ def test_verdict_and_mode_decide(
     verdict: str, new: str | None, changed: str | None, everything: str | None, stored: bool
 ) -> None:
     found = findings(throughput=verdict, peak_memory=verdict)
-    answers = [refusal(found, mode, failed=False, stored=stored) for mode in UPDATES]
+    answers = [found.refusal(mode, failed=False, stored=stored) for mode in UPDATES]
     assert answers == [new, changed, everything]
 
 
 @pytest.mark.parametrize("moved", ["regressed", "improved"])
 def test_a_new_metric_does_not_carry_along_another_one_that_moved(moved: str) -> None:
     found = findings(throughput=moved, peak_memory="no_baseline")
-    assert "--loaderperf-update" in (refusal(found, "new", failed=False, stored=False) or "")
-    assert refusal(found, "changed", failed=False, stored=False) is None
+    assert "--loaderperf-update" in (found.refusal("new", failed=False, stored=False) or "")
+    assert found.refusal("changed", failed=False, stored=False) is None
 
 
 @pytest.mark.parametrize("verdict", [v.value for v in Verdict])
 @pytest.mark.parametrize("update", UPDATES)
 def test_a_failed_test_is_never_written(verdict: str, update: Update) -> None:
     found = findings(throughput=verdict)
-    assert refusal(found, update, failed=True, stored=False) == "the test failed"
+    assert found.refusal(update, failed=True, stored=False) == "the test failed"
 
 
 @pytest.mark.parametrize(
@@ -140,37 +126,37 @@ def test_noise_is_not_written_except_where_only_the_comparison_is_noisy(
     update: Update, stored: bool, written: bool
 ) -> None:
     found = findings(throughput="inconclusive", peak_memory="improved")
-    answer = refusal(found, update, failed=False, stored=stored)
+    answer = found.refusal(update, failed=False, stored=stored)
     assert answer == (WRITTEN if written else "the measurement was inconclusive")
 
 
 def test_one_metric_that_moved_is_enough() -> None:
     found = findings(throughput="unchanged", peak_memory="improved")
-    assert refusal(found, "changed", failed=False, stored=False) is WRITTEN
+    assert found.refusal("changed", failed=False, stored=False) is WRITTEN
 
 
 @pytest.mark.parametrize("verdict", ["regressed", "improved"])
 def test_a_metric_that_is_not_judged_changes_nothing(verdict: str) -> None:
     found = findings(throughput="unchanged", others={"first_batch": verdict})
-    assert refusal(found, "changed", failed=False, stored=False) == NOTHING_NEW
+    assert found.refusal("changed", failed=False, stored=False) == NOTHING_NEW
 
 
 # --- what is written ----------------------------------------------------------------------------
 
 
 def test_an_entry_has_all_metrics_of_this_machine_class_and_the_workload() -> None:
-    entry = accepted_entry(findings(throughput="no_baseline"), VERSIONS, None)
+    entry = findings(throughput="no_baseline").entry(None)
     assert entry.workload == WORKLOAD
     (record,) = entry.records.values()
     assert list(entry.records) == [machine_class(VERSIONS)]
-    assert record.metrics.keys() == METRICS.keys() - MEASURED.keys()
+    assert record.metrics.keys() == METRICS.keys() - MEASURED
     assert record.versions == VERSIONS
 
 
 def test_what_was_measured_since_it_was_asked_for_is_stored_too() -> None:
-    found = findings(memory_growth="no_baseline")
-    found.extras = {name: [3.0 * MIB, 3.0 * MIB, 3.0 * MIB] for name in MEASURED}
-    (record,) = accepted_entry(found, VERSIONS, None).records.values()
+    more = {name: [3.0 * MIB] * 3 for name in MEASURED}
+    found = findings(more=more, memory_growth="no_baseline")
+    (record,) = found.entry(None).records.values()
     assert record.metrics.keys() == METRICS.keys()
     assert record.metrics["memory_growth"].value == pytest.approx(3.0 * MIB)
 
@@ -178,7 +164,7 @@ def test_what_was_measured_since_it_was_asked_for_is_stored_too() -> None:
 def test_values_are_typical_ones_with_their_spread() -> None:
     factors, peaks = (1.0, 1.1, 1.3, 0.9), (64 * MIB, 66 * MIB, 65 * MIB)
     found = findings(timings=factors, peaks=peaks, throughput="no_baseline")
-    (record,) = accepted_entry(found, VERSIONS, None).records.values()
+    (record,) = found.entry(None).records.values()
     mean, spread = statistics.geometric_mean(factors), statistics.stdev(map(math.log, factors))
     for name, value in VALUES.items():
         assert record.metrics[name].value == pytest.approx(value * mean)
@@ -191,7 +177,7 @@ def test_values_are_typical_ones_with_their_spread() -> None:
 
 def test_a_peak_of_nothing_can_be_stored() -> None:
     found = findings(peaks=(0.0, 0.0, 0.0), throughput="no_baseline")
-    entry = accepted_entry(found, VERSIONS, None)
+    entry = found.entry(None)
     (record,) = entry.records.values()
     assert record.metrics["peak_memory"].value == 0
     assert parse(render({"test_a": entry}), "a file").keys() == {"test_a"}
@@ -217,7 +203,7 @@ def test_numbers_of_other_machines_stay_while_the_loader_is_the_same(
         workload=WORKLOAD,
         records={"another machine": ELSEWHERE, machine_class(VERSIONS): ELSEWHERE},
     )
-    entry = accepted_entry(findings(throughput=verdict), VERSIONS, old)
+    entry = findings(throughput=verdict).entry(old)
     assert entry.records.keys() - {"another machine"} == {machine_class(VERSIONS)}
     assert entry.records[machine_class(VERSIONS)] != ELSEWHERE
     assert entry.records.get("another machine") == (ELSEWHERE if kept else None)
@@ -225,7 +211,7 @@ def test_numbers_of_other_machines_stay_while_the_loader_is_the_same(
 
 
 def test_an_entry_reads_back_from_the_store() -> None:
-    entry = accepted_entry(findings(timings=(1.0, 1.25), throughput="no_baseline"), VERSIONS, None)
+    entry = findings(timings=(1.0, 1.25), throughput="no_baseline").entry(None)
     read = parse(render({"test_a[32]": entry}), "a file")["test_a[32]"]
     assert read.workload == entry.workload
     (ours,), (theirs,) = entry.records.values(), read.records.values()
@@ -238,7 +224,7 @@ def test_an_entry_reads_back_from_the_store() -> None:
 @pytest.mark.parametrize("update", UPDATES)
 def test_a_reason_is_worth_telling_or_empty(update: Update, failed: bool) -> None:
     for verdict, stored in itertools.product(Verdict, (False, True)):
-        answer = refusal(findings(throughput=verdict), update, failed=failed, stored=stored)
+        answer = findings(throughput=verdict).refusal(update, failed=failed, stored=stored)
         assert answer in (WRITTEN, NOTHING_NEW) or " " in str(answer)
 
 
@@ -248,7 +234,7 @@ JUDGED = frozenset({"throughput", "peak_memory"})
 
 def acceptance(nodeid: str, *, old: Entry | None = None, factor: float = 1.0) -> Acceptance:
     found = findings(timings=(factor,), peaks=(96 * MIB,), throughput="regressed")
-    new = accepted_entry(found, VERSIONS, old)
+    new = found.entry(old)
     return Acceptance(
         nodeid=nodeid, verdict=Verdict.REGRESSED, old=old, new=new, machine=MACHINE, judged=JUDGED
     )
@@ -259,7 +245,7 @@ def cells(acceptances: Sequence[Acceptance]) -> list[str]:
 
 
 def test_a_change_is_shown_beside_what_was_there_before() -> None:
-    old = accepted_entry(findings(throughput="no_baseline"), VERSIONS, None)
+    old = findings(throughput="no_baseline").entry(None)
     assert cells([acceptance("a.py::b", old=old, factor=0.8), acceptance("a.py::c")]) == [
         "accepted now change verdict",
         "a.py::b throughput 100 samples/s 80 samples/s -20.0 % regressed",
@@ -270,7 +256,7 @@ def test_a_change_is_shown_beside_what_was_there_before() -> None:
 
 
 def test_numbers_of_another_machine_are_none_of_this_one() -> None:
-    old = accepted_entry(findings(throughput="no_baseline"), VERSIONS, None)
+    old = findings(throughput="no_baseline").entry(None)
     elsewhere = Entry(
         workload=WORKLOAD, records={"another machine": next(iter(old.records.values()))}
     )
@@ -278,7 +264,7 @@ def test_numbers_of_another_machine_are_none_of_this_one() -> None:
 
 
 def test_a_file_is_written_once_and_keeps_what_nobody_accepts(tmp_path: Path) -> None:
-    kept = accepted_entry(findings(throughput="no_baseline"), VERSIONS, None)
+    kept = findings(throughput="no_baseline").entry(None)
     save(store_path(tmp_path, "a.py"), {"kept": kept, "b": kept})
     accepted = [acceptance("a.py::b"), acceptance("c.py::d"), acceptance("a.py::e[x::y]")]
     written = list(write(tmp_path, accepted))

@@ -1,0 +1,133 @@
+"""Both versions of a check: the baseline made ready to be measured, and proof of what they ran."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..baselines.reference import Reference, References
+from ..errors import ArmError
+from ..measure import calibration
+from ..model.version import Version
+from ..settings import RunSettings
+from ..supervisor.arm import Arm, Arms
+from ..versions.proof import Compared, Proof
+from .state import Bench, Findings
+
+_NOT_THERE = "it does not have this check"
+
+
+class Sides:
+    """What is to be done for the two versions of each check, before and after it is measured."""
+
+    def __init__(
+        self,
+        arms: Arms,
+        references: References,
+        candidate: Version,
+        proof: Proof,
+        settings: RunSettings,
+    ) -> None:
+        self._arms = arms
+        self._references = references
+        self._candidate = candidate
+        self._proof = proof
+        self._settings = settings
+
+    def carry(self, bench: Bench, version: Version, nodeid: str = "") -> bool:
+        """Carry over what git ignores of what the candidate has used; whether there was any."""
+        if not version.moved_to:
+            return False
+        used = self._proof.used(self._candidate, bench.spec.module, nodeid)
+        return self._references.carry(version, used)
+
+    def usable(self, bench: Bench, reference: Reference) -> Reference:
+        """The reference; ArmError, or its stored numbers alone, where it cannot be measured.
+
+        Stored numbers only if that was asked for: they cannot tell what was to be told.
+        """
+        version = reference.version
+        assert version is not None
+        if self.carry(bench, version, bench.spec.nodeid):
+            self._arms.drop(version, bench.spec.module)
+        problem = _problem(bench.arm(version), bench.spec.nodeid)
+        lacks_files = problem not in ("", _NOT_THERE) and version.moved_to
+        if lacks_files and self._carry_opened(bench, version):
+            problem = _problem(bench.arm(version), bench.spec.nodeid)
+        if not problem:
+            self._proof.check(version, bench.spec.module)
+            return reference
+        if not version.moved_to:
+            raise ArmError(f"{version.name} cannot be measured: {problem}")
+        problem += self._references.hint(version)
+        if self._references.mode != "accepted":
+            raise ArmError(f"{version.name} cannot be measured: {problem}")
+        accepting = self._settings.update is not None  # else nothing could ever take its place
+        if self._settings.fallback != "stored" and not accepting:
+            raise ArmError(
+                f"{version.name}, where the baseline was accepted, cannot be measured: {problem}"
+                "\nMend what is missing, or accept what is now (--loaderperf-update=all). To "
+                "compare with stored numbers instead: --loaderperf-against=stored, or "
+                "loaderperf_fallback = stored"
+            )
+        if reference.record(bench.versions) is None and not accepting:
+            raise ArmError(
+                f"{version.name}, where the baseline was accepted, cannot be measured, and there "
+                f"are no stored numbers of this machine class to compare with instead: {problem}"
+            )
+        note = f"compared with stored numbers, since {version.name} cannot be measured: {problem}"
+        return replace(reference, version=None, note=note)
+
+    def _carry_opened(self, bench: Bench, version: Version) -> bool:
+        """Have the candidate collect once more, and carry over what it opens meanwhile."""
+        self._watch(self._candidate, bench.spec.module)
+        carried = self.carry(bench, version)
+        if carried:
+            self._arms.drop(version, bench.spec.module)
+        return carried
+
+    def _watch(self, version: Version, module: str) -> None:
+        """Have a version collect once more, and show what it opens meanwhile."""
+        with self._arms.watched(version, module) as arm:
+            _ = arm.collected
+
+    def proven(self, bench: Bench, version: Version | None, found: Findings) -> list[str]:
+        """Have it proven that each version ran its own sources; returns what there is to note."""
+        module, nodeid = bench.spec.module, bench.spec.nodeid
+        if version is None or not version.moved_to:
+            self._proof.check(self._candidate, module, nodeid)
+            return []
+        if not found.ran:  # nothing was compared side by side
+            self._proof.check(self._candidate, module, nodeid)
+            self._proof.check(version, module, nodeid)
+            return self._references.notes(version)
+        compared = Compared(
+            candidate=self._candidate, baseline=version, module=module, nodeid=nodeid
+        )
+        changes = self._references.changes(version)
+        if self._proof.may_read_changes(changes):  # perhaps already while they are collected
+            self._watch(self._candidate, module)
+        if self._proof.reads_changes(compared):
+            self._watch(version, module)
+            calibration.watch(bench.arm(version), nodeid)
+        try:
+            notes = self._proof.prove(compared, changes, found.ran)
+        except ArmError as error:
+            if self._settings.update is None:
+                raise
+            self._proof.check(self._candidate, module, nodeid)
+            if self._settings.update != "all":
+                raise ArmError(
+                    f"{error}. To accept what is now, without a comparison: --loaderperf-update=all"
+                ) from None
+            notes = [f"accepted without a comparison: {error}"]
+        return notes + self._references.notes(version)
+
+
+def _problem(baseline: Arm, nodeid: str) -> str:
+    """Why a baseline cannot be measured; empty if it can."""
+    try:
+        if baseline.collected.error:
+            return f"its tests cannot be collected:\n{baseline.collected.error.strip()}"
+        return "" if baseline.has(nodeid) else _NOT_THERE
+    except ArmError as error:
+        return str(error)
