@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import pytest_loaderperf
 from integration import tiny
 from integration.project import Project
 
@@ -153,6 +155,24 @@ def test_baseline_has_an_interpreter_of_its_own(tmp_path: Path) -> None:
     asked, arm = (tmp_path / "used").read_text().splitlines()  # for what it has installed, first
     assert Path(asked) == project.root
     assert Path(arm).name == commit
+
+
+def test_an_interpreter_with_another_version_of_the_plugin_is_an_error(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project")
+    project.commit("with a check")
+    other = tmp_path / "other" / "pytest_loaderperf"
+    shutil.copytree(Path(pytest_loaderperf.__file__).parent, other)
+    here = pytest_loaderperf.__version__
+    start = (other / "__init__.py").read_text()
+    (other / "__init__.py").write_text(start.replace(f'"{here}"', '"99.0"'))
+    python = tmp_path / "python"
+    path = f"PYTHONPATH={other.parent}:$PYTHONPATH"
+    python.write_text(f'#!/bin/sh\n{path} exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    arguments = ("--loaderperf", "--loaderperf-against=HEAD")
+    run = project.pytest(*arguments, f"--loaderperf-baseline-python={python}")
+    assert run.status == 1
+    assert f"pytest-loaderperf is {here} here and 99.0 in {python}: install the same" in run.output
 
 
 def _judging(check: Mapping[str, Any]) -> tuple[dict[str, float], set[str]]:

@@ -10,10 +10,11 @@ import traceback
 
 import pytest
 
+from .. import __version__
 from ..errors import LoaderPerfError
 from ..items import ARM
 from ..protocol.channel import Channel, ChannelClosed
-from ..protocol.messages import Setup
+from ..protocol.messages import Hello, Setup
 from ..system import signals
 from .diagnostics import register
 from .plugin import ArmPlugin, failed
@@ -24,6 +25,7 @@ def main() -> None:
     os.set_inheritable(int(sys.argv[1]), False)
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
     register(os.dup(2))
+    channel.send(Hello(plugin=__version__))
     setup = channel.receive(Setup)
     if setup.fresh:
         # It may be frozen when the coordinator dies. An arm that forks is never frozen: it lives

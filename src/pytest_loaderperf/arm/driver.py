@@ -12,7 +12,6 @@ from typing import Any
 from ..errors import LoaderError
 from ..loaders import batches, sample_hashes
 from ..loaders.kinds import Loader
-from ..model.workload import Workload
 from ..protocol.messages import Contents, Opened, Passed, Slice, Span, Stepped, Stretch
 from ..system.cpus import cpu_seconds
 from .batch_marks import Workers, spans
@@ -84,7 +83,7 @@ class Stream:
         workload = batches.workload(examples, self._loader.samples_per_epoch)
         return Opened(
             first_batch=first_batch,
-            workload=workload_fields(workload),
+            workload=workload,
             epoch_batches=self._epoch_batches,
         )
 
@@ -294,8 +293,3 @@ def _no_samples(count: int) -> LoaderError:
         f"{count} batches held no samples, so that no throughput can be told: let the loader give "
         "batches that are not empty, or say how to count: loaderperf(loader, samples=...)"
     )
-
-
-def workload_fields(workload: Workload) -> dict[str, object]:
-    """A workload as JSON types."""
-    return dict(vars(workload))

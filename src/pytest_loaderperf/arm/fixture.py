@@ -61,8 +61,7 @@ class LoaderPerf:
             )
         self.called = True
         if self._begin.result is not None:
-            result = CheckResult.load(self._begin.result)
-            self._perf = Perf(result, accepting=self._begin.accepting)
+            self._perf = Perf(self._begin.result, accepting=self._begin.accepting)
             return self._perf
         known = describe(loader)
         if samples is not None and not callable(samples):

@@ -125,7 +125,7 @@ class ArmPlugin:
         except SettingsError as error:
             return failed(str(error), usage=True)
         return Collected(
-            checks=[vars(check) for check in checks],
+            checks=checks,
             error="",
             usage_error=False,
             versions=machine.versions(),
@@ -280,9 +280,11 @@ def _check(item: pytest.Item) -> CollectedCheck:
     batch_size = batch_size_of(item)
     return CollectedCheck(
         names=names_below_module(item),
-        location=list(item.location),
+        location=item.location,
         keywords=sorted(item.keywords),
-        markers=[[m.name, m.args, m.kwargs] for m in item.iter_markers() if _is_json(m)],
+        markers=[
+            (m.name, list(m.args), dict(m.kwargs)) for m in item.iter_markers() if _is_json(m)
+        ],
         settings=settings,
         batch_size=batch_size,
         sweep="" if batch_size is None else sweep_of(item),

@@ -186,9 +186,7 @@ class Coordinator:
         fails = not accepting and (result.verdict.fails or strict)
         with bench.arm().trials():
             trial = bench.arm().trial(bench.spec.nodeid)
-            return trial.ask(
-                Begin(result=result.dump(), accepting=accepting, fails=fails), Finished
-            )
+            return trial.ask(Begin(result=result, accepting=accepting, fails=fails), Finished)
 
     def _accept(
         self, bench: Bench, reference: Reference, known: Known, found: Findings, *, failed: bool

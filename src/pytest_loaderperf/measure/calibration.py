@@ -140,7 +140,7 @@ def _followed(
         raise TrialOver(finished, arm.version)
     return Survey(
         loader=loader,
-        workload=Workload(**opened.workload),  # type: ignore[arg-type]
+        workload=opened.workload,
         peak_memory=float(memory.peak),
         values={**rates(taken, taken.batches), "first_batch": opened.first_batch},
         batches=taken.batches,

@@ -115,7 +115,6 @@ class TimedTrial:
 
     def result(self) -> Timing:
         """What it has measured."""
-        workload = Workload(**self._opened.workload)  # type: ignore[arg-type]
         slices = [awake(measured, self._frozen) for measured in self._slices]
         taken = total(slices)
         made = batches_made(taken, taken.marks, self._ahead)
@@ -127,7 +126,7 @@ class TimedTrial:
         others, paused = self._watch.others, self._watch.paused
         return Timing(
             values=values,
-            workload=workload,
+            workload=self._opened.workload,
             taken=taken,
             made=made,
             parts=parts,

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
 
 from .workload import Workload
-
-Shipped = dict[str, object]  # a value as it crosses to another process: JSON types only
-
 
 STORED = "stored numbers"  # the source of a baseline that is not measured side by side
 
@@ -141,34 +137,6 @@ class CheckResult:
     batch_seconds: tuple[float, ...] = ()  # what a batch took in each slice of the candidate
     file: str = ""  # of the test, below the root
     line: int = 0  # where it begins
-
-    def dump(self) -> Shipped:
-        """The result as JSON types, for another process."""
-        return asdict(self)
-
-    @classmethod
-    def load(cls, fields: Shipped) -> CheckResult:
-        """The result that ``dump`` made these fields of."""
-        values: dict[str, Any] = dict(fields)
-        workload = values["workload"]
-        values["verdict"] = Verdict(values["verdict"])
-        values["workload"] = workload and Workload(**workload)
-        values["notes"] = tuple(values["notes"])
-        values["batch_seconds"] = tuple(values["batch_seconds"])
-        values["noise"] = tuple(Noise(**noise) for noise in values["noise"])
-        values["memory"] = tuple(MemoryLook(**look) for look in values["memory"])
-        values["metrics"] = {
-            name: Comparison(
-                **{
-                    **metric,
-                    "verdict": Verdict(metric["verdict"]),
-                    "interval": metric["interval"] and tuple(metric["interval"]),
-                    "ratios": tuple(metric["ratios"]),
-                }
-            )
-            for name, metric in values["metrics"].items()
-        }
-        return cls(**values)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,12 +1,18 @@
-"""Messages as lines of JSON, and back."""
+"""Messages as lines of JSON, and back: strictly by the types of their fields.
+
+Values in them are dataclasses, enumerations, tuples and mappings of JSON's own types; a float may
+be infinite, and never NaN.
+"""
 
 from __future__ import annotations
 
-import builtins
 import dataclasses
 import functools
 import json
 import math
+import types
+from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Any, get_args, get_origin, get_type_hints
 
 from ..errors import ArmError
@@ -23,36 +29,63 @@ def decode(line: bytes) -> Message:
     """The message of one line; ArmError if it is none."""
     try:
         content = json.loads(line)
-        kind = content.pop("type")
-        for name, hint in _hints(kind).items():
-            if name in content and not _fits(content[name], hint):
-                raise TypeError(f"{name} is not of type {hint}")
-        return TYPES[kind](**content)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ArmError(f"not a message: {line[:200]!r} ({error})") from error
+        kind = TYPES[content.pop("type")]
+        message: Message = _value(content, kind)
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as e:
+        raise ArmError(f"not a message: {line[:200]!r} ({e})") from e
+    return message
 
 
 @functools.cache
-def _hints(kind: str) -> dict[str, Any]:
-    return get_type_hints(TYPES[kind])
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value of JSON is of a type; a list stands for a tuple."""
+def _value(value: Any, hint: Any) -> Any:
+    """A value of JSON as one of a type; TypeError or ValueError if it is none."""
     inner = get_args(hint)
-    fits: bool
-    match get_origin(hint):
-        case None if hint is float:
-            fits = type(value) in (int, float) and not math.isnan(value)
-        case None:
-            fits = hint is object or type(value) is hint
-        case builtins.list:
-            fits = type(value) is list and all(_fits(each, inner[0]) for each in value)
-        case builtins.tuple:
-            whole = type(value) is list and len(value) == len(inner)
-            fits = whole and all(map(_fits, value, inner))
-        case builtins.dict:
-            fits = type(value) is dict and all(_fits(each, inner[1]) for each in value.values())
-        case _:
-            fits = any(_fits(value, each) for each in inner)
-    return fits
+    kind = get_origin(hint)
+    if kind is None:
+        return _single(value, hint)
+    if kind in (dict, Mapping):
+        _check(type(value) is dict, value, hint)
+        return {name: _value(each, inner[1]) for name, each in value.items()}
+    if kind is types.UnionType:
+        return _one_of(value, inner)
+    _check(type(value) is list, value, hint)
+    if kind is not tuple:
+        return [_value(each, inner[0]) for each in value]
+    if inner[-1] is ...:
+        return tuple(_value(each, inner[0]) for each in value)
+    return tuple(_value(each, one) for each, one in zip(value, inner, strict=True))
+
+
+def _single(value: Any, hint: Any) -> Any:
+    if hint is object:
+        return value
+    if hint is float:
+        _check(type(value) in (int, float) and not math.isnan(value), value, hint)
+        return float(value)
+    if dataclasses.is_dataclass(hint):
+        assert isinstance(hint, type)
+        _check(type(value) is dict, value, hint)
+        hints = _hints(hint)
+        return hint(**{name: _value(each, hints[name]) for name, each in value.items()})
+    if issubclass(hint, Enum):
+        return hint(value)
+    _check(type(value) is hint, value, hint)
+    return value
+
+
+def _one_of(value: Any, hints: Sequence[Any]) -> Any:
+    for hint in hints:
+        try:
+            return _value(value, hint)
+        except (TypeError, ValueError, KeyError):
+            continue
+    raise TypeError(f"{value!r:.50} is none of {hints}")
+
+
+def _check(fits: bool, value: Any, hint: Any) -> None:
+    if not fits:
+        raise TypeError(f"{value!r:.50} is not of type {hint}")

@@ -1,8 +1,11 @@
-"""The messages of coordinator, arms and trials: frozen dataclasses of JSON types."""
+"""The messages of coordinator, arms and trials: frozen dataclasses of plain values."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+
+from ..model.results import CheckResult
+from ..model.workload import Workload
 
 # --- coordinator -> arm
 
@@ -39,24 +42,37 @@ class Reap:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hello:
+    """The first message of an arm: the version of its plugin, whose messages it understands."""
+
+    plugin: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class CollectedCheck:
     """One loader check that an arm has collected."""
 
     names: list[str]  # the node id below the module: classes, then the test with its parameters
-    location: list[object]  # file, line (from 0), domain, as pytest has them
+    location: tuple[str, int | None, str]  # file, line (from 0), domain, as pytest has them
     keywords: list[str]
-    markers: list[list[object]]  # [name, args, kwargs] of those that JSON can carry
+    # Name, arguments and named arguments of those that JSON can carry.
+    markers: list[tuple[str, list[object], dict[str, object]]]
     settings: dict[str, object]  # the arguments of the loaderperf marker
     batch_size: int | None
     sweep: str  # the test without its batch size, below the module; empty where it has none
     benchmark: bool  # whether it also asks for the fixture of pytest-benchmark
+
+    @property
+    def key(self) -> str:
+        """Its name in the store, and in the node id after that of the module."""
+        return "::".join(self.names)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Collected:
     """What an arm found in its module; exactly one of checks and error counts."""
 
-    checks: list[dict[str, object]]
+    checks: list[CollectedCheck]
     error: str
     usage_error: bool
     versions: dict[str, str]
@@ -92,7 +108,7 @@ class Begin:
     which files are opened, and takes somewhat more time.
     """
 
-    result: dict[str, object] | None = None
+    result: CheckResult | None = None
     accepting: bool = False
     fails: bool = False
     timed: bool = False
@@ -172,7 +188,7 @@ class Opened:
     """The first batch has arrived, and the warm-up is over."""
 
     first_batch: float
-    workload: dict[str, object]
+    workload: Workload
     epoch_batches: int | None  # now known, if the loader ended during the warm-up
 
 
@@ -250,13 +266,13 @@ class Finished:
 
 
 Message = (
-    Setup | StartTrial | Reap | Collected | Started | Ended | Begin | Open | RunSlice | Read | Pass
-    | Step | Probe | End | Handed | Opened | Slice | Contents | Passed | Stepped | Finished
+    Setup | Hello | StartTrial | Reap | Collected | Started | Ended | Begin | Open | RunSlice | Read
+    | Pass | Step | Probe | End | Handed | Opened | Slice | Contents | Passed | Stepped | Finished
 )  # fmt: skip
 TYPES: dict[str, type[Message]] = {
     kind.__name__: kind
     for kind in (
-        Setup, StartTrial, Reap, Collected, Started, Ended, Begin, Open, RunSlice, Read, Pass, Step,
-        Probe, End, Handed, Opened, Slice, Contents, Passed, Stepped, Finished,
+        Setup, Hello, StartTrial, Reap, Collected, Started, Ended, Begin, Open, RunSlice, Read,
+        Pass, Step, Probe, End, Handed, Opened, Slice, Contents, Passed, Stepped, Finished,
     )
 }  # fmt: skip

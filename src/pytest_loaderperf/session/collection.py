@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,7 +12,7 @@ from ..errors import LoaderPerfError
 from ..items import NEEDS_OPTION
 
 if TYPE_CHECKING:  # a plain `pytest` needs no messages
-    from ..protocol.messages import Collected
+    from ..protocol.messages import Collected, CollectedCheck
 
 
 class CheckFile(pytest.File):
@@ -34,7 +34,7 @@ class CheckFile(pytest.File):
 class CheckGroup(pytest.Collector):
     """A class of checks."""
 
-    checks: Sequence[Mapping[str, Any]]
+    checks: Sequence[CollectedCheck]
     depth: int
 
     def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
@@ -45,20 +45,16 @@ class CheckGroup(pytest.Collector):
 class Check(pytest.Item):
     """A loader check; it is run by the coordinator, never here."""
 
-    batch_size: int | None
-    sweep: str
-    benchmark: bool
-    settings: Mapping[str, object]
-    where: tuple[str, int | None, str]
+    collected: CollectedCheck
 
     @property
     def location(self) -> tuple[str, int | None, str]:
         """File, line and name, as the arm's pytest has them."""
-        return self.where
+        return self.collected.location
 
     def reportinfo(self) -> tuple[str, int | None, str]:
         """The same, for reports."""
-        return self.where
+        return self.collected.location
 
     def runtest(self) -> None:
         """Never called: the plugin answers ``pytest_runtest_protocol``."""
@@ -96,13 +92,13 @@ class SkippedCheck(pytest.Item):
 
 
 def _nodes(
-    parent: pytest.Collector, checks: Sequence[Mapping[str, Any]], depth: int
+    parent: pytest.Collector, checks: Sequence[CollectedCheck], depth: int
 ) -> Iterator[pytest.Item | pytest.Collector]:
-    named: dict[str, list[Mapping[str, Any]]] = {}  # in the order in which the arm has them
+    named: dict[str, list[CollectedCheck]] = {}  # in the order in which the arm has them
     for check in checks:
-        named.setdefault(check["names"][depth], []).append(check)
+        named.setdefault(check.names[depth], []).append(check)
     for name, members in named.items():
-        inside = [check for check in members if len(check["names"]) > depth + 1]
+        inside = [check for check in members if len(check.names) > depth + 1]
         for check in members:
             if check not in inside:
                 yield _check(parent, name, check)
@@ -113,16 +109,11 @@ def _nodes(
             yield group
 
 
-def _check(parent: pytest.Collector, name: str, fields: Mapping[str, Any]) -> Check:
+def _check(parent: pytest.Collector, name: str, collected: CollectedCheck) -> Check:
     # With its id as a text pytest tells the parameters from the name, as --lf needs it.
     item: Check = Check.from_parent(parent, name=name, nodeid=f"{parent.nodeid}::{name}")
-    item.batch_size = fields["batch_size"]
-    item.sweep = fields["sweep"]
-    item.benchmark = fields["benchmark"]
-    item.settings = fields["settings"]
-    path, line, domain = fields["location"]
-    item.where = path, line, domain
-    item.extra_keyword_matches.update(fields["keywords"])
-    for marker, args, kwargs in fields["markers"]:
+    item.collected = collected
+    item.extra_keyword_matches.update(collected.keywords)
+    for marker, args, kwargs in collected.markers:
         item.add_marker(getattr(pytest.mark, marker)(*args, **kwargs))
     return item

@@ -25,7 +25,7 @@ def wanted(check: Check) -> bool:
     """Whether pytest-benchmark is there, and waits for this check."""
     option = check.config.option
     off = getattr(option, "benchmark_disable", True) or getattr(option, "benchmark_skip", True)
-    return check.benchmark and not off
+    return check.collected.benchmark and not off
 
 
 def replay(check: Check, result: CheckResult, noted: Mapping[str, object]) -> list[Any]:

@@ -96,7 +96,7 @@ class Session:
         if collected.usage_error and not self._usage_error:
             self._usage_error = collected.error
         if not collected.error:
-            self._collected[module] = {"::".join(check["names"]) for check in collected.checks}  # type: ignore[arg-type]
+            self._collected[module] = {check.key for check in collected.checks}
         return collected
 
     @pytest.hookimpl(wrapper=True)
@@ -120,9 +120,9 @@ class Session:
         self._checks = [item.nodeid for item in checks]
         run = [] if self._only_looks else checks
         if self._settings.sweep:
-            run = [check for check in run if check.batch_size is not None]
+            run = [check for check in run if check.collected.batch_size is not None]
         if getattr(self._config.option, "benchmark_only", False):
-            run = [check for check in run if check.benchmark]
+            run = [check for check in run if check.collected.benchmark]
         others = [item for item in items if item not in run]
         if others:
             self._config.hook.pytest_deselected(items=others)
@@ -368,13 +368,13 @@ def _ini(config: pytest.Config, key: str) -> object:
 
 def _spec(item: Check, settings: RunSettings) -> Spec:
     module, _, key = item.nodeid.partition("::")
-    check = settings.check.with_values(item.settings, f"{item.nodeid}: loaderperf marker")
-    sweep = f"{module}::{item.sweep}" if item.sweep else ""
+    check = settings.check.with_values(item.collected.settings, f"{item.nodeid}: loaderperf marker")
+    sweep = f"{module}::{item.collected.sweep}" if item.collected.sweep else ""
     return Spec(
         nodeid=item.nodeid,
         module=module,
         key=key,
-        batch_size=item.batch_size,
+        batch_size=item.collected.batch_size,
         settings=check,
         sweep=sweep,
     )

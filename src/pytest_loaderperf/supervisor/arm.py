@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from .. import __version__
 from ..errors import ArmError, HangError
 from ..model.metrics import MemoryLimit
 from ..model.version import Version
@@ -19,6 +20,7 @@ from ..protocol.messages import (
     Collected,
     Ended,
     Handed,
+    Hello,
     Message,
     Reap,
     Started,
@@ -36,6 +38,7 @@ from .trial import LOOK_EVERY, M, Patience, Trial, next_message
 
 # What an arm does while one of these is awaited.
 _WORK: dict[type, str] = {
+    Hello: "starting Python",
     Collected: "importing and collecting its tests",
     Started: "starting a trial",
     Ended: "waiting for the end of a trial",
@@ -125,13 +128,7 @@ class Arm:
 
     def has(self, nodeid: str) -> bool:
         """Whether the arm has collected this check."""
-        return any(f"{self.module}::{name}" == nodeid for name in self._check_names())
-
-    def _check_names(self) -> Iterator[str]:
-        for check in self.collected.checks:
-            names = check["names"]
-            assert isinstance(names, list)
-            yield "::".join(names)
+        return any(f"{self.module}::{check.key}" == nodeid for check in self.collected.checks)
 
     @property
     def starts_anew(self) -> bool:
@@ -213,6 +210,12 @@ class Arm:
         self._used = False
 
     def _first_answer(self) -> Collected:
+        hello = self._receive(Hello)
+        if hello.plugin != __version__:
+            raise ArmError(
+                f"pytest-loaderperf is {__version__} here and {hello.plugin} in "
+                f"{self.version.python}: install the same version there"
+            )
         collected = self._receive(Collected)
         self.start_seconds = time.monotonic() - self._began
         self._daemons = strays.marked(self._mark)
@@ -252,7 +255,7 @@ class Arm:
         who = f"the process that measures {self.module} in {self.version.name}"
         error = stuck(who, self.timeout, _WORK[expected], its_stacks)
         signals.end(self._process.pid)
-        if expected is Collected:
+        if expected in (Hello, Collected):
             self._stuck = error  # another process of this module would get stuck as well
         return error
 

@@ -24,6 +24,7 @@ from pytest_loaderperf.errors import LoaderError
 from pytest_loaderperf.loaders.kinds import Loader
 from pytest_loaderperf.loaders.recognise import describe
 from pytest_loaderperf.measure.in_flight import made_in
+from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.protocol.codec import decode, encode
 from pytest_loaderperf.protocol.messages import Slice
 
@@ -98,18 +99,16 @@ def test_the_first_batch_is_timed_from_the_start_of_the_iterator() -> None:
 
 def test_opening_tells_the_workload() -> None:
     opened = Fake(100).stream(samples_per_epoch=1234).open(2, 0, None)
-    assert opened.workload == {
-        "batch": "list[int, ...]",
-        "bytes_per_sample": 8.0,
-        "samples_per_epoch": 1234,
-    }
+    assert opened.workload == Workload(
+        batch="list[int, ...]", bytes_per_sample=8.0, samples_per_epoch=1234
+    )
 
 
 def test_the_workload_is_that_of_several_batches() -> None:
     sizes = [5, 3, 9]
     loader = [np.zeros((4, size), np.int64) for size in sizes]
     opened = Stream(describe(loader), None).open(2, 0, None)
-    assert opened.workload["batch"] == "int64[*,*]"
+    assert opened.workload.batch == "int64[*,*]"
 
 
 @pytest.mark.parametrize("knows_length", [True, False])
@@ -245,7 +244,7 @@ def test_whole_epochs_count_from_start_to_end() -> None:
 
 def test_samples_are_counted_as_the_test_says() -> None:
     stream = Fake(100).stream(samples=lambda batch: len(batch) * 10)
-    assert stream.open(2, 0, None).workload["bytes_per_sample"] == 0.8
+    assert stream.open(2, 0, None).workload.bytes_per_sample == 0.8
     assert stream.run(3).samples == 3 * SIZE * 10
     assert stream.run_epochs(1).samples == 100 * SIZE * 10
 

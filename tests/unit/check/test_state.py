@@ -8,7 +8,8 @@ from pytest_loaderperf.check.state import Findings, Known, Spec, changes, result
 from pytest_loaderperf.measure.calibration import Survey
 from pytest_loaderperf.measure.plan import plan
 from pytest_loaderperf.model.workload import Workload
-from pytest_loaderperf.protocol.messages import Handed
+from pytest_loaderperf.protocol.codec import decode, encode
+from pytest_loaderperf.protocol.messages import Begin, Handed
 from pytest_loaderperf.settings import CheckSettings
 
 
@@ -65,7 +66,7 @@ def test_the_result_tells_of_the_loader() -> None:
     result = result_of(spec, known({"num_workers": 2}, "cannot be frozen"), Findings())
     assert (result.loader, result.settings) == ("kind", {"num_workers": 2})
     assert result.notes == ("cannot be frozen",)
-    assert type(result).load(result.dump()) == result
+    assert decode(encode(Begin(result=result))) == Begin(result=result)
 
 
 def test_the_sum_of_findings_has_what_both_have() -> None:

@@ -14,6 +14,8 @@ from pytest_loaderperf.errors import SettingsError
 from pytest_loaderperf.model.metrics import METRICS, Better, Tolerance
 from pytest_loaderperf.model.results import CheckResult, Comparison, Verdict, worst
 from pytest_loaderperf.model.workload import Workload
+from pytest_loaderperf.protocol.codec import decode, encode
+from pytest_loaderperf.protocol.messages import Begin
 
 MIB = 2**20
 UNITS = sorted({metric.unit for metric in METRICS.values()})
@@ -297,4 +299,4 @@ results = st.builds(
 @example(CheckResult(nodeid="test_a.py::test_b", verdict=Verdict.ERROR))
 @no_deadline
 def test_a_result_crosses_to_another_process_unchanged(result: CheckResult) -> None:
-    assert CheckResult.load(json.loads(json.dumps(result.dump()))) == result
+    assert decode(encode(Begin(result=result))) == Begin(result=result)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import json
+import math
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -35,27 +38,30 @@ LONG = 10.0  # seconds: a test that waits so long has failed
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(), values, max_size=3),
-    max_leaves=8,
+    max_leaves=3,
 )
 
 
 def values_of(hint: Any) -> st.SearchStrategy[Any]:
     """Whatever a field of this type may hold."""
-    inner = [values_of(each) for each in get_args(hint)]
-    if hint is object:
-        return json_values
-    if get_origin(hint) is dict:
-        return st.dictionaries(*inner, max_size=3)
-    if get_origin(hint) is tuple:
-        return st.tuples(*inner).map(list)  # as JSON has them
-    if get_origin(hint) is list:
-        return st.lists(*inner, max_size=3)
-    if inner:
-        return st.one_of(inner)
-    return st.floats(allow_nan=False) if hint is float else st.from_type(hint)
+    inner = [values_of(each) for each in get_args(hint) if each is not ...]
+    plain = {object: json_values, float: st.floats(allow_nan=False)}
+    found: st.SearchStrategy[Any] = plain[hint] if hint in plain else st.from_type(hint)
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        found = messages(hint)
+    elif get_origin(hint) in (dict, Mapping):
+        found = st.dictionaries(*inner, max_size=3)
+    elif get_origin(hint) in (list, tuple) and len(inner) == 1:
+        found = st.lists(*inner, max_size=3).map(get_origin(hint))
+    elif get_origin(hint) is tuple:
+        found = st.tuples(*inner)
+    elif inner:
+        found = st.one_of(inner)
+    return found
 
 
-def messages(kind: type[Message]) -> st.SearchStrategy[Message]:
+@functools.cache  # to put one together takes longer than to draw from it
+def messages(kind: type[Any]) -> st.SearchStrategy[Any]:
     hints = get_type_hints(kind)
     return st.builds(kind, **{name: values_of(hint) for name, hint in hints.items()})
 
@@ -66,7 +72,7 @@ def messages(kind: type[Message]) -> st.SearchStrategy[Message]:
 @pytest.mark.parametrize("kind", get_args(Message), ids=lambda kind: kind.__name__)
 @given(data=st.data())
 @no_deadline
-def test_every_message_reads_back(kind: type[Message], data: st.DataObject) -> None:
+def test_every_message_reads_back(kind: type[Any], data: st.DataObject) -> None:
     message = data.draw(messages(kind))
     line = encode(message)
     assert line.endswith(b"\n")
@@ -96,6 +102,29 @@ almost_messages = st.fixed_dictionaries(
 def test_any_bytes_are_a_message_or_an_arm_error(line: bytes) -> None:
     with suppress(ArmError):
         assert isinstance(decode(line), get_args(Message))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"verdict": "splendid"},
+        {"pairs": "2"},
+        {"pairs": True},
+        {"seconds": math.nan},
+        {"notes": "one"},
+        {"notes": [1]},
+        {"workload": {"batch": "int"}},
+        {"noise": [{"seconds": 1.0}]},
+        {"metrics": {"throughput": 1.0}},
+        {"unknown": 1},
+    ],
+)
+def test_a_result_is_read_as_strictly_as_a_message(wrong: dict[str, object]) -> None:
+    sound = {"nodeid": "a.py::b", "verdict": "unchanged"}
+    line = json.dumps({"type": "Begin", "result": {**sound, **wrong}}).encode()
+    decode(json.dumps({"type": "Begin", "result": sound}).encode())
+    with pytest.raises(ArmError, match="not a message"):
+        decode(line)
 
 
 def test_what_is_no_message_is_quoted_but_not_at_length() -> None:
