@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import math
 import os
@@ -60,10 +59,14 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
     return found
 
 
-@functools.cache  # to put one together takes longer than to draw from it
+_KNOWN: dict[type[Any], st.SearchStrategy[Any]] = {}  # to put one together takes long
+
+
 def messages(kind: type[Any]) -> st.SearchStrategy[Any]:
-    hints = get_type_hints(kind)
-    return st.builds(kind, **{name: values_of(hint) for name, hint in hints.items()})
+    if kind not in _KNOWN:
+        hints = get_type_hints(kind)
+        _KNOWN[kind] = st.builds(kind, **{name: values_of(hint) for name, hint in hints.items()})
+    return _KNOWN[kind]
 
 
 # --- the text of a message ----------------------------------------------------------------------
