@@ -31,13 +31,13 @@ class Clock:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
         self.trials: dict[str, int] = defaultdict(int)
-        self._survey = calibration.survey
+        self._calibrate = calibration.calibrate
 
-    def survey(self, arm: Arm, nodeid: str, *how: Any, **more: Any) -> calibration.Survey:
-        """As ``measure.survey``."""
+    def calibrate(self, arm: Arm, nodeid: str, *how: Any, **more: Any) -> calibration.Calibration:
+        """As the function of this name."""
         started = time.monotonic()
         try:
-            return self._survey(arm, nodeid, *how, **more)
+            return self._calibrate(arm, nodeid, *how, **more)
         finally:
             self.seconds[nodeid] += time.monotonic() - started
             self.trials[nodeid] += 1
@@ -50,7 +50,7 @@ def main() -> int:
     options, more = parser.parse_known_args()
     nodeids = [f"{path}.py::{test}[{options.batch_size}]" for path, test, _ in LOADERS]
     clock = Clock()
-    calibration.survey = clock.survey
+    calibration.calibrate = clock.calibrate
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results.json"
         pytest.main(

@@ -136,12 +136,12 @@ def one_round(module: str, test: str, fixture: str, batch_size: int, *, guard_fi
         bare = BareLoop(module, fixture, scratch)
         try:
             first, second = (side.get(Version(root=ROOT), path) for side in sides)
-            survey = calibration.survey(first, nodeid)
-            timing = turns.time_alone(first, nodeid, survey.plan)
-            plan = calibration.paced(survey, [timing])
+            calibrated = calibration.calibrate(first, nodeid)
+            timing = turns.time_alone(first, nodeid, calibrated.plan)
+            plan = calibration.paced(calibrated, [timing])
             slices = max(2, 2 * round(TURN_SECONDS / timing.batch_seconds / plan.batches / 2))
             with first.trials(), second.trials():
-                trials = turns.open_frozen(
+                trials = turns.open_suspended(
                     [turns.Side(arm=arm, nodeid=nodeid, pace=plan) for arm in (first, second)]
                 )
                 bare.open(plan, slices * plan.batches, batch_size)

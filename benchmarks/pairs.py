@@ -40,9 +40,9 @@ def study(nodeid: str, pairs: int, out: Path, *, both_turns: bool) -> None:
         sides = [Arms(launch(Path(scratch))) for _ in range(2)]
         try:
             candidate, baseline = (side.get(Version(root=ROOT), module) for side in sides)
-            survey = calibration.survey(candidate, nodeid)
-            timing = turns.time_alone(candidate, nodeid, survey.plan)
-            plan = calibration.paced(survey, [timing])
+            calibrated = calibration.calibrate(candidate, nodeid)
+            timing = turns.time_alone(candidate, nodeid, calibrated.plan)
+            plan = calibration.paced(calibrated, [timing])
             ways = (False, True) if both_turns else (plan.short_turns,)
             for number, short_turns in itertools.product(range(pairs), ways):
                 started = time.monotonic()

@@ -81,8 +81,8 @@ def predict(folder: Path) -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         arms = Arms(launch(Path(scratch)))
         try:
-            surveys = {
-                size: calibration.survey(
+            calibrations = {
+                size: calibration.calibrate(
                     arms.get(version, module), f"{module}::test_photos[{size}]"
                 )
                 for size in (*known, *others)
@@ -97,8 +97,8 @@ def predict(folder: Path) -> None:
                 spread=0.0,
                 pairs=0,
                 first_batch=1.0,
-                peak_memory=surveys[size].peak_memory,
-                bytes_per_sample=surveys[size].workload.bytes_per_sample,
+                peak_memory=calibrations[size].peak_memory,
+                bytes_per_sample=calibrations[size].workload.bytes_per_sample,
                 beside=False,
             )
             for size in known
@@ -106,7 +106,7 @@ def predict(folder: Path) -> None:
     )
     assert line, "peaks that do not grow with the batch"
     for size in others:
-        measured = surveys[size].peak_memory
+        measured = calibrations[size].peak_memory
         print(
             f"batch size {size}: predicted {line.peak(size) / MIB:.0f} MiB, measured "
             f"{measured / MIB:.0f} MiB ({line.peak(size) / measured - 1:+.1%})"
@@ -138,11 +138,13 @@ def check(nodeid: str, condition: str, folder: Path, stored: float | None) -> di
             progress=lambda _: None,
         )
         try:
-            survey = calibration.survey(bench.arm(), nodeid, pair_seconds=pair_seconds(BUDGET))
-            line = {"peak": survey.peak_memory, "source": survey.memory_source}
+            calibrated = calibration.calibrate(
+                bench.arm(), nodeid, pair_seconds=pair_seconds(BUDGET)
+            )
+            line = {"peak": calibrated.peak_memory, "source": calibrated.memory_source}
             if stored is None:
                 return line
-            known = Known(survey=survey, judged=JUDGED, deadline=time.monotonic() + BUDGET)
+            known = Known(calibration=calibrated, judged=JUDGED, deadline=time.monotonic() + BUDGET)
             record = Record(
                 metrics={"peak_memory": Stored(value=stored, spread=0.0)}, versions=bench.versions
             )

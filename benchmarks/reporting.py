@@ -15,7 +15,14 @@ from collections.abc import Callable
 
 from pytest_loaderperf.baselines import history
 from pytest_loaderperf.baselines.store import Record, Stored
-from pytest_loaderperf.model.results import CheckResult, Comparison, MemoryLook, Noise, Run, Verdict
+from pytest_loaderperf.model.results import (
+    CheckResult,
+    Comparison,
+    MemorySample,
+    Noise,
+    Run,
+    Verdict,
+)
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.reports import batch_sizes, html, markdown, results_json, terminal
 from pytest_loaderperf.versions.repository import Commit
@@ -35,7 +42,7 @@ def check(number: int) -> CheckResult:
             ratio=1.01,
             interval=(1.0, 1.02),
             tolerance=0.1,
-            detectable=0.05,
+            minimum_detectable=0.05,
             pairs=_PAIRS,
             source="commit 1a2b3c4d5e6f",
             spread=0.01,
@@ -44,7 +51,7 @@ def check(number: int) -> CheckResult:
         for name in ("throughput", "peak_memory", "first_batch", "cpu_time")
     }
     memory = tuple(
-        MemoryLook(
+        MemorySample(
             seconds=0.01 * n,
             added=2**20 * n,
             processes={"main": 2**26, "child 1": 2**25, "child 2": 2**25},
@@ -56,7 +63,7 @@ def check(number: int) -> CheckResult:
             seconds=7.0,
             candidate=0.1,
             baseline=0.1,
-            stolen=0.0,
+            steal=0.0,
             pressure={"cpu": 0.1, "memory": 0.0, "io": 0.0},
             spoiled=False,
         ),

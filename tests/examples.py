@@ -6,7 +6,14 @@ from dataclasses import replace
 
 from pytest_loaderperf.baselines.history import Accepted, History
 from pytest_loaderperf.baselines.store import Record, Stored
-from pytest_loaderperf.model.results import CheckResult, Comparison, MemoryLook, Noise, Run, Verdict
+from pytest_loaderperf.model.results import (
+    CheckResult,
+    Comparison,
+    MemorySample,
+    Noise,
+    Run,
+    Verdict,
+)
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.versions.repository import Commit
 
@@ -32,7 +39,7 @@ def comparison(
         ratio=ratio,
         interval=interval,
         tolerance=0.1,
-        detectable=0.06,
+        minimum_detectable=0.06,
         pairs=len(ratios),
         source=source,
         spread=0.02,
@@ -69,10 +76,10 @@ def check(nodeid: str, verdict: Verdict, *ratios: float, **fields: object) -> Ch
     return replace(result, **fields)  # type: ignore[arg-type]
 
 
-def looks() -> tuple[MemoryLook, ...]:
+def looks() -> tuple[MemorySample, ...]:
     """A loader with two workers, whose memory grows and then stays."""
     return tuple(
-        MemoryLook(
+        MemorySample(
             seconds=0.1 * n,
             added=int(min(n, 10) * 6 * MIB),
             processes={
@@ -123,7 +130,7 @@ def run() -> Run:
         seconds=7.2,
         candidate=0.123,
         baseline=0.0,
-        stolen=0.01,
+        steal=0.01,
         pressure={"cpu": 0.5, "io": None},
         spoiled=True,
     )

@@ -19,7 +19,7 @@ def test_unchanged_tree_passes(project: Project) -> None:
     assert run.status == 0, run.output
     assert run.outcomes == CHECKS_PASS
     assert "loaderperf: 2 checks, at most 48 s of judging" in run.output
-    assert "machine: others took" in run.output
+    assert "machine: external load" in run.output
     assert "memory: from " in run.output
     assert run.results["against"]["commits"] == [project.git("rev-parse", "HEAD")]
     assert project.git("status", "--porcelain") == ""

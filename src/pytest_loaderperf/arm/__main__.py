@@ -28,8 +28,8 @@ def main() -> None:
     channel.send(Hello(plugin=__version__))
     setup = channel.receive(Setup)
     if setup.fresh:
-        # It may be frozen when the coordinator dies. An arm that forks is never frozen: it lives
-        # on for a moment, to end its trials.
+        # It may be suspended when the coordinator dies. An arm that forks never is: it lives on for
+        # a moment, to end its trials.
         signals.die_with_parent()
     kept = sys.path[1:] if setup.keeps_path else sys.path[-1:]  # last is what stands in each Python
     sys.path[:] = [*setup.sys_path, *kept]

@@ -26,7 +26,7 @@ class Stream:
 
     Raises LoaderError where the loader is empty, cannot be started again, or its samples cannot
     be counted; what the loader itself raises passes through. ``prepare`` is called before every
-    stretch. Of the samples that are timed, a share is made ``in_vain``, and does not count.
+    stretch. Of the samples that are timed, a share is made ``injected_loss``, and does not count.
     """
 
     def __init__(
@@ -34,10 +34,10 @@ class Stream:
         loader: Loader,
         samples: batches.SampleCounter | None,
         prepare: Callable[[], None] = lambda: None,
-        in_vain: float = 0.0,
+        injected_loss: float = 0.0,
     ) -> None:
         self._loader = loader
-        self._in_vain = in_vain
+        self._in_vain = injected_loss
         self._count = samples or loader.count
         self._prepare = prepare
         self._iterator: Iterator[Any] | None = None

@@ -39,10 +39,10 @@ class LoaderPerf:
     be told from its arrays.
     """
 
-    def __init__(self, channel: Channel, begin: Begin, in_vain: float = 0.0) -> None:
+    def __init__(self, channel: Channel, begin: Begin, injected_loss: float = 0.0) -> None:
         self._channel = channel
         self._begin = begin
-        self._in_vain = in_vain
+        self._in_vain = injected_loss
         self._perf: Perf | None = None
         self.called = False
         self.unwound = False

@@ -181,7 +181,7 @@ class ArmPlugin:
                 isolation.settle(keep=begin.timed)
             if begin.watched:
                 _record().watch()
-            self._handle = handle = LoaderPerf(channel, begin, self._setup.in_vain)
+            self._handle = handle = LoaderPerf(channel, begin, self._setup.injected_loss)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
             flush()
             printed = tail(output)
@@ -216,7 +216,7 @@ class ArmPlugin:
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_set_timer(self) -> bool:
-        """Keep pytest-timeout from ending a trial: it counts the time for which that is frozen."""
+        """Keep pytest-timeout from ending a trial: it counts the time of its suspension."""
         return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

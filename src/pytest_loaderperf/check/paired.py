@@ -54,7 +54,7 @@ def judge(bench: Bench, version: Version, known: Known) -> tuple[Known, Findings
     deadline = known.deadline - bench.spec.settings.budget * FOR_CONFIRMING
     first = _measure(bench, version, _Pairs(known=known), known.judged, deadline)
     known = first.known
-    differ = changes(first.pairs[0][1].settings, known.survey.loader.settings)
+    differ = changes(first.pairs[0][1].settings, known.calibration.loader.settings)
     notes = [f"settings differ: {differ}"] if differ else []
     if changed := _difference(first.pairs[0]):
         return known, Findings(
@@ -142,7 +142,7 @@ def _pair(bench: Bench, version: Version, taken: _Pairs, *, candidate_first: boo
     pair = turns.time_pair(*sides, candidate_first=candidate_first)
     taken.ran.append((sides[0].arm.ran, sides[1].arm.ran))
     candidate, baseline = pair
-    others = candidate.others, baseline.others
+    others = candidate.external_load, baseline.external_load
     spoiled = candidate.paused or baseline.paused or interference.unfair(*others)
     now = interference.Moment.now()
     taken.noise.append(interference.between(before, now, others, spoiled=spoiled))

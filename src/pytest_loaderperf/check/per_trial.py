@@ -59,7 +59,7 @@ class Quantity:
 
 def _peak(bench: Bench, known: Known, version: Version) -> Value:
     """The peak in one more trial, as long as that of the calibration."""
-    again = calibration.survey(bench.arm(version), bench.spec.nodeid, known.survey)
+    again = calibration.calibrate(bench.arm(version), bench.spec.nodeid, known.calibration)
     return Value(value=again.peak_memory)
 
 
@@ -101,7 +101,7 @@ def judge(bench: Bench, version: Version | None, record: Record | None, known: K
     The peak of a loader depends little on how busy its machine is, so that one look at the stored
     number settles it for most checks: where machine class and versions match, and it did not move.
     """
-    peak = [Value(value=known.survey.peak_memory)]
+    peak = [Value(value=known.calibration.peak_memory)]
     found = _settled_by_store(bench, record, known)
     if found is None:
         found = _judged(bench, version, record, known, PEAK, peak)
@@ -112,7 +112,7 @@ def judge(bench: Bench, version: Version | None, record: Record | None, known: K
 
 def show(bench: Bench, known: Known, verdict: Verdict) -> Findings:
     """The peak, and each other metric that somebody wants, measured once and compared with none."""
-    found = _shown(PEAK, known, Value(value=known.survey.peak_memory), verdict)
+    found = _shown(PEAK, known, Value(value=known.calibration.peak_memory), verdict)
     for quantity in wanted(known):
         found += _shown(quantity, known, quantity.measure(bench, known, bench.candidate), verdict)
     return found
@@ -146,14 +146,14 @@ def _settled_by_store(bench: Bench, record: Record | None, known: Known) -> Find
         return None
     compared = fast_path(
         PEAK.metric,
-        known.survey.peak_memory,
+        known.calibration.peak_memory,
         stored.value,
         bench.spec.settings.tolerances[name],
         judged=name in known.judged,
     )
     if compared is None:
         return None
-    return _findings(name, compared, [Value(value=known.survey.peak_memory)])
+    return _findings(name, compared, [Value(value=known.calibration.peak_memory)])
 
 
 def _judged(

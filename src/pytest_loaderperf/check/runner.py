@@ -138,11 +138,13 @@ class Coordinator:
         self._proof.check(self._candidate, bench.spec.module)
         bench.progress("memory")
         settings = bench.spec.settings
-        survey = calibration.survey(bench.arm(), bench.spec.nodeid, pair_seconds=bench.pair_seconds)
+        calibrated = calibration.calibrate(
+            bench.arm(), bench.spec.nodeid, pair_seconds=bench.pair_seconds
+        )
         self._proof.check(self._candidate, bench.spec.module, bench.spec.nodeid)
         return Known(
-            survey=survey,
-            judged=frozenset((*settings.metrics, *survey.asserted)),
+            calibration=calibrated,
+            judged=frozenset((*settings.metrics, *calibrated.asserted)),
             deadline=time.monotonic() + settings.budget,
         )
 
@@ -157,7 +159,7 @@ class Coordinator:
         record = reference.record(bench.versions)
         changed = ""
         if reference.entry is not None:
-            changed = known.survey.workload.difference(reference.entry.workload)
+            changed = known.calibration.workload.difference(reference.entry.workload)
         found = Findings()
         if record is not None and (differ := changes(record.versions, bench.versions)):
             found = Findings(notes=(f"versions differ from those recorded: {differ}",))
@@ -200,7 +202,7 @@ class Coordinator:
         if refused is not None:
             return f"baseline not written: {refused}" if refused else ""
         new = accepted_entry(
-            known.survey.workload,
+            known.calibration.workload,
             stored.repeat(bench, known),
             bench.versions,
             reference.entry,

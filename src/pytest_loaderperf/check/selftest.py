@@ -36,7 +36,7 @@ _PATIENCE = 3
 def slowed(version: Version, loss: float) -> Version:
     """A version that makes a part of its samples in vain."""
     label = f"{version.name}, with a loss of {format_percent(loss)}"
-    return replace(version, label=label, in_vain=loss)
+    return replace(version, label=label, injected_loss=loss)
 
 
 @dataclass(frozen=True, kw_only=True)

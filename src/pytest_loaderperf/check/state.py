@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..measure.calibration import Survey, paced
+from ..measure.calibration import Calibration, paced
 from ..measure.plan import Plan, pair_seconds
 from ..measure.timed_trial import Timing
 from ..measure.turns import Side
@@ -96,7 +96,7 @@ class Known:
     to fit better than the plan of the calibration.
     """
 
-    survey: Survey
+    calibration: Calibration
     judged: frozenset[str]
     deadline: float = math.inf
     repaced: Plan | None = None
@@ -104,18 +104,18 @@ class Known:
     @property
     def wanted(self) -> frozenset[str]:
         """The metrics that somebody judges or looks at: some are measured only then."""
-        return self.judged | {*self.survey.used}
+        return self.judged | {*self.calibration.used}
 
     @property
     def plan(self) -> Plan:
         """What each timing trial does."""
-        return self.repaced or self.survey.plan
+        return self.repaced or self.calibration.plan
 
     def paced_by(self, timings: Sequence[Timing], seconds: float) -> Known:
         """The same with a plan that fits the first timings, of all sides of a pair."""
         if self.repaced is not None:
             return self
-        return replace(self, repaced=paced(self.survey, timings, seconds))
+        return replace(self, repaced=paced(self.calibration, timings, seconds))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,8 +185,8 @@ def changes(before: Mapping[str, object], now: Mapping[str, object]) -> str:
 
 def result_of(spec: Spec, known: Known, found: Findings) -> CheckResult:
     """The check's result, so far without outcome and duration."""
-    survey, plan = known.survey, known.plan
-    notes = [*found.notes, *filter(None, [survey.loader.note, survey.thrashing])]
+    calibration, plan = known.calibration, known.plan
+    notes = [*found.notes, *filter(None, [calibration.loader.note, calibration.thrashing])]
     if plan.epochs:
         notes.append(
             f"an epoch of {plan.epoch_batches} batches is too short for a steady state: whole "
@@ -197,15 +197,15 @@ def result_of(spec: Spec, known: Known, found: Findings) -> CheckResult:
         verdict=found.verdict,
         batch_size=spec.batch_size,
         pairs=found.pairs,
-        workload=survey.workload,
+        workload=calibration.workload,
         message=found.message,
         notes=tuple(notes),
         metrics=found.comparisons,
         noise=found.noise,
         sweep=spec.sweep,
-        loader=survey.loader.kind,
-        settings=survey.loader.settings,
-        memory_source=survey.memory_source,
-        memory=survey.memory,
+        loader=calibration.loader.kind,
+        settings=calibration.loader.settings,
+        memory_source=calibration.memory_source,
+        memory=calibration.memory,
         batch_seconds=found.rounds,
     )

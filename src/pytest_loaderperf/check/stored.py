@@ -62,7 +62,7 @@ def repeat(bench: Bench, known: Known) -> Mapping[str, Sequence[float]]:
     """
     timings: list[Timing] = []
     others = {each.metric.name: list[float]() for each in per_trial.wanted(known)}
-    peaks = [known.survey.peak_memory]
+    peaks = [known.calibration.peak_memory]
     while True:
         timings.append(_timing(bench, known, len(timings)))
         for quantity in per_trial.wanted(known):

@@ -47,7 +47,7 @@ class Sweeps:
             found = Findings(comparisons={k: _measured(k, v) for k, v in timing.values.items()})
         else:
             found = _beside(first, bench, known)
-        peak = _measured("peak_memory", known.survey.peak_memory)
+        peak = _measured("peak_memory", known.calibration.peak_memory)
         return found + Findings(comparisons={"peak_memory": peak}) + _contents(first, bench)
 
 

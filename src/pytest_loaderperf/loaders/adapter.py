@@ -22,7 +22,7 @@ class Loader:
     ``count`` counts the samples of a batch where its arrays do not tell, ``settings`` are those
     that explain a changed number, by the names that the loader has for them, and ``note`` is what
     the report has to say of the kind. The processes of a ``scattered`` loader lead groups of their
-    own, and so have to be looked for to be frozen.
+    own, and so have to be looked for to be suspended.
     """
 
     kind: str
@@ -68,7 +68,7 @@ def length(sized: Any) -> int | None:
         return None
 
 
-def told(**settings: object) -> dict[str, Setting]:
+def settings_of(**settings: object) -> dict[str, Setting]:
     """The settings that a loader tells; one that is None is not told."""
     return {name: value for name, value in settings.items() if isinstance(value, str | int | bool)}
 

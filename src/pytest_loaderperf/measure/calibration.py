@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..errors import LoaderError
-from ..model.results import MemoryLook
+from ..model.results import MemorySample
 from ..model.workload import Workload
 from ..protocol.messages import Begin, Contents, Handed, Open, Opened, Probe, Read, RunSlice, Slice
 from ..supervisor.arm import Arm
@@ -22,7 +22,7 @@ from ..system.peak_memory import PeakMemory
 from .plan import PAIR_SECONDS, Plan, is_busy, plan, warmup_batches
 from .timed_trial import Timing, rates, total
 
-_LOOK_SECONDS = 0.02  # between looks at memory
+_SAMPLE_SECONDS = 0.02  # between samples of memory
 _SURVEY_SECONDS = 1.0  # or as long as an arm is timed in a pair, if a small budget makes that less
 # Queues are full when a loader has done next to nothing (as a part of a CPU) for so long.
 _IDLE_SECONDS = 0.25
@@ -31,10 +31,10 @@ _LONGEST_FILL = 15.0  # seconds
 
 
 @dataclass(frozen=True, kw_only=True)
-class Survey:
+class Calibration:
     """What a memory trial tells: how big the loader is, and how to pace its timing trials.
 
-    ``values`` are those of the timed metrics, slowed down by the looks at memory.
+    ``values`` are those of the timed metrics, slowed down by the sampling of memory.
     """
 
     loader: Handed
@@ -47,38 +47,40 @@ class Survey:
     used: tuple[str, ...] = ()  # metrics that it looks at, in whatever way
     memory_source: str = ""  # what ``peak_memory`` comes from
     thrashing: str = ""  # what there is to say of a machine that was short of memory
-    memory: tuple[MemoryLook, ...] = ()
+    memory: tuple[MemorySample, ...] = ()
 
 
-def survey(
-    arm: Arm, nodeid: str, like: Survey | None = None, pair_seconds: float = PAIR_SECONDS
-) -> Survey:
+def calibrate(
+    arm: Arm, nodeid: str, like: Calibration | None = None, pair_seconds: float = PAIR_SECONDS
+) -> Calibration:
     """Measure peak memory in a trial of its own; learn from it how to time this loader.
 
     With ``like`` the trial takes as many batches as that one did, so that the two compare.
     """
-    result = _survey(arm, nodeid, like, pair_seconds)
+    result = _calibrate(arm, nodeid, like, pair_seconds)
     if result.loader.built_data:
         # A trial that has built test data has spent memory on that: its peak says nothing.
-        result = _survey(arm, nodeid, like, pair_seconds)
+        result = _calibrate(arm, nodeid, like, pair_seconds)
     return result
 
 
-def paced(survey: Survey, timings: Sequence[Timing], pair_seconds: float = PAIR_SECONDS) -> Plan:
-    """The plan for a loader that has been timed: a survey's looks at memory slow it down.
+def paced(
+    calibration: Calibration, timings: Sequence[Timing], pair_seconds: float = PAIR_SECONDS
+) -> Plan:
+    """The plan for a loader that has been timed: looking at memory slowed its calibration down.
 
     ``timings`` are those of all sides: turns are short where no side waits.
     """
-    loader = survey.loader
+    loader = calibration.loader
     usable = len(cpus.usable_cpus())
     busy = all(is_busy(each.taken, loader.workers, usable) for each in timings)
     return plan(
         timings[0].batch_seconds,
         loader.workers,
         loader.prefetch,
-        survey.plan.epoch_batches,
+        calibration.plan.epoch_batches,
         pair_seconds,
-        start_seconds=survey.values["first_batch"],
+        start_seconds=calibration.values["first_batch"],
         short_turns=busy,
     )
 
@@ -96,7 +98,7 @@ def watch(arm: Arm, nodeid: str) -> None:
         trial.ask(Open(warmup=warmup, drain=0, epoch_batches=loader.epoch_batches), Opened)
 
 
-def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> Survey:
+def _calibrate(arm: Arm, nodeid: str, like: Calibration | None, pair_seconds: float) -> Calibration:
     with contextlib.ExitStack() as afterwards, arm.trials():
         trial = arm.trial(nodeid)
         memory = PeakMemory(arm.memory_root, trial.pid)
@@ -105,15 +107,15 @@ def _survey(arm: Arm, nodeid: str, like: Survey | None, pair_seconds: float) -> 
 
 
 def _followed(
-    arm: Arm, trial: Trial, memory: PeakMemory, like: Survey | None, pair_seconds: float
-) -> Survey:
+    arm: Arm, trial: Trial, memory: PeakMemory, like: Calibration | None, pair_seconds: float
+) -> Calibration:
     loader = trial.ask(Begin(watched=like is None), Handed)
     memory.start()  # what setting up has freed does not count
     paged = Paging.of(trial.pid)
     warmup = warmup_batches(loader.workers, loader.prefetch)
     drain = loader.workers * loader.prefetch
     epoch_batches = like.plan.epoch_batches if like else loader.epoch_batches
-    with memory.followed(_LOOK_SECONDS):
+    with memory.followed(_SAMPLE_SECONDS):
         opened = trial.ask(Open(warmup=warmup, drain=drain, epoch_batches=epoch_batches), Opened)
         pace_after = partial(_plan_after, loader, opened, pair_seconds)
         began, used = time.monotonic(), cpus.cpu_seconds(os.getpid())
@@ -129,7 +131,7 @@ def _followed(
                     f"{taken.batches} batches took {taken.seconds:g} s by time.perf_counter(), "
                     "which something in the test's process has replaced or stopped"
                 )
-        # Looks at memory take CPU time, and so does another arm that is just importing its tests.
+        # Samples of memory take CPU time, and so does another arm that is just importing its tests.
         others = cpus.cpu_seconds(os.getpid()) - used - taken.cpu_seconds
         usable = len(cpus.usable_cpus()) - others / (time.monotonic() - began)
     _let_queues_fill(trial.pid, memory, 2 * max(warmup, drain) * taken.seconds / taken.batches)
@@ -138,7 +140,7 @@ def _followed(
     finished = trial.finished()
     if finished.misused:
         raise TrialOver(finished, arm.version)
-    return Survey(
+    return Calibration(
         loader=loader,
         workload=opened.workload,
         peak_memory=float(memory.peak),
@@ -149,7 +151,7 @@ def _followed(
         used=tuple(finished.used),
         memory_source=memory.source,
         thrashing=paging.note(paged, paged_at_end),
-        memory=tuple(memory.looks),
+        memory=tuple(memory.samples),
     )
 
 
@@ -168,7 +170,7 @@ def _plan_after(
     )
 
 
-def _next_step(pace: Plan, taken: Slice, workers: int, like: Survey | None) -> RunSlice:
+def _next_step(pace: Plan, taken: Slice, workers: int, like: Calibration | None) -> RunSlice:
     """As many batches or whole epochs again as have been taken, up to a slice.
 
     Steps grow: the first batches may come out of a queue, and say little of the pace.
@@ -184,7 +186,7 @@ def _let_queues_fill(pid: int, memory: PeakMemory, longest: float) -> None:
 
     How full its queues are at other times is chance.
     """
-    with memory.followed(_LOOK_SECONDS):
+    with memory.followed(_SAMPLE_SECONDS):
         rest(pid, min(max(longest, _IDLE_SECONDS), _LONGEST_FILL))
     for _ in range(2):
         memory.sample()
@@ -200,14 +202,14 @@ def rest(pid: int, longest: float) -> None:
     end = time.monotonic() + longest
     idle_since, used = time.monotonic(), cpus.cpu_seconds(pid)
     while (now := time.monotonic()) < end and now - idle_since < _IDLE_SECONDS:
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_SAMPLE_SECONDS)
         used_now = cpus.cpu_seconds(pid)
         if used_now - used > _IDLE * (time.monotonic() - now):
             idle_since = time.monotonic()
         used = used_now
 
 
-def _enough(taken: Slice, batches: int, seconds: float, like: Survey | None) -> bool:
+def _enough(taken: Slice, batches: int, seconds: float, like: Calibration | None) -> bool:
     if like is not None:
         return taken.batches >= like.batches
     return taken.batches >= batches and taken.seconds >= seconds

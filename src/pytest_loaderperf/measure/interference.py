@@ -1,4 +1,4 @@
-"""What else a machine does while trials run: other processes, stolen time, pressure, pauses.
+"""What else a machine does while trials run: other processes, steal, pressure, pauses.
 
 A pair is spoiled where that hit one side alone. The rule looks at what others did and never at
 what the pair says, so that to repeat such a pair cannot favour an outcome.
@@ -30,7 +30,7 @@ class Watch:
     def __init__(self, pid: int) -> None:
         self._pid = pid
         self._cpus = cpus.usable_cpus()
-        self._seconds = self._others = 0.0
+        self._seconds = self._taken_by_others = 0.0
         self._running = False
         self._started = self._seen = self._before = 0.0
         self.paused = False
@@ -52,14 +52,14 @@ class Watch:
         self.tick()
         if self._running:
             self._seconds += self._seen - self._started
-            self._others += self._now() - self._before
+            self._taken_by_others += self._now() - self._before
         self._running = False
 
     @property
-    def others(self) -> float:
-        """The share of the CPUs that others took, stolen time included."""
+    def external_load(self) -> float:
+        """The share of the CPUs that others took, steal included."""
         given = self._seconds * len(self._cpus)
-        return max(0.0, self._others / given) if given else 0.0
+        return max(0.0, self._taken_by_others / given) if given else 0.0
 
     def _now(self) -> float:
         own = cpus.cpu_seconds(self._pid) + time.process_time()
@@ -76,16 +76,16 @@ class Moment:
     """What a machine has counted so far, in seconds; a pressure is None where it is not counted."""
 
     clock: float
-    stolen: float
+    steal: float
     pressure: dict[str, float | None]
 
     @classmethod
     def now(cls) -> Moment:
         """The counters as they are."""
-        stolen = cpus.machine_seconds(cpus.usable_cpus()).stolen
+        steal = cpus.machine_seconds(cpus.usable_cpus()).steal
         return cls(
             clock=time.perf_counter(),
-            stolen=stolen,
+            steal=steal,
             pressure={name: _pressure(name) for name in _PRESSURES},
         )
 
@@ -100,12 +100,12 @@ def between(before: Moment, after: Moment, others: tuple[float, float], *, spoil
     for name, first in before.pressure.items():
         last = after.pressure[name]
         pressure[name] = None if first is None or last is None else (last - first) / seconds
-    stolen = (after.stolen - before.stolen) / (seconds * len(cpus.usable_cpus()))
+    steal = (after.steal - before.steal) / (seconds * len(cpus.usable_cpus()))
     return Noise(
         seconds=seconds,
         candidate=others[0],
         baseline=others[1],
-        stolen=stolen,
+        steal=steal,
         pressure=pressure,
         spoiled=spoiled,
     )

@@ -2,7 +2,7 @@
 
 The figures come from measurements (docs/verdicts.md): with N workers batches arrive in bursts of
 N, so a slice is a multiple of N; a slice well under 100 ms reads too fast, since prefetching goes
-on in the millisecond between its end and the freeze.
+on in the millisecond between its end and the suspension.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ class Plan:
     """What each trial of a check does.
 
     ``epochs`` is 0 for a steady state; else an epoch is too short to have one, and so many whole
-    epochs, start and end included, make a slice. With ``short_turns`` it may be frozen within one.
+    epochs, start and end included, make a slice. With ``short_turns`` it may be suspended
+    within one.
     """
 
     warmup: int

@@ -34,7 +34,7 @@ class Timing:
     made: float
     parts: tuple[dict[str, float], ...] = ()
     rounds: tuple[float, ...] = ()  # what a batch took in each slice, in seconds
-    others: float = 0.0  # the share of the CPUs that others took while it ran
+    external_load: float = 0.0  # the share of the CPUs that others took while it ran
     paused: bool = False  # whether the whole machine seems to have stood still meanwhile
     settings: Mapping[str, str | int | bool] = field(default_factory=dict)  # as the loader has them
 
@@ -47,7 +47,7 @@ class Timing:
 class TimedTrial:
     """A trial that has been opened, and the slices that it has run.
 
-    It may be frozen at any time: what it is frozen for does not count.
+    It may be suspended at any time: what it is suspended for does not count.
     """
 
     def __init__(self, arm: Arm, nodeid: str, pace: Plan) -> None:
@@ -65,20 +65,20 @@ class TimedTrial:
         )
         self._opened = self._trial.ask(opening, Opened)
         self._slices: list[Slice] = []
-        self._frozen_at = 0.0
-        self._frozen: list[Stretch] = []
+        self._suspended_at = 0.0
+        self._suspended: list[Stretch] = []
         self._watch = interference.Watch(self._trial.pid)
 
-    def freeze(self) -> None:
+    def suspend(self) -> None:
         """Stop it."""
-        self._trial.freeze()
-        self._frozen_at = time.perf_counter()
+        self._trial.suspend()
+        self._suspended_at = time.perf_counter()
         self._watch.stop()
 
     def resume(self) -> None:
         """Let it go on."""
         self._watch.start()
-        self._frozen.append((self._frozen_at, time.perf_counter()))
+        self._suspended.append((self._suspended_at, time.perf_counter()))
         self._trial.resume()
 
     @property
@@ -100,10 +100,10 @@ class TimedTrial:
         self._trial.send(RunSlice(batches=self._pace.batches, epochs=self._pace.epochs))
 
     def take_turn(self, seconds: float) -> bool:
-        """Let a frozen trial go on for so many seconds at most; whether it ended its slice."""
+        """Let a suspended trial go on for so many seconds at most; whether it ended its slice."""
         self.resume()
         self._trial.wait(seconds)
-        self.freeze()
+        self.suspend()
         measured = self._trial.poll(Slice, 0.0)  # now, since that takes CPU time as well
         if measured is not None:
             self._ended(measured)
@@ -115,7 +115,7 @@ class TimedTrial:
 
     def result(self) -> Timing:
         """What it has measured."""
-        slices = [awake(measured, self._frozen) for measured in self._slices]
+        slices = [awake(measured, self._suspended) for measured in self._slices]
         taken = total(slices)
         made = batches_made(taken, taken.marks, self._ahead)
         values = {**rates(taken, made), "first_batch": self._opened.first_batch}
@@ -123,7 +123,7 @@ class TimedTrial:
         parts = tuple(rates(half, batches_made(half, taken.marks, self._ahead)) for half in halves)
         batch = taken.batches / made
         rounds = tuple(batch * each.seconds / each.batches for each in slices)
-        others, paused = self._watch.others, self._watch.paused
+        load, paused = self._watch.external_load, self._watch.paused
         return Timing(
             values=values,
             workload=self._opened.workload,
@@ -131,7 +131,7 @@ class TimedTrial:
             made=made,
             parts=parts,
             rounds=rounds,
-            others=others,
+            external_load=load,
             paused=paused,
             settings=self._settings,
         )
@@ -165,10 +165,10 @@ def total(slices: Sequence[Slice]) -> Slice:
     )
 
 
-def awake(taken: Slice, frozen: Iterable[Stretch]) -> Slice:
-    """A slice without the time for which its process was frozen: its stretches end earlier."""
+def awake(taken: Slice, suspended: Iterable[Stretch]) -> Slice:
+    """A slice without the time for which its process was suspended: its stretches end earlier."""
     first, last = taken.stretches[0][0], taken.stretches[-1][1]
-    during = [(start, end) for start, end in frozen if start < last and end > first]
+    during = [(start, end) for start, end in suspended if start < last and end > first]
     stretches = []
     for began, ended in taken.stretches:
         lost = sum(max(0.0, min(ended, end) - max(began, start)) for start, end in during)

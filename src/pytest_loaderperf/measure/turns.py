@@ -1,9 +1,9 @@
-"""Two trials take turns; whoever has none is frozen, with all of its workers.
+"""Two trials take turns; whoever has none is suspended, with all of its workers.
 
 A machine that others use is now faster, now slower, for tenths of a second at a time: the shorter
-the turns, the more alike it is to both. But a trial that is frozen while it waits for a disk or a
-network finds its data there when it goes on, and has waited for nothing. So a loader that waits is
-only frozen between slices; one that keeps its CPUs busy, whenever its turn is over.
+the turns, the more alike it is to both. But a trial that is suspended while it waits for a disk or
+a network finds its data there when it goes on, and has waited for nothing. So a loader that waits
+is only suspended between slices; one that keeps its CPUs busy, whenever its turn is over.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def time_pair(candidate: Side, baseline: Side, *, candidate_first: bool) -> tupl
     """Time one trial of each side, alive together and taking turns: a pair."""
     sides = (candidate, baseline) if candidate_first else (baseline, candidate)
     with candidate.arm.trials(), baseline.arm.trials():
-        trials = open_frozen(sides)
+        trials = open_suspended(sides)
         first, second = random.sample(trials, 2)
         short_turns = all(side.pace.short_turns for side in sides)
         take_turns(first, second, min(side.pace.slices for side in sides), short=short_turns)
@@ -56,12 +56,12 @@ def time_pair(candidate: Side, baseline: Side, *, candidate_first: bool) -> tupl
     return (results[0], results[1]) if candidate_first else (results[1], results[0])
 
 
-def open_frozen(sides: Iterable[Side]) -> list[TimedTrial]:
+def open_suspended(sides: Iterable[Side]) -> list[TimedTrial]:
     """A trial of each side, opened one after the other and ready to take turns."""
     trials = []
     for side in sides:
         trials.append(TimedTrial(side.arm, side.nodeid, side.pace))
-        trials[-1].freeze()
+        trials[-1].suspend()
     share_cpu(trials)
     return trials
 
@@ -90,7 +90,7 @@ def take_slices(first: TimedTrial, second: TimedTrial, slices: int) -> None:
         for trial in (a, b, b, a):
             trial.resume()
             trial.slice()
-            trial.freeze()
+            trial.suspend()
 
 
 def take_short_turns(first: TimedTrial, second: TimedTrial, slices: int) -> None:

@@ -71,7 +71,7 @@ class Comparison:
     ratio: float | None = None
     interval: tuple[float, float] | None = None
     tolerance: float | None = None
-    detectable: float | None = None
+    minimum_detectable: float | None = None
     pairs: int = 0
     source: str = ""  # what the baseline is: "commit 1a2b3c4d5e6f" or STORED
     spread: float = 0.0
@@ -79,8 +79,8 @@ class Comparison:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MemoryLook:
-    """What a trial used at a moment, in bytes, ``seconds`` after the first look.
+class MemorySample:
+    """What a trial used at a moment, in bytes, ``seconds`` after the first sample.
 
     ``added`` is what the whole tree used more than at first. Each of the ``processes`` ("main",
     "child 1", ...) has its share of the pages that it has in common with others.
@@ -96,7 +96,7 @@ class Noise:
     """What else the machine did during a pair.
 
     ``candidate`` and ``baseline`` are the shares of the CPUs that others took while this side
-    ran, ``stolen`` that which another virtual machine took. ``pressure`` is the share of the time
+    ran, ``steal`` that which another virtual machine took. ``pressure`` is the share of the time
     in which some task had to wait for CPUs, memory or disks (None where the system does not
     tell). A ``spoiled`` pair was hit on one side alone, and repeated.
     """
@@ -104,13 +104,13 @@ class Noise:
     seconds: float  # that the pair took
     candidate: float
     baseline: float
-    stolen: float
+    steal: float
     pressure: Mapping[str, float | None]
     spoiled: bool
 
     @property
-    def others(self) -> float:
-        """The share of the CPUs that others took."""
+    def external_load(self) -> float:
+        """The share of the CPUs that others took, as the mean of both sides."""
         return (self.candidate + self.baseline) / 2
 
 
@@ -133,7 +133,7 @@ class CheckResult:
     loader: str = ""  # its kind
     settings: Mapping[str, str | int | bool] = field(default_factory=dict)  # as the loader has them
     memory_source: str = ""  # what its peak memory comes from
-    memory: tuple[MemoryLook, ...] = ()  # of the candidate's memory trial, in order
+    memory: tuple[MemorySample, ...] = ()  # of the candidate's memory trial, in order
     batch_seconds: tuple[float, ...] = ()  # what a batch took in each slice of the candidate
     file: str = ""  # of the test, below the root
     line: int = 0  # where it begins

@@ -17,7 +17,7 @@ class Version:
     ``commit`` is empty for the working tree; ``toplevel`` and ``moved_to`` are the checkout and
     the worktree that stands for it, both empty where nothing is moved. ``ini_file`` is the
     configuration of pytest where it is not the working tree's. ``label`` replaces the name;
-    ``in_vain`` is the share of its samples that are made and not counted: a known loss.
+    ``injected_loss`` is the share of its samples that are made and not counted: a known loss.
     """
 
     root: Path
@@ -27,7 +27,7 @@ class Version:
     moved_to: str = ""
     ini_file: str = ""
     label: str = ""
-    in_vain: float = 0.0
+    injected_loss: float = 0.0
 
     @property
     def name(self) -> str:

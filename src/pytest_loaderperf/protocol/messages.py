@@ -20,7 +20,7 @@ class Setup:
     keeps_path: bool  # after `sys_path` comes the interpreter's own: it is another one
     data_root: str
     fresh: bool  # the arm runs one trial itself, instead of forking one for each request
-    in_vain: float  # the share of samples that timing leaves out: a known loss
+    injected_loss: float  # the share of samples that timing leaves out: a known loss
 
 
 @dataclass(frozen=True, kw_only=True)

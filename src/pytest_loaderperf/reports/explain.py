@@ -81,8 +81,8 @@ def warning(result: CheckResult) -> str:
 
 def _could_see(comparison: Comparison) -> str:
     ratio = f"ratio {comparison.ratio:.3f}" if comparison.ratio is not None else "no ratio"
-    if comparison.detectable is None:
+    if comparison.minimum_detectable is None:
         return ratio
     return f"{ratio} after {_count(comparison)}, in which a loss of less than " + (
-        f"{format_percent(comparison.detectable)} could not have been detected"
+        f"{format_percent(comparison.minimum_detectable)} could not have been detected"
     )

@@ -12,7 +12,7 @@ from importlib import resources
 
 from ..baselines.history import History
 from ..model.metrics import METRICS
-from ..model.results import CheckResult, Comparison, MemoryLook, Run
+from ..model.results import CheckResult, Comparison, MemorySample, Run
 from ..model.units import (
     format_duration,
     format_percent,
@@ -24,7 +24,7 @@ from ..stats.batch_size import Point, choose, sweeps
 from . import batch_sizes, explain, terminal
 from .accepted import METRICS_SHOWN, history_rows
 
-_LOOKS = 200  # more would show no more of a chart's line
+_SAMPLES = 200  # more would show no more of a chart's line
 
 
 def render(run: Run, histories: Mapping[str, History]) -> str:
@@ -134,15 +134,15 @@ def _pairs(comparison: Comparison) -> dict[str, str]:
     }
 
 
-def _memory(looks: Sequence[MemoryLook]) -> str:
+def _memory(samples: Sequence[MemorySample]) -> str:
     """What the chart of memory shows, in words."""
-    if not looks:
+    if not samples:
         return ""
-    highest = max(looks, key=lambda look: look.added)
+    highest = max(samples, key=lambda sample: sample.added)
     parts = ", ".join(f"{name} {format_size(used)}" for name, used in highest.processes.items())
     return (
-        f"At the highest look, {format_duration(highest.seconds)} after the start, the loader had "
-        f"added {format_size(highest.added)}; processes, with their shares of common pages: "
+        f"At the highest sample, {format_duration(highest.seconds)} after the start, the loader "
+        f"had added {format_size(highest.added)}; processes, with their shares of common pages: "
         f"{parts or 'none'}."
     )
 
@@ -171,13 +171,17 @@ def _named(metric: str) -> str:
 
 
 def _check_data(result: CheckResult, past: History) -> dict[str, object]:
-    step = math.ceil(len(result.memory) / _LOOKS) or 1
+    step = math.ceil(len(result.memory) / _SAMPLES) or 1
     peak = result.metrics.get("peak_memory")
     return {
         "pairs": {each.metric: _pairs_data(each) for each in _drawn(result)},
         "memory": [
-            {"seconds": round(look.seconds, 3), "added": look.added, "processes": look.processes}
-            for look in result.memory[::step]
+            {
+                "seconds": round(sample.seconds, 3),
+                "added": sample.added,
+                "processes": sample.processes,
+            }
+            for sample in result.memory[::step]
         ],
         "peak": peak.value if peak else None,
         "history": [

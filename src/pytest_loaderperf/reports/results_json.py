@@ -48,7 +48,7 @@ def _check_json(result: CheckResult) -> dict[str, object]:
 
 
 def _noise_json(noise: Noise) -> dict[str, object]:
-    shares = {"candidate": noise.candidate, "baseline": noise.baseline, "stolen": noise.stolen}
+    shares = {"candidate": noise.candidate, "baseline": noise.baseline, "stolen": noise.steal}
     pressure = {f"{name}_pressure": share for name, share in noise.pressure.items()}
     rounded = {name: _share(share) for name, share in {**shares, **pressure}.items()}
     return {"seconds": round(noise.seconds, 1), **rounded, "spoiled": noise.spoiled}
@@ -68,7 +68,7 @@ def _metric_json(comparison: Comparison) -> dict[str, object]:
         "ratio": _rounded(comparison.ratio),
         "interval": [_rounded(x) for x in comparison.interval] if comparison.interval else None,
         "tolerance": _rounded(comparison.tolerance),
-        "detectable": _rounded(comparison.detectable),
+        "detectable": _rounded(comparison.minimum_detectable),
         "pairs": comparison.pairs,
         "ratios": [_rounded(ratio) for ratio in comparison.ratios],
         "verdict": comparison.verdict.value if comparison.judged else None,

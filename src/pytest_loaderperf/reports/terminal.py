@@ -162,10 +162,11 @@ def noise(results: Sequence[CheckResult]) -> list[str]:
     pairs = [(pair, result.nodeid) for result in results for pair in result.noise]
     if not pairs:
         return []
-    mean = statistics.fmean(pair.others for pair, _ in pairs)
-    most, check = max(pairs, key=lambda each: each[0].others)
+    mean = statistics.fmean(pair.external_load for pair, _ in pairs)
+    most, check = max(pairs, key=lambda each: each[0].external_load)
     line = (
-        f"machine: others took {100 * mean:.0f} % of its CPUs, {100 * most.others:.0f} % in the "
+        f"machine: external load {100 * mean:.0f} % of its CPUs, "
+        f"{100 * most.external_load:.0f} % in the "
         f"noisiest pair (of {check})"
     )
     spoiled = sum(pair.spoiled for pair, _ in pairs)

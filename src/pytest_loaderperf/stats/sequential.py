@@ -1,9 +1,9 @@
 """When is a difference proven? The group-sequential test on pairs, as pure functions.
 
-Every pair of trials gives one number, ``d = log(cost of the candidate / cost of the baseline)``,
-where cost is what should be low (seconds per sample, bytes): d > 0 is a loss. Slices inside a
-pair share what sets its two processes apart, so the pair is the unit, never the slice; but how much
-they scatter foretells how much pairs will, long before there are pairs enough to tell. After each
+Every pair of trials gives one number, its log cost ratio ``log(cost of the candidate / cost of the
+baseline)``, where cost is what should be low (seconds per sample, bytes): above 0 is a loss. Slices
+inside a pair share what sets its two processes apart. So the pair is the unit, never the slice; but
+slices tell beforehand how much pairs will scatter, long before there are pairs enough. After each
 of a few looks a one-sided t test asks two questions:
 
 - regressed: is "the loss is at most a fifth of the tolerance" refuted, at this look's share of
@@ -60,7 +60,7 @@ class Rule:
         """Whether the test is made after this many pairs."""
         return pairs in self.looks
 
-    def share(self, pairs: int) -> float:
+    def spending(self, pairs: int) -> float:
         """The part of both errors that the look after so many pairs may spend.
 
         The k-th look has 1/k of what the first one has: few pairs, of whose noise little is known,
@@ -88,7 +88,7 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class Within:
-    """What the slices of the pairs so far say of the variance of a pair's d.
+    """What the slices of the pairs so far say of the variance of a pair.
 
     ``freedom`` counts the degrees of freedom behind it, over all pairs.
     """
@@ -101,42 +101,45 @@ class Within:
 class Decision:
     """What some pairs say; ``verdict`` is None while more pairs are needed.
 
-    ``loss`` is the estimate of d, ``low`` and ``high`` bound it with 95 % confidence, and
-    ``detectable`` is the smallest d that would have been called a regression in 99 of 100 runs
-    with as much noise as this one (infinite where nothing is known of the noise).
+    ``log_cost`` estimates the log cost ratio, ``low`` and ``high`` bound it with 95 % confidence.
+    ``minimum_detectable`` would have been called a regression in 99 of 100 runs with as much noise
+    as this one (infinite where nothing is known of the noise).
     """
 
     verdict: Verdict | None
-    loss: float
+    log_cost: float
     low: float
     high: float
-    detectable: float
+    minimum_detectable: float
 
 
 def log_loss(fraction: float, better: Better) -> float:
-    """The d of a given loss: 10 % less throughput costs log(1/0.9), 10 % more memory log(1.1)."""
+    """The log cost ratio of a given loss.
+
+    10 % less throughput costs log(1/0.9), 10 % more memory log(1.1).
+    """
     return -math.log1p(-fraction) if better == "higher" else math.log1p(fraction)
 
 
 def log_cost(candidate: float, baseline: float, better: Better) -> float:
-    """The d of one pair of values."""
+    """The log cost ratio of one pair of values."""
     ratio = math.log(candidate / baseline)
     return -ratio if better == "higher" else ratio
 
 
 def ratio_of(loss: float, better: Better) -> float:
-    """The ratio candidate / baseline that a d stands for."""
+    """The ratio candidate / baseline that a log cost ratio stands for."""
     exponent = -loss if better == "higher" else loss
     return math.exp(exponent) if exponent < 700 else math.inf  # math.exp raises beyond 709
 
 
 def may_be_gain(loss: float, tolerance: float, better: Better) -> bool:
-    """Whether an estimate of d is a gain large enough to be called one, if it is proven."""
+    """Whether an estimate is a gain large enough to be called one, if it is proven."""
     return loss <= -log_loss(tolerance * 0.5, better)
 
 
 def may_be_loss(loss: float, tolerance: float, better: Better) -> bool:
-    """Whether an estimate of d is a loss large enough to be called one, if it is proven."""
+    """Whether an estimate is a loss large enough to be called one, if it is proven."""
     return loss >= log_loss(tolerance * 0.5, better)
 
 
@@ -149,7 +152,7 @@ def decide(
     within: Within | None = None,
     extra_variance: float = 0.0,
 ) -> Decision:
-    """Judge the d of all pairs so far against a tolerance (a fraction).
+    """Judge the log cost ratios of all pairs so far against a tolerance (a fraction).
 
     With ``within`` the variance of a pair is estimated from its slices as well: a moderated t
     test (Smyth 2004, doi:10.2202/1544-6115.1027). ``extra_variance`` is added to the variance of
@@ -159,7 +162,9 @@ def decide(
     pairs = len(losses)
     if pairs < 2:
         loss = losses[0] if losses else 0.0
-        return Decision(verdict=None, loss=loss, low=-math.inf, high=math.inf, detectable=math.inf)
+        return Decision(
+            verdict=None, log_cost=loss, low=-math.inf, high=math.inf, minimum_detectable=math.inf
+        )
 
     mean, variance, counted = _middle(losses, rule)
     variance, of_pairs = _of_a_pair(variance, counted - 1, rule, within)
@@ -167,17 +172,17 @@ def decide(
     error = math.sqrt(sampling + extra_variance)
     # Welch and Satterthwaite: a variance that is given, not estimated, has all freedom.
     freedom = of_pairs * ((sampling + extra_variance) / sampling) ** 2
-    share = rule.share(pairs)
+    share = rule.spending(pairs)
     prove_loss = quantile(1 - rule.alpha * share, freedom) * error
     prove_none = quantile(1 - rule.beta * share, freedom) * error
     half_width = quantile(0.975, freedom) * error
     if freedom <= 1:  # two pairs of which nothing else is known
         return Decision(
             verdict=None,
-            loss=mean,
+            log_cost=mean,
             low=mean - half_width,
             high=mean + half_width,
-            detectable=math.inf,
+            minimum_detectable=math.inf,
         )
 
     slight, half, whole = (log_loss(tolerance * share, better) for share in (0.2, 0.5, 1.0))
@@ -192,10 +197,10 @@ def decide(
     detectable = max(slight + shift, half + quantile(0.99, freedom) * error)
     return Decision(
         verdict=verdict,
-        loss=mean,
+        log_cost=mean,
         low=mean - half_width,
         high=mean + half_width,
-        detectable=detectable,
+        minimum_detectable=detectable,
     )
 
 
@@ -210,20 +215,20 @@ def pairs_for(deviation: float, tolerance: float, better: Better, rule: Rule) ->
     for pairs in rule.looks:
         losses = _normal(pairs, deviation)
         found = decide(losses, tolerance, better, rule, within=within)
-        if found.detectable <= log_loss(tolerance, better):
+        if found.minimum_detectable <= log_loss(tolerance, better):
             return pairs
     return None
 
 
 def counting(losses: Sequence[float], rule: Rule) -> list[int]:
-    """Which of the pairs count, from the one with the lowest d to the one with the highest."""
+    """Which of the pairs count, from the lowest log cost ratio to the highest."""
     order = sorted(range(len(losses)), key=losses.__getitem__)
     trimmed = rule.trimmed_from is not None and len(losses) >= rule.trimmed_from
     return order[1:-1] if trimmed else order
 
 
 def _normal(pairs: int, deviation: float) -> list[float]:
-    """The d of identical code in pairs as they are to be expected: quantiles, scaled."""
+    """The log cost ratios to be expected of identical code in pairs: quantiles, scaled."""
     quantiles = [statistics.NormalDist().inv_cdf((k + 0.5) / pairs) for k in range(pairs)]
     scale = deviation / statistics.stdev(quantiles)
     return [scale * each for each in quantiles]
@@ -245,7 +250,7 @@ def _middle(losses: Sequence[float], rule: Rule) -> tuple[float, float, int]:
 def _of_a_pair(
     variance: float, freedom: int, rule: Rule, within: Within | None
 ) -> tuple[float, int]:
-    """The variance of a pair's d with what its slices say, and the degrees of freedom of that."""
+    """The variance of a pair with what its slices say, and the degrees of freedom of that."""
     if within is not None:
         trust = min(within.freedom, rule.prior_freedom)
         prior = within.variance + rule.between_processes**2

@@ -42,7 +42,7 @@ class Launch:
             keeps_path=another,
             data_root=str(self.data_root),
             fresh=fresh,
-            in_vain=version.in_vain,
+            injected_loss=version.injected_loss,
         )
 
 

@@ -32,7 +32,7 @@ from .memory_limit import Ceiling
 
 
 class Patience:
-    """A stopwatch that stands still while a process is frozen."""
+    """A stopwatch that stands still while a process is suspended."""
 
     def __init__(self, limit: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.limit = limit
@@ -47,7 +47,7 @@ class Patience:
             self._since = self._clock()
 
     def pause(self) -> None:
-        """The process has been frozen."""
+        """The process has been suspended."""
         if self._since is not None:
             self._spent += self._clock() - self._since
             self._since = None
@@ -157,9 +157,9 @@ class Trial:
         """Wait for a message, but no longer than that."""
         self._channel.wait(seconds)
 
-    def freeze(self) -> None:
+    def suspend(self) -> None:
         """Stop the whole trial, workers included."""
-        signals.freeze(self.pid)
+        signals.suspend(self.pid)
         self._patience.pause()
         if self.scattered:
             signals.signal_strays(self.pid, signal.SIGSTOP)

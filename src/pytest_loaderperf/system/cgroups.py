@@ -103,8 +103,8 @@ class Group:
         now = self._usage()
         self._seen, self.highest = now.highest, now.counted
 
-    def look(self) -> None:
-        """Take in what has been charged since the last look."""
+    def sample(self) -> None:
+        """Take in what has been charged since the last sample."""
         now = self._usage()
         self.highest = max(self.highest, now.counted)
         if now.highest > self._seen:

@@ -54,8 +54,8 @@ def cpu_seconds_of(pid: int) -> float:
 class MachineSeconds(NamedTuple):
     """What some CPUs have given away since the machine started, in seconds of one CPU."""
 
-    taken: float  # by processes, by the kernel, or stolen
-    stolen: float  # by other virtual machines
+    taken: float  # by processes, by the kernel, or as steal
+    steal: float  # by other virtual machines
 
 
 def machine_seconds(cpus: Sequence[int]) -> MachineSeconds:

@@ -1,8 +1,8 @@
 """Peak memory of a process tree: anonymous plus shared memory, every page once.
 
-All pages are looked at now and then, the kernel's counters of each process at every look. What
-comes and goes between two looks shows in what the kernel itself keeps as the highest: of a control
-group, where the tree can have one, and of each process.
+All pages are looked at now and then, the kernel's counters of each process at every sample. What
+comes and goes between two samples shows in what the kernel itself keeps as the highest: of a
+control group, where the tree can have one, and of each process.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from ..model.results import MemoryLook
+from ..model.results import MemorySample
 from .cgroups import group_for
 from .process_tree import tree
 from .smaps import Counters, Tree, counters_of, reset_highest, torch_files, used_by_tree
@@ -28,7 +28,7 @@ class PeakMemory:
 
     Every process of the tree counts with its own highest use of anonymous memory, as if all that
     live at a time reached it together: that they do so while somebody looks is chance, that they
-    can is certain. Shared memory counts as the highest that two looks in a row have seen: two
+    can is certain. Shared memory counts as the highest that two samples in a row have seen: two
     batches while one replaces the other are met by chance as well.
 
     A ``member`` of the tree, and what it starts, gets a control group where that is possible.
@@ -42,10 +42,10 @@ class PeakMemory:
         self._before = used.anonymous + used.shared
         self._processes: dict[int, Counters] = {}  # the highest of each counter
         self._anonymous = self._shared = self._last = self._glimpsed = 0
-        self._rested = 0.0  # when it is time for a full look again
+        self._rested = 0.0  # when it is time for a full sample again
         self._created = time.monotonic()
         self._children: dict[int, str] = {}
-        self.looks: list[MemoryLook] = []  # at all pages
+        self.samples: list[MemorySample] = []  # at all pages
         self.start()
 
     def start(self) -> None:
@@ -69,7 +69,7 @@ class PeakMemory:
 
     @property
     def peak(self) -> int:
-        """Bytes; nothing before the first two looks."""
+        """Bytes; nothing before the first two samples."""
         seen = self._anonymous + self._shared + self._missed - self._before
         return max(0, seen, self._group.highest if self._group else 0)
 
@@ -78,7 +78,7 @@ class PeakMemory:
         for pid in tree(self._pid):
             self._count(pid, counters_of(pid))
         if self._group:
-            self._group.look()
+            self._group.sample()
         started = time.monotonic()
         if started > self._rested:
             self.sample()
@@ -89,25 +89,25 @@ class PeakMemory:
     def followed(self, every: float) -> Iterator[None]:
         """Follow meanwhile, in a thread of its own, every few seconds.
 
-        A look takes tens of milliseconds. While a loader's consumer waited for that, its queue
+        A sample takes tens of milliseconds. While a loader's consumer waited for that, its queue
         would fill up by chance, and pipelines that tune themselves then make it longer.
         """
         ended = threading.Event()
 
-        def look() -> None:
+        def sample() -> None:
             while not ended.wait(every):
                 self.follow()
 
         with ThreadPoolExecutor(1, "loaderperf-memory") as thread:
-            looking = thread.submit(look)
+            sampling = thread.submit(sample)
             try:
                 yield
             finally:
                 ended.set()
-            looking.result()
+            sampling.result()
 
     def sample(self) -> None:
-        """Look once. A look takes milliseconds and slows the tree: never while timing."""
+        """Take one sample. It takes milliseconds and slows the tree: never while timing."""
         used = used_by_tree(self._pid, torch_files(self._processes))
         # What a process had at its highest and has not now; of pages that it shares, it counts
         # its part, whatever that is at the moment.
@@ -119,9 +119,9 @@ class PeakMemory:
         self._shared = max(self._shared, min(self._last, used.shared))
         self._glimpsed = max(self._glimpsed, used.shared)
         self._last = used.shared
-        self.looks.append(self._look(used))
+        self.samples.append(self._as_sample(used))
 
-    def _look(self, used: Tree) -> MemoryLook:
+    def _as_sample(self, used: Tree) -> MemorySample:
         processes = {}
         for pid, each in used.processes.items():
             if pid == self._member:
@@ -132,13 +132,13 @@ class PeakMemory:
                 name = self._children.setdefault(pid, f"child {len(self._children) + 1}")
             processes[name] = each.anonymous + each.shared
         seconds = time.monotonic() - self._created
-        return MemoryLook(
+        return MemorySample(
             seconds=seconds, added=used.anonymous + used.shared - self._before, processes=processes
         )
 
     @property
     def _missed(self) -> int:
-        """The largest spike of one process between two looks, of anonymous memory.
+        """The largest spike of one process between two samples, of anonymous memory.
 
         The kernel tells the highest of all that a process had, files and shared memory included:
         only what those cannot explain counts, whenever they were at their own highest.

@@ -24,7 +24,7 @@ _STOPPING_LOOK = 0.0002  # seconds between looks
 _STANDING = b"TtXZ"  # states of a thread that has stopped, or ended
 
 
-def freeze(group: int) -> None:
+def suspend(group: int) -> None:
     """Stop every process of a group until it is resumed, and wait until all of them stand.
 
     A signal stops nobody by itself: the thread that gets it must first have a CPU, or come back
@@ -38,12 +38,12 @@ def freeze(group: int) -> None:
 
 
 def resume(group: int) -> None:
-    """Let a frozen group go on."""
+    """Let a suspended group go on."""
     _signal(group, signal.SIGCONT)
 
 
 def end(group: int) -> None:
-    """Kill every process of a group, frozen or not, and all that its leader's session has left."""
+    """Kill every process of a group, suspended or not, and what its leader's session has left."""
     # None can start another one while the others end.
     if LINUX and _signal(group, signal.SIGSTOP):
         end_each(_members(group))
@@ -62,7 +62,7 @@ def signal_strays(leader: int, number: int) -> None:
 
 
 def end_each(pids: Iterable[int]) -> None:
-    """Kill processes, frozen or not; those that tidy up after others may do that first.
+    """Kill processes, suspended or not; those that tidy up after others may do that first.
 
     Python's resource tracker removes shared memory when all who could do it have ended.
     """

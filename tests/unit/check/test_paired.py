@@ -18,7 +18,7 @@ from pytest_loaderperf.check import paired
 from pytest_loaderperf.check.state import Bench, Findings, Known
 from pytest_loaderperf.errors import SettingsError
 from pytest_loaderperf.measure import turns
-from pytest_loaderperf.measure.calibration import Survey
+from pytest_loaderperf.measure.calibration import Calibration
 from pytest_loaderperf.measure.plan import Plan, plan
 from pytest_loaderperf.measure.timed_trial import Timing
 from pytest_loaderperf.model.metrics import METRICS, Tolerance
@@ -113,7 +113,7 @@ def judged(
         built_data=False,
     )
     paces = plan(0.1, 0, 0, short_turns=short_turns)
-    survey = Survey(
+    calibration = Calibration(
         loader=loader,
         workload=WORKLOAD,
         peak_memory=1e6,
@@ -122,7 +122,7 @@ def judged(
         plan=paces,
         asserted=(),
     )
-    known = Known(survey=survey, judged=metrics, deadline=time.monotonic() + seconds)
+    known = Known(calibration=calibration, judged=metrics, deadline=time.monotonic() + seconds)
     return paired.judge(bench, baseline, known)[1]
 
 
@@ -135,29 +135,29 @@ def test_one_pair_shows_what_nobody_judges(
     assert found.comparisons["throughput"].ratio == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("surveyed", [True, False])
+@pytest.mark.parametrize("calibrated", [True, False])
 @pytest.mark.parametrize("waits", [True, False])
 def test_the_first_pair_counts_if_it_took_the_turns_that_fit(
     monkeypatch: pytest.MonkeyPatch,
-    surveyed: bool,
+    calibrated: bool,
     waits: bool,
 ) -> None:
-    # The survey sees the candidate alone, and here it is the baseline that may wait.
+    # Calibration sees the candidate alone, and here it is the baseline that may wait.
     took: list[bool] = []
 
     def time_pair(pace: Plan) -> tuple[Timing, Timing]:
         took.append(pace.short_turns)
         return trial(), trial(0.3 if waits else 1.0)
 
-    found = judged(monkeypatch, time_pair, short_turns=surveyed)
+    found = judged(monkeypatch, time_pair, short_turns=calibrated)
     fits = not waits
-    wrong = [surveyed] * (surveyed != fits)
+    wrong = [calibrated] * (calibrated != fits)
     assert took == wrong + [fits] * found.pairs
     assert found.pairs >= 2
     assert found.verdict is Verdict.UNCHANGED
 
 
-@pytest.mark.parametrize("hit", [{"others": 0.5}, {"paused": True}])
+@pytest.mark.parametrize("hit", [{"external_load": 0.5}, {"paused": True}])
 @pytest.mark.parametrize("candidate", [True, False])
 def test_a_pair_that_was_hit_on_one_side_is_measured_again(
     monkeypatch: pytest.MonkeyPatch, hit: dict[str, Any], *, candidate: bool
@@ -170,14 +170,14 @@ def test_a_pair_that_was_hit_on_one_side_is_measured_again(
 
 
 def test_a_pair_that_was_hit_on_both_sides_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = judged(monkeypatch, lambda _: (trial(others=0.4), trial(others=0.45)))
+    found = judged(monkeypatch, lambda _: (trial(external_load=0.4), trial(external_load=0.45)))
     assert len(found.noise) == found.pairs
 
 
 def test_a_machine_that_spoils_every_pair_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = judged(monkeypatch, lambda _: (trial(others=0.5), trial()))
+    found = judged(monkeypatch, lambda _: (trial(external_load=0.5), trial()))
     assert all(noise.spoiled for noise in found.noise)
     assert len(found.noise) == found.pairs + 4
 
@@ -192,7 +192,7 @@ def test_a_budget_that_does_not_hold_the_first_look_is_too_small(
         nonlocal measured
         measured += 1
         time.sleep(0.1)
-        return trial(others=0.5 * spoiled), trial()
+        return trial(external_load=0.5 * spoiled), trial()
 
     with pytest.raises(SettingsError, match=r"the budget of 60 s is too small: .* takes 0\.1 s"):
         judged(monkeypatch, time_pair, seconds=0.15)
@@ -328,7 +328,7 @@ def test_fresh_pairs_may_bear_out_together_with_pairs_of_many_starts(
 def test_a_pair_that_is_measured_again_takes_no_fresh_arms(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pairs = iter([*[(trial(others=0.5), trial())] * 3, *[(trial(), trial())] * 2])
+    pairs = iter([*[(trial(external_load=0.5), trial())] * 3, *[(trial(), trial())] * 2])
     replaced: list[str] = []
     quick = SimpleNamespace(**{**vars(SLOW_TO_START), "start_seconds": 0.1})
     found = judged(monkeypatch, lambda _: next(pairs), arm=quick, replaced=replaced.append)

@@ -14,7 +14,7 @@ from pytest_loaderperf.baselines.store import Record, Stored
 from pytest_loaderperf.check import per_trial
 from pytest_loaderperf.check.state import Findings, Known
 from pytest_loaderperf.measure import calibration
-from pytest_loaderperf.measure.calibration import Survey
+from pytest_loaderperf.measure.calibration import Calibration
 from pytest_loaderperf.measure.plan import plan
 from pytest_loaderperf.model.metrics import Tolerance
 from pytest_loaderperf.model.results import STORED
@@ -26,7 +26,7 @@ MIB = 2.0**20
 CANDIDATE, BASELINE = SimpleNamespace(name="new"), SimpleNamespace(name="old")
 
 
-def survey(peak: float) -> Survey:
+def calibrated(peak: float) -> Calibration:
     """A memory trial with this peak."""
     loader = Handed(
         kind="iterable",
@@ -36,7 +36,7 @@ def survey(peak: float) -> Survey:
         samples_per_epoch=100,
         built_data=False,
     )
-    return Survey(
+    return Calibration(
         loader=loader,
         workload=Workload(batch="int", bytes_per_sample=8.0),
         peak_memory=peak,
@@ -68,15 +68,19 @@ def judge(
         ),
     )
     bench.confirming = SimpleNamespace(**{**vars(bench), "rule": bench.rule.confirming})
-    first = survey(next(candidate) * MIB)
+    first = calibrated(next(candidate) * MIB)
     known = Known(
-        survey=first,
+        calibration=first,
         judged=frozenset({"peak_memory"}),
         deadline=time.monotonic() + seconds,
     )
     of: dict[str, Any] = {"new": candidate, "old": baseline}
+
+    def again(arm: Any, *_: Any) -> Calibration:
+        return calibrated(next(of[arm.name]) * MIB)
+
     version: Any = BASELINE if baseline is not None else None
-    with mock.patch.object(calibration, "survey", lambda arm, *_: survey(next(of[arm.name]) * MIB)):
+    with mock.patch.object(calibration, "calibrate", again):
         return per_trial.judge(bench, version, record, known)
 
 

@@ -22,7 +22,7 @@ from pytest_loaderperf.stats.sequential import Rule, log_loss
 
 WORKING_TREE = Version(root=Path("project"))
 REFERENCE = Reference(version=Version(root=Path("project"), label="again"), entry=None)
-NOISE = Noise(seconds=5.0, candidate=0.0, baseline=0.0, stolen=0.0, pressure={}, spoiled=False)
+NOISE = Noise(seconds=5.0, candidate=0.0, baseline=0.0, steal=0.0, pressure={}, spoiled=False)
 
 
 def comparison(verdict: Verdict) -> Comparison:
@@ -53,8 +53,8 @@ def found_beside_itself() -> Findings:
 
 
 def known(deadline: float = math.inf) -> Known:
-    survey: Any = None
-    return Known(survey=survey, judged=frozenset({"throughput"}), deadline=deadline)
+    calibration: Any = None
+    return Known(calibration=calibration, judged=frozenset({"throughput"}), deadline=deadline)
 
 
 def judged(monkeypatch: pytest.MonkeyPatch, verdict: Verdict) -> tuple[Findings, list[Version]]:
@@ -86,8 +86,8 @@ def judged(monkeypatch: pytest.MonkeyPatch, verdict: Verdict) -> tuple[Findings,
 
 def test_a_loss_of_more_than_the_tolerance_is_to_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
     found, (slower, again) = judged(monkeypatch, Verdict.REGRESSED)
-    assert slower.in_vain == pytest.approx(0.15)
-    assert (again, again.in_vain) == (REFERENCE.version, 0.0)
+    assert slower.injected_loss == pytest.approx(0.15)
+    assert (again, again.injected_loss) == (REFERENCE.version, 0.0)
     assert found.verdict is Verdict.UNCHANGED
     assert found.message == ""
     trusted, expected = found.notes

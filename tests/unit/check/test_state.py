@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_loaderperf.check.state import Findings, Known, Spec, changes, result_of
-from pytest_loaderperf.measure.calibration import Survey
+from pytest_loaderperf.measure.calibration import Calibration
 from pytest_loaderperf.measure.plan import plan
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.protocol.codec import decode, encode
@@ -25,7 +25,7 @@ def known(settings: dict[str, str | int | bool], note: str = "") -> Known:
         settings=settings,
         note=note,
     )
-    survey = Survey(
+    calibration = Calibration(
         loader=loader,
         workload=Workload(batch="int64[*]", bytes_per_sample=8.0),
         peak_memory=1.0,
@@ -34,7 +34,7 @@ def known(settings: dict[str, str | int | bool], note: str = "") -> Known:
         plan=plan(0.01, 0, 0),
         asserted=(),
     )
-    return Known(survey=survey, judged=frozenset())
+    return Known(calibration=calibration, judged=frozenset())
 
 
 @pytest.mark.parametrize(

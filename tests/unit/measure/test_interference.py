@@ -23,10 +23,10 @@ class Machine:
     """Counters of a machine with two CPUs, set by hand."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = self.taken = self.own = self.coordinator = self.stolen = 0.0
+        self.now = self.taken = self.own = self.coordinator = self.steal = 0.0
         counted = {
             "usable_cpus": lambda: [0, 1],
-            "machine_seconds": lambda _: MachineSeconds(self.taken, self.stolen),
+            "machine_seconds": lambda _: MachineSeconds(self.taken, self.steal),
             "cpu_seconds": lambda _: self.own,
         }
         for name, value in counted.items():
@@ -53,7 +53,7 @@ def test_what_others_take_while_a_trial_runs_is_a_share_of_the_cpus(machine: Mac
         watch.start()
         machine.run(0.5, own=0.5, others=0.2, coordinator=0.3)
         watch.stop()
-    assert watch.others == pytest.approx(0.2)
+    assert watch.external_load == pytest.approx(0.2)
     assert not watch.paused
 
 
@@ -61,7 +61,7 @@ def test_a_trial_that_never_ran_was_not_disturbed(machine: Machine) -> None:
     watch = Watch(1)
     machine.run(5.0, own=1.0, others=9.0)
     watch.stop()
-    assert watch.others == 0.0
+    assert watch.external_load == 0.0
     assert not watch.paused
 
 
@@ -91,7 +91,7 @@ def test_a_real_process_counts_as_another_one_or_as_the_trial_itself() -> None:
         given = (time.perf_counter() - started) * len(cpus.usable_cpus())
         used = cpus.cpu_seconds(busy) - used
     # Whatever else the machine does, this process makes the difference (counted in ticks).
-    difference = watches[idle].others - watches[busy].others
+    difference = watches[idle].external_load - watches[busy].external_load
     assert difference == pytest.approx(used / given, abs=0.06)
     assert used / given > 0.1
 
@@ -108,12 +108,12 @@ def test_a_burst_on_one_side_alone_is_unfair_and_a_busy_machine_is_not() -> None
 
 
 def test_noise_is_a_share_of_the_time_between_two_moments(machine: Machine) -> None:
-    before = Moment(clock=10.0, stolen=1.0, pressure={"cpu": 3.0, "io": None, "memory": 0.0})
-    after = Moment(clock=14.0, stolen=1.8, pressure={"cpu": 5.0, "io": None, "memory": 0.0})
+    before = Moment(clock=10.0, steal=1.0, pressure={"cpu": 3.0, "io": None, "memory": 0.0})
+    after = Moment(clock=14.0, steal=1.8, pressure={"cpu": 5.0, "io": None, "memory": 0.0})
     found = interference.between(before, after, (0.1, 0.3), spoiled=True)
-    assert found.stolen == pytest.approx(0.1)
+    assert found.steal == pytest.approx(0.1)
     assert found.pressure == {"cpu": 0.5, "io": None, "memory": 0.0}
-    assert found.others == pytest.approx(0.2)
+    assert found.external_load == pytest.approx(0.2)
     assert found.spoiled
 
 

@@ -58,7 +58,7 @@ class Asked:
         assert isinstance(message, RunSlice)
         self.began = self.now
 
-    def freeze(self) -> None:
+    def suspend(self) -> None:
         self.running = False
 
     def resume(self) -> None:
@@ -85,7 +85,7 @@ class Asked:
 def timed_trial(asked: Any, monkeypatch: pytest.MonkeyPatch) -> TimedTrial:
     trial = object.__new__(TimedTrial)
     trial._trial, trial._pace = asked, Plan(warmup=2, drain=0, batches=10, slices=4)
-    trial._slices, trial._frozen, trial._frozen_at = [], [], 0.0
+    trial._slices, trial._suspended, trial._suspended_at = [], [], 0.0
     trial._watch = Watch(asked.pid)
     monkeypatch.setattr("time.perf_counter", lambda: asked.now)
     return trial
@@ -102,7 +102,7 @@ def test_turns_add_up_and_what_lies_between_them_does_not(monkeypatch: pytest.Mo
         asked.ends_at += 6.0 * (not ended[-1])
     # 30 s of its own, in turns of 4 s: seven whole ones and half of the last.
     assert ended == [False] * 7 + [True]
-    assert awake(trial._slices[0], trial._frozen).seconds == pytest.approx(30.0)
+    assert awake(trial._slices[0], trial._suspended).seconds == pytest.approx(30.0)
 
 
 def test_rates_of_several_slices_are_those_of_all_their_time() -> None:

@@ -36,7 +36,7 @@ class Fake:
     def pin(self, cpu: int) -> None:
         self.cpu = cpu
 
-    def freeze(self) -> None:
+    def suspend(self) -> None:
         self.frozen = True
 
     def resume(self) -> None:
@@ -55,7 +55,7 @@ class Fake:
     def take_turn(self, seconds: float) -> bool:
         self.resume()
         self._run(seconds)
-        self.freeze()
+        self.suspend()
         return not self.left
 
     def _run(self, at_most: float) -> None:

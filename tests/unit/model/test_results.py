@@ -270,7 +270,7 @@ comparisons = st.builds(
     ratio=st.none() | numbers,
     interval=st.none() | st.tuples(numbers, numbers),
     tolerance=st.none() | numbers,
-    detectable=st.none() | numbers,
+    minimum_detectable=st.none() | numbers,
     pairs=st.integers(0, 24),
     source=st.text(),
 )

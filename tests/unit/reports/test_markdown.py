@@ -34,7 +34,7 @@ def check(
             ratio=0.8,
             interval=(0.75, 0.85),
             tolerance=0.1,
-            detectable=0.05,
+            minimum_detectable=0.05,
             pairs=6,
             source="commit 1a2b",
         ),
@@ -47,7 +47,7 @@ def check(
             ratio=1.031,
             interval=None,
             tolerance=0.125,
-            detectable=None,
+            minimum_detectable=None,
             pairs=0,
             source="stored numbers",
         ),
@@ -105,11 +105,11 @@ def test_the_title_says_how_the_run_ended(results: list[CheckResult], title: str
 
 
 def test_notes_and_noise_come_last() -> None:
-    pair = Noise(seconds=7.0, candidate=0.02, baseline=0.02, stolen=0.0, pressure={}, spoiled=False)
+    pair = Noise(seconds=7.0, candidate=0.02, baseline=0.02, steal=0.0, pressure={}, spoiled=False)
     text = markdown.summary([check(notes=("a *note*",), noise=(pair,), memory_source="it")], LIMIT)
     *_, note, machine, memory = text.splitlines()
     assert note == r"- test\_a.py::test\_b\[32\]: a \*note\*"
-    assert machine.startswith("- machine: others took 2 % of its CPUs")
+    assert machine.startswith("- machine: external load 2 % of its CPUs")
     assert memory == "- memory: from it"
 
 

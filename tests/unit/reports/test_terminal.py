@@ -29,7 +29,7 @@ THROUGHPUT = Comparison(
     ratio=0.797,
     interval=(0.771, 0.8234),
     tolerance=0.1,
-    detectable=0.0712,
+    minimum_detectable=0.0712,
     pairs=8,
     source="commit 1a2b3c4d5e6f",
     ratios=(0.79, 0.80423),
@@ -250,23 +250,21 @@ NOISE = Noise(
     seconds=7.25,
     candidate=0.1234,
     baseline=0.0,
-    stolen=0.01,
+    steal=0.01,
     pressure={"cpu": 0.5, "io": None},
     spoiled=True,
 )
 
 
 def test_the_machine_is_described_by_its_mean_and_its_noisiest_pair() -> None:
-    quiet = Noise(
-        seconds=7.0, candidate=0.02, baseline=0.02, stolen=0.0, pressure={}, spoiled=False
-    )
+    quiet = Noise(seconds=7.0, candidate=0.02, baseline=0.02, steal=0.0, pressure={}, spoiled=False)
     noisy = CheckResult(
         nodeid="test_a.py::test_b[32]", verdict=Verdict.UNCHANGED, noise=(quiet, NOISE)
     )
     calm = replace(noisy, nodeid="test_a.py::test_c", noise=(quiet, quiet))
     assert terminal.noise([calm, noisy]) == [
-        "machine: others took 3 % of its CPUs, 6 % in the noisiest pair (of test_a.py::test_b[32])"
-        "; of 4 pairs 1 were hit on one side alone"
+        "machine: external load 3 % of its CPUs, 6 % in the noisiest pair "
+        "(of test_a.py::test_b[32]); of 4 pairs 1 were hit on one side alone"
     ]
     assert terminal.noise([calm])[0].endswith("in the noisiest pair (of test_a.py::test_c)")
 
@@ -373,7 +371,7 @@ def test_a_metric_that_was_not_judged_has_no_verdict_in_json() -> None:
 @pytest.mark.parametrize("unbounded", [math.inf, -math.inf, math.nan])
 def test_what_is_unbounded_is_null_in_json(unbounded: float) -> None:
     open_ended = replace(
-        THROUGHPUT, interval=(0.5, unbounded), detectable=unbounded, tolerance=unbounded
+        THROUGHPUT, interval=(0.5, unbounded), minimum_detectable=unbounded, tolerance=unbounded
     )
     metrics = exported([replace(RESULT, metrics={"throughput": open_ended})])["checks"][0][
         "metrics"
@@ -396,7 +394,7 @@ comparisons = st.builds(
     ratio=st.none() | numbers,
     interval=st.none() | st.tuples(numbers, numbers),
     tolerance=st.none() | numbers,
-    detectable=st.none() | numbers,
+    minimum_detectable=st.none() | numbers,
     pairs=st.integers(0, 24),
     source=st.text(),
 )
@@ -430,7 +428,7 @@ results = st.builds(
             seconds=st.floats(0, 1),
             candidate=st.floats(0, 1),
             baseline=st.floats(0, 1),
-            stolen=st.floats(0, 1),
+            steal=st.floats(0, 1),
             pressure=st.dictionaries(st.sampled_from(["cpu", "io"]), st.none() | st.floats(0, 1)),
             spoiled=st.booleans(),
         ),

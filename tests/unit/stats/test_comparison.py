@@ -80,15 +80,15 @@ def test_a_comparison_tells_all_that_a_report_needs() -> None:
     assert comparison.value == pytest.approx(80, rel=0.001)
     assert comparison.baseline == pytest.approx(100, rel=0.001)
     assert (comparison.tolerance, comparison.pairs, comparison.source) == (0.1, 6, "x")
-    assert comparison.detectable is not None
-    assert 0.05 <= comparison.detectable < 0.1
+    assert comparison.minimum_detectable is not None
+    assert 0.05 <= comparison.minimum_detectable < 0.1
 
 
 def test_pairs_that_do_not_decide_are_inconclusive() -> None:
     comparison = judge([100, 60, 130, 90], [100] * 4)
     assert comparison.verdict is Verdict.INCONCLUSIVE
-    assert comparison.detectable is not None
-    assert comparison.detectable > 0.2
+    assert comparison.minimum_detectable is not None
+    assert comparison.minimum_detectable > 0.2
 
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=lambda metric: metric.name)
@@ -243,9 +243,9 @@ def test_a_wider_comparison_says_so() -> None:
     assert narrow.interval is not None
     assert wide.interval is not None
     assert wide.interval[0] < narrow.interval[0] < narrow.interval[1] < wide.interval[1]
-    assert narrow.detectable is not None
-    assert wide.detectable is not None
-    assert wide.detectable > 0.3 > narrow.detectable
+    assert narrow.minimum_detectable is not None
+    assert wide.minimum_detectable is not None
+    assert wide.minimum_detectable > 0.3 > narrow.minimum_detectable
 
 
 # --- at a glance --------------------------------------------------------------------------------

@@ -103,17 +103,17 @@ def test_looks_come_after_even_numbers_of_pairs_and_end_with_the_last_one() -> N
 
 
 def test_all_looks_together_spend_the_errors_once_and_the_first_one_most() -> None:
-    shares = [RULE.share(pairs) for pairs in RULE.looks]
+    shares = [RULE.spending(pairs) for pairs in RULE.looks]
     assert sum(shares) == pytest.approx(1)
     assert shares == sorted(shares, reverse=True)
     assert shares[0] > 2 / len(shares)
-    assert RULE.share(2 * RULE.pairs_at_most) == shares[-1]  # pooled with a confirmation
+    assert RULE.spending(2 * RULE.pairs_at_most) == shares[-1]  # pooled with a confirmation
 
 
 @pytest.mark.parametrize("pairs", range(2, RULE.pairs_at_most + 1))
 def test_a_sequence_that_ends_early_spends_the_errors_once(pairs: int) -> None:
-    before = sum(RULE.share(look) for look in RULE.looks if look < pairs)
-    assert before + RULE.ending.share(pairs) == pytest.approx(1)
+    before = sum(RULE.spending(look) for look in RULE.looks if look < pairs)
+    assert before + RULE.ending.spending(pairs) == pytest.approx(1)
 
 
 @given(st.integers(0, 100_000))
@@ -138,8 +138,12 @@ def test_two_pairs_alone_prove_nothing(loss: float) -> None:
 @pytest.mark.parametrize("pairs", [0, 1])
 def test_without_a_second_pair_nothing_is_bounded(pairs: int) -> None:
     decision = judge([0.3] * pairs)
-    assert decision.loss == 0.3 * pairs
-    assert (decision.low, decision.high, decision.detectable) == (-math.inf, math.inf, math.inf)
+    assert decision.log_cost == 0.3 * pairs
+    assert (decision.low, decision.high, decision.minimum_detectable) == (
+        -math.inf,
+        math.inf,
+        math.inf,
+    )
 
 
 # --- verdicts with a known answer ---------------------------------------------------------------
@@ -185,9 +189,9 @@ def test_the_order_of_pairs_does_not_matter(losses: list[float]) -> None:
 def test_the_interval_holds_the_estimate(losses: list[float], tolerance: float) -> None:
     decision = judge(losses, tolerance)
     counted = sorted(losses)[1:-1] if len(losses) >= 12 else losses
-    assert decision.loss == pytest.approx(statistics.fmean(counted))
-    assert decision.low < decision.loss < decision.high
-    assert decision.detectable >= of_loss(tolerance / 2)
+    assert decision.log_cost == pytest.approx(statistics.fmean(counted))
+    assert decision.low < decision.log_cost < decision.high
+    assert decision.minimum_detectable >= of_loss(tolerance / 2)
 
 
 # --- the floor ----------------------------------------------------------------------------------
@@ -263,8 +267,8 @@ def test_slices_change_the_bounds_and_never_the_estimate(
     losses: list[float], deviation: float, freedom: int
 ) -> None:
     decision = judge(losses, within=Within(variance=deviation**2, freedom=freedom))
-    assert decision.loss == judge(losses).loss
-    assert decision.low < decision.loss < decision.high
+    assert decision.log_cost == judge(losses).log_cost
+    assert decision.low < decision.log_cost < decision.high
 
 
 # --- stored numbers: what is not known of the day and the machine -------------------------------
@@ -337,7 +341,7 @@ def ending(losses: Sequence[float]) -> Verdict:
 def final(decision: Decision) -> bool:
     """Whether no more pairs are measured after this look."""
     if decision.verdict is Verdict.UNCHANGED:
-        return not may_be_gain(decision.loss, TOLERANCE, "higher")
+        return not may_be_gain(decision.log_cost, TOLERANCE, "higher")
     return decision.verdict is not None
 
 
@@ -581,7 +585,7 @@ def test_the_detectable_loss_is_detected_in_99_of_100_runs(pairs: int) -> None:
     # Not a draw of them: how far its extremes lie out, of which 24 pairs say nothing, is luck.
     typical = [statistics.NormalDist().inv_cdf((k + 0.5) / pairs) for k in range(pairs)]
     scale = deviation / statistics.stdev(typical)
-    loss = judge([scale * each for each in typical]).detectable
+    loss = judge([scale * each for each in typical]).minimum_detectable
     runs = rng.standard_normal((2000, pairs)) * deviation + loss
     missed = sum(judge(run.tolist()).verdict is not Verdict.REGRESSED for run in runs)
     assert missed / len(runs) <= 0.015

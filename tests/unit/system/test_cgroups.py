@@ -70,7 +70,7 @@ def opened(folder: Path, version: str) -> Iterator[cgroups.Group]:
 @versions
 def test_only_anonymous_and_shared_memory_counts(tmp_path: Path, version: str) -> None:
     with opened(recorded(tmp_path, version), version) as found:
-        found.look()
+        found.sample()
     # Beside the 210 that count there are 60 of files and 2 of the kernel.
     assert found.highest == (300 - 62) * MIB
 
@@ -91,19 +91,19 @@ def test_a_highest_of_before_the_start_counts_no_more(
     with opened(folder, version) as found:
         monkeypatch.undo()
         found.start()
-        found.look()
+        found.sample()
         assert found.highest == 210 * MIB
         recorded(tmp_path, version, highest=310)
-        found.look()
+        found.sample()
         assert found.highest == (310 - 62) * MIB
 
 
 @versions
 def test_the_highest_is_kept(tmp_path: Path, version: str) -> None:
     with opened(recorded(tmp_path, version, highest=400), version) as found:
-        found.look()
+        found.sample()
         recorded(tmp_path, version, highest=390)
-        found.look()
+        found.sample()
     assert found.highest == (400 - 62) * MIB
 
 
@@ -192,7 +192,7 @@ def test_a_real_group_counts_what_its_processes_add_and_free() -> None:
 
         def highest_of(size: int) -> int:
             spike(size)
-            mine.look()
+            mine.sample()
             return mine.highest // MIB
 
         spike(1)

@@ -114,7 +114,7 @@ def tree(tmp_path: Path) -> Iterator[Tree]:
 
 def test_a_frozen_tree_stands_still_until_it_is_resumed(tree: Tree) -> None:
     assert tree.all_go_on()
-    signals.freeze(tree.pids[0])
+    signals.suspend(tree.pids[0])
     assert tree.all_stand_still()
     signals.resume(tree.pids[0])
     assert tree.all_go_on()
@@ -147,7 +147,7 @@ def test_who_is_frozen_stands_still_at_once(tmp_path: Path) -> None:
     with python(IN_THE_KERNEL, str(slot)) as running:
         assert eventually(lambda: any(slot.read_bytes()))
         for _ in range(10):
-            signals.freeze(running.pid)
+            signals.suspend(running.pid)
             before = slot.read_bytes()
             time.sleep(0.01)
             assert slot.read_bytes() == before
@@ -163,7 +163,7 @@ def test_a_process_is_frozen_whatever_its_name(name: bytes) -> None:
     with python(code) as running:
         assert running.stdout
         running.stdout.readline()
-        signals.freeze(running.pid)
+        signals.suspend(running.pid)
         assert signals._stands(running.pid)
 
 
@@ -171,7 +171,7 @@ def test_who_does_not_stop_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(signals, "_stands", lambda _: False)
     with python("input()") as running:
         began = time.monotonic()
-        signals.freeze(running.pid)
+        signals.suspend(running.pid)
         assert time.monotonic() - began < LONG
 
 
@@ -188,7 +188,7 @@ def test_who_has_left_the_group_is_not_waited_for() -> None:
         assert running.stdout
         apart = int(running.stdout.readline())
         try:
-            signals.freeze(running.pid)
+            signals.suspend(running.pid)
             assert signals._stands(running.pid)
             assert process_tree.alive(apart)
         finally:
@@ -199,20 +199,20 @@ def test_who_has_left_the_group_is_not_waited_for() -> None:
 def test_the_end_is_that_of_all(tree: Tree, frozen: bool) -> None:
     assert all(map(process_tree.alive, tree.pids))
     if frozen:
-        signals.freeze(tree.pids[0])
+        signals.suspend(tree.pids[0])
     signals.end(tree.pids[0])
     assert eventually(lambda: not any(map(process_tree.alive, tree.pids)))
 
 
 def test_other_groups_go_on(tree: Tree) -> None:
     with python("input()") as other:
-        signals.freeze(other.pid)
+        signals.suspend(other.pid)
         signals.end(other.pid)
         assert eventually(lambda: not process_tree.alive(other.pid))
         assert tree.all_go_on()
 
 
-@pytest.mark.parametrize("act", [signals.freeze, signals.resume, signals.end])
+@pytest.mark.parametrize("act", [signals.suspend, signals.resume, signals.end])
 def test_a_group_that_is_gone_is_no_error(act: Callable[[int], None]) -> None:
     with python("") as running:
         running.wait(LONG)
@@ -225,7 +225,7 @@ def test_a_group_that_is_gone_is_no_error(act: Callable[[int], None]) -> None:
 def test_a_process_is_alive_until_it_ends_even_if_it_is_frozen() -> None:
     with python("input()") as running:
         assert process_tree.alive(running.pid)
-        signals.freeze(running.pid)
+        signals.suspend(running.pid)
         assert process_tree.alive(running.pid)
         signals.end(running.pid)
         os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)  # a zombie stays
@@ -315,7 +315,7 @@ def test_a_frozen_tree_uses_no_cpu_time() -> None:
         return cpus.cpu_seconds(pid) == before
 
     with parent_of("pass") as busy:
-        signals.freeze(busy)
+        signals.suspend(busy)
         assert eventually(lambda: idle(busy))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..adapter import Kind, Loader, length, told
+from ..adapter import Kind, Loader, length, settings_of
 from ..batches import count_samples
 
 
@@ -16,7 +16,7 @@ def iterator(loader: Any) -> Loader:
         prefetch=2,
         epoch_batches=length(loader) if loader.size > 0 else None,
         count=count,
-        settings=told(
+        settings=settings_of(
             batch_size=loader.batch_size,
             pipelines=len(loader._pipes),
             num_threads=loader._pipes[0].num_threads,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..adapter import Kind, Loader, length, one_sample, told
+from ..adapter import Kind, Loader, length, one_sample, settings_of
 
 # The nodes and operations that make batches have these names, whatever their module.
 _BATCHING = ("Batch", "Rebatch", "Pack", "FirstFitPack", "BestFitPack")
@@ -21,7 +21,7 @@ def data_loader(loader: Any) -> Loader:
         workers=options.num_workers,
         prefetch=options.per_worker_buffer_size if options.num_workers else 0,
         count=None if batches else one_sample,
-        settings=told(
+        settings=settings_of(
             worker_count=options.num_workers,
             worker_buffer_size=options.per_worker_buffer_size if options.num_workers else None,
             start_method="spawn" if options.num_workers else None,
@@ -46,7 +46,7 @@ def dataset(dataset: Any) -> Loader:
         prefetch=ahead,
         epoch_batches=length(dataset),
         count=None if batches else one_sample,
-        settings=told(
+        settings=settings_of(
             num_workers=len(processes),
             per_worker_buffer_size=ahead if processes else None,
             start_method="spawn" if processes else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from ..adapter import Kind, Loader, told
+from ..adapter import Kind, Loader, settings_of
 from ..batches import count_item
 
 # `Dataset.batch()` makes rows of which each is a batch, and leaves no trace of it.
@@ -20,7 +20,7 @@ def dataset(dataset: Any) -> Loader:
         epoch_batches=len(dataset) or None,
         samples_per_epoch=len(dataset) or None,
         count=_count,
-        settings=told(format=dataset.format["type"] or "python"),
+        settings=settings_of(format=dataset.format["type"] or "python"),
     )
 
 
@@ -31,7 +31,7 @@ def iterable_dataset(dataset: Any) -> Loader:
         kind="datasets IterableDataset",
         start=lambda: iter(dataset),
         count=_count,
-        settings=told(format=formatting.format_type if formatting else "python"),
+        settings=settings_of(format=formatting.format_type if formatting else "python"),
     )
 
 

@@ -1,7 +1,7 @@
 """Ray Data: batches that the processes of a cluster make.
 
-Those of a cluster that the test has started descend from it: they are weighed with it, and frozen,
-although each leads a group of its own. Nobody can follow those of another cluster.
+Those of a cluster that the test has started descend from it: they are weighed with it, and
+suspended, although each leads a group of its own. Nobody can follow those of another cluster.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 from ..adapter import Kind, Loader, imported
 
 _ELSEWHERE = (
-    "the test has not started this Ray cluster: its processes are neither frozen nor weighed, and "
-    "may work for others too"
+    "the test has not started this Ray cluster: its processes are neither suspended nor weighed, "
+    "and may work for others too"
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..adapter import Kind, Loader, length, told
+from ..adapter import Kind, Loader, length, settings_of
 
 
 def data_loader(loader: Any) -> Loader:
@@ -13,7 +13,7 @@ def data_loader(loader: Any) -> Loader:
         kind="spdl DataLoader",
         start=lambda: iter(loader),
         prefetch=loader._buffer_size + loader._num_threads,
-        settings=told(
+        settings=settings_of(
             batch_size=loader._batch_size,
             num_threads=loader._num_threads,
             buffer_size=loader._buffer_size,
@@ -30,7 +30,7 @@ def pytorch_loader(loader: Any) -> Loader:
         workers=workers,
         prefetch=-(-loader._buffer_size // workers) + 1,
         epoch_batches=length(loader),
-        settings=told(
+        settings=settings_of(
             num_workers=workers,
             buffer_size=loader._buffer_size,
             start_method=loader._mp_ctx.get_start_method(),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from ..adapter import Kind, Loader, imported, told
+from ..adapter import Kind, Loader, imported, settings_of
 
 
 def tf_data(dataset: Any) -> Loader:
@@ -20,7 +20,7 @@ def tf_data(dataset: Any) -> Loader:
         start=lambda: iter(dataset),
         prefetch=4,
         epoch_batches=batches if batches >= 0 else None,
-        settings=told(
+        settings=settings_of(
             prefetch=_prefetch(dataset),
             autotune=options.autotune.enabled,
             private_threadpool_size=options.threading.private_threadpool_size,
@@ -68,7 +68,7 @@ def py_dataset(dataset: Any) -> Loader:
         workers=processes,
         prefetch=-(-ahead // processes) if processes else ahead,
         epoch_batches=dataset.num_batches,
-        settings=told(
+        settings=settings_of(
             workers=workers,
             use_multiprocessing=bool(dataset.use_multiprocessing),
             max_queue_size=int(dataset.max_queue_size),

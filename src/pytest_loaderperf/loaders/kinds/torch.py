@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from ..adapter import Kind, Loader, Wrap, imported, length, one_sample, told
+from ..adapter import Kind, Loader, Wrap, imported, length, one_sample, settings_of
 from ..batches import count_item
 
 
@@ -28,7 +28,7 @@ def data_loader(loader: Any) -> Loader:
         samples_per_epoch=_samples(loader),
         follow=follow,
         count=_counter(loader),
-        settings=told(
+        settings=settings_of(
             batch_size=loader.batch_size,
             num_workers=workers,
             prefetch_factor=loader.prefetch_factor if workers else None,
@@ -106,7 +106,7 @@ def nodes_loader(loader: Any) -> Loader:
         start=lambda: iter(loader),
         workers=workers,
         prefetch=-(-ahead // workers) if workers else ahead,
-        settings=told(
+        settings=settings_of(
             batch_size=batch,
             num_workers=sum(node.num_workers for node in mappers),
             method=", ".join(sorted({node.method for node in mappers})) or None,
