@@ -25,6 +25,7 @@ from pytest_loaderperf.model.results import (
 )
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.reports import batch_sizes, html, markdown, results_json, terminal
+from pytest_loaderperf.stats.batch_size import sweeps
 from pytest_loaderperf.versions.repository import Commit
 
 _PAIRS, _LOOKS, _COMMITS, _ROUNDS = 24, 1000, 50, 5
@@ -114,12 +115,13 @@ def main() -> None:
         commits=[],
         memory_limit=2.0**34,
     )
+    found = sweeps(results, run.memory_limit)
     pasts = {result.nodeid: {"a machine": accepted} for result in results}
     reports: dict[str, Callable[[], object]] = {
-        "terminal": lambda: (terminal.table(results), batch_sizes.lines(results, 2.0**34)),
-        "JSON": lambda: json.dumps(results_json.to_json(run), indent=2),
-        "Markdown": lambda: markdown.summary(results, 2.0**34),
-        "HTML": lambda: html.render(run, pasts),
+        "terminal": lambda: (terminal.table(results), batch_sizes.lines(found)),
+        "JSON": lambda: json.dumps(results_json.to_json(run, found), indent=2),
+        "Markdown": lambda: markdown.summary(results, found),
+        "HTML": lambda: html.render(run, found, pasts),
     }
     seconds: dict[str, list[float]] = {name: [] for name in reports}
     for _ in range(_ROUNDS):

@@ -15,6 +15,8 @@ from pytest_loaderperf.model.results import (
     Verdict,
 )
 from pytest_loaderperf.model.workload import Workload
+from pytest_loaderperf.stats import batch_size
+from pytest_loaderperf.stats.batch_size import Sweep
 from pytest_loaderperf.versions.repository import Commit
 
 MIB = 2.0**20
@@ -122,6 +124,11 @@ def point(batch_size: int, throughput: float) -> CheckResult:
         metrics={each.metric: each for each in metrics},
         sweep=test,
     )
+
+
+def sweeps() -> list[Sweep]:
+    """What the checks of the run say that differ in batch size."""
+    return batch_size.sweeps(run().results, run().memory_limit)
 
 
 def run() -> Run:

@@ -128,7 +128,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from .session.run import Session  # noqa: PLC0415
 
     try:
-        config.pluginmanager.register(Session(config), SESSION)
+        Session(config).register(config.pluginmanager, SESSION)
     except LoaderPerfError as error:
         raise pytest.UsageError(str(error)) from None
 
@@ -145,7 +145,7 @@ def pytest_collect_file(
     session: Session | None = manager.get_plugin(SESSION)
     if session is not None:
         holds = _holds_checks(collectors, file_path, parent)
-        return [session.check_file(file_path, parent)] if holds else []
+        return [session.collecting.check_file(file_path, parent)] if holds else []
     others = [each for each in _list(collectors) if not isinstance(each, pytest.Module)]
     if len(others) == len(_list(collectors)) or not _has_usual_names(parent.config):
         return collectors

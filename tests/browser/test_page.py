@@ -49,7 +49,7 @@ def browser() -> Iterator[Chrome]:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(html.render(examples.run(), examples.histories()), "utf-8")
+    path.write_text(html.render(examples.run(), examples.sweeps(), examples.histories()), "utf-8")
     return path
 
 

@@ -76,7 +76,7 @@ def test_it_is_in_the_table_and_in_the_file(project: Project) -> None:
     # Two samples in a batch: what pytest-benchmark says of a batch is what the check says.
     assert statistics.fmean(times) == pytest.approx(2 / speed, rel=0.05)
     # That this process keeps out of the project's own fixtures.
-    assert set((project.root / "everywhere").read_text().split()) == {"Arm"}
+    assert set((project.root / "everywhere").read_text().split()) == {"ArmPlugin"}
 
 
 def test_saving_and_comparing_work(project: Project) -> None:

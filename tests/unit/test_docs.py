@@ -54,7 +54,7 @@ def fields(value: object) -> set[str]:
 
 
 def test_the_reference_has_every_field_of_the_results() -> None:
-    found = fields(results_json.to_json(examples.run()))
+    found = fields(results_json.to_json(examples.run(), examples.sweeps()))
     assert {"schema", "spread", "cpu_pressure", "ratios", "samples_per_epoch"} <= found
     assert not [name for name in found if not named(REFERENCE, name)]
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ..baselines.history import History
 from ..model.results import Run
 from ..settings import RunSettings
+from ..stats.batch_size import Sweep
 from ..system import files
 from . import html, markdown, results_json
 
 
 def write(
     run: Run,
+    sweeps: Sequence[Sweep],
     settings: RunSettings,
     folder: Path,
     histories: Callable[[], Mapping[str, History]],
@@ -33,10 +35,10 @@ def write(
             say(f"--loaderperf-{option}={path} could not be written: {error}")
 
     if settings.json:
-        text = json.dumps(results_json.to_json(run), indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(results_json.to_json(run, sweeps), indent=2, ensure_ascii=False) + "\n"
         written("json", settings.json, text, files.replace)
     if settings.summary:
-        text = markdown.summary(run.results, run.memory_limit)
+        text = markdown.summary(run.results, sweeps)
         written("summary", settings.summary, text, files.append)
     if settings.html:
-        written("html", settings.html, html.render(run, histories()), files.replace)
+        written("html", settings.html, html.render(run, sweeps, histories()), files.replace)

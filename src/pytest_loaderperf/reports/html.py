@@ -20,23 +20,22 @@ from ..model.units import (
     format_value,
     round_significant,
 )
-from ..stats.batch_size import Point, choose, sweeps
+from ..stats.batch_size import Sweep
 from . import batch_sizes, explain, terminal
 from .accepted import METRICS_SHOWN, history_rows
 
 _SAMPLES = 200  # more would show no more of a chart's line
 
 
-def render(run: Run, histories: Mapping[str, History]) -> str:
+def render(run: Run, sweeps: Sequence[Sweep], histories: Mapping[str, History]) -> str:
     """The page; ``histories`` are those of the checks, by node id."""
     # Here, since only few runs ask for a page.
     from jinja2 import Environment, StrictUndefined  # noqa: PLC0415
 
     checks = [_check(result, histories.get(result.nodeid, {})) for result in run.results]
-    found = sweeps(run.results)
     data = {
         "checks": [_check_data(result, histories.get(result.nodeid, {})) for result in run.results],
-        "sweeps": [_sweep_data(points, run.memory_limit) for points in found.values()],
+        "sweeps": [_sweep_data(sweep) for sweep in sweeps],
     }
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(
         _asset("report.html")
@@ -46,7 +45,7 @@ def render(run: Run, histories: Mapping[str, History]) -> str:
         summary=terminal.summary(run.results),
         run=run,
         checks=checks,
-        sweeps=[_sweep(test, points, run.memory_limit) for test, points in found.items()],
+        sweeps=[_sweep(sweep) for sweep in sweeps],
         remarks=[
             *terminal.notes(run.results),
             *terminal.noise(run.results),
@@ -147,9 +146,9 @@ def _memory(samples: Sequence[MemorySample]) -> str:
     )
 
 
-def _sweep(test: str, points: Sequence[Point], limit: float) -> dict[str, object]:
+def _sweep(sweep: Sweep) -> dict[str, object]:
     return {
-        "test": test,
+        "test": sweep.test,
         "rows": [
             (
                 f"{point.batch_size:,}",
@@ -157,9 +156,9 @@ def _sweep(test: str, points: Sequence[Point], limit: float) -> dict[str, object
                 format_duration(point.first_batch),
                 format_size(point.peak_memory),
             )
-            for point in points
+            for point in sweep.points
         ],
-        "words": [batch_sizes.memory(points, limit), batch_sizes.best(points, limit)],
+        "words": [batch_sizes.memory(sweep), batch_sizes.best(sweep)],
     }
 
 
@@ -215,7 +214,7 @@ def _pairs_data(comparison: Comparison) -> dict[str, object]:
     }
 
 
-def _sweep_data(points: Sequence[Point], limit: float) -> dict[str, object]:
+def _sweep_data(sweep: Sweep) -> dict[str, object]:
     return {
         "points": [
             {
@@ -223,8 +222,8 @@ def _sweep_data(points: Sequence[Point], limit: float) -> dict[str, object]:
                 "throughput": point.throughput,
                 "peak_memory": point.peak_memory,
             }
-            for point in points
+            for point in sweep.points
         ],
-        "best": choose(points, limit).batch_size,
-        "limit": limit,
+        "best": sweep.best.batch_size,
+        "limit": sweep.limit,
     }

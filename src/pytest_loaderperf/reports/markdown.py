@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from ..model.results import CheckResult
 from ..model.units import format_duration, format_size, format_value
-from ..stats.batch_size import Point, sweeps
+from ..stats.batch_size import Sweep
 from . import batch_sizes, explain, terminal
 
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>#|~]")
@@ -15,8 +15,8 @@ _COLUMNS = ("check", "throughput", "ratio [95 %]", "peak memory", "ratio", "verd
 _SWEEP = ("batch size", "throughput", "first batch", "peak memory")
 
 
-def summary(results: Sequence[CheckResult], memory_limit: float) -> str:
-    """The summary of a run; ``memory_limit`` is what a loader may use, in bytes.
+def summary(results: Sequence[CheckResult], sweeps: Sequence[Sweep]) -> str:
+    """The summary of a run, with the tests that were measured at several batch sizes.
 
     A run in which nothing was measured says so: it has proven nothing.
     """
@@ -26,7 +26,7 @@ def summary(results: Sequence[CheckResult], memory_limit: float) -> str:
     parts = [title, terminal.summary(results)]
     parts += [_failure(result) for result in results if result.outcome == "failed"]
     parts.append(_table(_COLUMNS, map(_row, results)))
-    parts += [_sweep(test, points, memory_limit) for test, points in sweeps(results).items()]
+    parts += [_sweep(sweep) for sweep in sweeps]
     below = [*terminal.notes(results), *terminal.noise(results), *terminal.memory_sources(results)]
     if below:
         parts.append("\n".join(f"- {_escaped(line)}" for line in below))
@@ -51,7 +51,7 @@ def _row(result: CheckResult) -> tuple[str, ...]:
     )
 
 
-def _sweep(test: str, points: Sequence[Point], limit: float) -> str:
+def _sweep(sweep: Sweep) -> str:
     rows = [
         (
             f"{point.batch_size:,}",
@@ -59,11 +59,11 @@ def _sweep(test: str, points: Sequence[Point], limit: float) -> str:
             format_duration(point.first_batch),
             format_size(point.peak_memory),
         )
-        for point in points
+        for point in sweep.points
     ]
-    lines = [batch_sizes.memory(points, limit), batch_sizes.best(points, limit)]
+    lines = [batch_sizes.memory(sweep), batch_sizes.best(sweep)]
     below = "\n".join(f"- {_escaped(line)}" for line in lines)
-    return f"### {_code(test)}, by batch size\n\n{_table(_SWEEP, rows)}\n\n{below}"
+    return f"### {_code(sweep.test)}, by batch size\n\n{_table(_SWEEP, rows)}\n\n{below}"
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 
 from ..model.metrics import METRICS
 from ..model.results import CheckResult, Comparison, Noise, Run
 from ..model.units import round_significant
-from ..stats import batch_size
+from ..stats.batch_size import Sweep
 
 SCHEMA = 1
+_OF_POINTS = ("throughput", "spread", "first_batch", "peak_memory")
 
 
-def to_json(run: Run) -> dict[str, object]:
+def to_json(run: Run, sweeps: Sequence[Sweep]) -> dict[str, object]:
     """The results file, schema 1."""
     counts = Counter(str(result.verdict) for result in run.results)
     return {
@@ -23,8 +25,25 @@ def to_json(run: Run) -> dict[str, object]:
         "against": {"mode": run.mode, "commits": list(run.commits)},
         "checks": [_check_json(result) for result in run.results],
         "summary": dict(sorted(counts.items())),
-        "sweeps": batch_size.to_json(run.results, run.memory_limit),
+        "sweeps": [_sweep_json(sweep) for sweep in sweeps],
     }
+
+
+def _sweep_json(sweep: Sweep) -> dict[str, object]:
+    model = sweep.memory
+    return {
+        "test": sweep.test,
+        "points": [
+            {"batch_size": point.batch_size, **_significant(point, _OF_POINTS)}
+            for point in sweep.points
+        ],
+        "memory": model and _significant(model, ("fixed", "per_sample", "batches")),
+        "best": vars(sweep.best),
+    }
+
+
+def _significant(values: object, names: Sequence[str]) -> dict[str, float]:
+    return {name: round_significant(getattr(values, name)) for name in names}
 
 
 def _check_json(result: CheckResult) -> dict[str, object]:

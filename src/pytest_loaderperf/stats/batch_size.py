@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..model.results import CheckResult, Verdict
-from ..model.units import format_percent, round_significant
+from ..model.units import format_percent
 from .sequential import quantile
 
 # A size is fast enough if it is not shown to be further than this from the fastest one.
 NEAR = 0.05
 _SURE = 0.95
 _SCATTER = 0.02  # of a peak: what two trials at the same size may differ by
-_SHOWN = ("throughput", "spread", "first_batch", "peak_memory")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +63,22 @@ class Choice:
     reason: str
 
 
-def sweeps(results: Sequence[CheckResult]) -> dict[str, list[Point]]:
-    """The tests that were measured at two batch sizes or more, with their points by size."""
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """A test that was measured at several batch sizes, by size, and what that says.
+
+    ``limit`` is the memory that a loader may use (bytes).
+    """
+
+    test: str
+    points: Sequence[Point]
+    limit: float
+    memory: MemoryModel | None
+    best: Choice
+
+
+def sweeps(results: Sequence[CheckResult], limit: float) -> list[Sweep]:
+    """The tests that were measured at two batch sizes or more."""
     found: dict[str, list[Point]] = {}
     for result in results:
         if not result.sweep or result.batch_size is None or "throughput" not in result.metrics:
@@ -83,31 +96,17 @@ def sweeps(results: Sequence[CheckResult]) -> dict[str, list[Point]]:
                 beside=speed.verdict is Verdict.MEASURED,
             )
         )
-    return {
-        test: sorted(points, key=lambda point: point.batch_size)
-        for test, points in found.items()
-        if len(points) > 1
-    }
-
-
-def to_json(results: Sequence[CheckResult], limit: float) -> list[dict[str, object]]:
-    """All sweeps for the results file; ``limit`` is the memory that a loader may use (bytes)."""
     return [
-        {
-            "test": test,
-            "points": [
-                {"batch_size": point.batch_size, **_rounded(point, _SHOWN)} for point in points
-            ],
-            "memory": _rounded(model, ("fixed", "per_sample", "batches")) if model else None,
-            "best": vars(choose(points, limit)),
-        }
-        for test, points in sweeps(results).items()
-        for model in [memory_model(points)]
+        Sweep(
+            test=test,
+            points=points,
+            limit=limit,
+            memory=memory_model(points),
+            best=choose(points, limit),
+        )
+        for test, several in found.items()
+        if len(points := sorted(several, key=lambda point: point.batch_size)) > 1
     ]
-
-
-def _rounded(values: object, names: Sequence[str]) -> dict[str, float]:
-    return {name: round_significant(getattr(values, name)) for name in names}
 
 
 def memory_model(points: Sequence[Point]) -> MemoryModel | None:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from ..errors import LoaderError
 from ..model.metrics import MemoryLimit
-from ..system.available import Memory
+from ..system.cgroups import Memory
 from ..system.smaps import used_by_tree
 
 _EVERY = 0.05  # seconds between looks at what the machine has left: two cores fill 0.3 GB

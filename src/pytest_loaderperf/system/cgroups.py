@@ -1,4 +1,4 @@
-"""A control group for a trial, whose counters miss no spike (Linux, where one can be made).
+"""Control groups: one for a trial, whose counters miss no spike, and what limits leave (Linux).
 
 What a process had before it joined stays with the group that it came from, and so does what it
 only reads of that: a group counts what its processes add.
@@ -10,11 +10,13 @@ import contextlib
 import itertools
 import os
 import re
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import FileIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from .process_tree import alive
 
@@ -176,9 +178,8 @@ def places(membership: Path = _MEMBERSHIP, mount: Path = _MOUNT) -> Iterator[tup
     There a group that has processes has no others in it.
     """
     with contextlib.suppress(OSError, ValueError):
-        for line in membership.read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
-            if "memory" in controllers.split(","):
+        for controllers, path in _memberships(membership):
+            if "memory" in controllers:
                 yield mount / "memory" / path.lstrip("/"), V1
             elif not controllers:
                 own = mount / path.lstrip("/")
@@ -186,6 +187,13 @@ def places(membership: Path = _MEMBERSHIP, mount: Path = _MOUNT) -> Iterator[tup
                     with contextlib.suppress(OSError):
                         if "memory" in (folder / "cgroup.subtree_control").read_text().split():
                             yield folder, V2
+
+
+def _memberships(file: Path) -> Iterator[tuple[list[str], str]]:
+    """The groups of a process, one for each hierarchy: its controllers, none of version 2; path."""
+    for line in file.read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        yield controllers.split(",") if controllers else [], path
 
 
 def abandoned(parent: Path) -> Iterator[Path]:
@@ -201,3 +209,70 @@ def remove_abandoned(parent: Path) -> None:
     for folder in abandoned(parent):
         with contextlib.suppress(OSError):
             folder.rmdir()
+
+
+# --- what they leave
+
+# Files that were read once, and that the kernel drops as soon as the memory is needed.
+_RECLAIMABLE = re.compile(r"^(?:total_)?inactive_file (\d+)$", re.MULTILINE)
+
+
+class Limit(NamedTuple):
+    """A control group that limits memory."""
+
+    folder: Path
+    limit: int  # bytes
+    usage_file: str
+
+    @property
+    def available(self) -> int:
+        """Bytes that processes of the group may still use."""
+        usage = int((self.folder / self.usage_file).read_text())
+        numbers = _RECLAIMABLE.findall((self.folder / "memory.stat").read_text())
+        # In version 1 the figure of the whole subtree comes last.
+        reclaimable = int(numbers[-1]) if numbers else 0
+        return self.limit - max(0, usage - reclaimable)
+
+
+class Memory:
+    """What there is for this process and its children."""
+
+    def __init__(self) -> None:
+        self._groups = list(limiting_groups()) if sys.platform == "linux" else []
+
+    @property
+    def total(self) -> float:
+        """Bytes of the machine, or of the tightest control group."""
+        import psutil  # noqa: PLC0415  (here: plain `pytest` does not import it)
+
+        return min([psutil.virtual_memory().total, *(group.limit for group in self._groups)])
+
+    @property
+    def available(self) -> float:
+        """Bytes that can still be used without swapping."""
+        import psutil  # noqa: PLC0415
+
+        found = [psutil.virtual_memory().available]
+        for group in self._groups:
+            with contextlib.suppress(OSError, ValueError):  # it is gone
+                found.append(group.available)
+        return max(0, min(found))
+
+
+def limiting_groups(membership: Path = _MEMBERSHIP, mount: Path = _MOUNT) -> Iterator[Limit]:
+    """The control groups of this process that limit its memory, of either version."""
+    with contextlib.suppress(OSError, ValueError):
+        for controllers, path in _memberships(membership):
+            if not controllers:
+                names, folder = ("memory.max", "memory.current"), mount
+            elif "memory" in controllers:
+                names, folder = ("memory.limit_in_bytes", "memory.usage_in_bytes"), mount / "memory"
+            else:
+                continue
+            # In a container the path may be that of the host, of which only the end is there.
+            for inner in (*PurePosixPath(path).parents, PurePosixPath(path)):
+                group = folder / str(inner).lstrip("/")
+                with contextlib.suppress(OSError, ValueError):  # not there, or "max": no limit
+                    limit = int((group / names[0]).read_text())
+                    if limit < 2**60:  # version 1 writes a huge number for no limit
+                        yield Limit(group, limit, names[1])

@@ -6,11 +6,12 @@ import math
 
 from pytest_loaderperf.model.results import CheckResult
 from pytest_loaderperf.reports import batch_sizes
+from pytest_loaderperf.stats.batch_size import sweeps
 from unit.stats.test_batch_size import MIB, result
 
 
 def lines(*results: CheckResult, limit: float = 2.0**30) -> str:
-    return "\n".join(batch_sizes.lines(results, limit))
+    return "\n".join(batch_sizes.lines(sweeps(results, limit)))
 
 
 def test_one_row_for_each_size_with_bars() -> None:

@@ -49,7 +49,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def text() -> str:
-    return html.render(examples.run(), examples.histories())
+    return html.render(examples.run(), examples.sweeps(), examples.histories())
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_charts_get_what_was_measured(text: str) -> None:
 def test_long_measurements_are_thinned() -> None:
     result = examples.check("a.py::b", Verdict.UNCHANGED, 1.0, 1.0)
     run = replace(examples.run(), results=[replace(result, memory=result.memory * 1000)])
-    (found,) = data(html.render(run, {}))["checks"]
+    (found,) = data(html.render(run, [], {}))["checks"]
     assert isinstance(found["memory"], list)
     assert 100 <= len(found["memory"]) <= 200
 
@@ -155,14 +155,14 @@ def test_a_run_without_checks_is_a_page_too() -> None:
         commits=[],
         memory_limit=1.0,
     )
-    assert "No loader was measured" in Page(html.render(run, {})).words
+    assert "No loader was measured" in Page(html.render(run, [], {})).words
 
 
 def test_an_interval_without_end_is_left_out() -> None:
     result = examples.check("a.py::b", Verdict.INCONCLUSIVE, 1.0, 1.0)
     endless = replace(result.metrics["throughput"], interval=(0.0, float("inf")))
     result = replace(result, metrics={"throughput": endless})
-    (found,) = data(html.render(replace(examples.run(), results=[result]), {}))["checks"]
+    (found,) = data(html.render(replace(examples.run(), results=[result]), [], {}))["checks"]
     assert isinstance(found["pairs"], dict)
     assert found["pairs"]["throughput"]["interval"] is None
 

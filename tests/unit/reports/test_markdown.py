@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pytest_loaderperf.model.results import CheckResult, Comparison, Noise, Verdict
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.reports import markdown
+from pytest_loaderperf.stats.batch_size import sweeps
 
 MIB = 2.0**20
 LIMIT = 8.0 * 2**30
@@ -70,7 +71,7 @@ def check(
 
 def test_a_regression_comes_first_with_its_numbers_and_what_to_do() -> None:
     good, bad = check("test_a.py::test_a"), check(verdict=Verdict.REGRESSED, outcome="failed")
-    text = markdown.summary([good, bad], LIMIT)
+    text = markdown.summary([good, bad], [])
     assert text.splitlines()[0] == "## ❌ Loaders got worse"
     assert "1 unchanged, 1 regressed" in text
     failure, table = text.split("| check |")
@@ -101,12 +102,12 @@ def test_a_regression_comes_first_with_its_numbers_and_what_to_do() -> None:
     ],
 )
 def test_the_title_says_how_the_run_ended(results: list[CheckResult], title: str) -> None:
-    assert markdown.summary(results, LIMIT).splitlines()[0] == f"## {title}"
+    assert markdown.summary(results, []).splitlines()[0] == f"## {title}"
 
 
 def test_notes_and_noise_come_last() -> None:
     pair = Noise(seconds=7.0, candidate=0.02, baseline=0.02, steal=0.0, pressure={}, spoiled=False)
-    text = markdown.summary([check(notes=("a *note*",), noise=(pair,), memory_source="it")], LIMIT)
+    text = markdown.summary([check(notes=("a *note*",), noise=(pair,), memory_source="it")], [])
     *_, note, machine, memory = text.splitlines()
     assert note == r"- test\_a.py::test\_b\[32\]: a \*note\*"
     assert machine.startswith("- machine: external load 2 % of its CPUs")
@@ -118,7 +119,7 @@ def test_sizes_of_one_test_are_put_together() -> None:
         check(f"test_a.py::test_b[{size}]", batch_size=size, sweep="test_a.py::test_b")
         for size in (32, 64)
     ]
-    text = markdown.summary(sizes, LIMIT)
+    text = markdown.summary(sizes, sweeps(sizes, LIMIT))
     assert "### `test_a.py::test_b`, by batch size" in text
     assert "| 32 | 400 samples/s | 250 ms | 66 MiB |" in text
     assert "best batch size" in text
@@ -128,7 +129,7 @@ def test_sizes_of_one_test_are_put_together() -> None:
 @no_deadline
 def test_nothing_in_a_text_is_markup(name: str, message: str, verdict: Verdict) -> None:
     result = check(f"t.py::{name}", verdict, "failed", message=message, notes=(message,))
-    text = markdown.summary([result], LIMIT)
+    text = markdown.summary([result], [])
     rows = [line for line in text.splitlines() if line.startswith("| ") and "samples/s" in line]
     if not set(name + message) & set("\v\f\x1c\x1d\x1e\x85\u2028\u2029\r\n"):
         (row,) = rows

@@ -17,6 +17,7 @@ from pytest_loaderperf.model.results import STORED, CheckResult, Comparison, Noi
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.reports import explain, results_json, terminal
 from pytest_loaderperf.session import pytest_reports
+from pytest_loaderperf.stats.batch_size import sweeps
 
 no_deadline = settings(deadline=None)
 
@@ -81,7 +82,7 @@ def exported(results: Sequence[CheckResult]) -> dict[str, Any]:
         commits=["1a2b3c4d5e6f"],
         memory_limit=2.0**30,
     )
-    content = results_json.to_json(run)
+    content = results_json.to_json(run, sweeps(run.results, run.memory_limit))
     read: dict[str, Any] = json.loads(json.dumps(content, allow_nan=False))
     return read
 

@@ -6,14 +6,17 @@ import json
 import math
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+import examples
 from pytest_loaderperf.model.results import CheckResult, Comparison, Verdict
 from pytest_loaderperf.model.workload import Workload
-from pytest_loaderperf.stats.batch_size import NEAR, Point, choose, memory_model, sweeps, to_json
+from pytest_loaderperf.reports import results_json
+from pytest_loaderperf.stats.batch_size import NEAR, Point, choose, memory_model, sweeps
 
 MIB = 2**20
 SIZES = (8, 16, 32, 64, 128, 256)
@@ -162,13 +165,12 @@ def result(
 
 def test_checks_that_differ_only_in_batch_size_belong_together() -> None:
     failed = replace(result("a", 64), metrics={}, verdict=Verdict.ERROR)
-    found = sweeps(
-        [result("a", 32), result("b", 8), result("a", 16, 400.0), failed, result("c", None)]
+    (found,) = sweeps(
+        [result("a", 32), result("b", 8), result("a", 16, 400.0), failed, result("c", None)],
+        math.inf,
     )
-    assert {test: [p.batch_size for p in points] for test, points in found.items()} == {
-        "a": [16, 32]
-    }
-    assert found["a"][0] == Point(
+    assert (found.test, [point.batch_size for point in found.points]) == ("a", [16, 32])
+    assert found.points[0] == Point(
         batch_size=16,
         throughput=400.0,
         spread=0.02,
@@ -180,9 +182,16 @@ def test_checks_that_differ_only_in_batch_size_belong_together() -> None:
     )
 
 
+def exported(results: list[CheckResult]) -> Any:
+    """The only sweep in the results file, through JSON."""
+    run = replace(examples.run(), results=results)
+    content = results_json.to_json(run, sweeps(results, 2.0**30))
+    return json.loads(json.dumps(content))["sweeps"][0]
+
+
 def test_the_results_file_has_points_model_and_choice() -> None:
-    (found,) = to_json([result("a", 32), result("a", 64, peak=3.0 * MIB)], 2.0**30)
-    assert json.loads(json.dumps(found)) == {
+    found = exported([result("a", 32), result("a", 64, peak=3.0 * MIB)])
+    assert found == {
         "test": "a",
         "points": [
             {
@@ -197,5 +206,5 @@ def test_the_results_file_has_points_model_and_choice() -> None:
         "memory": {"fixed": round(1.0 * MIB, -3), "per_sample": 32770.0, "batches": 4096.0},
         "best": {"batch_size": 32, "reason": "it is the fastest"},
     }
-    (found,) = to_json([result("a", 32), result("a", 64)], 2.0**30)
+    found = exported([result("a", 32), result("a", 64)])
     assert found["memory"] is None

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pytest_loaderperf.system.available import Limit, Memory, limiting_groups
+from pytest_loaderperf.system.cgroups import Limit, Memory, limiting_groups
 
 MIB = 2**20
 # Of which the kernel would give 100 MiB back.

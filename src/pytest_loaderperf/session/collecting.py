@@ -1,0 +1,135 @@
+"""The plugin object that collects checks, and looks for baselines whose tests have gone."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from pathlib import Path
+
+import pytest
+
+from ..baselines import update
+from ..baselines.update import Stale
+from ..check.state import Spec
+from ..errors import StoreError
+from ..protocol.messages import Collected
+from ..settings import RunSettings
+from .collection import Check, CheckFile
+from .progress import Schedule
+from .resources import Resources
+
+
+class Collecting:
+    """Hooks of the collection; ``checks`` are the node ids of all that were selected."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._collected: dict[str, set[str]] = {}  # by module
+        self._usage_error = ""
+        self.checks: list[str] = []
+        self.stale: list[Stale] = []
+
+    def check_file(self, path: Path, parent: pytest.Collector) -> CheckFile:
+        """The node of a file that may hold checks."""
+        node: CheckFile = CheckFile.from_parent(parent, path=path)
+        node.collect_in_arm = self._collect
+        return node
+
+    def _collect(self, module: str) -> Collected:
+        collected = None
+        try:
+            collected = self._resources.arms.get(self._resources.candidate, module).collected
+        finally:
+            if collected is None or not collected.checks:
+                self._resources.arms.drop(self._resources.candidate, module)
+        if collected.usage_error and not self._usage_error:
+            self._usage_error = collected.error
+        if not collected.error:
+            self._collected[module] = {check.key for check in collected.checks}
+        return collected
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self) -> Generator[None, object, object]:
+        """Turn a usage error that an arm found into one of this run."""
+        result = yield
+        if self._usage_error:
+            raise pytest.UsageError(self._usage_error)
+        return result
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, items: list[pytest.Item]
+    ) -> None:
+        """Leave what is no check to a run without ``--loaderperf``; look for stale baselines."""
+        whole = _is_whole(self._resources.config) and not session.testsfailed
+        self.stale = update.find_stale(self._resources.root, self._collected, whole=whole)
+        if self._resources.config.option.loaderperf_prune and not session.testsfailed:
+            self._prune(whole=whole)
+        checks = [item for item in items if isinstance(item, Check)]
+        self.checks = [item.nodeid for item in checks]
+        run = [] if self._resources.only_looks else checks
+        if self._resources.settings.sweep:
+            run = [check for check in run if check.collected.batch_size is not None]
+        if getattr(self._resources.config.option, "benchmark_only", False):
+            run = [check for check in run if check.collected.benchmark]
+        others = [item for item in items if item not in run]
+        if others:
+            self._resources.config.hook.pytest_deselected(items=others)
+            items[:] = run
+
+    def _prune(self, *, whole: bool) -> None:
+        if not whole:
+            raise pytest.UsageError(
+                "--loaderperf-prune needs a complete collection, to know which tests exist: leave "
+                "out paths, -k, -m, --deselect, --ignore and --lf, and start it in the root folder"
+            )
+        for each in self.stale:
+            try:
+                update.prune(each)
+            except StoreError as error:
+                raise pytest.UsageError(str(error)) from None
+            self._resources.say(f"removed from {each.describe(self._resources.root)}")
+        self.stale = []
+
+    def pytest_report_collectionfinish(self, items: list[pytest.Item]) -> str | list[str]:
+        """Say what the run is in for."""
+        option = self._resources.config.option
+        if option.collectonly or option.verbose < 0:
+            return []
+        return f"loaderperf: {schedule(specs(items, self._resources.settings)).plan}"
+
+
+def specs(items: Sequence[pytest.Item], settings: RunSettings) -> list[Spec]:
+    """What is asked of the checks among some items."""
+    return [spec_of(item, settings) for item in items if isinstance(item, Check)]
+
+
+def schedule(checks: Sequence[Spec]) -> Schedule:
+    """How long they may take."""
+    return Schedule([spec.settings.budget for spec in checks])
+
+
+def spec_of(item: Check, settings: RunSettings) -> Spec:
+    """What is asked of a check. SettingsError where its marker makes no sense."""
+    module, _, key = item.nodeid.partition("::")
+    check = settings.check.with_values(item.collected.settings, f"{item.nodeid}: loaderperf marker")
+    sweep = f"{module}::{item.collected.sweep}" if item.collected.sweep else ""
+    return Spec(
+        nodeid=item.nodeid,
+        module=module,
+        key=key,
+        batch_size=item.collected.batch_size,
+        settings=check,
+        sweep=sweep,
+    )
+
+
+def _is_whole(config: pytest.Config) -> bool:
+    """Whether all tests of the project are collected, and none is left out."""
+    option = config.option
+    chosen = (
+        option.keyword, option.markexpr, option.deselect, option.ignore, option.ignore_glob,
+        getattr(option, "lf", False), getattr(option, "stepwise", False),
+    )  # fmt: skip
+    given = config.args_source is pytest.Config.ArgsSource.ARGS
+    in_root = config.invocation_params.dir.resolve() == config.rootpath.resolve()
+    return in_root and not given and not any(chosen)

@@ -1,0 +1,81 @@
+"""What a run has at hand: its settings, the versions to compare, and the processes that measure."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ..baselines.reference import References
+from ..errors import SettingsError
+from ..model.version import Version
+from ..options import RUNS
+from ..settings import RunSettings
+from ..supervisor.arm import Arms
+from ..versions.project import Project
+from ..versions.sources import Sources
+from .arm_options import arm_launch, configuration
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What the plugin objects of a run share; ``candidate`` is the working tree at ``root``."""
+
+    config: pytest.Config
+    settings: RunSettings
+    root: Path
+    candidate: Version
+    references: References
+    sources: Sources
+    arms: Arms
+
+    @classmethod
+    def opened(cls, config: pytest.Config, cleanup: contextlib.ExitStack) -> Resources:
+        """Those of a run, which ``cleanup`` closes. LoaderPerfError for settings without sense."""
+        settings = RunSettings.read(
+            lambda key: config.getoption(key, None), lambda key: _ini(config, key)
+        )
+        root = config.rootpath.resolve()
+        # One folder for all that is temporary: worktrees, logs, what loaders leave behind.
+        folder = tempfile.TemporaryDirectory(prefix="loaderperf-", ignore_cleanup_errors=True)
+        scratch = Path(cleanup.enter_context(folder)).resolve()
+        references = References(root, settings, scratch, configuration(config, root))
+        cleanup.callback(references.close)
+        sources = Sources(lambda: Project.find(root), scratch)
+        arms = Arms(arm_launch(config, root, settings, scratch, sources), settings.memory_limit)
+        cleanup.callback(arms.close)
+        return cls(
+            config=config,
+            settings=settings,
+            root=root,
+            candidate=Version(root=root),
+            references=references,
+            sources=sources,
+            arms=arms,
+        )
+
+    @property
+    def only_looks(self) -> bool:
+        """Whether nothing is to be measured."""
+        return not any(getattr(self.config.option, name) for name in RUNS)
+
+    @property
+    def reporter(self) -> pytest.TerminalReporter | None:
+        """What writes to the terminal, if anything does."""
+        return self.config.pluginmanager.get_plugin("terminalreporter")
+
+    def say(self, text: str) -> None:
+        """Write a line of this plugin to the terminal."""
+        if self.reporter is not None:
+            self.reporter.write_line(f"loaderperf: {text}")
+            self.reporter.flush()  # it may be all there is to see for minutes
+
+
+def _ini(config: pytest.Config, key: str) -> object:
+    try:
+        return config.getini(key)
+    except (ValueError, TypeError, pytest.UsageError) as error:  # which, depends on the version
+        raise SettingsError(f"ini {key}: {error}") from error

@@ -1,0 +1,144 @@
+"""The plugin objects that say how a run ended: what it accepted, its table, and its files."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+
+import pytest
+
+from .. import __version__
+from ..baselines import update
+from ..baselines.history import Histories, History
+from ..errors import CheckoutError, StoreError
+from ..model.results import Run, Verdict
+from ..reports import accepted, batch_sizes, files, terminal
+from ..stats.batch_size import Sweep, sweeps
+from ..system.cgroups import Memory
+from ..system.machine import machine
+from .collecting import Collecting
+from .resources import Resources
+from .running import Running
+
+
+class Updates:
+    """Writes the baselines that are accepted: also after an interruption, what was measured."""
+
+    def __init__(self, resources: Resources, running: Running) -> None:
+        self._resources = resources
+        self._running = running
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Show what is accepted, and write it."""
+        acceptances, reporter = self._running.accepted, self._resources.reporter
+        if reporter is not None and acceptances:
+            reporter.write_sep("=", "accepting")
+            for line in accepted.table(acceptances):
+                reporter.write_line(line)
+        try:
+            for file in update.write(self._resources.root, acceptances):
+                self._resources.say(f"written: {file}")
+        except StoreError as error:
+            self._resources.say(str(error))
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+class Summary:
+    """Prints the table, and writes the reports that are asked for."""
+
+    def __init__(self, resources: Resources, collecting: Collecting, running: Running) -> None:
+        self._resources = resources
+        self._collecting = collecting
+        self._running = running
+
+    def pytest_report_header(self) -> str:
+        """Say what the run compares with."""
+        return f"loaderperf: {__version__}, against {self._resources.references.mode}"
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the table, and what there is to know besides."""
+        notes = [
+            f"{each.describe(self._resources.root)}; --loaderperf-prune removes them"
+            for each in self._collecting.stale
+        ]
+        if self._resources.settings.history:
+            notes += self._past()
+        if self._running.results or notes:
+            terminalreporter.write_sep("=", "loaderperf")
+        for line in notes:
+            terminalreporter.write_line(line)
+        if not self._running.results:
+            return
+        summary = terminal.summary(self._running.results)
+        if terminalreporter.verbosity < -1:
+            terminalreporter.write_line(summary)
+            return
+        writer = self._resources.config.get_terminal_writer()
+        for lines in (
+            terminal.table(
+                self._running.results, lambda text, v: writer.markup(text, **_colors(v))
+            ),
+            batch_sizes.lines(self._sweeps),
+            terminal.notes(self._running.results),
+            terminal.noise(self._running.results),
+            terminal.memory_sources(self._running.results),
+        ):
+            for line in lines:
+                terminalreporter.write_line(line)
+        terminalreporter.write_line(summary)
+
+    @functools.cached_property
+    def _accepted_so_far(self) -> Histories:
+        """Reads each file's history once, for the terminal and for the report."""
+        return Histories(self._resources.root)
+
+    def _past(self) -> list[str]:
+        """The history of all selected checks, as text."""
+        lines: list[str] = []
+        try:
+            for check in self._collecting.checks:
+                lines += [*accepted.history_lines(check, self._accepted_so_far.of(check)), ""]
+        except CheckoutError as error:
+            lines.append(f"--loaderperf-history: {error}")
+        return lines
+
+    @functools.cached_property
+    def _sweeps(self) -> list[Sweep]:
+        return sweeps(self._running.results, self._memory_limit)
+
+    @functools.cached_property
+    def _memory_limit(self) -> float:
+        """What a loader may use, in bytes: the same in the terminal and in the results file."""
+        return self._resources.settings.memory_limit.of(Memory().available)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the reports."""
+        nothing = pytest.ExitCode.NO_TESTS_COLLECTED
+        if self._resources.only_looks and session.exitstatus == nothing:
+            session.exitstatus = pytest.ExitCode.OK
+        run = Run(
+            results=self._running.results,
+            plugin=__version__,
+            machine=machine(),
+            mode=self._resources.references.mode,
+            commits=self._resources.references.commits,
+            memory_limit=self._memory_limit,
+        )
+        folder = self._resources.config.invocation_params.dir
+        settings, say = self._resources.settings, self._resources.say
+        files.write(run, self._sweeps, settings, folder, self._histories, say)
+
+    def _histories(self) -> dict[str, History]:
+        """The baselines of the checks over time, by node id; empty where git tells of none."""
+        with contextlib.suppress(CheckoutError):
+            past = self._accepted_so_far
+            return {result.nodeid: past.of(result.nodeid) for result in self._running.results}
+        return {}
+
+
+def _colors(verdict: Verdict) -> dict[str, bool]:
+    """How pytest's terminal shows a verdict, where it has colours."""
+    if verdict.fails:
+        return {"red": True, "bold": True}
+    return {"yellow" if verdict is Verdict.INCONCLUSIVE else "green": True}
