@@ -18,47 +18,83 @@ TOLERANCES = {
 }
 
 
+# How a value is read: the parser of each is in ``settings``.
+Kind = Literal[
+    "text", "flag", "mode", "list", "check", "duration", "fraction", "size", "range", "start",
+    "fallback",
+]  # fmt: skip
+
+
 class Option(NamedTuple):
     """A setting that is read from the command line, the ini file, or both."""
 
     name: str  # as in the ini file: loaderperf_name, and on the command line: --loaderperf-name
     help: str
     metavar: str = ""
-    flag: bool = False
+    kind: Kind = "text"
     command_line: bool = True
     ini: bool = True
+    asks: Literal["", "run", "look"] = ""  # for a run of the checks, or for something without one
+    nature: str = ""  # of the run that it asks for, with which others make no sense:
+    excludes: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         """The ini name, which is also where the command line keeps its value."""
-        return f"loaderperf_{self.name}"
+        return f"loaderperf_{self.name}" if self.name else "loaderperf"
 
     @property
     def switch(self) -> str:
         """The option on the command line."""
         return "--" + self.key.replace("_", "-")
 
+    @property
+    def flag(self) -> bool:
+        """Whether it has no value."""
+        return self.kind == "flag"
 
+
+UPDATES: tuple[Update, ...] = ("new", "changed", "all")
 OPTIONS: tuple[Option, ...] = (
+    Option("", "run the loader checks, and only them", kind="flag", ini=False, asks="run"),
+    Option(
+        "update",
+        "write baselines: 'new' checks only, those that 'changed' too (the default), or 'all'; "
+        "implies --loaderperf",
+        "|".join(UPDATES),
+        kind="mode",
+        ini=False,
+        asks="run",
+    ),
+    Option(
+        "prune",
+        "remove baselines whose tests no longer exist, after a complete collection; without "
+        "another option of a run it measures nothing",
+        kind="flag",
+        ini=False,
+        asks="look",
+    ),
     Option(
         "against",
         "what to compare with: 'accepted' (the commit that last changed a check's baseline; the "
         "default inside git), 'stored' (the stored numbers; the default elsewhere), or any commit",
         "accepted|stored|REF",
     ),
-    Option("budget", "cap on the judging time of one check, default 60s", "SECONDS"),
-    Option("strict", "an inconclusive check fails", flag=True),
+    Option("budget", "cap on the judging time of one check, default 60s", "SECONDS", "check"),
+    Option("strict", "an inconclusive check fails", kind="flag"),
     Option(
         "memory_limit",
         "how much memory a trial may take before it is ended: a size such as '12GiB', or a share "
         "of what is available when it starts, default 80%",
         "SIZE",
+        "size",
     ),
     Option(
         "timeout",
         "how long one answer of a trial may take, such as the setting up or a batch, and the "
         "import of a module, before the process counts as stuck and is ended, default 300s",
         "SECONDS",
+        "duration",
     ),
     Option("baseline_python", "interpreter of the baseline arm", "PATH", ini=False),
     Option("json", "write the results to a file", "FILE", ini=False),
@@ -74,64 +110,76 @@ OPTIONS: tuple[Option, ...] = (
         "FILE",
         ini=False,
     ),
-    Option("metrics", f"metrics to judge in every check, of {', '.join(TOLERANCES)}", "NAMES"),
+    Option(
+        "metrics", f"metrics to judge in every check, of {', '.join(TOLERANCES)}", "NAMES", "check"
+    ),
     *(
-        Option(name, f"tolerance of {name}, default {default}", "TOLERANCE")
+        Option(name, f"tolerance of {name}, default {default}", "TOLERANCE", "check")
         for name, default in TOLERANCES.items()
     ),
     Option(
         "step_time",
         "how long a training step takes, such as '50ms': for the metric stall",
         "TIME",
+        "check",
     ),
     Option(
         "trials",
         "how a trial starts: 'fork' of a process that has imported the tests, a 'fresh' process "
         "(slower), or 'auto' (the default): fork where that is safe",
         "auto|fork|fresh",
+        "start",
     ),
     Option(
         "drift",
         "how much numbers of one machine move between days, for comparisons with stored numbers: "
         "a standard deviation, default 25%, 0% for a dedicated machine",
+        kind="fraction",
         command_line=False,
     ),
     Option(
         "selftest",
         "compare each loader with itself, and with a known loss: can verdicts be trusted here, and "
         "at what tolerance? Implies --loaderperf",
-        flag=True,
+        kind="flag",
         ini=False,
+        asks="run",
+        nature="compares the working tree with itself, and writes nothing",
+        excludes=("against", "update"),
     ),
     Option(
         "history",
         "print what was accepted for each check, commit by commit; without another option of a "
         "run it measures nothing",
-        flag=True,
+        kind="flag",
         ini=False,
+        asks="look",
     ),
     Option(
         "sweep",
         "measure every test that declares a batch_size at the powers of two in a range such as "
         "8:1024, without baselines and without judging; implies --loaderperf",
         "LOW:HIGH",
+        "range",
         ini=False,
+        asks="run",
+        nature="compares with nothing, and writes nothing",
+        excludes=("against", "update", "selftest"),
     ),
     Option(
         "fallback",
         "what becomes of a check whose accepted commit cannot be measured: an 'error' (the "
         "default), or a comparison with its 'stored' numbers",
+        kind="fallback",
         command_line=False,
     ),
     Option(
         "share",
         "files and folders that git ignores but tests need, linked into the worktree of the "
         "accepted commit",
+        kind="list",
         command_line=False,
     ),
 )
-# Each of these options asks for a run of the checks.
-RUNS = ("loaderperf", "loaderperf_update", "loaderperf_selftest", "loaderperf_sweep")
-# And these do something without one.
-LOOKS = ("loaderperf_prune", "loaderperf_history")
-UPDATES: tuple[Update, ...] = ("new", "changed", "all")
+RUNS = tuple(option.key for option in OPTIONS if option.asks == "run")
+LOOKS = tuple(option.key for option in OPTIONS if option.asks == "look")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,7 +22,7 @@ from .items import (
     marker_arguments,
     take_batch_sizes,
 )
-from .options import LOOKS, OPTIONS, RUNS, UPDATES
+from .options import LOOKS, OPTIONS, RUNS, Option
 from .session import discovery
 from .session.collection import UnimportedFile
 
@@ -38,44 +38,25 @@ SESSION = "loaderperf-session"  # the plugin object of a run with --loaderperf
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options, each with its ini twin."""
     group = parser.getgroup("loaderperf", "speed and memory of data loaders")
-    group.addoption(
-        "--loaderperf",
-        action="store_true",
-        default=False,
-        help="run the loader checks, and only them",
-    )
-    group.addoption(
-        "--loaderperf-update",
-        nargs="?",
-        const="changed",
-        default=None,
-        metavar="new|changed|all",
-        help="write baselines: 'new' checks only, those that 'changed' too (the default), or "
-        "'all'; implies --loaderperf",
-    )
-    group.addoption(
-        "--loaderperf-prune",
-        action="store_true",
-        default=False,
-        help="remove baselines whose tests no longer exist, after a complete collection; without "
-        "another option of a run it measures nothing",
-    )
     for option in OPTIONS:
-        if option.command_line and option.flag:
-            group.addoption(
-                option.switch, dest=option.key, action="store_true", default=None, help=option.help
-            )
-        elif option.command_line:
-            group.addoption(
-                option.switch,
-                dest=option.key,
-                default=None,
-                metavar=option.metavar,
-                help=option.help.replace("%", "%%"),
-            )
+        if option.command_line:
+            group.addoption(option.switch, dest=option.key, help=_help(option), **_action(option))
         if option.ini:
-            kind = "bool" if option.flag else "args" if option.name == "share" else "string"
+            kind = {"flag": "bool", "list": "args"}.get(option.kind, "string")
             parser.addini(option.key, option.help, type=kind, default=None)  # type: ignore[arg-type]
+
+
+def _help(option: Option) -> str:
+    return option.help.replace("%", "%%")
+
+
+def _action(option: Option) -> dict[str, Any]:
+    """How the command line takes an option; without it the value is None, of a mere flag False."""
+    if option.flag:
+        return {"action": "store_true", "default": None if option.ini else False}
+    if option.kind == "mode":
+        return {"nargs": "?", "const": "changed", "default": None, "metavar": option.metavar}
+    return {"default": None, "metavar": option.metavar}
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -103,24 +84,18 @@ def pytest_configure(config: pytest.Config) -> None:
         "loaderperf(batch_sizes=, metrics=, budget=, throughput=, peak_memory=, ...): a loader "
         "check; batch_sizes parametrizes the argument batch_size",
     )
-    update = config.getoption("loaderperf_update")
-    selftest = config.getoption("loaderperf_selftest")
-    sweep = config.getoption("loaderperf_sweep")
     asked = any(config.getoption(name) for name in (*RUNS, *LOOKS))
     if not asked or config.pluginmanager.has_plugin(ARM):
         return
-    if update not in (None, *UPDATES):
-        raise pytest.UsageError(f"--loaderperf-update={update}: give new, changed or all")
-    if selftest and (update or config.getoption("loaderperf_against")):
-        raise pytest.UsageError(
-            "--loaderperf-selftest compares the working tree with itself, and writes nothing: "
-            "leave out --loaderperf-against and --loaderperf-update"
-        )
-    if sweep and (update or selftest or config.getoption("loaderperf_against")):
-        raise pytest.UsageError(
-            "--loaderperf-sweep compares with nothing, and writes nothing: leave out "
-            "--loaderperf-against, --loaderperf-update and --loaderperf-selftest"
-        )
+    for option in OPTIONS:
+        others = [each for each in OPTIONS if each.name in option.excludes]
+        if config.getoption(option.key, None) and any(
+            config.getoption(each.key) for each in others
+        ):
+            *first, last = [each.switch for each in others]
+            raise pytest.UsageError(
+                f"{option.switch} {option.nature}: leave out {', '.join(first)} and {last}"
+            )
     if config.getoption("numprocesses", None) or config.getoption("tx", None):
         raise pytest.UsageError(
             "--loaderperf cannot run under xdist (-n): checks that run at once measure each other"

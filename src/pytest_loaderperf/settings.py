@@ -10,7 +10,7 @@ from typing import Literal
 from .errors import SettingsError
 from .model.metrics import METRICS, MemoryLimit, Tolerance
 from .model.units import parse_duration, parse_fraction
-from .options import OPTIONS, Option, Update
+from .options import OPTIONS, UPDATES, Kind, Option, Update
 
 TrialStart = Literal["auto", "fork", "fresh"]
 
@@ -127,25 +127,39 @@ class RunSettings:
             source = option.switch
             if given is None and option.ini:
                 given, source = ini(option.key), f"ini {option.key}"
-            if given is None or given in ("", []):
+            if given is None or given in ("", []) or option.name not in SETTINGS:
                 continue
-            if option.name in MARKER_ARGUMENTS:
+            if option.kind == "check":
                 check = check.with_values({option.name: given}, source)
             else:
                 values[option.name] = _converted(option, given, source)
-        update = command_line("loaderperf_update")
-        return cls(**values, update=update, check=check)  # type: ignore[arg-type]
+        return cls(**values, check=check)  # type: ignore[arg-type]
+
+
+# --loaderperf and --loaderperf-prune ask for something, and set nothing.
+SETTINGS = {*MARKER_ARGUMENTS, *RunSettings.__dataclass_fields__}
 
 
 def _converted(option: Option, value: object, source: str) -> object:
     if option.flag:
         return bool(value)
-    if option.name == "share":
+    if option.kind == "list":
         return tuple(value) if isinstance(value, list) else tuple(str(value).split())
     try:
-        return _PARSERS.get(option.name, str)(str(value))
+        return _PARSERS.get(option.kind, str)(str(value))
     except SettingsError as error:
         raise SettingsError(f"{source}={value}: {error}") from error
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    """A parser that takes one of these words."""
+
+    def parse(text: str) -> str:
+        if text not in allowed:
+            raise SettingsError(f"give {', '.join(allowed[:-1])} or {allowed[-1]}")
+        return text
+
+    return parse
 
 
 def _drift(text: str) -> float:
@@ -153,18 +167,6 @@ def _drift(text: str) -> float:
     if drift >= 1:
         raise SettingsError("give a share below 100%, such as '10%'")
     return drift
-
-
-def _trials(text: str) -> str:
-    if text not in ("auto", "fork", "fresh"):
-        raise SettingsError("give auto, fork or fresh")
-    return text
-
-
-def _fallback(text: str) -> str:
-    if text not in ("error", "stored"):
-        raise SettingsError("give error or stored")
-    return text
 
 
 def _timeout(text: str) -> float:
@@ -189,11 +191,12 @@ def _seconds(value: object) -> float:
     raise SettingsError("give a number of seconds, or a duration such as '60s'")
 
 
-_PARSERS: Mapping[str, Callable[[str], object]] = {
-    "drift": _drift,
-    "sweep": sweep_sizes,
-    "memory_limit": MemoryLimit.parse,
-    "timeout": _timeout,
-    "trials": _trials,
-    "fallback": _fallback,
+_PARSERS: Mapping[Kind, Callable[[str], object]] = {
+    "mode": _one_of(*UPDATES),
+    "duration": _timeout,
+    "fraction": _drift,
+    "size": MemoryLimit.parse,
+    "range": sweep_sizes,
+    "start": _one_of("auto", "fork", "fresh"),
+    "fallback": _one_of("error", "stored"),
 }

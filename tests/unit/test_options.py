@@ -16,7 +16,7 @@ from pytest_loaderperf.settings import MARKER_ARGUMENTS, RunSettings
 
 def test_every_option_has_a_name_of_its_own() -> None:
     assert max(Counter(option.key for option in OPTIONS).values()) == 1
-    assert all(option.name.isidentifier() for option in OPTIONS)
+    assert all(option.name.isidentifier() or not option.name for option in OPTIONS)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_the_update_modes_are_those_of_the_type() -> None:
 def test_every_option_is_read_into_the_settings() -> None:
     known = RunSettings()
     for option in OPTIONS:
-        assert option.name in MARKER_ARGUMENTS or hasattr(known, option.name)
+        assert option.name in MARKER_ARGUMENTS or hasattr(known, option.name) or option.asks
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
@@ -89,8 +89,15 @@ def test_pytest_shows_every_option_in_its_help() -> None:
     assert run.returncode == 0, run.stderr
     words = set(run.stdout.replace("=", " ").replace("[", " ").split())
     switches = {option.switch for option in OPTIONS if option.command_line}
-    assert {"--loaderperf", "--loaderperf-update", *switches} <= words
+    assert {"--loaderperf", "--loaderperf-update"} <= switches <= words
     assert {option.key for option in OPTIONS if option.ini} <= {
         word for line in run.stdout.splitlines() for word in line.split()[:1]
     }
     assert "%%" not in run.stdout
+
+
+def test_what_an_option_excludes_is_an_option() -> None:
+    names = {option.name for option in OPTIONS}
+    for option in OPTIONS:
+        assert names.issuperset(option.excludes)
+        assert bool(option.nature) is bool(option.excludes)

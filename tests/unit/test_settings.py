@@ -288,8 +288,8 @@ def test_any_text_on_the_command_line_gives_settings_or_a_settings_error(
 
 
 def test_every_option_carries_the_prefix() -> None:
-    assert all(each.switch.startswith("--loaderperf-") for each in OPTIONS)
-    assert all(each.key.startswith("loaderperf_") for each in OPTIONS)
+    assert all(each.switch.startswith("--loaderperf") for each in OPTIONS)
+    assert all(each.key.startswith("loaderperf") for each in OPTIONS)
     assert all("_" not in each.switch for each in OPTIONS)
     assert len({each.key for each in OPTIONS}) == len(OPTIONS)
 
