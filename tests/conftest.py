@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import shutil
 import signal
 import tempfile
+from pathlib import Path
 
 import pytest
+
+import pytest_loaderperf
+from support.background import temporary
+from support.leftovers import nothing_is_left
+
+__all__ = ["nothing_is_left", "temporary"]
+
+FOLDER = Path(__file__).parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -20,5 +30,19 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = tempfile.mkdtemp(prefix=f"{worker}-")
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
         os.environ["TMPDIR"] = tempfile.tempdir = folder
+    else:
+        # Runs that tests start write no bytecode, and there are hundreds of them: none needs to
+        # compile the package.
+        compileall.compile_dir(Path(pytest_loaderperf.__file__).parent, quiet=2)
+        config.option.loadscopereorder = False  # see pytest_collection_modifyitems
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files go to the workers of pytest-xdist in this order: those that take long first.
+
+    So no worker has a long one left when the others have nothing to do any more.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: "unit" in item.path.relative_to(FOLDER).parts)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from faults.fault import report
-from integration import tiny
 from pytest_loaderperf.system import strays
+from support import tiny
 
 # What the run itself holds after each of its checks.
 WATCHING = """\

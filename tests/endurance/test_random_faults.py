@@ -17,10 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from faults.fault import Fault, accepted_before, contents, shared_memory
+from faults.fault import Fault, accepted_before, contents
 from faults.test_loader_faults import FAILS, HANGS, MISBEHAVES, PROLOGUE, SOUND
-from integration.project import Project, leftovers, processes
-from integration.test_interrupt import started, wait_until
+from support.background import started, wait_until
+from support.leftovers import shared_memory
+from support.project import Project
 
 ALL: Mapping[str, Fault] = {**FAILS, **HANGS, **MISBEHAVES}
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
@@ -39,20 +40,22 @@ def one_run(project: Project, draw: random.Random) -> Counter[str]:
         arguments.append("--loaderperf-against=stored")
     ends = [(draw.uniform(0, LONGEST), draw.choice(ENDS)) for _ in range(draw.choice([0, 1, 1, 2]))]
     before, shared = contents(project.root), shared_memory()
-    with tempfile.TemporaryDirectory(prefix="lp-", ignore_cleanup_errors=True) as temporary:
-        with started(project, Path(temporary), *arguments) as running:
-            began = time.monotonic()
-            for moment, number in sorted(ends):
-                try:
-                    running.process.wait(max(0.0, began + moment - time.monotonic()))
-                except subprocess.TimeoutExpired:
-                    running.process.send_signal(number)
-            output = running.process.communicate(timeout=600)[0]
-        wait_until(lambda: not processes(temporary), PATIENCE)
-        wait_until(lambda: not leftovers(temporary), PATIENCE)
+    with (
+        tempfile.TemporaryDirectory(prefix="lp-", ignore_cleanup_errors=True) as temporary,
+        started(project, Path(temporary), *arguments) as running,
+    ):
+        began = time.monotonic()
+        for moment, number in sorted(ends):
+            try:
+                running.process.wait(max(0.0, began + moment - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                running.process.send_signal(number)
+        output = running.process.communicate(timeout=600)[0]
+        running.wait_for_processes_to_end(PATIENCE)
+        running.wait_for_files_to_go(PATIENCE)
     wait_until(lambda: shared_memory() <= shared, PATIENCE)
     assert contents(project.root) == before
-    assert len(project.git("worktree", "list").splitlines()) == 1
+    assert not project.worktrees()
     assert "INTERNALERROR" not in output, output
     told = json.loads(running.results.read_text())["checks"] if running.results.exists() else []
     if not ends:

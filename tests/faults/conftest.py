@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
-from integration import conftest
+import pytest
 
-_nothing_is_left = conftest._nothing_is_left
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left(nothing_is_left: None) -> None:
+    """Of any test here."""

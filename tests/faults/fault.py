@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from integration import tiny
-from integration.project import Project
-from integration.tiny import Report
+from support import tiny
+from support.leftovers import shared_memory
+from support.project import Project
+from support.tiny import Report
 
 _PATIENCE = 20.0  # seconds
-LINUX_SHARED = Path("/dev/shm")
 
 FASTER = tiny.PACED.replace("0.002", "0.0005")
 
@@ -77,7 +77,7 @@ def report(project: Project, *arguments: str, **options: object) -> Report:
     assert shared_memory() <= shared
     assert "INTERNALERROR" not in found.run.output, found.run.output
     if (project.root / ".git").exists():
-        assert len(project.git("worktree", "list").splitlines()) == 1
+        assert not project.worktrees()
     return found
 
 
@@ -100,8 +100,3 @@ def contents(root: Path) -> dict[str, str]:
         if path.is_file() and not name.startswith((".git/", ".pytest_cache/")):
             found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
-
-
-def shared_memory() -> set[str]:
-    """The segments that the system has now."""
-    return {path.name for path in LINUX_SHARED.iterdir()} if LINUX_SHARED.exists() else set()

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from faults.fault import report
-from integration import tiny
-from integration.project import Project
-from integration.tiny import Report
+from support import tiny
+from support.project import Project
+from support.tiny import Report
 
 IGNORED = """\
 import paced
@@ -146,8 +146,7 @@ def extension(project: Project) -> Path:
     built.parent.mkdir()
     shutil.copy(source.origin, built)
     (built.parent / "__init__.py").touch()
-    with (project.root / ".gitignore").open("a") as file:
-        print("*.so\n*.pyd", file=file)
+    project.append(".gitignore", "*.so\n*.pyd\n")
     return built
 
 
@@ -180,26 +179,24 @@ def test_extension_whose_sources_have_changed_is_an_error(tmp_path: Path) -> Non
     assert accepted.status == 0, accepted.output
     assert "accepted without a comparison" in accepted.output
     project.git("checkout", "-q", "--", "baselines")
-    ini = project.root / "pytest.ini"
-    ini.write_text(f"{ini.read_text()}loaderperf_share = fast/{built.name}\n")
+    project.append("pytest.ini", f"loaderperf_share = fast/{built.name}\n")
     assert_paired(report(project, *ROOMY), tiny.NODE)
 
 
 def test_extension_that_is_shared_is_used_by_both_versions(tmp_path: Path) -> None:
     project = tiny.create(tmp_path / "project", test_it=COMPILED)
     built = extension(project)
-    ini = project.root / "pytest.ini"
-    ini.write_text(f"{ini.read_text()}loaderperf_share = fast/{built.name}\n")
+    project.append("pytest.ini", f"loaderperf_share = fast/{built.name}\n")
     tiny.accept(project)
     assert_paired(report(project, *ROOMY), tiny.NODE)
 
 
 def test_project_in_a_folder_of_its_repository(tmp_path: Path) -> None:
     project = tiny.create(tmp_path / "repository" / "project", git=False)
-    Project(tmp_path / "repository").git("init", "-q", "-b", "main")
+    Project(tmp_path / "repository").start_history()
     tiny.accept(project)
     assert_paired(report(project, *ROOMY), tiny.NODE)
-    assert len(project.git("worktree", "list").splitlines()) == 1
+    assert not project.worktrees()
 
 
 def test_root_folder_that_is_not_the_working_folder(tmp_path: Path) -> None:

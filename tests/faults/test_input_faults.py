@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from faults.fault import contents, report
-from integration import tiny
-from integration.project import Project
+from support import tiny
+from support.project import Project
 
 # What a store may hold at all: more is damage (tests/unit/test_baselines.py).
 NUMBERS = {"zero": 0.0, "tiny": 5e-324, "huge": 1e30}

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from faults.fault import Fault, accepted_before, assert_ended_as, report
-from integration.tiny import Report
+from support.tiny import Report
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it is made for Linux")
 

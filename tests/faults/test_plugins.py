@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from faults.fault import report
-from integration import tiny
-from integration.project import Project
+from support import tiny
+from support.project import Project
 
 # Each version leaves its trials' random numbers, and says whether anything traces it.
 CHECKS = """\

@@ -12,18 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from integration import tiny
-from integration.project import Project, clean_environment, leftovers, processes
-from integration.test_interrupt import (
-    TELLING,
-    assert_nothing_is_left,
-    started,
-    temporary,
-    wait_until,
-)
-
-__all__ = ["temporary"]
-
+from integration.test_interrupt import TELLING, assert_nothing_is_left
+from support import environment, leftovers, tiny
+from support.background import started, wait_until
+from support.project import Project
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it is made for Linux")
 
@@ -63,7 +55,7 @@ def test_killed_run_leaves_nothing(tmp_path: Path, temporary: Path, phase: str) 
         running.ended()
         assert running.process.returncode == -signal.SIGKILL
         running.wait_for_processes_to_end()
-        wait_until(lambda: not leftovers(str(temporary)), 20)
+        running.wait_for_files_to_go(20)
     assert_nothing_is_left(project, running)
     assert not running.results.exists()
 
@@ -82,7 +74,7 @@ def test_run_that_is_killed_during_a_checkout_leaves_nothing(
         running.process.kill()
         running.ended()
         running.wait_for_processes_to_end()
-        wait_until(lambda: not leftovers(str(temporary)), 20)
+        running.wait_for_files_to_go(20)
     assert_nothing_is_left(project, running)
 
 
@@ -97,7 +89,7 @@ def test_ctrl_c_again_and_again_leaves_nothing(tmp_path: Path, temporary: Path, 
             time.sleep(0.03)
         running.ended()
         running.wait_for_processes_to_end()
-        wait_until(lambda: not leftovers(str(temporary)), 20)
+        running.wait_for_files_to_go(20)
     assert running.process.returncode not in (0, 1)  # neither passed nor failed
     assert_nothing_is_left(project, running)
 
@@ -127,14 +119,14 @@ def mounted(project: Project, temporary: Path, script: str, *arguments: str) -> 
     finished = subprocess.run(
         ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", command, "-", *with_pytest],
         cwd=project.root,
-        env={**clean_environment(), "TMPDIR": str(temporary)},
+        env=environment.clean(TMPDIR=str(temporary)),
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
-    assert not processes(str(temporary))
-    assert not leftovers(str(temporary))
+    assert not leftovers.processes_of(temporary)
+    assert not leftovers.files(temporary)
     return finished.returncode, finished.stdout + finished.stderr
 
 
@@ -170,7 +162,7 @@ def test_full_temporary_folder_is_an_error(tmp_path: Path, temporary: Path) -> N
     assert "unable to write file large" in output  # git's own words
     assert "1 error" in output
     assert "INTERNALERROR" not in output
-    assert len(project.git("worktree", "list").splitlines()) == 1
+    assert not project.worktrees()
 
 
 SHARED = """\

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from integration import tiny
-from integration.tiny import Report
+from support import tiny
+from support.tiny import Report
 
 LOADERS = """\
 import itertools

@@ -6,8 +6,8 @@ import importlib.util
 
 import pytest
 
-from integration import tiny
-from integration.project import Project
+from support import tiny
+from support.project import Project
 
 MARKERS = {
     "batchsizes=[1]": ["batchsizes=[1]", "accepted are batch_sizes, metrics, budget, step_time"],

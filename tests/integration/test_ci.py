@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from integration import tiny
-from integration.project import Project, clean_environment
+from support import environment, tiny
+from support.project import Project
 
 _LATER = 80  # commits since the baselines were accepted: more than are fetched at first
 # What the pull request makes of the loader, or of the checks.
@@ -57,9 +57,8 @@ def pull_request(origin: Project, name: str, folder: Path, **changed: str) -> Pr
     origin.git("merge", "-q", "--no-ff", "-m", "merge", name)
     origin.git("update-ref", f"refs/pull/{name}/merge", "HEAD")
     origin.git("checkout", "-q", "main")
-    folder.mkdir()
     job = Project(folder)
-    job.git("init", "-q")
+    job.start_history()
     job.git("remote", "add", "origin", origin.root.as_uri())
     job.git("fetch", "-q", "--depth=1", "origin", f"refs/pull/{name}/merge")
     job.git("checkout", "-q", "--detach", "FETCH_HEAD")
@@ -74,15 +73,14 @@ def run(project: Project, folder: Path, *arguments: str, given: str = "") -> Job
     finished = subprocess.run(
         [sys.executable, "-m", "pytest_loaderperf.ci", *arguments],
         cwd=project.root,
-        env={
-            **clean_environment(),
+        env=environment.clean(
             **{name: str(file) for name, file in files.items()},
-            "GITHUB_ACTIONS": "true",
-            "LOADERPERF_ARGUMENTS": given,
-            "CI": "true",
-            "LOADERPERF_REPORT": str(folder / "out" / "report.json"),
-            "TMPDIR": str(folder),
-        },
+            GITHUB_ACTIONS="true",
+            LOADERPERF_ARGUMENTS=given,
+            CI="true",
+            LOADERPERF_REPORT=str(folder / "out" / "report.json"),
+            TMPDIR=str(folder),
+        ),
         capture_output=True,
         text=True,
         timeout=240,

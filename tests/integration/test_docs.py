@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from integration import tiny
+from support import tiny
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from integration import tiny
+from support import tiny
 
 DYING = """\
 import itertools

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from integration import tiny
-from integration.project import Project
+from support import tiny
+from support.project import Project, Run
 
-# Epochs of 300 batches, each 2 ms, which take so long to start.
+# Epochs of 100 batches, each 2 ms, which take so long to start.
 STARTING = """\
 import time
 from paced import Paced
@@ -17,7 +18,7 @@ from paced import Paced
 class Starting(Paced):
     def __iter__(self):
         time.sleep(START)
-        yield from Paced(300)
+        yield from Paced(100)
 """
 EPOCHS = """\
 import pytest
@@ -63,7 +64,7 @@ def test_a_slower_start_of_epochs_is_a_regression(tmp_path: Path) -> None:
     project = tiny.create(tmp_path / "project", starting=starting(0.4), test_it=EPOCHS)
     tiny.accept(project)
     project.write(starting=starting(1.2))
-    run = project.pytest("--loaderperf", "--loaderperf-budget=40")
+    run = project.pytest("--loaderperf", "--loaderperf-budget=24")
     assert run.verdicts == {tiny.NODE: "regressed"}, run.output
     overhead = run.results["checks"][0]["metrics"]["epoch_overhead"]
     # By the clock of this machine, which may oversleep: at least what was asked for.
@@ -86,41 +87,58 @@ def test_epochs_that_never_end_have_no_overhead(tmp_path: Path) -> None:
     )
 
 
-@pytest.fixture
-def stepping(tmp_path: Path) -> Project:
-    project = tiny.create(tmp_path / "project", test_it=STEPS)
-    tiny.accept(project)
+# Modules of one project: of one the loader gets slower, of one it works ahead from now on, and one
+# does not say how long a step is.
+WITHOUT = STEPS.replace('step_time="6ms", ', "")
+
+
+@pytest.fixture(scope="module")
+def stepping(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = tiny.create(tmp_path_factory.mktemp("stepping") / "project", test_ahead=STEPS)
+    project.write(
+        slower=tiny.PACED, test_slower=STEPS.replace("import paced", "import slower as paced")
+    )
+    project.write(test_without=WITHOUT)
+    tiny.accept(
+        project, *(f"test_{name}.py::test_paced" for name in ("ahead", "slower", "without"))
+    )
+    project.write(slower=tiny.PACED.replace("0.002", "0.004"))
+    project.write(ahead=AHEAD, test_ahead=STEPS.replace("import paced", "import ahead as paced"))
     return project
 
 
-def test_a_step_that_waits_longer_is_a_regression(stepping: Project) -> None:
-    stepping.write(paced=tiny.PACED.replace("0.002", "0.004"))
-    run = stepping.pytest("--loaderperf", "--loaderperf-budget=40")
-    assert run.verdicts == {tiny.NODE: "regressed"}, run.output
-    stall = run.results["checks"][0]["metrics"]["stall"]
+@pytest.fixture(scope="module")
+def steps(stepping: Project) -> tuple[Run, dict[str, dict[str, Any]]]:
+    """A run in which the ini file says how long steps are, and what it says of each stall."""
+    run = stepping.pytest(
+        "--loaderperf", "--loaderperf-budget=16", "-o", "loaderperf_step_time=6ms"
+    )
+    found = {check["nodeid"]: check["metrics"]["stall"] for check in run.results["checks"]}
+    return run, {name.removesuffix(".py::test_paced"): stall for name, stall in found.items()}
+
+
+def test_a_step_that_waits_longer_is_a_regression(steps: tuple[Run, dict[str, Any]]) -> None:
+    run, stalls = steps
+    assert run.verdicts["test_slower.py::test_paced"] == "regressed", run.output
+    stall = stalls["test_slower"]
     assert 0.35 < stall["value"] < 0.5  # 4 ms of 10 ms
     assert 0.2 < stall["baseline"] < 0.33  # 2 ms of 8 ms
     assert stall["unit"] == "of time"
 
 
-def test_a_loader_that_works_ahead_does_not_stall(stepping: Project) -> None:
-    stepping.write(ahead=AHEAD, test_it=STEPS.replace("import paced", "import ahead as paced"))
-    run = stepping.pytest("--loaderperf", "--loaderperf-budget=40")
-    assert run.verdicts == {tiny.NODE: "improved"}, run.output
-    assert run.results["checks"][0]["metrics"]["stall"]["value"] < 0.02
+def test_a_loader_that_works_ahead_does_not_stall(steps: tuple[Run, dict[str, Any]]) -> None:
+    run, stalls = steps
+    assert run.verdicts["test_ahead.py::test_paced"] == "improved", run.output
+    assert stalls["test_ahead"]["value"] < 0.02
 
 
-def test_steps_need_a_length(stepping: Project) -> None:
-    stepping.write(test_it=STEPS.replace('step_time="6ms", ', ""))
-    run = stepping.pytest("--loaderperf")
-    assert run.verdicts == {tiny.NODE: "error"}
-    assert "stall needs the length of a training step" in run.output
-    assert "step_time='50ms'" in run.output
-    run = stepping.pytest(
-        "--loaderperf", "-o", "loaderperf_step_time=6ms", "--loaderperf-budget=40"
-    )
-    stall = run.results["checks"][0]["metrics"]["stall"]
-    assert 0.2 < stall["value"] < 0.4, run.output
+def test_steps_need_a_length(stepping: Project, steps: tuple[Run, dict[str, Any]]) -> None:
+    missing = stepping.pytest("--loaderperf", "test_without.py")
+    assert missing.verdicts == {"test_without.py::test_paced": "error"}
+    assert "stall needs the length of a training step" in missing.output
+    assert "step_time='50ms'" in missing.output
+    run, stalls = steps
+    assert 0.2 < stalls["test_without"]["value"] < 0.4, run.output
 
 
 @pytest.mark.parametrize("step", ["0ms", "often", "-1"])

@@ -3,15 +3,49 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from integration import tiny
-from integration.project import NEW_CHECK, OTHER, TRAIN, Project
+from integration import adding
+from integration.adding import OTHER, TRAIN
+from support import tiny
+from support.project import Project, Run
 
 CHECKS_PASS = {TRAIN: "passed", OTHER: "passed"}
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A project whose baselines are measured and committed, and a run before the commit."""
+
+    project: Project
+    uncommitted: Run
+
+
+@pytest.fixture(scope="module")
+def accepted(tmp_path_factory: pytest.TempPathFactory) -> Accepted:
+    project = adding.create(tmp_path_factory.mktemp("accepted") / "project")
+    run = project.pytest("--loaderperf-update")
+    assert run.status == 0, run.output
+    uncommitted = project.pytest("--loaderperf", "-k", "train")
+    project.commit("accept the baselines")
+    return Accepted(project, uncommitted)
+
+
+@pytest.fixture
+def project(accepted: Accepted, tmp_path: Path) -> Project:
+    """A fresh clone of the accepted project."""
+    return accepted.project.clone(tmp_path / "project")
+
+
+def test_uncommitted_baseline_is_compared_by_its_numbers(accepted: Accepted) -> None:
+    run = accepted.uncommitted
+    assert run.status == 0, run.output
+    assert "the baseline is not committed: compared with stored numbers" in run.output
+    assert run.results["against"]["commits"] == []
 
 
 def test_unchanged_tree_passes(project: Project) -> None:
@@ -23,11 +57,11 @@ def test_unchanged_tree_passes(project: Project) -> None:
     assert "memory: from " in run.output
     assert run.results["against"]["commits"] == [project.git("rev-parse", "HEAD")]
     assert project.git("status", "--porcelain") == ""
-    assert len(project.git("worktree", "list").splitlines()) == 1
+    assert not project.worktrees()
 
 
 def test_slower_loader_fails_its_check_and_no_other(project: Project) -> None:
-    project.set_loader(work=4000)  # twice the work: no neighbour of this test hides that
+    adding.set_loader(project, work=4000)  # twice the work: no neighbour of this test hides that
     run = project.pytest("--loaderperf")
     assert run.status == 1
     assert run.verdicts[TRAIN] == "regressed", run.output
@@ -46,83 +80,114 @@ def test_slower_loader_fails_its_check_and_no_other(project: Project) -> None:
     assert "peak_memory regressed" not in run.output
 
 
-def test_kept_memory_fails_on_peak_memory(project: Project) -> None:
-    project.set_loader(megabytes=220)  # 200 MiB more
-    run = project.pytest("--loaderperf", "-k", "train")
-    assert run.status == 1
-    metrics = run.results["checks"][0]["metrics"]
-    assert metrics["peak_memory"]["verdict"] == "regressed", run.output
-    assert metrics["throughput"]["verdict"] != "regressed", run.output
-    grown = metrics["peak_memory"]["value"] - metrics["peak_memory"]["baseline"]
-    assert abs(grown - 200 * 2**20) < 10 * 2**20
-
-
-def test_both_losses_are_named_and_can_be_accepted(project: Project) -> None:
-    project.set_loader(work=4000, megabytes=60)
-    run = project.pytest("--loaderperf", "-k", "train")
-    assert run.status == 1
-    assert "throughput regressed:" in run.output
-    assert "peak_memory regressed:" in run.output
-
-    update = project.pytest("--loaderperf-update", "-k", "train")
-    assert update.status == 0, update.output
-    assert project.git("status", "--porcelain", "baselines") == "M baselines/test_perf.json"
-    project.commit("slower and bigger, on purpose")
-    run = project.pytest("--loaderperf", "-k", "train", "--loaderperf-budget=12")
-    assert run.status == 0, run.output
-    assert run.results["against"]["commits"] == [project.git("rev-parse", "HEAD")]
-
-
-def test_new_check_fails_and_says_how_to_add_it(project: Project) -> None:
-    checks = project.root / "test_perf.py"
-    checks.write_text(checks.read_text() + NEW_CHECK)
-    run = project.pytest("--loaderperf", "-k", "new")
-    assert run.status == 1
-    assert run.verdicts == {"test_perf.py::test_new": "no_baseline"}
-    assert "pytest test_perf.py::test_new --loaderperf-update" in run.output
-
-    before = (project.root / "baselines/test_perf.json").read_text()
-    update = project.pytest("--loaderperf-update=new", "-k", "new")
-    assert update.status == 0, update.output
-    assert re.search(
-        r"test_perf.py::test_new +throughput +- +[\d,.]+ samples/s +new +no_baseline\n"
-        r" +peak memory +- +[\d.]+ MiB +new\n"
-        r"loaderperf: written: baselines/test_perf.json, 1 check\n",
-        update.output,
-    )
-    after = (project.root / "baselines/test_perf.json").read_text()
-    assert after != before
-    assert '"test_other"' in after  # entries of checks that did not run are kept
-
-
-def test_uncommitted_baseline_is_compared_by_its_numbers(tmp_path: Path) -> None:
-    project = Project.create(tmp_path / "project")
-    assert project.pytest("--loaderperf-update", "-k", "train").status == 0
-    run = project.pytest("--loaderperf", "-k", "train")
-    assert run.status == 0, run.output
-    assert "the baseline is not committed: compared with stored numbers" in run.output
-    assert run.results["against"]["commits"] == []
-
-
-def test_against_a_commit(project: Project) -> None:
-    project.set_loader(work=4000)
-    slower = project.commit("slower")
-    run = project.pytest("--loaderperf", "-k", "train", "--loaderperf-against=HEAD~1")
-    assert run.verdicts == {TRAIN: "regressed"}, run.output
-    shorter = "--loaderperf-budget=12"  # nothing is to be found
-    run = project.pytest("--loaderperf", "-k", "train", "--loaderperf-against=HEAD", shorter)
-    assert run.status == 0, run.output
-    assert run.results["against"]["commits"] == [slower]
-
-
 def test_fresh_processes_give_the_same_verdict(project: Project) -> None:
-    project.set_loader(work=3000)
+    adding.set_loader(project, work=3000)
     run = project.pytest("--loaderperf", "-k", "train", "--loaderperf-trials=fresh")
     assert run.verdicts == {TRAIN: "regressed"}, run.output
     metrics = run.results["checks"][0]["metrics"]
     # CPU time first: it depends less on what else this machine does.
     assert 1 / 0.75 < metrics["cpu_time"]["ratio"] < 1 / 0.6
     assert 0.6 < metrics["throughput"]["ratio"] < 0.75
+
+
+# Loaders that wait: what they lose is plain after few pairs.
+KEEPING = """\
+from paced import paced
+
+class Keeping:
+    def __init__(self, seconds, megabytes):
+        self.seconds, self.kept = seconds, bytearray(b"x") * (megabytes * 2**20)
+
+    def __iter__(self):
+        return paced(seconds=self.seconds)
+
+def bigger():
+    return Keeping(0.002, {bigger})
+
+def worse():
+    return Keeping({seconds}, {worse})
+"""
+KEEPING_CHECKS = """\
+import keeping
+
+def test_bigger(loaderperf):
+    perf = loaderperf(keeping.bigger())
+    assert perf.throughput >= perf.baseline.throughput
+    assert perf.peak_memory <= perf.baseline.peak_memory
+
+def test_worse(loaderperf):
+    perf = loaderperf(keeping.worse())
+    assert perf.throughput >= perf.baseline.throughput
+    assert perf.peak_memory <= perf.baseline.peak_memory
+"""
+
+
+def test_losses_are_named_and_can_be_accepted(tmp_path: Path) -> None:
+    project = tiny.create(
+        tmp_path / "project",
+        paced=tiny.PACED.replace("batch=(1, 2)", "batch=(1, 2), seconds=0.002").replace(
+            "sleep(0.002)", "sleep(seconds)"
+        ),
+        keeping=KEEPING.format(bigger=20, seconds=0.002, worse=20),
+        test_it=KEEPING_CHECKS,
+    )
+    tiny.accept(project, "test_it.py::test_bigger", "test_it.py::test_worse")
+    project.write(keeping=KEEPING.format(bigger=220, seconds=0.004, worse=60))
+    report = tiny.report(project, "--loaderperf")
+    assert report.run.status == 1
+    metrics = report.checks["test_bigger"]["metrics"]
+    assert metrics["peak_memory"]["verdict"] == "regressed", report.run.output
+    assert metrics["throughput"]["verdict"] != "regressed", report.run.output
+    grown = metrics["peak_memory"]["value"] - metrics["peak_memory"]["baseline"]
+    assert abs(grown - 200 * 2**20) < 10 * 2**20
+    assert "throughput regressed:" in report.texts["test_worse"]
+    assert "peak_memory regressed:" in report.texts["test_worse"]
+
+    update = project.pytest("--loaderperf-update", "-k", "worse")
+    assert update.status == 0, update.output
+    assert project.git("status", "--porcelain", "baselines") == "M baselines/test_it.json"
+    project.commit("slower and bigger, on purpose")
+    run = project.pytest("--loaderperf", "-k", "worse")
+    assert run.status == 0, run.output
+    assert run.results["against"]["commits"] == [project.git("rev-parse", "HEAD")]
+
+
+NEW_CHECK = tiny.CHECK.replace("test_paced", "test_new").removeprefix("import paced\n")
+
+
+def test_new_check_fails_and_says_how_to_add_it(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", test_it=tiny.CHECK)
+    store = tiny.accept(project)
+    project.append("test_it.py", NEW_CHECK)
+    run = project.pytest("--loaderperf", "-k", "new")
+    assert run.status == 1
+    assert run.verdicts == {"test_it.py::test_new": "no_baseline"}
+    assert "pytest test_it.py::test_new --loaderperf-update" in run.output
+
+    before = store.read_text()
+    update = project.pytest("--loaderperf-update=new", "-k", "new")
+    assert update.status == 0, update.output
+    assert re.search(
+        r"test_it.py::test_new +throughput +- +[\d,.]+ samples/s +new +no_baseline\n"
+        r" +peak memory +- +[\d.]+ MiB +new\n"
+        r"loaderperf: written: baselines/test_it.json, 1 check\n",
+        update.output,
+    )
+    after = store.read_text()
+    assert after != before
+    assert '"test_paced"' in after  # entries of checks that did not run are kept
+
+
+def test_against_a_commit(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project")
+    tiny.accept(project)
+    project.write(paced=_waits("0.004"))
+    slower = project.commit("slower")
+    run = project.pytest("--loaderperf", "--loaderperf-against=HEAD~1")
+    assert run.verdicts == {tiny.NODE: "regressed"}, run.output
+    run = project.pytest("--loaderperf", "--loaderperf-against=HEAD")
+    assert run.status == 0, run.output
+    assert run.results["against"]["commits"] == [slower]
 
 
 def test_a_loader_that_waits_is_judged_by_its_waits(tmp_path: Path) -> None:

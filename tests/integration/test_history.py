@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from integration import tiny
-from integration.project import Project
-from integration.tiny import KEY, NODE
 from pytest_loaderperf.baselines import store
+from support import tiny
+from support.project import Project
+from support.tiny import KEY, NODE
 
 ROOM = "--loaderperf-budget=24"  # for pairs on a busy machine
 

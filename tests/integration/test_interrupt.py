@@ -6,20 +6,15 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
 
-from integration import tiny
-from integration.project import Project, clean_environment, leftovers, processes
 from pytest_loaderperf.baselines import store as baselines
+from support import leftovers, tiny
+from support.background import Running, started, wait_until
+from support.project import Project
 
 # A loader with a worker process that would stay; each trial that has started it leaves a sign.
 TELLING = "import os\n" + tiny.PACED.replace(
@@ -30,41 +25,6 @@ TELLING = "import os\n" + tiny.PACED.replace(
     open(f"{os.environ['SIGNS']}/{os.getpid()}", "w").close()
     for """,
 )
-SECONDS = 10.0  # for all to end
-
-
-@dataclass(frozen=True)
-class Running:
-    """A run that is measuring, with its private temporary folder."""
-
-    process: subprocess.Popen[str]
-    temporary: Path
-    signs: Path
-    results: Path
-
-    def wait_for_trials(self, count: int) -> None:
-        """Wait until so many trials have been started."""
-        wait_until(lambda: len(list(self.signs.iterdir())) >= count, 60)
-
-    def wait_for_processes_to_end(self) -> None:
-        wait_until(lambda: not processes(str(self.temporary)), SECONDS)
-
-    def ended(self) -> str:
-        """The output, when the run has ended."""
-        return self.process.communicate(timeout=SECONDS)[0]
-
-
-def wait_until(condition: Callable[[], bool], seconds: float) -> None:
-    limit = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < limit
-        time.sleep(0.02)
-
-
-@pytest.fixture
-def temporary() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="lp-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
 
 
 @pytest.fixture
@@ -73,26 +33,6 @@ def project(tmp_path: Path) -> Project:
     project = tiny.create(tmp_path / "project", paced=TELLING, test_it=tiny.CHECK)
     tiny.accept(project)
     return project
-
-
-@contextlib.contextmanager
-def started(project: Project, temporary: Path, *arguments: str) -> Iterator[Running]:
-    signs = project.root.parent / "signs"
-    signs.mkdir()
-    results = project.root.parent / "results.json"
-    with subprocess.Popen(
-        [sys.executable, "-m", "pytest", f"--loaderperf-json={results}", *arguments],
-        cwd=project.root,
-        env={**clean_environment(), "TMPDIR": str(temporary), "SIGNS": str(signs)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,  # as a job of a shell: its group gets what Ctrl-C sends
-    ) as process:
-        try:
-            yield Running(process, temporary, signs, results)
-        finally:
-            process.kill()
 
 
 @pytest.mark.parametrize("trials", [1, 3], ids=["memory", "a pair"])
@@ -170,13 +110,13 @@ def test_second(loaderperf):
 
 def any_is_frozen(temporary: Path) -> bool:
     statuses = []
-    for process in processes(str(temporary)):
+    for process in leftovers.processes_of(temporary):
         with contextlib.suppress(psutil.Error):
             statuses.append(process.status())
     return psutil.STATUS_STOPPED in statuses
 
 
 def assert_nothing_is_left(project: Project, running: Running) -> None:
-    assert not leftovers(str(running.temporary))
-    assert len(project.git("worktree", "list").splitlines()) == 1
+    assert not leftovers.files(running.temporary)
+    assert not project.worktrees()
     assert project.git("status", "--porcelain") == ""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from integration import tiny
+from pytest_loaderperf.baselines import store
+from support import tiny
 
 MIB = 2**20
 # Keeps so many KiB of each batch of two samples.
@@ -15,9 +16,13 @@ from paced import Paced
 kept = []
 
 class Leaky(Paced):
+    def __init__(self, kibibytes=LEAK):
+        super().__init__()
+        self.kibibytes = kibibytes
+
     def __iter__(self):
         for batch in super().__iter__():
-            kept.append(bytearray(b"x") * (LEAK << 10))
+            kept.append(bytearray(b"x") * (self.kibibytes << 10))
             yield batch
 """
 CHECK = """\
@@ -32,8 +37,12 @@ def test_paced(loaderperf):
 ASKS = """\
 import leaky
 
-def test_paced(loaderperf):
-    perf = loaderperf(leaky.Leaky())
+def test_too_much(loaderperf):
+    perf = loaderperf(leaky.Leaky(40))
+    assert perf.memory_growth <= "12 MiB"
+
+def test_little(loaderperf):
+    perf = loaderperf(leaky.Leaky(20))
     assert perf.memory_growth <= "12 MiB"
 """
 
@@ -59,17 +68,17 @@ def test_a_leak_is_a_regression_and_reads_as_it_is(tmp_path: Path) -> None:
 
 
 def test_a_budget_alone_asks_for_it(tmp_path: Path) -> None:
-    project = tiny.create(tmp_path / "project", git=False, leaky=leaky(40), test_it=ASKS)
-    run = project.pytest("--loaderperf-update")
-    assert run.status == 1
-    assert re.search(r"memory_growth: (19|20)[.\d]* MiB/1000 samples", run.output)
-    assert "/1000 samples <= 12 MiB/1000 samples is false" in run.output
-    assert "baseline not written: the test failed" in run.output
-
-    project.write(leaky=leaky(20))
-    run = project.pytest("--loaderperf-update")
-    assert run.status == 0, run.output
-    assert '"memory_growth"' in (project.root / "baselines/test_it.json").read_text()
+    project = tiny.create(tmp_path / "project", git=False, leaky=leaky(0), test_it=ASKS)
+    report = tiny.report(project, "--loaderperf-update")
+    assert report.run.status == 1
+    assert report.outcomes == {"test_too_much": "failure", "test_little": "passed"}
+    assert re.search(r"memory_growth: (19|20)[.\d]* MiB/1000 samples", report.run.output)
+    assert "/1000 samples <= 12 MiB/1000 samples is false" in report.texts["test_too_much"]
+    assert "baseline not written: the test failed" in report.run.output
+    written = store.load(project.root / "baselines/test_it.json")
+    assert set(written) == {"test_little"}
+    (record,) = written["test_little"].records.values()
+    assert "memory_growth" in record.metrics
 
 
 SHARED = """\

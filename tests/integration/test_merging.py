@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from integration import tiny
-from integration.project import Project
 from pytest_loaderperf.baselines import store
 from pytest_loaderperf.baselines.store import Entry, Record, Stored
 from pytest_loaderperf.model.workload import Workload
+from support import tiny
+from support.project import Project
 
 CHECKS = ("test_a", "test_c", "test_e", "test_g")
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from integration import tiny
-from integration.project import Project
-from integration.tiny import KEY, NODE
 from pytest_loaderperf.baselines import store
+from support import tiny
+from support.project import Project
+from support.tiny import KEY, NODE
 
 GONE = "test_it.py::test_gone"
 

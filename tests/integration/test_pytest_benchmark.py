@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from integration import tiny
-from integration.project import Project
+from support import tiny
+from support.project import Project
 
 CHECKS = """\
 import paced
@@ -37,6 +37,13 @@ def everywhere(request):
     with open("everywhere", "a") as file:
         file.write(f"{type(request.config.pluginmanager.get_plugin('loaderperf-arm')).__name__}\\n")
 """
+# Its test calls the benchmark.
+CALLED = """\
+import paced
+
+def test_called(loaderperf, benchmark):
+    benchmark(loaderperf.check, paced.Paced())
+"""
 SHOWN = "test_it.py::test_shown"
 ROOM = "--loaderperf-budget=24"  # for pairs on a busy machine
 
@@ -54,14 +61,17 @@ def benchmarks(file: Path) -> list[dict[str, Any]]:
 
 
 def test_it_is_in_the_table_and_in_the_file(project: Project) -> None:
+    project.write(test_called=CALLED)
+    tiny.accept(project, "test_called.py::test_called")
     run = project.pytest(
         "--loaderperf", ROOM, "--benchmark-json=benchmark.json", "--benchmark-verbose"
     )
     assert run.status == 0, run.output
     assert "benchmark 'loaders': 1 tests" in run.output
     assert run.output.count("test_it.py ..") == 1  # the check itself is reported once
-    (shown,) = benchmarks(project.root / "benchmark.json")
-    assert shown["fullname"] == SHOWN
+    found = {each["fullname"]: each for each in benchmarks(project.root / "benchmark.json")}
+    assert set(found) == {SHOWN, "test_called.py::test_called"}
+    shown = found[SHOWN]
     assert shown["group"] == "loaders"
     check = next(each for each in run.results["checks"] if each["nodeid"] == SHOWN)
     speed = check["metrics"]["throughput"]["value"]
@@ -77,19 +87,25 @@ def test_it_is_in_the_table_and_in_the_file(project: Project) -> None:
     assert statistics.fmean(times) == pytest.approx(2 / speed, rel=0.05)
     # That this process keeps out of the project's own fixtures.
     assert set((project.root / "everywhere").read_text().split()) == {"ArmPlugin"}
+    # A benchmark that is called changes nothing.
+    assert found["test_called.py::test_called"]["stats"]["rounds"] >= 8
 
 
 def test_saving_and_comparing_work(project: Project) -> None:
-    first = project.pytest("--loaderperf", ROOM, "-k", "test_shown", "--benchmark-autosave")
+    """And a warning that is an error is none here; and --benchmark-only leaves out the others."""
+    first = project.pytest(
+        "--loaderperf", ROOM, "-k", "test_shown", "--benchmark-autosave", "-Werror"
+    )
     assert first.status == 0, first.output
     (saved,) = (project.root / ".benchmarks").rglob("*.json")
     assert [each["fullname"] for each in benchmarks(saved)] == [SHOWN]
     run = project.pytest(
-        "--loaderperf", ROOM, "-k", "test_shown", "--benchmark-compare",
+        "--loaderperf", ROOM, "--benchmark-only", "--benchmark-compare",
         "--benchmark-compare-fail=mean:90%", "--benchmark-histogram=plot",
     )  # fmt: skip
     assert "(0001_" in run.output, run.output  # the saved run, beside this one
     assert "NOW" in run.output
+    assert {each["nodeid"] for each in run.results["checks"]} == {SHOWN}
 
 
 def test_nothing_is_shown_where_benchmarks_are_off(project: Project) -> None:
@@ -103,27 +119,6 @@ def test_skipping_benchmarks_skips_it(project: Project) -> None:
     run = project.pytest("--loaderperf", ROOM, "--benchmark-skip")
     assert {each["nodeid"] for each in run.results["checks"]} == {"test_it.py::test_not_shown"}
     assert "1 skipped" in run.output
-
-
-def test_only_benchmarks_leaves_out_the_others(project: Project) -> None:
-    run = project.pytest("--loaderperf", ROOM, "--benchmark-only")
-    assert {each["nodeid"] for each in run.results["checks"]} == {SHOWN}
-
-
-def test_a_benchmark_that_is_called_changes_nothing(project: Project) -> None:
-    called = CHECKS.replace("loaderperf.check(paced", "benchmark(loaderperf.check, paced", 1)
-    project.write(test_it=called)
-    run = project.pytest(
-        "--loaderperf", ROOM, "-k", "test_shown", "--benchmark-json=benchmark.json"
-    )
-    assert run.status == 0, run.output
-    (shown,) = benchmarks(project.root / "benchmark.json")
-    assert shown["stats"]["rounds"] >= 8
-
-
-def test_a_warning_that_is_an_error_is_none_here(project: Project) -> None:
-    run = project.pytest("--loaderperf", ROOM, "-k", "test_shown", "-Werror")
-    assert run.status == 0, run.output
 
 
 def test_a_plain_run_skips_it_as_any_check(project: Project) -> None:

@@ -7,21 +7,25 @@ import platform
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from integration import tiny
-from integration.project import Project, clean_environment
+from support import environment, tiny
+from support.background import wait_until
+from support.project import Project, Run
 
 # --- folders
 
 DATA = """\
 import os
 import pytest
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from paced import Paced
 
 def build(path):
@@ -70,7 +74,9 @@ def test_data_that_cannot_be_built_leaves_nothing(tmp_path: Path) -> None:
 
 
 READS = """\
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from paced import Paced
 
 def test_paced(loaderperf):
@@ -143,7 +149,9 @@ def test_each_version_is_measured_on_its_own_sources(
 
 WAITING = """\
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 class Waiting:
     def __iter__(self):
@@ -163,9 +171,9 @@ def test_two_runs_wait_for_each_other(tmp_path: Path) -> None:
     (second.root / "go").touch()
     with tempfile.TemporaryDirectory(prefix="lp-") as temporary:
         with start(first, temporary) as running:
-            wait_until((first.root / "started").exists)
+            wait_until((first.root / "started").exists, 20)
             with start(second, temporary) as waiting:
-                wait_until(lambda: "waiting for another loaderperf run" in output(second))
+                wait_until(lambda: "waiting for another loaderperf run" in output(second), 20)
                 assert waiting.poll() is None
                 assert not (second.root / "started").exists()
                 (first.root / "go").touch()
@@ -182,7 +190,7 @@ def start(project: Project, temporary: str) -> Iterator[subprocess.Popen[bytes]]
         subprocess.Popen(
             [sys.executable, "-m", "pytest", "--loaderperf"],
             cwd=project.root,
-            env={**clean_environment(), "TMPDIR": temporary},
+            env=environment.clean(TMPDIR=temporary),
             stdout=file,
             stderr=file,
         ) as process,
@@ -198,15 +206,9 @@ def output(project: Project) -> str:
     return (project.root / "output").read_text()
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < limit
-        time.sleep(0.01)
+# --- what a loader finds in its process: modules of one project, so that one run shows it all
 
-
-# --- the allocator
-
+# The allocator's settings in each trial.
 ALLOCATOR = """\
 import os
 from paced import Paced
@@ -216,23 +218,7 @@ def test_paced(loaderperf):
         print(os.environ.get("MALLOC_TRIM_THRESHOLD_", "default"), file=seen)
     loaderperf.check(Paced())
 """
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's allocator")
-@pytest.mark.parametrize("trials", ["fork", "fresh"])
-def test_timed_trials_keep_memory_and_others_do_not(tmp_path: Path, trials: str) -> None:
-    project = tiny.create(tmp_path / "project", git=False, test_it=ALLOCATOR)
-    seen = tmp_path / "seen"
-    option = f"--loaderperf-trials={trials}"
-    run = project.pytest("--loaderperf", option, environment={"SEEN": str(seen)})
-    assert run.verdicts == {tiny.NODE: "no_baseline"}, run.output
-    *measured, last = seen.read_text().split()
-    assert last == "default"
-    assert measured == [str(128 * 2**10), str(2**31 - 1)]  # for memory, then for time
-
-
-# --- the stack
-
+# Who calls a loader.
 FRAMES = """\
 import sys
 from paced import Paced
@@ -251,16 +237,7 @@ class Looking(Paced):
 def test_paced(loaderperf):
     loaderperf.check(Looking())
 """
-
-
-def test_a_loader_is_iterated_above_none_of_pytests_frames(tmp_path: Path) -> None:
-    project = tiny.create(tmp_path / "project", git=False, test_it=FRAMES)
-    run = project.pytest("--loaderperf")
-    assert run.verdicts == {tiny.NODE: "no_baseline"}, run.output
-
-
-# --- what a peak is a peak of
-
+# Memory that is freed before the loader starts.
 SETTING_UP = """\
 import time
 import pytest
@@ -278,12 +255,69 @@ def test_paced(loader, loaderperf):
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs the memory of a tree")
-def test_memory_that_is_freed_before_the_loader_starts_does_not_count(tmp_path: Path) -> None:
-    project = tiny.create(tmp_path / "project", git=False, test_it=SETTING_UP)
-    run = project.pytest("--loaderperf")
+@dataclass(frozen=True)
+class Looked:
+    """A run of all three, and the allocator's settings that it had."""
+
+    run: Run
+    seen: list[str]
+
+    def check(self, module: str) -> dict[str, Any]:
+        (found,) = (each for each in self.run.results["checks"] if module in each["nodeid"])
+        return dict(found)
+
+
+@pytest.fixture(scope="module")
+def looked(tmp_path_factory: pytest.TempPathFactory) -> Looked:
+    folder = tmp_path_factory.mktemp("looked")
+    project = tiny.create(
+        folder / "project",
+        git=False,
+        test_allocator=ALLOCATOR,
+        test_frames=FRAMES,
+        test_peak=SETTING_UP,
+    )
+    seen = folder / "seen"
+    fork = "--loaderperf-trials=fork"
+    run = project.pytest("--loaderperf", fork, environment={"SEEN": str(seen)})
+    return Looked(run, seen.read_text().split())
+
+
+def assert_settings_of_the_allocator(seen: list[str]) -> None:
+    *measured, last = seen
+    assert last == "default"
+    assert measured == [str(128 * 2**10), str(2**31 - 1)]  # for memory, then for time
+
+
+glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's allocator")
+
+
+@glibc
+def test_timed_trials_keep_memory_and_others_do_not(looked: Looked) -> None:
+    assert looked.check("test_allocator")["verdict"] == "no_baseline", looked.run.output
+    assert_settings_of_the_allocator(looked.seen)
+
+
+@glibc
+def test_fresh_timed_trials_keep_memory_and_others_do_not(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", git=False, test_it=ALLOCATOR)
+    seen = tmp_path / "seen"
+    run = project.pytest(
+        "--loaderperf", "--loaderperf-trials=fresh", environment={"SEEN": str(seen)}
+    )
     assert run.verdicts == {tiny.NODE: "no_baseline"}, run.output
-    assert run.results["checks"][0]["metrics"]["peak_memory"]["value"] < 100 * 2**20
+    assert_settings_of_the_allocator(seen.read_text().split())
+
+
+def test_a_loader_is_iterated_above_none_of_pytests_frames(looked: Looked) -> None:
+    assert looked.check("test_frames")["verdict"] == "no_baseline", looked.run.output
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs the memory of a tree")
+def test_memory_that_is_freed_before_the_loader_starts_does_not_count(looked: Looked) -> None:
+    check = looked.check("test_peak")
+    assert check["verdict"] == "no_baseline", looked.run.output
+    assert check["metrics"]["peak_memory"]["value"] < 100 * 2**20
 
 
 # --- stored numbers

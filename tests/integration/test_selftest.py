@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from integration import tiny
-from integration.tiny import NODE
+from support import tiny
+from support.tiny import NODE
 
 
 def test_a_loader_is_compared_with_itself_and_with_a_known_loss(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import pytest_loaderperf
-from integration import tiny
-from integration.project import Project
+from support import tiny
+from support.project import Project
 
 
 def stored(tmp_path: Path, ini: str = "", **modules: str) -> Project:

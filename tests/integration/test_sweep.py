@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from integration import tiny
+from support import tiny
 
 SWEPT = '''\
 import time
@@ -12,7 +12,7 @@ import time
 import pytest
 
 class Batches:
-    """A batch costs 1 ms, and a sample 0.02 ms; each sample takes 64 KiB."""
+    """A batch costs 1 ms, and a sample 0.02 ms; each sample takes 4 KiB."""
 
     def __init__(self, batch_size, samples=2048):
         self.batch_size, self.samples = batch_size, samples
@@ -21,7 +21,7 @@ class Batches:
         for start in range(0, self.samples, self.batch_size):
             end = time.perf_counter() + 0.001 + 0.00002 * self.batch_size
             batch = [
-                f"{number:06}" + "x" * 2**16
+                f"{number:06}" + "x" * 2**12
                 for number in range(start, start + self.batch_size)
             ]
             while time.perf_counter() < end:

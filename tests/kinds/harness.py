@@ -19,13 +19,13 @@ from typing import Any
 
 import pytest
 
-from integration import tiny
-from integration.project import Project, Run
 from kinds import probe
 from pytest_loaderperf.baselines import store
 from pytest_loaderperf.baselines.store import Entry, Record, Stored
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.system.machine import machine_class
+from support import tiny
+from support.project import Project, Run
 
 ROWS = 105  # of a loader that is counted: with batches of 10 the last one is a partial one
 _SECONDS = 0.001  # that a row takes in a project, and twice that when it is slowed

@@ -10,11 +10,11 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from integration import tiny
-from integration.project import Project, Run, clean_environment
 from layouts.installs import INSTALLS, INVOCATIONS, Install, Invocation
 from layouts.layouts import CHECK, IGNORED, INI, LAYOUTS, LOADER, Layout
 from layouts.table import Row
+from support import environment, tiny
+from support.project import Project, Run
 
 THROUGHPUT = 480.0  # samples/s: two every 4 ms
 SLOWER = ("SECONDS = 0.004", "SECONDS = 0.008")
@@ -83,23 +83,23 @@ def build(row: Row, folder: Path) -> Built:
     python = Path(sys.executable)
     install = INSTALLS[row.install]
     if install is not None:
-        python = environment(Path(os.path.normpath(top / install.environment)))
+        python = virtual_environment(Path(os.path.normpath(top / install.environment)))
     built = Built(row, top, python)
     start_history(layout, top)
     ignored = ["/.tox/", "/.nox/", "/.venv/", "/vendor/", *(f"/{name}" for name in layout.ignored)]
     if install is not None and install.environment == ".":
         ignored += ["/bin/", "/include/", "/lib/", "/lib64", "/pyvenv.cfg"]
-    write(top, ".gitignore", IGNORED + "\n".join(ignored) + "\n")
-    write(top, layout.source, LOADER)
+    Project(top).put(".gitignore", IGNORED + "\n".join(ignored) + "\n")
+    Project(top).put(layout.source, LOADER)
     for name, text in layout.files.items():
-        write(top, name, text)
+        Project(top).put(name, text)
     if layout.compiled:
         compile_in_place(top / layout.compiled)
     root = top / layout.rootdir
     ini = INI.replace("[pytest]", "[tool:pytest]") if layout.ini == "setup.cfg" else INI
-    write(root, layout.ini, ini + invocation.ini)
+    Project(root).put(layout.ini, ini + invocation.ini)
     imports = layout.imports.format(module=layout.module)
-    write(root, layout.test, CHECK.format(imports=imports, way=row.way))
+    Project(root).put(layout.test, CHECK.format(imports=imports, way=row.way))
     if install is not None:
         describe(built, install)
         put_in(built)
@@ -116,29 +116,27 @@ def start_history(layout: Layout, top: Path) -> None:
     """Make a repository of a new folder."""
     if layout.linked:
         main = Project(top.parent / "main")
-        main.root.mkdir()
-        main.git("init", "-q", "-b", "main")
+        main.start_history()
         main.git("commit", "-q", "--allow-empty", "-m", "nothing yet")
         main.git("worktree", "add", "-q", "-b", "work", str(top))
         return
-    Project(top).git("init", "-q", "-b", "main")
+    Project(top).start_history()
     if layout.submodule:
         inside = Project(top / layout.submodule)
-        inside.root.mkdir(parents=True)
-        inside.git("init", "-q", "-b", "main")
-        write(inside.root, ".gitignore", IGNORED)
+        inside.start_history()
+        inside.put(".gitignore", IGNORED)
 
 
 def change(built: Built) -> None:
     """Change what has changed since the acceptance, beside the speed; install it anew."""
     layout = built.layout
     if layout.moved:
-        write(built.top, layout.moved, LOADER)
+        Project(built.top).put(layout.moved, LOADER)
     for name, text in layout.since.items():
         if text is None:
             (built.top / name).unlink()
         else:
-            write(built.top, name, text)
+            Project(built.top).put(name, text)
     if layout.moved and built.install is not None:
         put_in(built)
 
@@ -163,8 +161,7 @@ def describe(built: Built, install: Install) -> None:
     }
     name = layout.module.partition(".")[0]
     tables = layout.tables if install.tables is None else install.tables.format(**names)
-    write(
-        project,
+    Project(project).put(
         "pyproject.toml",
         f'[build-system]\nrequires = ["{install.requires}"]\nbuild-backend = "{install.backend}"\n'
         f'[project]\nname = "{name}"\nversion = "1.0"\ndescription = "A loader"\n'
@@ -172,7 +169,7 @@ def describe(built: Built, install: Install) -> None:
     )
     for file, text in install.files.items():
         content = text.replace("{package}", names["package"])
-        write(project, file.format(**names), content)
+        Project(project).put(file.format(**names), content)
 
 
 def put_in(built: Built) -> None:
@@ -207,7 +204,7 @@ def put_in(built: Built) -> None:
         shutil.rmtree(project / "build", ignore_errors=True)  # else its files are taken again
 
 
-def environment(folder: Path) -> Path:
+def virtual_environment(folder: Path) -> Path:
     """A virtual environment that finds the packages of this one; returns its interpreter."""
     execute(sys.executable, "-m", "venv", "--without-pip", str(folder))
     python = folder / "bin" / "python"
@@ -233,16 +230,10 @@ def execute(*command: str) -> str:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # of meson and ninja
     finished = subprocess.run(
         command,
-        env={**clean_environment(), "PATH": path},
+        env=environment.clean(PATH=path),
         capture_output=True,
         text=True,
         check=False,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return finished.stdout
-
-
-def write(folder: Path, name: str, text: str) -> None:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, "utf-8")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from support import project
+
 # The speed of a loader is that of `make`, in whichever process that runs.
 LOADER = '''\
 import multiprocessing, os, runpy, subprocess, sys, time
@@ -101,7 +103,7 @@ def test_it(loaderperf):
     assert perf.throughput >= perf.baseline.throughput
 """
 INI = "[pytest]\nloaderperf_budget = 24\n"
-IGNORED = "__pycache__/\n.pytest_cache/\n.loaderperf/\n*.egg-info/\nbuild/\ndist/\n*.so\n"
+IGNORED = f"{project.IGNORED}*.egg-info/\nbuild/\ndist/\n*.so\n"
 
 # A compiled module, for backends that are made for such.
 EXTENSION = """\

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from integration import tiny
-from integration.project import Project
+from support import tiny
+from support.project import Project
 
 SLOWER = tiny.PACED.replace("0.002", "0.004")
 
@@ -34,8 +34,7 @@ def test_ini_file_that_became_another(tmp_path: Path) -> None:
     tiny.accept(project)
     (project.root / "pytest.ini").unlink()
     section = '[tool.pytest.ini_options]\nloaderperf_budget = "12"\n'
-    with (project.root / "pyproject.toml").open("a") as file:
-        file.write(section)
+    project.append("pyproject.toml", section)
     assert_slower_is_found(project, "pyproject.toml")
 
 
@@ -63,8 +62,7 @@ def test_plugin_that_is_new_in_the_options(tmp_path: Path) -> None:
     project = tiny.create(tmp_path / "project")
     tiny.accept(project)
     project.write(pacing=PLUGIN)
-    ini = project.root / "pytest.ini"
-    ini.write_text(f"{ini.read_text()}addopts = -p pacing --pace=2\npythonpath = .\n")
+    project.append("pytest.ini", "addopts = -p pacing --pace=2\npythonpath = .\n")
     assert_slower_is_found(project, "pacing.py")
 
 
@@ -106,8 +104,7 @@ def test_data_in_large_files(tmp_path: Path) -> None:
 def test_generated_module_that_git_ignores(tmp_path: Path) -> None:
     imports = f"import _version\n{tiny.PACED}"
     project = tiny.create(tmp_path / "project", paced=imports, test_it=tiny.CHECK)
-    with (project.root / ".gitignore").open("a") as file:
-        file.write("_version.py\n")
+    project.append(".gitignore", "_version.py\n")
     tiny.accept(project)
     project.write(_version="version = 1\n")
     run = project.pytest("--loaderperf")
@@ -124,8 +121,7 @@ def test_what_nobody_can_carry_over_is_named(tmp_path: Path) -> None:
     """A file that is opened in another language is not seen."""
     opens = "import os, subprocess\nsubprocess.run(['cat', 'data/rows'], check=True)\n"
     project = tiny.create(tmp_path / "project", test_it=opens + tiny.CHECK)
-    with (project.root / ".gitignore").open("a") as file:
-        file.write("data/\n")
+    project.append(".gitignore", "data/\n")
     tiny.accept(project)
     (project.root / "data").mkdir()
     (project.root / "data/rows").touch()
@@ -133,8 +129,7 @@ def test_what_nobody_can_carry_over_is_named(tmp_path: Path) -> None:
     assert report.run.verdicts == {tiny.NODE: "error"}
     assert "git ignores data" in report.texts[tiny.KEY]
     assert "name what its tests need in loaderperf_share" in report.texts[tiny.KEY]
-    ini = project.root / "pytest.ini"
-    ini.write_text(f"{ini.read_text()}loaderperf_share = data\n")
+    project.append("pytest.ini", "loaderperf_share = data\n")
     run = project.pytest("--loaderperf")
     assert run.verdicts[tiny.NODE] in ("unchanged", "inconclusive"), run.output
 
@@ -249,8 +244,7 @@ def test_what_the_old_version_writes_is_not_written_into_the_working_tree(tmp_pa
         1,
     )
     project = tiny.create(tmp_path / "project", test_it="from pathlib import Path\n" + writes)
-    with (project.root / ".gitignore").open("a") as file:
-        file.write("cache/\n")
+    project.append(".gitignore", "cache/\n")
     tiny.accept(project)
     (project.root / "cache").mkdir()
     (project.root / "cache/index").write_text("new")
@@ -280,8 +274,7 @@ def test_library_whose_source_has_changed_is_an_error(tmp_path: Path) -> None:
     if shutil.which("cc") is None:
         pytest.skip("no compiler")
     project = tiny.create(tmp_path / "project", paced=BUILT, test_it=tiny.CHECK)
-    with (project.root / ".gitignore").open("a") as file:
-        file.write("build/\n")
+    project.append(".gitignore", "build/\n")
     source = project.root / "pace.c"
     source.write_text("#include <unistd.h>\nint pace(void) { return usleep(2000); }\n")
     tiny.accept(project)

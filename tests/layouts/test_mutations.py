@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from integration.project import Run
 from layouts.build import Built, build
 from layouts.table import QUICK, Row
+from support.project import Run
 
 # Modules that pytest loads before the guard starts.
 NO_EXCHANGE = """\

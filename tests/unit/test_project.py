@@ -16,7 +16,7 @@ README_COMMANDS = ROOT / ".ci" / "readme_commands.py"
 RUN = ROOT / ".ci" / "run"
 
 INSTALL = 'python3 -m venv .venv && .venv/bin/pip install -e ".[dev]"'
-PYTEST = ".venv/bin/pytest -n 2 --dist worksteal"
+PYTEST = ".venv/bin/pytest -n 2 --dist loadfile"
 TESTS = f"{INSTALL} && {PYTEST}"
 GATE = f"{INSTALL} && .venv/bin/pytest --loaderperf"
 
@@ -136,7 +136,7 @@ class TestRun:
                 "actionlint",
                 "mypy",
                 "mypy .ci/readme_commands.py",
-                "pytest -n 2 --dist worksteal",
+                "pytest -n 2 --dist loadfile",
                 "pytest -n 2 --dist loadfile tests/faults",
                 "pip install -q -e .[dev,layouts]",
                 "pytest -n 2 --dist worksteal tests/layouts -k quick or mutations or carrying",

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from integration.project import Project
 from pytest_loaderperf.errors import CheckoutError
 from pytest_loaderperf.versions import git
 from pytest_loaderperf.versions import worktree as carry
 from pytest_loaderperf.versions.repository import Repository
 from pytest_loaderperf.versions.worktree import Worktree
+from support.project import Project
 
 
 class Tree:
@@ -20,9 +20,8 @@ class Tree:
 
     def __init__(self, folder: Path) -> None:
         self.root = folder.resolve() / "tree"
-        self.root.mkdir(parents=True)
         self.project = Project(self.root)
-        self.project.git("init", "-q", "-b", "main")
+        self.project.start_history()
         self.write({".gitignore": "*.log\ndata/\n_version.py\n", "package/__init__.py": ""})
         self.project.commit("first")
 

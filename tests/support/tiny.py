@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from integration.project import Project, Run
 from pytest_loaderperf.baselines import store
 from pytest_loaderperf.baselines.store import Entry, Record, Stored
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.system.machine import machine_class
+from support.project import Project, Run
 
 # Batches of two samples every 2 ms.
 THROUGHPUT = 950.0  # samples/s
+WORKLOAD = Workload("list[int, ...]", 8.0)
 PACED = '''\
 import time
 
@@ -58,13 +59,9 @@ NODE = f"test_it.py::{KEY}"
 
 def create(root: Path, *, git: bool = True, ini: str = "", **modules: str) -> Project:
     """A project with one module of checks, or with the modules that are given; not committed."""
-    root.mkdir(parents=True)
-    project = Project(root)
-    if git:
-        project.git("init", "-q", "-b", "main")
-    (root / ".gitignore").write_text("__pycache__/\n.pytest_cache/\n.loaderperf/\n")
     # Short trials: two pairs of them settle a loader that sleeps.
-    (root / "pytest.ini").write_text(f"[pytest]\nloaderperf_budget = 12\n{ini}")
+    files = {"pytest.ini": f"[pytest]\nloaderperf_budget = 12\n{ini}"}
+    project = Project.create(root, files, git=git)
     project.write(**{"paced": PACED, **(modules or {"test_it": CHECK})})
     return project
 
@@ -73,27 +70,33 @@ def accept(
     project: Project,
     *checks: str,
     throughput: float = THROUGHPUT,
+    metrics: Sequence[str] = ("throughput", "peak_memory", "first_batch", "cpu_time"),
+    workload: Workload = WORKLOAD,
     machine: str = "",
     commit: bool = True,
 ) -> Path:
-    """Write, and commit, baselines of checks of one module."""
-    metrics = {
-        "throughput": Stored(value=throughput, spread=0.01),
-        "peak_memory": Stored(value=6.0 * 2**20, spread=0.01),
-        "first_batch": Stored(value=0.002, spread=0.01),
-        "cpu_time": Stored(value=1e-5, spread=0.01),
+    """Write, and commit, baselines of checks; returns the store of the first one's module."""
+    values = {
+        "throughput": throughput,
+        "peak_memory": 6.0 * 2**20,
+        "first_batch": 0.002,
+        "cpu_time": 1e-5,
     }
-    entry = Entry(
-        workload=Workload(batch="list[int, ...]", bytes_per_sample=8.0),
-        records={machine or machine_class({}): Record(metrics=metrics, versions={})},
+    record = Record(
+        metrics={name: Stored(value=values[name], spread=0.01) for name in metrics}, versions={}
     )
+    entry = Entry(workload=workload, records={machine or machine_class({}): record})
     nodes = checks or (NODE,)
-    module = nodes[0].partition("::")[0]
-    path = store.store_path(project.root, module)
-    store.save(path, {node.partition("::")[2]: entry for node in nodes})
+    modules: dict[str, store.Entries] = {}
+    for node in nodes:
+        module, _, key = node.partition("::")
+        modules.setdefault(module, {})[key] = entry
+    paths = [store.store_path(project.root, module) for module in modules]
+    for path, entries in zip(paths, modules.values(), strict=True):
+        store.save(path, entries)
     if commit:
         project.commit("accept the baselines")
-    return path
+    return paths[0]
 
 
 @dataclass(frozen=True)
