@@ -1,9 +1,4 @@
-"""A kind of loader as its users have it: counted, and guarded in a project of its own.
-
-Each kind is a module ``loaders`` whose functions make a loader of so many rows, of which each
-takes so long: ``def plain(folder, rows, seconds)``. ``write(folder, rows)``, if there is one,
-writes the data that it reads.
-"""
+"""A kind of loader as its users have it: counted, and guarded in a project of its own."""
 
 from __future__ import annotations
 
@@ -20,12 +15,9 @@ from typing import Any
 import pytest
 
 from kinds import probe
-from pytest_loaderperf.baselines import store
-from pytest_loaderperf.baselines.store import Entry, Record, Stored
 from pytest_loaderperf.model.workload import Workload
-from pytest_loaderperf.system.machine import machine_class
 from support import tiny
-from support.project import Project, Run
+from support.project import Run
 
 ROWS = 105  # of a loader that is counted: with batches of 10 the last one is a partial one
 _SECONDS = 0.001  # that a row takes in a project, and twice that when it is slowed
@@ -99,8 +91,11 @@ def guard(folder: Path, source: str, name: str, rows: int, budget: int = 20) -> 
     project = tiny.create(
         root, loaders=source, test_it=CHECKS.replace("NAME", name), pace=_pace(folder, rows, 1)
     )
-    (root / "pytest.ini").write_text(f"[pytest]\nloaderperf_budget = {budget}\n")
-    _accept(project, facts["workload"])
+    project.put("pytest.ini", f"[pytest]\nloaderperf_budget = {budget}\n")
+    # Where both versions are measured, the numbers of a baseline do not count.
+    checks = ("test_it.py::test_unchanged", "test_it.py::test_slowed")
+    workload = Workload(**facts["workload"])
+    tiny.accept(project, *checks, metrics=["throughput"], workload=workload)
     project.write(pace=_pace(folder, rows, 2))
     return Guarded(project.pytest("--loaderperf", timeout=12 * budget))
 
@@ -120,12 +115,3 @@ def _pace(folder: Path, rows: int, factor: int) -> str:
         f"FOLDER = {str(folder / f'data-{rows}')!r}\nROWS = {rows}\n"
         f"UNCHANGED = {_SECONDS}\nSLOWED = {factor * _SECONDS}\n"
     )
-
-
-def _accept(project: Project, workload: dict[str, Any]) -> None:
-    """Baselines by hand: where both versions are measured, their numbers do not count."""
-    record = Record(metrics={"throughput": Stored(value=1000.0, spread=0.01)}, versions={})
-    entry = Entry(workload=Workload(**workload), records={machine_class({}): record})
-    path = store.store_path(project.root, "test_it.py")
-    store.save(path, {"test_unchanged": entry, "test_slowed": entry})
-    project.commit("accept the baselines")

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from unittest.mock import ANY
 
-import pytest
-
-from kinds.harness import assert_guarded, guard, look, needs
-
-pytestmark = needs("keras", "tensorflow")
+from kinds.kind import Expected, Kind, Slowed
 
 LOADERS = """\
 import math
@@ -60,36 +55,27 @@ def processes(folder, rows, seconds):
 def endless(folder, rows, seconds):
     return Endless(rows, seconds, workers=2)
 """
-NAMES = ["plain", "threads", "processes"]
-
-
-@pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return look(tmp_path_factory.mktemp("keras"), LOADERS, [*NAMES, "endless"])
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_samples_are_counted(found: dict[str, Any], name: str) -> None:
-    assert found[name]["epochs"] == [[105, 11]] * 2, found[name].get("error")
-    assert found[name]["epoch_batches"] == 11
-    assert found[name]["workload"]["batch"] == "tuple[int64[*,2], float64[*]]"
-
-
-def test_an_endless_dataset_has_no_length(found: dict[str, Any]) -> None:
-    assert found["endless"]["epoch_batches"] is None
-    assert found["endless"]["epochs"][0][1] == 400  # where the test stopped
-
-
-def test_settings_are_told(found: dict[str, Any]) -> None:
-    assert found["threads"]["settings"] == {
-        "workers": 2,
-        "use_multiprocessing": False,
-        "max_queue_size": 6,
-        "backend": "tensorflow",
-    }
-    assert (found["threads"]["workers"], found["threads"]["prefetch"]) == (0, 6)
-    assert (found["processes"]["workers"], found["processes"]["prefetch"]) == (2, 5)
-
-
-def test_a_slowed_dataset_fails(tmp_path: Path) -> None:
-    assert_guarded(guard(tmp_path, LOADERS, "threads", 4000))
+BATCH = "tuple[int64[*,2], float64[*]]"
+KIND = Kind(
+    needs=("keras", "tensorflow"),
+    source=LOADERS,
+    loaders={
+        "plain": Expected(tells={"epoch_batches": 11}, batch=BATCH),
+        "threads": Expected(
+            tells={"epoch_batches": 11, "workers": 0, "prefetch": 6},
+            settings={
+                "workers": 2,
+                "use_multiprocessing": False,
+                "max_queue_size": 6,
+                "backend": "tensorflow",
+            },
+            batch=BATCH,
+        ),
+        "processes": Expected(
+            tells={"epoch_batches": 11, "workers": 2, "prefetch": 5}, batch=BATCH
+        ),
+        # It has no length: 400 is where the test stopped.
+        "endless": Expected(epoch=(ANY, 400), tells={"epoch_batches": None}),
+    },
+    slowed={"threads": Slowed(rows=4000)},
+)

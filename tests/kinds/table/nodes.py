@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from kinds.harness import assert_guarded, guard, look, needs
-
-pytestmark = needs("torchdata")
+from kinds.kind import Expected, Kind, Slowed
 
 LOADERS = """\
 import time
@@ -38,29 +34,24 @@ def processes(folder, rows, seconds):
                           method="process", multiprocessing_context="fork")
     return Loader(Mapper(Batcher(node, 10, drop_last=True), stacked))
 """
-
-
-def test_samples_are_counted(tmp_path: Path) -> None:
-    found = look(tmp_path, LOADERS, ["inline", "threads", "processes"])
-    counted = {name: facts["epochs"] for name, facts in found.items()}
-    assert counted == {
-        "inline": [[105, 11]] * 2,
-        "threads": [[105, 11]] * 2,
-        "processes": [[100, 10]] * 2,
-    }
-    assert {facts["kind"] for facts in found.values()} == {"torchdata nodes Loader"}
-    assert found["inline"]["settings"] == {"batch_size": 10, "num_workers": 0}
-    assert found["threads"]["settings"] == {
-        "batch_size": 10,
-        "num_workers": 2,
-        "method": "thread",
-        "prefetch_factor": 4,
-    }
-    assert found["threads"]["workers"] == 0
-    assert found["threads"]["prefetch"] == 8
-    assert found["processes"]["workers"] == 2
-    assert found["threads"]["workload"]["batch"] == "dict[rows: float32[*,3]]"
-
-
-def test_a_slowed_loader_fails(tmp_path: Path) -> None:
-    assert_guarded(guard(tmp_path, LOADERS, "threads", 2000))
+NAME = "torchdata nodes Loader"
+KIND = Kind(
+    needs=("torchdata",),
+    source=LOADERS,
+    loaders={
+        "inline": Expected(kind=NAME, settings={"batch_size": 10, "num_workers": 0}),
+        "threads": Expected(
+            kind=NAME,
+            tells={"workers": 0, "prefetch": 8},
+            settings={
+                "batch_size": 10,
+                "num_workers": 2,
+                "method": "thread",
+                "prefetch_factor": 4,
+            },
+            batch="dict[rows: float32[*,3]]",
+        ),
+        "processes": Expected(epoch=(100, 10), kind=NAME, tells={"workers": 2}),
+    },
+    slowed={"threads": Slowed(rows=2000)},
+)

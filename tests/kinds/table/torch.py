@@ -1,15 +1,12 @@
-"""torch's DataLoader, and torchdata's StatefulDataLoader."""
+"""torch's DataLoader."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
-from kinds.harness import assert_guarded, guard, look, needs
-
-pytestmark = needs("torch")
+from kinds.harness import Guarded
+from kinds.kind import Expected, Kind, Slowed
 
 LOADERS = """\
 import dataclasses
@@ -133,7 +130,7 @@ def stateful(folder, rows, seconds, num_workers=0):
 def stateful_workers(folder, rows, seconds):
     return stateful(folder, rows, seconds, 2)
 """
-# Samples and batches of an epoch of 105 rows, and samples as the loader tells them.
+# Samples and batches of an epoch, and samples as the loader tells them.
 COUNTED = {
     "plain": (105, 11, 105),
     "dicts": (100, 10, 100),
@@ -154,69 +151,37 @@ COUNTED = {
     "pinned": (105, 11, 105),
     "made_by_a_callable": (105, 11, 105),
 }
-UNCLEAR = ("single_arrays", "streamed_rows")
-STATEFUL = {"stateful": (105, 11, 105), "stateful_workers": (105, 11, 105)}
+# What else they tell.
+TOLD: Mapping[str, dict[str, Any]] = {
+    "plain": {
+        "settings": {"batch_size": 10, "num_workers": 0, "pin_memory": False},
+        "batch": "list[float32[*,3,4], int64[*]]",
+    },
+    "dicts": {
+        "batch": ("dict[image: float32[*,3,4], meta: dict[name: list[str, ...], label: int64[*]]]")
+    },
+    "texts": {"batch": "list[str, ...]"},
+    "dataclass_batches": {"batch": "Pair[image: float32[*,3,4], name: list[str, ...]]"},
+    "persistent": {
+        "settings": {
+            "batch_size": 10,
+            "num_workers": 2,
+            "prefetch_factor": 3,
+            "start_method": "fork",
+            "persistent_workers": True,
+            "pin_memory": False,
+        }
+    },
+    "spawned": {"among_settings": {"start_method": "spawn"}},
+    "forkserver": {"among_settings": {"start_method": "forkserver"}},
+    "pinned": {"among_settings": {"pin_memory": True}},
+}
+# An item may be a sample or a batch, so that must be asked.
+UNCLEAR = Expected(error=("may be a sample or a batch", "samples=lambda"))
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return look(tmp_path_factory.mktemp("torch"), LOADERS, [*COUNTED, *UNCLEAR])
-
-
-@pytest.mark.parametrize("name", COUNTED)
-def test_samples_are_counted(found: dict[str, Any], name: str) -> None:
-    samples, batches, told = COUNTED[name]
-    assert found[name]["epochs"] == [[samples, batches]] * 2, found[name].get("error")
-    assert found[name]["samples_per_epoch"] == told
-
-
-@pytest.mark.parametrize("name", UNCLEAR)
-def test_where_an_item_may_be_a_sample_or_a_batch_that_is_asked(
-    found: dict[str, Any], name: str
-) -> None:
-    assert "may be a sample or a batch" in found[name]["error"]
-    assert "samples=lambda" in found[name]["error"]
-
-
-def test_settings_are_told(found: dict[str, Any]) -> None:
-    assert found["plain"]["settings"] == {"batch_size": 10, "num_workers": 0, "pin_memory": False}
-    assert found["persistent"]["settings"] == {
-        "batch_size": 10,
-        "num_workers": 2,
-        "prefetch_factor": 3,
-        "start_method": "fork",
-        "persistent_workers": True,
-        "pin_memory": False,
-    }
-    assert found["spawned"]["settings"]["start_method"] == "spawn"
-    assert found["forkserver"]["settings"]["start_method"] == "forkserver"
-    assert found["pinned"]["settings"]["pin_memory"] is True
-
-
-def test_batches_are_described(found: dict[str, Any]) -> None:
-    assert {name: found[name]["workload"]["batch"] for name in ("plain", "dicts", "texts")} == {
-        "plain": "list[float32[*,3,4], int64[*]]",
-        "dicts": "dict[image: float32[*,3,4], meta: dict[name: list[str, ...], label: int64[*]]]",
-        "texts": "list[str, ...]",
-    }
-    assert found["dataclass_batches"]["workload"]["batch"] == (
-        "Pair[image: float32[*,3,4], name: list[str, ...]]"
-    )
-
-
-@needs("torchdata")
-def test_a_stateful_loader(tmp_path: Path) -> None:
-    found = look(tmp_path, LOADERS, list(STATEFUL))
-    for name, (samples, batches, told) in STATEFUL.items():
-        assert found[name]["kind"] == "torch DataLoader"
-        assert found[name]["epochs"] == [[samples, batches]] * 2
-        assert found[name]["samples_per_epoch"] == told
-    assert found["stateful_workers"]["settings"]["num_workers"] == 2
-
-
-def test_a_slowed_loader_fails(tmp_path: Path) -> None:
-    guarded = guard(tmp_path, LOADERS, "persistent", 2000)
-    assert_guarded(guarded)
+def _told_apart(guarded: Guarded) -> None:
+    """Settings are told, and that those of the slowed loader differ."""
     unchanged, slowed = guarded.result("test_unchanged"), guarded.result("test_slowed")
     assert unchanged["loader"]["kind"] == "torch DataLoader"
     assert unchanged["loader"]["settings"]["prefetch_factor"] == 3
@@ -224,6 +189,31 @@ def test_a_slowed_loader_fails(tmp_path: Path) -> None:
     assert "settings differ: prefetch_factor 3 -> 4" in slowed["notes"]
 
 
-@needs("torchdata")
-def test_a_slowed_stateful_loader_fails(tmp_path: Path) -> None:
-    assert_guarded(guard(tmp_path, LOADERS, "stateful_workers", 2000))
+KIND = Kind(
+    needs=("torch",),
+    source=LOADERS,
+    loaders={
+        **{
+            name: Expected(
+                epoch=(samples, batches), tells={"samples_per_epoch": told}, **TOLD.get(name, {})
+            )
+            for name, (samples, batches, told) in COUNTED.items()
+        },
+        "single_arrays": UNCLEAR,
+        "streamed_rows": UNCLEAR,
+    },
+    slowed={"persistent": Slowed(rows=2000, also=_told_apart)},
+)
+STATEFUL = Kind(
+    needs=("torch", "torchdata"),
+    source=LOADERS,
+    loaders={
+        "stateful": Expected(kind="torch DataLoader", tells={"samples_per_epoch": 105}),
+        "stateful_workers": Expected(
+            kind="torch DataLoader",
+            tells={"samples_per_epoch": 105},
+            among_settings={"num_workers": 2},
+        ),
+    },
+    slowed={"stateful_workers": Slowed(rows=2000)},
+)

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-import pytest
-
-from kinds.harness import assert_guarded, guard, look, needs
-
-pytestmark = needs("datasets", "torch")
+from kinds.kind import Expected, Kind, Slowed
 
 LOADERS = """\
 import time
@@ -73,52 +66,35 @@ def read_through_a_loader(folder, rows, seconds):
     ready = data(rows).select_columns(["label", "pixels"]).to_iterable_dataset(num_shards=4)
     return DataLoader(ready.with_format("torch"), batch_size=10, num_workers=2)
 """
-COUNTED = {
-    "single_rows": (105, 105, 105),
-    "torch_rows": (105, 105, 105),
-    "batches": (105, 11, None),
-    "ragged_batches": (105, 11, None),
-    "read_rows": (105, 105, None),
-    "read_batches": (105, 11, None),
-    "through_a_loader": (105, 11, 105),
-    "read_through_a_loader": (105, 12, None),
-}
-
-
-@pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return look(tmp_path_factory.mktemp("datasets"), LOADERS, [*COUNTED, "batched_rows"])
-
-
-@pytest.mark.parametrize("name", COUNTED)
-def test_samples_are_counted(found: dict[str, Any], name: str) -> None:
-    samples, batches, told = COUNTED[name]
-    assert found[name].get("epochs") == [[samples, batches]] * 2, found[name].get("error")
-    assert found[name]["samples_per_epoch"] == told
-
-
-def test_rows_that_may_be_batches_are_asked_for(found: dict[str, Any]) -> None:
-    assert "may be a sample or a batch" in found["batched_rows"]["error"]
-
-
-def test_formats_are_told(found: dict[str, Any]) -> None:
-    assert found["single_rows"]["kind"] == "datasets Dataset"
-    assert found["single_rows"]["settings"] == {"format": "python"}
-    assert found["torch_rows"]["settings"] == {"format": "torch"}
-    assert found["read_rows"]["kind"] == "datasets IterableDataset"
-    assert found["read_rows"]["settings"] == {"format": "numpy"}
-
-
-def test_batches_are_described(found: dict[str, Any]) -> None:
-    assert found["batches"]["workload"]["batch"] == (
-        "dict[label: int64[*], pixels: float32[*,6], text: str[*]]"
-    )
-    assert found["ragged_batches"]["workload"]["batch"] == (
-        "dict[label: list[int, ...], pixels: list[list[float, ...], ...], text: list[str, ...], "
-        "tokens: list[list[int, ...], ...]]"
-    )
-
-
-@pytest.mark.parametrize("name", ["through_a_loader", "read_batches"])
-def test_a_slowed_dataset_fails(tmp_path: Path, name: str) -> None:
-    assert_guarded(guard(tmp_path, LOADERS, name, 2000))
+ALL, UNKNOWN = {"samples_per_epoch": 105}, {"samples_per_epoch": None}
+KIND = Kind(
+    needs=("datasets", "torch"),
+    source=LOADERS,
+    loaders={
+        "single_rows": Expected(
+            epoch=(105, 105), kind="datasets Dataset", tells=ALL, settings={"format": "python"}
+        ),
+        "torch_rows": Expected(epoch=(105, 105), tells=ALL, settings={"format": "torch"}),
+        "batches": Expected(
+            tells=UNKNOWN, batch="dict[label: int64[*], pixels: float32[*,6], text: str[*]]"
+        ),
+        "ragged_batches": Expected(
+            tells=UNKNOWN,
+            batch=(
+                "dict[label: list[int, ...], pixels: list[list[float, ...], ...], "
+                "text: list[str, ...], tokens: list[list[int, ...], ...]]"
+            ),
+        ),
+        "batched_rows": Expected(error=("may be a sample or a batch",)),
+        "read_rows": Expected(
+            epoch=(105, 105),
+            kind="datasets IterableDataset",
+            tells=UNKNOWN,
+            settings={"format": "numpy"},
+        ),
+        "read_batches": Expected(tells=UNKNOWN),
+        "through_a_loader": Expected(tells=ALL),
+        "read_through_a_loader": Expected(epoch=(105, 12), tells=UNKNOWN),
+    },
+    slowed={"through_a_loader": Slowed(rows=2000), "read_batches": Slowed(rows=2000)},
+)

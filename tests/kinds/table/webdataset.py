@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-import pytest
-
-from kinds.harness import assert_guarded, guard, look, needs
-
-pytestmark = needs("webdataset", "torch")
+from kinds.kind import Expected, Kind, Slowed
 
 LOADERS = """\
 import time
@@ -58,39 +51,24 @@ def epoch(folder, rows, seconds):
 def unbatched(folder, rows, seconds):
     return wds.WebLoader(batches(folder, rows, seconds), batch_size=None).unbatched()
 """
-COUNTED = {
-    "samples": (105, 105, None),
-    "batches": (105, 11, None),
-    "full_batches": (100, 10, None),
-    "loader": (105, 12, None),
-    "rebatched": (105, 11, None),
-    "epoch": (70, 7, 7),
-    "unbatched": (105, 105, None),
-}
-
-
-@pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return look(tmp_path_factory.mktemp("webdataset"), LOADERS, list(COUNTED))
-
-
-@pytest.mark.parametrize("name", COUNTED)
-def test_samples_are_counted(found: dict[str, Any], name: str) -> None:
-    samples, batches, told = COUNTED[name]
-    assert found[name].get("epochs") == [[samples, batches]] * 2, found[name].get("error")
-    assert found[name]["epoch_batches"] == told
-
-
-def test_settings_are_those_of_the_loader_inside(found: dict[str, Any]) -> None:
-    assert found["batches"]["kind"] == "webdataset pipeline"
-    assert found["loader"]["kind"] == "webdataset WebLoader"
-    assert found["loader"]["workers"] == 2
-    assert found["loader"]["settings"]["start_method"] == "fork"
-
-
-def test_batches_are_described(found: dict[str, Any]) -> None:
-    assert found["loader"]["workload"]["batch"] == "list[int64[*,3,2], int64[*]]"
-
-
-def test_a_slowed_loader_fails(tmp_path: Path) -> None:
-    assert_guarded(guard(tmp_path, LOADERS, "loader", 4000))
+UNKNOWN = {"epoch_batches": None}
+KIND = Kind(
+    needs=("webdataset", "torch"),
+    source=LOADERS,
+    loaders={
+        "samples": Expected(epoch=(105, 105), tells=UNKNOWN),
+        "batches": Expected(kind="webdataset pipeline", tells=UNKNOWN),
+        "full_batches": Expected(epoch=(100, 10), tells=UNKNOWN),
+        "loader": Expected(
+            epoch=(105, 12),
+            kind="webdataset WebLoader",
+            tells={**UNKNOWN, "workers": 2},
+            among_settings={"start_method": "fork"},
+            batch="list[int64[*,3,2], int64[*]]",
+        ),
+        "rebatched": Expected(tells=UNKNOWN),
+        "epoch": Expected(epoch=(70, 7), tells={"epoch_batches": 7}),
+        "unbatched": Expected(epoch=(105, 105), tells=UNKNOWN),
+    },
+    slowed={"loader": Slowed(rows=4000)},
+)

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-import pytest
-
-from kinds.harness import assert_guarded, guard, look, needs
+from kinds.kind import Expected, Kind, Slowed
 
 MOSAIC = """\
 import time
@@ -70,31 +65,32 @@ def own_loader(folder, rows, seconds):
 def torch_loader(folder, rows, seconds):
     return StreamingDataLoader(Rows(folder, seconds), batch_size=10, drop_last=True)
 """
-PACKAGES = [
-    pytest.param("streaming", MOSAIC, marks=needs("streaming", "torch")),
-    pytest.param("litdata", LITDATA, marks=needs("litdata", "torch")),
-]
 
 
-@pytest.mark.parametrize(("package", "source"), PACKAGES)
-def test_samples_are_counted(tmp_path: Path, package: str, source: str) -> None:
-    found: dict[str, Any] = look(tmp_path, source, ["samples", "own_loader", "torch_loader"])
-    last = {"streaming": ([105, 11], None), "litdata": ([100, 10], 100)}[package]
-    expected = {
-        "samples": ([105, 105], 105),
-        "own_loader": ([105, 11], 105),
-        "torch_loader": last,
-    }
-    for name, (epoch, told) in expected.items():
-        assert found[name].get("epochs") == [epoch] * 2, (name, found[name].get("error"))
-        assert found[name]["samples_per_epoch"] == told
-    assert found["samples"]["kind"] == f"{package} StreamingDataset"
-    assert found["own_loader"]["kind"] == f"{package} StreamingDataLoader"
-    assert found["own_loader"]["settings"]["num_workers"] == 2
-    assert found["own_loader"]["workload"]["batch"] == "dict[image: int64[*,3,2], label: int64[*]]"
+def _kind(package: str, source: str, *, last: Expected) -> Kind:
+    return Kind(
+        needs=(package, "torch"),
+        source=source,
+        loaders={
+            "samples": Expected(
+                epoch=(105, 105),
+                kind=f"{package} StreamingDataset",
+                tells={"samples_per_epoch": 105},
+            ),
+            "own_loader": Expected(
+                kind=f"{package} StreamingDataLoader",
+                tells={"samples_per_epoch": 105},
+                among_settings={"num_workers": 2},
+                batch="dict[image: int64[*,3,2], label: int64[*]]",
+            ),
+            "torch_loader": last,
+        },
+        # Fresh processes, which confirm, need seconds to import it.
+        slowed={"own_loader": Slowed(rows=2000, budget=40)},
+    )
 
 
-@pytest.mark.parametrize(("package", "source"), PACKAGES)
-def test_a_slowed_loader_fails(tmp_path: Path, package: str, source: str) -> None:
-    # Fresh processes, which confirm, need seconds to import it.
-    assert_guarded(guard(tmp_path, source, "own_loader", 2000, budget=40))
+STREAMING = _kind("streaming", MOSAIC, last=Expected(tells={"samples_per_epoch": None}))
+LITDATA_KIND = _kind(
+    "litdata", LITDATA, last=Expected(epoch=(100, 10), tells={"samples_per_epoch": 100})
+)

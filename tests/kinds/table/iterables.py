@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-import pytest
-
-from kinds.harness import assert_guarded, guard, look
+from kinds.kind import Expected, Kind, Slowed
 
 LOADERS = """\
 import dataclasses
@@ -51,22 +46,16 @@ def dataclasses_with_texts(folder, rows, seconds):
 def shared(folder, rows, seconds):
     return [(b["image"], b["image"][:, :2], b["image"]) for b in make(rows, seconds)]
 """
-NAMES = ["generator", "iterable", "one_shot", "records", "dataclasses_with_texts", "shared"]
-
-
-@pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return look(tmp_path_factory.mktemp("iterables"), LOADERS, NAMES)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_samples_are_counted(found: dict[str, Any], name: str) -> None:
-    assert found[name].get("epochs") == [[105, 11]] * 2, found[name].get("error")
-
-
-def test_what_two_arrays_share_counts_once(found: dict[str, Any]) -> None:
-    assert found["shared"]["workload"]["bytes_per_sample"] == 3 * 8
-
-
-def test_a_slowed_generator_fails(tmp_path: Path) -> None:
-    assert_guarded(guard(tmp_path, LOADERS, "generator", 4000))
+KIND = Kind(
+    needs=(),
+    source=LOADERS,
+    loaders={
+        "generator": Expected(),
+        "iterable": Expected(),
+        "one_shot": Expected(),
+        "records": Expected(),
+        "dataclasses_with_texts": Expected(),
+        "shared": Expected(bytes_per_sample=3 * 8),  # what two arrays share counts once
+    },
+    slowed={"generator": Slowed(rows=4000)},
+)

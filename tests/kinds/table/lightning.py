@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-import pytest
-
-from kinds.harness import assert_guarded, guard, look, needs
-
-pytestmark = needs("lightning", "torch")
+from kinds.kind import Expected, Kind, Slowed
 
 LOADERS = """\
 import time
@@ -69,31 +62,20 @@ def several(folder, rows, seconds):
 def none(folder, rows, seconds):
     return Module(rows, seconds).test_dataloader
 """
-COUNTED = {"module": (105, 11), "train": (105, 11), "validation": (52, 3), "made": (105, 11)}
-
-
-@pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return look(tmp_path_factory.mktemp("lightning"), LOADERS, [*COUNTED, "several", "none"])
-
-
-@pytest.mark.parametrize("name", COUNTED)
-def test_samples_are_counted(found: dict[str, Any], name: str) -> None:
-    samples, batches = COUNTED[name]
-    assert found[name].get("epochs") == [[samples, batches]] * 2, found[name].get("error")
-
-
-def test_the_loader_tells_its_settings(found: dict[str, Any]) -> None:
-    assert found["module"]["kind"] == "Lightning train_dataloader of torch DataLoader"
-    assert found["train"]["settings"]["num_workers"] == 2
-    assert found["validation"]["kind"] == "Lightning val_dataloader of torch DataLoader"
-    assert found["validation"]["settings"]["batch_size"] == 20
-
-
-def test_what_is_no_single_loader_is_refused(found: dict[str, Any]) -> None:
-    assert "predict_dataloader() gave 2 loaders in a list" in found["several"]["error"]
-    assert "test_dataloader() made a NoneType, which cannot be iterated" in found["none"]["error"]
-
-
-def test_a_slowed_module_fails(tmp_path: Path) -> None:
-    assert_guarded(guard(tmp_path, LOADERS, "module", 2000, budget=90))
+KIND = Kind(
+    needs=("lightning", "torch"),
+    source=LOADERS,
+    loaders={
+        "module": Expected(kind="Lightning train_dataloader of torch DataLoader"),
+        "train": Expected(among_settings={"num_workers": 2}),
+        "validation": Expected(
+            epoch=(52, 3),
+            kind="Lightning val_dataloader of torch DataLoader",
+            among_settings={"batch_size": 20},
+        ),
+        "made": Expected(),
+        "several": Expected(error=("predict_dataloader() gave 2 loaders in a list",)),
+        "none": Expected(error=("test_dataloader() made a NoneType, which cannot be iterated",)),
+    },
+    slowed={"module": Slowed(rows=2000, budget=90)},
+)
