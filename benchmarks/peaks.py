@@ -148,7 +148,7 @@ def check(nodeid: str, condition: str, folder: Path, stored: float | None) -> di
             record = Record(
                 metrics={"peak_memory": Stored(value=stored, spread=0.0)}, versions=bench.versions
             )
-            found = per_trial.judge(bench, BASELINE, record, known)
+            found = per_trial.judge_trials(bench, BASELINE, record, known)
             compared = found.comparisons["peak_memory"]
             return {
                 **line,

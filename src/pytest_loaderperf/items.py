@@ -1,4 +1,4 @@
-"""Loader checks as pytest nodes of the coordinating process, which imports no test module."""
+"""What is asked of pytest's items and nodes, in a plain run, in the coordinator and in arms."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ TOLERANCES = {
 
 
 # How a value is read: the parser of each is in ``settings``.
-Kind = Literal[
+ValueKind = Literal[
     "text", "flag", "mode", "list", "check", "duration", "fraction", "size", "range", "start",
     "fallback",
 ]  # fmt: skip
@@ -31,7 +31,7 @@ class Option(NamedTuple):
     name: str  # as in the ini file: loaderperf_name, and on the command line: --loaderperf-name
     help: str
     metavar: str = ""
-    kind: Kind = "text"
+    kind: ValueKind = "text"
     command_line: bool = True
     ini: bool = True
     asks: Literal["", "run", "look"] = ""  # for a run of the checks, or for something without one

@@ -10,7 +10,7 @@ from typing import Literal
 from .errors import SettingsError
 from .model.metrics import METRICS, MemoryLimit, Tolerance
 from .model.units import parse_duration, parse_fraction
-from .options import OPTIONS, UPDATES, Kind, Option, Update
+from .options import OPTIONS, UPDATES, Option, Update, ValueKind
 
 TrialStart = Literal["auto", "fork", "fresh"]
 
@@ -191,7 +191,7 @@ def _seconds(value: object) -> float:
     raise SettingsError("give a number of seconds, or a duration such as '60s'")
 
 
-_PARSERS: Mapping[Kind, Callable[[str], object]] = {
+_PARSERS: Mapping[ValueKind, Callable[[str], object]] = {
     "mode": _one_of(*UPDATES),
     "duration": _timeout,
     "fraction": _drift,

@@ -16,7 +16,7 @@ from support.project import Project, Run
 
 # Batches of two samples every 2 ms.
 THROUGHPUT = 950.0  # samples/s
-WORKLOAD = Workload("list[int, ...]", 8.0)
+WORKLOAD = Workload(batch="list[int, ...]", bytes_per_sample=8.0)
 PACED = '''\
 import time
 

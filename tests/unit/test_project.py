@@ -92,7 +92,7 @@ echo "ran ${0##*/}${*:+ }$*"
 mkdir -p .loaderperf .pytest_cache src/__pycache__
 [ "${0##*/}" != "$FAILING" ] || exit 3
 """
-TOOLS = ("ruff", "zizmor", "actionlint", "mypy", "pytest", "pip")
+TOOLS = ("ruff", "lint-imports", "zizmor", "actionlint", "mypy", "pytest", "pip")
 
 
 class TestRun:
@@ -131,11 +131,12 @@ class TestRun:
             0,
             [
                 "ruff check .",
+                "lint-imports",
                 "ruff format --check .",
                 "zizmor --offline --no-progress .github",
                 "actionlint",
                 "mypy",
-                "mypy .ci/readme_commands.py",
+                "mypy .ci/readme_commands.py .ci/sentences.py",
                 "pytest -n 2 --dist loadfile",
                 "pytest -n 2 --dist loadfile tests/faults",
                 "pip install -q -e .[dev,layouts]",

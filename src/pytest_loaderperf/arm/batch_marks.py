@@ -1,9 +1,6 @@
-"""What workers have made that nobody has taken yet, which no count of batches taken can see.
+"""Workers note their CPU time whenever they have made a batch.
 
-A stretch of time begins and ends with batches half made, or made and waiting. Over a few large
-batches that scatters a rate far more than the machine does. So workers note their CPU time whenever
-they have made a batch: where a stretch begins or ends between two such marks of a worker, its CPU
-time says how far the batch between them had come (docs/verdicts.md).
+So the coordinator can tell what they have made that nobody has taken yet (``measure/in_flight``).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What keeps luck, and the process that a trial comes from, out of what the trial measures.
+"""Keeps what makes a process differ from its twin out of what a trial measures.
 
 The allocator is made to give memory back in one way; what is allocated next is moved about; a loop
-gets a stack of its own. All three are settled by the layout of a process, for its whole life:
-process and twin would differ (docs/verdicts.md).
+gets a stack of its own. All three are settled by the layout of a process, for its whole life
+(docs/verdicts.md).
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ from .fixture import LoaderPerf
 from .perf import Measured
 
 if TYPE_CHECKING:
-    from ..child.loaderperf_sources import Record
+    from ..child.loaderperf_sources import Ledger
 
 _SHOWN_FRAMES = 4  # of what ends a trial: the last ones lie in the test, the others in pytest
 
@@ -247,10 +247,10 @@ class ArmPlugin:
         return None
 
 
-def _record() -> Record:
+def _record() -> Ledger:
     """What this process writes down; ``sitecustomize`` has begun it, before anything was run."""
     # The module as that has imported it, which is not the one of this package.
-    record: Record | None = getattr(sys.modules.get("loaderperf_sources"), "record", None)
+    record: Ledger | None = getattr(sys.modules.get("loaderperf_sources"), "record", None)
     if record is None:
         raise ArmError(
             f"{sys.executable} has not started what shows which files are run: it must heed "

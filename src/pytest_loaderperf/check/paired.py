@@ -45,7 +45,7 @@ class _Pairs:
     starts: int = 1  # of the arms that they are from
 
 
-def judge(bench: Bench, version: Version, known: Known) -> tuple[Known, Findings]:
+def judge_pairs(bench: Bench, version: Version, known: Known) -> tuple[Known, Findings]:
     """Compare all timed metrics; also returns what is known with a plan that fits.
 
     ``difference`` says how the workloads differ where the two cannot be compared. SettingsError if

@@ -95,7 +95,9 @@ ASKED_FOR = (
 )
 
 
-def judge(bench: Bench, version: Version | None, record: Record | None, known: Known) -> Findings:
+def judge_trials(
+    bench: Bench, version: Version | None, record: Record | None, known: Known
+) -> Findings:
     """Compare peak memory, and each other metric that somebody wants: beside ``version`` if given.
 
     The peak of a loader depends little on how busy its machine is, so that one look at the stored

@@ -111,7 +111,7 @@ class Coordinator:
             patient = selftest.patient(bench, known)
             known, judged = self._judge(*patient, reference)
             found += judged
-            found += selftest.judge(patient[0], reference, known, found, began)
+            found += selftest.judge_injected_loss(patient[0], reference, known, found, began)
         else:
             known, judged = self._judge(bench, known, reference)
             found += judged
@@ -164,14 +164,16 @@ class Coordinator:
         if record is not None and (differ := changes(record.versions, bench.versions)):
             found = Findings(notes=(f"versions differ from those recorded: {differ}",))
         if reference.version is not None and not changed:
-            known, beside = paired.judge(bench, reference.version, known)
+            known, beside = paired.judge_pairs(bench, reference.version, known)
             found += beside
             if not beside.difference:
-                return known, found + per_trial.judge(bench, reference.version, record, known)
+                return known, found + per_trial.judge_trials(
+                    bench, reference.version, record, known
+                )
             changed = beside.difference
         if record is not None and not changed:
-            found += stored.judge(bench, record, self._settings.drift, known)
-            return known, found + per_trial.judge(bench, None, record, known)
+            found += stored.judge_stored(bench, record, self._settings.drift, known)
+            return known, found + per_trial.judge_trials(bench, None, record, known)
         if changed:
             message = f"the workload changed, so the numbers cannot be compared: {changed}"
         elif reference.entry is not None:

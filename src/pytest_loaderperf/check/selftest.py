@@ -65,7 +65,7 @@ def patient(bench: Bench, known: Known) -> tuple[Bench, Known]:
     return replace(bench, rule=rule), replace(known, deadline=known.deadline + more)
 
 
-def judge(
+def judge_injected_loss(
     bench: Bench, reference: Reference, known: Known, found: Findings, began: float
 ) -> Findings:
     """After a check beside itself: look for a known loss, and say what can be trusted.
@@ -85,7 +85,7 @@ def judge(
     judged = frozenset({_METRIC.name})
     deadline = time.monotonic() + _PATIENCE * settings.budget
     injected = replace(known, judged=judged, deadline=deadline)
-    _, slower = paired.judge(lossy, reference.version, injected)
+    _, slower = paired.judge_pairs(lossy, reference.version, injected)
     verdict = slower.comparisons[_METRIC.name].verdict
 
     per_pair = statistics.fmean(noise.seconds for noise in found.noise + slower.noise)

@@ -17,7 +17,7 @@ _TRIALS = 4  # the fewest that can be judged
 _STORED_ARMS = 3  # behind stored numbers
 
 
-def judge(bench: Bench, record: Record, drift: float, known: Known) -> Findings:
+def judge_stored(bench: Bench, record: Record, drift: float, known: Known) -> Findings:
     """Compare all timed metrics with stored numbers: wide, since they come from another day."""
     timings = [_timing(bench, known, number) for number in range(_TRIALS)]
     values = _values(timings)

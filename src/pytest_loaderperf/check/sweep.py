@@ -11,7 +11,6 @@ from ..measure import calibration, turns
 from ..measure.timed_trial import TIMED, Timing
 from ..model.metrics import METRICS
 from ..model.results import Comparison, Verdict
-from ..stats import contents
 from ..stats.comparison import spread, typical, uncompared
 from .state import Bench, Findings, Known
 
@@ -98,8 +97,21 @@ def _contents(first: _First, bench: Bench) -> Findings:
     samples = Counter(delivered.hashes)
     if first.samples is None:
         first.samples = samples
-    changed = contents.difference(first.samples, samples)
+    changed = difference(first.samples, samples)
     if not changed:
         return Findings()
     size = first.bench.spec.batch_size
     return Findings(message=f"other data than at batch size {size}: {changed}")
+
+
+def difference(before: Counter[str], now: Counter[str]) -> str:
+    """What became of the samples, in words; empty if they are the same.
+
+    Each is counted by its hash.
+    """
+    missing, added = (before - now).total(), (now - before).total()
+    if not missing and not added:
+        return ""
+    parts = [f"{missing:,} are missing"] if missing else []
+    parts += [f"{added:,} come in addition"] if added else []
+    return f"of {before.total():,} samples {' and '.join(parts)}"

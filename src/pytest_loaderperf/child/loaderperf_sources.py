@@ -145,7 +145,7 @@ class Finder:
         return list(dict.fromkeys(found))
 
 
-class Record:
+class Ledger:
     """What a process has run: a file of names and paths, each of them ended by a zero byte."""
 
     def __init__(self, exchange: Exchange, folder: str) -> None:
@@ -243,7 +243,7 @@ def start() -> None:
         return
     script, module = main(getattr(sys, "orig_argv", []))
     global record  # noqa: PLW0603  (one for each process)
-    record = Record(exchange, os.environ[RAN])
+    record = Ledger(exchange, os.environ[RAN])
     sys.path[:] = [_on_path(exchange, each) for each in sys.path]
     sys.meta_path.insert(0, Finder(exchange))
     _tell_of(SourceFileLoader, "get_code", module)
@@ -256,7 +256,7 @@ def start() -> None:
         record.watch()
 
 
-record: Record | None = None
+record: Ledger | None = None
 
 
 def _on_path(exchange: Exchange, folder: str) -> str:

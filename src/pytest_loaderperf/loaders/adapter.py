@@ -44,7 +44,7 @@ class Kind:
 
     module: str
     name: str
-    describe: Callable[[Any], Loader]
+    adapter: Callable[[Any], Loader]
 
     def has(self, loader: object) -> bool:
         """Whether a loader is of this kind."""

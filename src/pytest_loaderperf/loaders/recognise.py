@@ -1,4 +1,4 @@
-"""What is known of a loader, of whatever kind: the kinds themselves are in ``kinds``."""
+"""Which kind of loader it is: the first adapter that fits, else what can be iterated."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def describe(loader: Any) -> Loader:
     """Recognise a loader; LoaderError where it cannot be iterated."""
     for kind in KINDS:
         if kind.has(loader):
-            return kind.describe(loader)
+            return kind.adapter(loader)
     module, name = _data_module(loader)
     if module is not None:
         return _of_data_module(module, name)

@@ -1,4 +1,4 @@
-"""The values that all other modules speak in: frozen, validated, without behaviour of their own."""
+"""What is measured: the metrics, their tolerances, and the limit of memory."""
 
 from __future__ import annotations
 

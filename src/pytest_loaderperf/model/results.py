@@ -1,4 +1,4 @@
-"""The values that all other modules speak in: frozen, validated, without behaviour of their own."""
+"""Verdicts, and what is known of a metric, a check and a run when they end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The values that all other modules speak in: frozen, validated, without behaviour of their own."""
+"""What a loader delivers, and whether two of them deliver the same."""
 
 from __future__ import annotations
 

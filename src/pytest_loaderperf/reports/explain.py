@@ -1,4 +1,4 @@
-"""Results as text and JSON: pure functions that return lines or values; the plugin writes them."""
+"""Why a check failed, and what to do: text for a test's failure, in arms and in reports."""
 
 from __future__ import annotations
 

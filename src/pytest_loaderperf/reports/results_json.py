@@ -1,4 +1,4 @@
-"""Results as text and JSON: pure functions that return lines or values; the plugin writes them."""
+"""The results file: plain values for JSON."""
 
 from __future__ import annotations
 

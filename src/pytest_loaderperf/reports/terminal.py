@@ -1,4 +1,4 @@
-"""Results as text and JSON: pure functions that return lines or values; the plugin writes them."""
+"""The table of a run, and the lines below it; cells and marks for the other reports as well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loader checks as pytest nodes of the coordinating process, which imports no test module."""
+"""Loader checks as pytest nodes of the coordinator, which imports no test module."""
 
 from __future__ import annotations
 

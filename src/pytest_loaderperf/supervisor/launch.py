@@ -1,4 +1,4 @@
-"""The configuration of the run, and what an arm gets of it."""
+"""How the run's pytest was started, and what an arm gets of that."""
 
 from __future__ import annotations
 

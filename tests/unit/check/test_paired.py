@@ -123,7 +123,7 @@ def judged(
         asserted=(),
     )
     known = Known(calibration=calibration, judged=metrics, deadline=time.monotonic() + seconds)
-    return paired.judge(bench, baseline, known)[1]
+    return paired.judge_pairs(bench, baseline, known)[1]
 
 
 @pytest.mark.parametrize(("metrics", "pairs"), [({"peak_memory"}, 1), ({"cpu_time"}, 2)])

@@ -81,7 +81,7 @@ def judge(
 
     version: Any = BASELINE if baseline is not None else None
     with mock.patch.object(calibration, "calibrate", again):
-        return per_trial.judge(bench, version, record, known)
+        return per_trial.judge_trials(bench, version, record, known)
 
 
 def repeat(*values: float) -> Iterator[float]:

@@ -67,7 +67,7 @@ def judged(monkeypatch: pytest.MonkeyPatch, verdict: Verdict) -> tuple[Findings,
         comparisons = {"throughput": comparison(verdict)}
         return known, Findings(comparisons=comparisons, losses=losses, noise=(NOISE,) * 2)
 
-    monkeypatch.setattr(paired, "judge", judge)
+    monkeypatch.setattr(paired, "judge_pairs", judge)
     spec = Spec(
         nodeid="test_a.py::test",
         module="test_a.py",
@@ -80,7 +80,7 @@ def judged(monkeypatch: pytest.MonkeyPatch, verdict: Verdict) -> tuple[Findings,
         spec=spec, arms=arms, candidate=WORKING_TREE, rule=Rule(), progress=lambda _: None
     )
     found = found_beside_itself()
-    added = selftest.judge(bench, REFERENCE, known(), found, time.monotonic() - 30.0)
+    added = selftest.judge_injected_loss(bench, REFERENCE, known(), found, time.monotonic() - 30.0)
     return found + added, compared
 
 
@@ -118,7 +118,7 @@ def test_a_loss_that_is_not_found_takes_trust_away(
 def test_what_could_not_be_compared_with_itself_is_left_as_it_is() -> None:
     found = replace(found_beside_itself(), losses=())
     bench: Any = None
-    assert selftest.judge(bench, REFERENCE, known(), found, -math.inf) == Findings()
+    assert selftest.judge_injected_loss(bench, REFERENCE, known(), found, -math.inf) == Findings()
 
 
 def test_a_patient_bench_takes_pairs_enough_to_tell_how_much_they_scatter() -> None:

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_loaderperf.check.sweep import difference
 from pytest_loaderperf.loaders import sample_hashes
 from pytest_loaderperf.loaders.batches import count_samples
 from pytest_loaderperf.loaders.sample_hashes import TwoEpochs, read
-from pytest_loaderperf.stats.contents import difference
 
 
 def samples_of(delivered: TwoEpochs) -> Counter[str]:

@@ -33,5 +33,5 @@ def count(batch: Any) -> int:
 
 
 KINDS = (
-    Kind(module="nvidia.dali.plugin.base_iterator", name="_DaliBaseIterator", describe=iterator),
+    Kind(module="nvidia.dali.plugin.base_iterator", name="_DaliBaseIterator", adapter=iterator),
 )

@@ -66,7 +66,7 @@ def _first(nodes: list[Any], name: str) -> Any:
 
 
 KINDS = (
-    Kind(module="grain._src.python.data_loader", name="DataLoader", describe=data_loader),
-    Kind(module="grain._src.python.dataset.dataset", name="MapDataset", describe=dataset),
-    Kind(module="grain._src.python.dataset.dataset", name="IterDataset", describe=dataset),
+    Kind(module="grain._src.python.data_loader", name="DataLoader", adapter=data_loader),
+    Kind(module="grain._src.python.dataset.dataset", name="MapDataset", adapter=dataset),
+    Kind(module="grain._src.python.dataset.dataset", name="IterDataset", adapter=dataset),
 )

@@ -36,6 +36,6 @@ def iterable_dataset(dataset: Any) -> Loader:
 
 
 KINDS = (
-    Kind(module="datasets.arrow_dataset", name="Dataset", describe=dataset),
-    Kind(module="datasets.iterable_dataset", name="IterableDataset", describe=iterable_dataset),
+    Kind(module="datasets.arrow_dataset", name="Dataset", adapter=dataset),
+    Kind(module="datasets.iterable_dataset", name="IterableDataset", adapter=iterable_dataset),
 )

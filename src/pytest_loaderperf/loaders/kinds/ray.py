@@ -35,7 +35,7 @@ def dataset(dataset: Any) -> Loader:
 
 
 KINDS = (
-    Kind(module="ray.data.iterator", name="_IterableFromIterator", describe=batches),
-    Kind(module="ray.data.iterator", name="DataIterator", describe=dataset),
-    Kind(module="ray.data.dataset", name="Dataset", describe=dataset),
+    Kind(module="ray.data.iterator", name="_IterableFromIterator", adapter=batches),
+    Kind(module="ray.data.iterator", name="DataIterator", adapter=dataset),
+    Kind(module="ray.data.dataset", name="Dataset", adapter=dataset),
 )

@@ -49,11 +49,11 @@ def pipeline(pipeline: Any) -> Loader:
 
 
 KINDS = (
-    Kind(module="spdl.dataloader._dataloader", name="DataLoader", describe=data_loader),
+    Kind(module="spdl.dataloader._dataloader", name="DataLoader", adapter=data_loader),
     Kind(
         module="spdl.dataloader._pytorch_dataloader",
         name="PyTorchDataLoader",
-        describe=pytorch_loader,
+        adapter=pytorch_loader,
     ),
-    Kind(module="spdl.pipeline._pipeline", name="Pipeline", describe=pipeline),
+    Kind(module="spdl.pipeline._pipeline", name="Pipeline", adapter=pipeline),
 )

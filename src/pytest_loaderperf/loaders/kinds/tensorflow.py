@@ -90,7 +90,7 @@ KINDS = (
     Kind(
         module="keras.src.trainers.data_adapters.py_dataset_adapter",
         name="PyDataset",
-        describe=py_dataset,
+        adapter=py_dataset,
     ),
-    Kind(module="tensorflow.python.data.ops.dataset_ops", name="DatasetV2", describe=tf_data),
+    Kind(module="tensorflow.python.data.ops.dataset_ops", name="DatasetV2", adapter=tf_data),
 )

@@ -133,23 +133,23 @@ KINDS = (
     Kind(
         module="streaming.base.dataloader",
         name="StreamingDataLoader",
-        describe=_of("streaming", streaming_loader),
+        adapter=_of("streaming", streaming_loader),
     ),
     Kind(
         module="streaming.base.dataset",
         name="StreamingDataset",
-        describe=_of("streaming", streaming_dataset),
+        adapter=_of("streaming", streaming_dataset),
     ),
     Kind(
         module="litdata.streaming.dataloader",
         name="StreamingDataLoader",
-        describe=_of("litdata", streaming_loader),
+        adapter=_of("litdata", streaming_loader),
     ),
     Kind(
         module="litdata.streaming.dataset",
         name="StreamingDataset",
-        describe=_of("litdata", streaming_dataset),
+        adapter=_of("litdata", streaming_dataset),
     ),
-    Kind(module="torchdata.nodes.loader", name="Loader", describe=nodes_loader),
-    Kind(module="torch.utils.data", name="DataLoader", describe=data_loader),
+    Kind(module="torchdata.nodes.loader", name="Loader", adapter=nodes_loader),
+    Kind(module="torch.utils.data", name="DataLoader", adapter=data_loader),
 )

@@ -61,6 +61,6 @@ def _epoch(pipeline: Any) -> int | None:
 
 
 KINDS = (
-    Kind(module="webdataset.compat", name="WebLoader", describe=web_loader),
-    Kind(module="webdataset.pipeline", name="DataPipeline", describe=pipeline),
+    Kind(module="webdataset.compat", name="WebLoader", adapter=web_loader),
+    Kind(module="webdataset.pipeline", name="DataPipeline", adapter=pipeline),
 )
