@@ -85,3 +85,10 @@ def test_every_page_can_be_reached() -> None:
             targets = re.findall(r"\]\(([^)\s#]+\.md)", page.read_text("utf-8"))
             todo += [(page.parent / target).resolve() for target in targets]
     assert reached >= set(PAGES)
+
+
+@pytest.mark.parametrize("page", ["evidence", "memory", "reliability", "verdicts"])
+def test_files_of_this_repository_that_a_page_names_exist(page: str) -> None:
+    text = (ROOT / "docs" / f"{page}.md").read_text("utf-8")
+    found = re.findall(r"(?<![\w/])(?:tests|benchmarks)/[\w/]*\.\w+", text)
+    assert [name for name in found if not (ROOT / name).exists()] == []

@@ -11,8 +11,21 @@ from pathlib import Path
 import pytest
 
 import pytest_loaderperf
+from pytest_loaderperf.arm.fixture import LoaderPerf
+from pytest_loaderperf.arm.perf import Asked, Perf
+from pytest_loaderperf.model.metrics import METRICS
 
-PUBLIC = ["DataFolder", "LoaderPerf", "Perf", "__version__"]
+HOMES = {
+    "BaselineValue": "arm.perf",
+    "DataFolder": "data",
+    "InconclusiveWarning": "errors",
+    "LoaderPerf": "arm.fixture",
+    "LoaderPerfError": "errors",
+    "Measured": "arm.perf",
+    "Perf": "arm.perf",
+    "Verdict": "model.results",
+}
+PUBLIC = [*HOMES, "__version__"]
 HEAVY = {"numpy", "scipy", "psutil", "torch", "tensorflow"}
 FOR_RUNS_ONLY = {
     f"pytest_loaderperf.{name}" for name in ("protocol", "model", "check", "arm", "session.run")
@@ -31,12 +44,19 @@ def modules_after(code: str) -> set[str]:
 
 def test_the_public_names_are_these() -> None:
     assert pytest_loaderperf.__all__ == PUBLIC
+    assert set(PUBLIC) == set(dir(pytest_loaderperf))
 
 
-@pytest.mark.parametrize(
-    ("name", "home"), [("DataFolder", "data"), ("LoaderPerf", "arm.fixture"), ("Perf", "arm.perf")]
-)
-def test_a_public_type_is_imported_when_it_is_asked_for(name: str, home: str) -> None:
+def test_what_tests_are_given_shows_nothing_but_its_purpose() -> None:
+    perf = Perf(Asked.probe())
+    shown = {name for name in dir(perf) if not name.startswith("_")}
+    assert shown == {"baseline", "verdict", *METRICS}
+    assert {name for name in dir(perf.baseline) if not name.startswith("_")} == {*METRICS}
+    assert {name for name in dir(LoaderPerf) if not name.startswith("_")} == {"check"}
+
+
+@pytest.mark.parametrize(("name", "home"), HOMES.items())
+def test_a_public_name_is_imported_when_it_is_asked_for(name: str, home: str) -> None:
     module = import_module(f"pytest_loaderperf.{home}")
     assert getattr(pytest_loaderperf, name) is getattr(module, name)
 

@@ -22,7 +22,7 @@ from ..reports.explain import explain
 from . import isolation
 from .driver import Stream
 from .isolation import Heap
-from .perf import Perf
+from .perf import Asked, Perf
 
 SampleCount = Callable[[Any], int]
 
@@ -31,71 +31,54 @@ class TrialDone(BaseException):
     """Ends the test of a trial that has measured enough; no ``except Exception`` stops it."""
 
 
-class LoaderPerf:
-    """The fixture ``loaderperf``: measures a loader and gives the judged result.
-
-    Call it once in a test, with a loader that can be iterated again and again, or with a callable
-    without arguments that makes one. ``samples`` counts the samples of a batch, where that cannot
-    be told from its arrays.
-    """
+class Conversation:
+    """A trial's part in the conversation with the coordinator, and what its test has done."""
 
     def __init__(self, channel: Channel, begin: Begin, injected_loss: float = 0.0) -> None:
         self._channel = channel
         self._begin = begin
-        self._in_vain = injected_loss
-        self._perf: Perf | None = None
-        self.called = False
+        self._injected_loss = injected_loss
+        self._asked: Asked | None = None
+        self._called = False
         self.unwound = False
         self.built_data = False
         self.misused = False
 
-    def __call__(self, loader: object, *, samples: SampleCount | None = None) -> Perf:
-        """Measure a loader.
-
-        Raises LoaderError where it cannot be measured; what the loader raises passes through.
-        """
+    def measured(self, loader: object, samples: SampleCount | None) -> Asked:
+        """Have a loader measured, or get the result in the last trial."""
         __tracebackhide__ = True
-        if self.called:
+        if self._called:
             raise LoaderError(
                 "loaderperf() was called twice in one test: give each loader a test of its own"
             )
-        self.called = True
+        self._called = True
         if self._begin.result is not None:
-            self._perf = Perf(self._begin.result, accepting=self._begin.accepting)
-            return self._perf
+            self._asked = Asked(self._begin.result, accepting=self._begin.accepting)
+            return self._asked
         known = describe(loader)
         if samples is not None and not callable(samples):
             raise LoaderError(f"samples={samples!r}: give a callable that counts a batch's samples")
         self._hand(known)
-        stream = Stream(known, samples, self._prepare(), self._in_vain)
+        stream = Stream(known, samples, self._prepare(), self._injected_loss)
         isolation.call_apart(lambda: self._serve(stream))
-        self._perf = Perf.probe()
-        return self._perf
-
-    def check(self, loader: object, *, samples: SampleCount | None = None) -> Perf:
-        """Measure a loader, and assert that throughput and peak memory did not get worse."""
-        __tracebackhide__ = True
-        perf = self(loader, samples=samples)
-        for metric in METRICS.values():
-            if metric.judged and not perf.holds(metric):
-                raise AssertionError("\n".join(explain(perf.result, perf.comparison(metric))))
-        return perf
+        self._asked = Asked.probe()
+        return self._asked
 
     @property
     def asserted(self) -> list[str]:
         """The metrics that the test has compared with their baselines."""
-        return self._perf.asserted if self._perf else []
+        return self._asked.asserted if self._asked else []
 
     @property
     def used(self) -> list[str]:
         """The metrics that the test has looked at."""
-        return self._perf.used if self._perf else []
+        return self._asked.used if self._asked else []
 
     def failure(self) -> CheckResult | None:
         """The result of the last trial, if its verdict fails the test by itself."""
-        if self._perf is None or not self._begin.fails:
+        if self._asked is None or not self._begin.fails:
             return None
-        return self._perf.result
+        return self._asked.result
 
     def _hand(self, loader: Loader) -> None:
         self._channel.send(
@@ -148,3 +131,35 @@ class LoaderPerf:
                 # which then waits five seconds for each of them.
                 gc.disable()
                 raise TrialDone
+
+
+class LoaderPerf:
+    """The fixture ``loaderperf``: measures a loader and gives the judged result.
+
+    Call it once in a test, with a loader that can be iterated again and again, or with a callable
+    without arguments that makes one. ``samples`` counts the samples of a batch, where that cannot
+    be told from its arrays.
+    """
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+
+    def __call__(self, loader: object, *, samples: SampleCount | None = None) -> Perf:
+        """Measure a loader.
+
+        Raises LoaderError where it cannot be measured; what the loader raises passes through.
+        """
+        __tracebackhide__ = True
+        return Perf(self._conversation.measured(loader, samples))
+
+    def check(self, loader: object, *, samples: SampleCount | None = None) -> Perf:
+        """Measure a loader, and assert that throughput and peak memory did not get worse.
+
+        Raises AssertionError if one did, and otherwise as a call does.
+        """
+        __tracebackhide__ = True
+        asked = self._conversation.measured(loader, samples)
+        for metric in METRICS.values():
+            if metric.judged and not asked.holds(metric):
+                raise AssertionError("\n".join(explain(asked.result, asked.comparison(metric))))
+        return Perf(asked)

@@ -19,19 +19,19 @@ class Measured:
     unit such as ``"1.5 GiB"``, it is a budget on the estimate itself.
     """
 
-    def __init__(self, metric: Metric, perf: Perf) -> None:
+    def __init__(self, metric: Metric, asked: Asked) -> None:
         self.metric = metric
-        self._perf = perf
+        self._asked = asked
 
     @property
     def value(self) -> float:
         """The estimate, in the metric's unit."""
-        return self._perf.comparison(self.metric).value
+        return self._asked.comparison(self.metric).value
 
     @property
     def verdict(self) -> Verdict:
         """What is known of this metric against the baseline."""
-        return self._perf.comparison(self.metric).verdict
+        return self._asked.comparison(self.metric).verdict
 
     def __float__(self) -> float:
         return self.value
@@ -62,16 +62,16 @@ class Measured:
     def explain(self, operator: str, other: object) -> list[str]:
         """Why a comparison was false, as lines for pytest's assertion report."""
         if isinstance(other, BaselineValue):
-            return explain(self._perf.result, self._perf.comparison(self.metric))
+            return explain(self._asked.result, self._asked.comparison(self.metric))
         return explain_budget(self.metric, self.value, operator, self._limit(other))
 
     def _compare(self, operator: str, other: object, within: Callable[[float], bool]) -> bool:
         if isinstance(other, BaselineValue):
             self._check_baseline(operator, other)
-            return self._perf.holds(self.metric)
+            return self._asked.holds(self.metric)
         limit = self._limit(other)  # also while probing: a misuse shows before the measurement
-        self._perf.used.append(self.metric.name)
-        return self._perf.probing or within(limit)
+        self._asked.used.append(self.metric.name)
+        return self._asked.probing or within(limit)
 
     def _check_baseline(self, operator: str, other: BaselineValue) -> None:
         if other.metric is not self.metric:
@@ -100,14 +100,14 @@ class Measured:
 class BaselineValue:
     """One metric of the baseline; ``float()`` gives its value."""
 
-    def __init__(self, metric: Metric, perf: Perf) -> None:
+    def __init__(self, metric: Metric, asked: Asked) -> None:
         self.metric = metric
-        self._perf = perf
+        self._asked = asked
 
     @property
     def value(self) -> float | None:
         """The baseline's value in the metric's unit; None where there is no baseline."""
-        return self._perf.comparison(self.metric).baseline
+        return self._asked.comparison(self.metric).baseline
 
     def __float__(self) -> float:
         if self.value is None:
@@ -129,34 +129,27 @@ class Baseline:
     epoch_overhead: BaselineValue
     stall: BaselineValue
 
-    def __init__(self, perf: Perf) -> None:
+    def __init__(self, asked: Asked) -> None:
         for name, metric in METRICS.items():
-            setattr(self, name, BaselineValue(metric, perf))
+            setattr(self, name, BaselineValue(metric, asked))
 
 
-class Perf:
-    """The result of a check: one attribute for each metric, the same in ``baseline``."""
+class Asked:
+    """A result, and what a test has asked of it.
 
-    throughput: Measured
-    peak_memory: Measured
-    first_batch: Measured
-    cpu_time: Measured
-    memory_growth: Measured
-    epoch_overhead: Measured
-    stall: Measured
+    ``accepting``: comparisons with the baseline pass. ``probing``: all of them do, and only what is
+    asked counts.
+    """
 
     def __init__(self, result: CheckResult, *, accepting: bool, probing: bool = False) -> None:
         self.result = result
         self.probing = probing
-        self.asserted: list[str] = []
-        self.used: list[str] = []
+        self.asserted: list[str] = []  # metrics that were compared with their baselines
+        self.used: list[str] = []  # metrics that were looked at
         self._accepting = accepting
-        self.baseline = Baseline(self)
-        for name, metric in METRICS.items():
-            setattr(self, name, Measured(metric, self))
 
     @classmethod
-    def probe(cls) -> Perf:
+    def probe(cls) -> Asked:
         """A result of which every comparison holds, to learn which ones a test makes."""
         metrics: Mapping[str, Comparison] = {
             name: Comparison(
@@ -166,11 +159,6 @@ class Perf:
         }
         result = CheckResult(nodeid="", verdict=Verdict.UNCHANGED, metrics=metrics)
         return cls(result, accepting=False, probing=True)
-
-    @property
-    def verdict(self) -> Verdict:
-        """The verdict of the whole check."""
-        return self.result.verdict
 
     def comparison(self, metric: Metric) -> Comparison:
         """All that is known of one metric; LoaderError where it was not measured."""
@@ -188,3 +176,26 @@ class Perf:
         self.asserted.append(metric.name)
         self.used.append(metric.name)
         return self.probing or self._accepting or not self.comparison(metric).verdict.fails
+
+
+class Perf:
+    """The result of a check: one attribute for each metric, the same in ``baseline``."""
+
+    throughput: Measured
+    peak_memory: Measured
+    first_batch: Measured
+    cpu_time: Measured
+    memory_growth: Measured
+    epoch_overhead: Measured
+    stall: Measured
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self.baseline = Baseline(asked)
+        for name, metric in METRICS.items():
+            setattr(self, name, Measured(metric, asked))
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict of the whole check."""
+        return self._asked.result.verdict

@@ -49,7 +49,7 @@ from ..system import machine, signals
 from ..system.files import new_file, tail
 from . import isolation
 from .diagnostics import as_json, flush, register, shipped, silence
-from .fixture import LoaderPerf
+from .fixture import Conversation, LoaderPerf
 from .perf import Measured
 
 if TYPE_CHECKING:
@@ -67,20 +67,20 @@ class ArmPlugin:
         self._errors: list[str] = []
         self._usage_error = ""
         self._trials: set[int] = set()
-        self._handle: LoaderPerf | None = None
+        self._conversation: Conversation | None = None
         self._reports: list[pytest.TestReport] = []
         self._benchmark: dict[str, object] = {}  # what the test has set of its benchmark
 
     def handle(self) -> LoaderPerf:
         """What the fixture ``loaderperf`` is, inside a trial."""
-        assert self._handle is not None
-        return self._handle
+        assert self._conversation is not None
+        return LoaderPerf(self._conversation)
 
     def data_folder(self, name: str, build: data.Build) -> Path:
         """What the fixture ``loaderperf_data`` does: both versions share one folder."""
         path, built = data.folder(Path(self._setup.data_root), name, build)
-        if self._handle is not None:
-            self._handle.built_data |= built
+        if self._conversation is not None:
+            self._conversation.built_data |= built
         return path
 
     # --- collection
@@ -95,8 +95,8 @@ class ArmPlugin:
         error = call.excinfo.value if call.excinfo else None
         if isinstance(error, pytest.UsageError):
             self._usage_error = self._usage_error or str(error)
-        if self._handle is not None:
-            self._handle.misused |= isinstance(error, LoaderPerfError)
+        if self._conversation is not None:
+            self._conversation.misused |= isinstance(error, LoaderPerfError)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -181,7 +181,7 @@ class ArmPlugin:
                 isolation.settle(keep=begin.timed)
             if begin.watched:
                 _record().watch()
-            self._handle = handle = LoaderPerf(channel, begin, self._setup.injected_loss)
+            self._conversation = test = Conversation(channel, begin, self._setup.injected_loss)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
             flush()
             printed = tail(output)
@@ -192,9 +192,9 @@ class ArmPlugin:
                 Finished(
                     reports=reports,
                     text=failure,
-                    asserted=handle.asserted,
-                    used=handle.used,
-                    misused=handle.misused,
+                    asserted=test.asserted,
+                    used=test.used,
+                    misused=test.misused,
                     benchmark=as_json(self._benchmark),
                 )
             )
@@ -222,7 +222,9 @@ class ArmPlugin:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the reports of this trial, for the coordinator to log."""
         # That the test was cut short, which pytest takes for a failure, is none.
-        if self._handle is not None and not (self._handle.unwound and report.when == "call"):
+        if self._conversation is not None and not (
+            self._conversation.unwound and report.when == "call"
+        ):
             self._reports.append(report)
 
     @pytest.hookimpl(wrapper=True)
@@ -232,8 +234,8 @@ class ArmPlugin:
             outcome = yield
         finally:
             self._benchmark = _settle_benchmark(item)
-        if self._handle is not None:
-            failure = self._handle.failure()
+        if self._conversation is not None:
+            failure = self._conversation.failure()
             if failure is not None:
                 pytest.fail("\n".join(explain(failure)), pytrace=False)
         return outcome

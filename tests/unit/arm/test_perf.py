@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_loaderperf.arm.perf import Baseline, Measured, Perf
+from pytest_loaderperf.arm.perf import Asked, Baseline, Measured, Perf
 from pytest_loaderperf.errors import LoaderError, SettingsError
 from pytest_loaderperf.model.metrics import METRICS
 from pytest_loaderperf.model.results import CheckResult, Comparison, Verdict
@@ -35,6 +35,16 @@ def made(
     compared: bool = True,
     accepting: bool = False,
 ) -> Perf:
+    return Perf(asked(verdict, of=of, compared=compared, accepting=accepting))
+
+
+def asked(
+    verdict: Verdict = Verdict.UNCHANGED,
+    *,
+    of: str = "throughput",
+    compared: bool = True,
+    accepting: bool = False,
+) -> Asked:
     """A result in which one metric has a verdict, and all others are unchanged."""
     metrics = {
         name: Comparison(
@@ -51,7 +61,7 @@ def made(
         )
         for name, value in VALUES.items()
     }
-    return Perf(
+    return Asked(
         CheckResult(nodeid="test_a.py::test_b", verdict=verdict, metrics=metrics),
         accepting=accepting,
     )
@@ -126,9 +136,9 @@ def test_while_a_baseline_is_accepted_every_comparison_with_it_holds(name: str) 
 
 
 def test_a_metric_that_nobody_asked_for_says_how_to_ask() -> None:
-    whole = made()
+    whole = asked()
     metrics = {name: each for name, each in whole.result.metrics.items() if name != "memory_growth"}
-    perf = Perf(replace(whole.result, metrics=metrics), accepting=False)
+    perf = Perf(Asked(replace(whole.result, metrics=metrics), accepting=False))
     assert perf.throughput.value == 500
     with pytest.raises(LoaderError, match=r"memory_growth was not measured.*metrics="):
         _ = perf.memory_growth <= "3 MiB"
@@ -146,10 +156,10 @@ LOOKS: dict[str, Callable[[Perf], object]] = {
 
 @pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
 def test_a_probe_learns_what_a_test_looks_at(look: Callable[[Perf], object]) -> None:
-    perf = Perf.probe()
-    assert perf.used == []
-    look(perf)
-    assert set(perf.used) == {"memory_growth"}
+    probe = Asked.probe()
+    assert probe.used == []
+    look(Perf(probe))
+    assert set(probe.used) == {"memory_growth"}
 
 
 # --- budgets ------------------------------------------------------------------------------------
@@ -218,17 +228,19 @@ def test_a_budget_in_another_unit_is_refused(name: str, limit: object) -> None:
 
 
 def test_comparisons_with_the_baseline_are_noted() -> None:
-    perf = made(Verdict.REGRESSED)
-    assert perf.asserted == []
+    noted = asked(Verdict.REGRESSED)
+    perf = Perf(noted)
+    assert noted.asserted == []
     assert not holds(perf, "throughput")
     assert holds(perf, "first_batch")
-    assert perf.asserted == ["throughput", "first_batch"]
+    assert noted.asserted == ["throughput", "first_batch"]
 
 
 def test_in_a_probe_everything_holds_and_is_noted() -> None:
-    probe = Perf.probe()
+    noted = Asked.probe()
+    probe = Perf(noted)
     assert all(holds(probe, name) for name in NAMES)
-    assert {*probe.asserted} == {*NAMES}
+    assert {*noted.asserted} == {*NAMES}
     assert probe.throughput >= 1e12
     assert probe.first_batch <= "1 us"
     assert not probe.verdict.fails
@@ -236,7 +248,7 @@ def test_in_a_probe_everything_holds_and_is_noted() -> None:
 
 def test_in_a_probe_misuse_shows() -> None:
     with pytest.raises(SettingsError, match="a lot"):
-        _ = Perf.probe().peak_memory <= "a lot"
+        _ = Perf(Asked.probe()).peak_memory <= "a lot"
 
 
 # --- values and texts ---------------------------------------------------------------------------
