@@ -156,7 +156,6 @@ class Findings:
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict of the check."""
         return worst([each.verdict for each in self.comparisons.values() if each.judged])
 
     @property

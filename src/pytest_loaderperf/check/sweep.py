@@ -30,8 +30,6 @@ class _First:
 
 
 class Sweeps:
-    """The sweeps of a run."""
-
     def __init__(self) -> None:
         self._first: dict[str, _First] = {}
 

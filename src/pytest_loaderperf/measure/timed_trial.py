@@ -91,7 +91,6 @@ class TimedTrial:
         cpus.pin(self._trial.pid, cpu)
 
     def slice(self) -> None:
-        """Time one slice."""
         self.begin_slice()
         self._ended(self._trial.answer(Slice, meanwhile=self._watch.tick))
 
@@ -110,7 +109,6 @@ class TimedTrial:
         return measured is not None
 
     def end(self) -> None:
-        """End the trial."""
         self._trial.end()
 
     def result(self) -> Timing:

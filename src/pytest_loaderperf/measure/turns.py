@@ -24,7 +24,6 @@ _TURN_SECONDS_OF_ONE_THREAD = 0.05
 
 
 def time_alone(arm: Arm, nodeid: str, pace: Plan) -> Timing:
-    """Time one trial."""
     with arm.trials():
         timed = TimedTrial(arm, nodeid, pace)
         for _ in range(pace.slices):

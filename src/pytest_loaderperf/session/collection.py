@@ -32,8 +32,6 @@ class CheckFile(pytest.File):
 
 
 class CheckGroup(pytest.Collector):
-    """A class of checks."""
-
     checks: Sequence[CollectedCheck]
     depth: int
 
@@ -53,7 +51,6 @@ class Check(pytest.Item):
         return self.collected.location
 
     def reportinfo(self) -> tuple[str, int | None, str]:
-        """The same, for reports."""
         return self.collected.location
 
     def runtest(self) -> None:
@@ -73,17 +70,13 @@ class UnimportedFile(pytest.File):
 
 
 class SkippedCheck(pytest.Item):
-    """A check that is skipped."""
-
     # pytest-benchmark 5.0 expects every test to have some.
     funcargs: Mapping[str, object] = MappingProxyType({})
 
     def setup(self) -> None:
-        """Skip."""
         pytest.skip(NEEDS_OPTION)
 
     def runtest(self) -> None:
-        """Never called."""
         raise NotImplementedError
 
     def reportinfo(self) -> tuple[str, int | None, str]:

@@ -77,8 +77,6 @@ _WORK: dict[type, str] = {
 
 
 class TrialArm(Protocol):
-    """The arm that a trial comes from."""
-
     version: Version
     ceiling: Ceiling
     timeout: float
@@ -103,8 +101,6 @@ class TrialOver(Exception):  # noqa: N818  (it is no error by itself)
 
 
 class Trial:
-    """One running trial."""
-
     def __init__(self, arm: TrialArm, channel: Channel, started: Started) -> None:
         self._arm = arm
         self._channel = channel

@@ -91,7 +91,6 @@ class Group:
 
     @property
     def source(self) -> str:
-        """What it is, for a report."""
         return self._version.name
 
     def join(self, pid: int) -> None:
