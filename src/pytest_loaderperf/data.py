@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import inspect
-import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from .errors import SettingsError
+from .system.files import locked
 
 Build = Callable[[Path], object]
 DataFolder = Callable[[str, Build], Path]  # the type of the fixture ``loaderperf_data``
@@ -39,7 +38,7 @@ def folder(root: Path, name: str, build: Build) -> tuple[Path, bool]:
     root.mkdir(parents=True, exist_ok=True)
     # As pytest does for its cache: nobody wants generated data in a commit.
     (root / ".gitignore").write_text("*\n")
-    with _lock(root / f"{name}.lock"):
+    with locked(root / f"{name}.lock"):
         if target.is_dir():  # another process has built it while this one waited
             return target, False
         unfinished = Path(tempfile.mkdtemp(prefix=f"{name}-", suffix=".tmp", dir=root))
@@ -60,18 +59,3 @@ def _digest(build: Build) -> str:
     except (OSError, TypeError):  # a function without a file: its name must do
         text = getattr(build, "__qualname__", "")
     return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    try:
-        import fcntl  # noqa: PLC0415
-    except ImportError:  # no such lock on this system; the rename stays atomic
-        yield
-        return
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -6,12 +6,9 @@ Their content is data: nothing in it is executed, imported or used as a path.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
-import secrets
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -19,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from ..errors import StoreError
 from ..model.units import round_significant
 from ..model.workload import Workload
+from ..system import files
 
 FOLDER = "baselines"
 
@@ -142,10 +140,12 @@ def save(path: Path, entries: Entries) -> None:
 
     Raises StoreError if it cannot be written; what was there is then unchanged.
     """
-    content = render(entries).encode()
+    content = render(entries)
     try:
         if entries:
-            _replace(Path(os.path.realpath(path)), content)  # so that a symbolic link stays one
+            files.replace(
+                Path(os.path.realpath(path)), content
+            )  # so that a symbolic link stays one
         else:
             path.unlink(missing_ok=True)
     except OSError as error:
@@ -153,22 +153,6 @@ def save(path: Path, entries: Entries) -> None:
             f"{path}: the baselines cannot be written and are unchanged: {error.strerror}; "
             "make room or permit writing there, then repeat --loaderperf-update"
         ) from error
-
-
-def _replace(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"  # not mkstemp: heed the umask
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, temporary)
-        temporary.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _rendered(record: Record) -> dict[str, object]:

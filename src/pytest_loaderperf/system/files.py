@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,21 +13,32 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def machine_lock(say: Callable[[str], None]) -> Iterator[None]:
-    """Hold the machine's lock; ``say`` hears about it when another run has it.
+    """One run at a time measures on a machine: two would measure each other.
+
+    ``say`` hears about it when another run has the lock.
+    """
+    path = Path(tempfile.gettempdir()) / "pytest-loaderperf.lock"
+    with locked(path, waiting=lambda: say("waiting for another loaderperf run on this machine")):
+        yield
+
+
+@contextlib.contextmanager
+def locked(path: Path, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Hold the lock that a file stands for, on systems that have such; ``waiting`` is called first.
 
     The lock belongs to the open file: it goes with the process, however that ends.
     """
     try:
         import fcntl  # noqa: PLC0415
-    except ImportError:  # no such lock on this system
+    except ImportError:
         yield
         return
-    descriptor = _open(Path(tempfile.gettempdir()) / "pytest-loaderperf.lock")
+    descriptor = _open(path)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("waiting for another loaderperf run on this machine")
+            waiting()
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
@@ -65,11 +78,20 @@ _ERRORS = "backslashreplace"
 
 
 def replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all; it keeps its mode. OSError where that cannot be done."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.tmp")
-    unfinished.write_text(text, "utf-8", errors=_ERRORS)
-    unfinished.replace(path)
+    unfinished = path.parent / f".{secrets.token_hex(8)}.tmp"  # not mkstemp: heed the umask
+    try:
+        with unfinished.open("xb") as file:
+            file.write(text.encode("utf-8", _ERRORS))
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, unfinished)
+        unfinished.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
 
 
 def append(path: Path, text: str) -> None:

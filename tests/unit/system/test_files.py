@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -22,10 +23,15 @@ def test_a_file_is_replaced(tmp_path: Path) -> None:
 def test_what_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "out.json"
     files.replace(path, "old")
-    (tmp_path / "out.json.tmp").mkdir()  # in the way
-    with pytest.raises(OSError, match=r"out\.json\.tmp"):
+
+    def full(_: int) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space left"):
         files.replace(path, "new")
     assert path.read_text() == "old"
+    assert [each.name for each in tmp_path.iterdir()] == ["out.json"]
 
 
 def test_a_file_is_added_to(tmp_path: Path) -> None:
