@@ -88,7 +88,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not asked or config.pluginmanager.has_plugin(ARM):
         return
     for option in OPTIONS:
-        others = [each for each in OPTIONS if each.name in option.excludes]
+        others = [next(o for o in OPTIONS if o.name == name) for name in option.excludes]
         if config.getoption(option.key, None) and any(
             config.getoption(each.key) for each in others
         ):
