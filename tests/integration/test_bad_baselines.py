@@ -237,7 +237,6 @@ def proven(tmp_path_factory: pytest.TempPathFactory) -> Proven:
     return Proven(project, installed, before, after)
 
 
-@pytest.mark.xdist_group("proven")
 class TestProof:
     @pytest.mark.parametrize("place", PLACES)
     def test_baseline_that_runs_a_file_of_the_working_tree_is_an_error(

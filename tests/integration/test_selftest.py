@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ def test_a_loader_is_compared_with_itself_and_with_a_known_loss(tmp_path: Path) 
     (result,) = run.results["checks"]
     assert result["metrics"]["throughput"]["pairs"] >= 6
     trusted, expected = result["notes"]
-    assert re.search(r"at 20 %: (trusted, |needs )about \d+ s a check", trusted)
+    assert "at 20 %: trusted, about" in trusted
     assert expected == "a loss of 15 % was called regressed, as it should be"
     assert trusted in run.output
     assert not (project.root / "baselines").exists()

@@ -31,6 +31,7 @@ from ..items import (
     names_below_module,
     sweep_of,
 )
+from ..loaders.kinds import kinds
 from ..protocol.channel import Channel, ChannelClosed
 from ..protocol.messages import (
     Begin,
@@ -104,6 +105,7 @@ class ArmPlugin:
         items = {item.nodeid: item for item in session.items if is_check(item)}
         _record().sweep()
         self._channel.send(self._collected(list(items.values())))
+        _ = list(kinds())  # imported once, for all trials
         # What is alive now stays: a collection in a trial would write to every object's header
         # and so copy pages that are shared with this process.
         gc.collect()

@@ -108,10 +108,9 @@ class Coordinator:
             reference = self._sides.usable(bench, reference)
         found = Findings(notes=(reference.note,) if reference.note else ())
         if self._settings.selftest:
-            patient = selftest.patient(bench, known)
-            known, judged = self._judge(*patient, reference)
+            known, judged = self._judge(*selftest.patient(bench, known), reference)
             found += judged
-            found += selftest.judge_injected_loss(patient[0], reference, known, found, began)
+            found += selftest.judge_injected_loss(bench, reference, known, found, began)
         else:
             known, judged = self._judge(bench, known, reference)
             found += judged

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import LoaderError
 from .adapter import imported, length
-from .kinds import KINDS, Loader, Wrap
+from .kinds import Loader, Wrap, kinds
 
 __tracebackhide__ = True  # pytest shows a failure from the test on, and in the loader itself
 
@@ -19,7 +19,7 @@ _STAGES = {"train": "fit", "val": "validate", "test": "test", "predict": "predic
 
 def describe(loader: Any) -> Loader:
     """Recognise a loader; LoaderError where it cannot be iterated."""
-    for kind in KINDS:
+    for kind in kinds():
         if kind.has(loader):
             return kind.adapter(loader)
     module, name = _data_module(loader)
@@ -88,7 +88,7 @@ def _factory(make: Callable[[], Any]) -> Loader:
 
 def _described(made: Any, origin: str) -> Loader:
     """What a callable has made."""
-    known = isinstance(made, Iterable) or any(kind.has(made) for kind in KINDS)
+    known = isinstance(made, Iterable) or any(kind.has(made) for kind in kinds())
     if not known and _data_module(made)[0] is None:
         raise LoaderError(f"{origin} made a {type(made).__name__}, which cannot be iterated")
     return describe(made)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -80,7 +79,7 @@ _ERRORS = "backslashreplace"
 def replace(path: Path, text: str) -> None:
     """Write a file whole or not at all; it keeps its mode. OSError where that cannot be done."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.parent / f".{secrets.token_hex(8)}.tmp"  # not mkstemp: heed the umask
+    unfinished = path.parent / f".{os.urandom(8).hex()}.tmp"  # not mkstemp: heed the umask
     try:
         with unfinished.open("xb") as file:
             file.write(text.encode("utf-8", _ERRORS))

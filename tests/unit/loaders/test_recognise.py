@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from textwrap import dedent
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -16,6 +17,8 @@ import pytest
 
 from pytest_loaderperf.arm.isolation import fork_hazard
 from pytest_loaderperf.errors import LoaderError
+from pytest_loaderperf.loaders import kinds as kinds_of
+from pytest_loaderperf.loaders.kinds import HOMES
 from pytest_loaderperf.loaders.recognise import describe
 
 
@@ -406,3 +409,17 @@ def test_the_real_tf_pipeline() -> None:
     assert answers["lengths"] == [10] * 10 + [5]
     assert answers["imported"] == ""
     assert "TensorFlow" in answers["used"]
+
+
+# --- the table of kinds -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("home", HOMES)
+def test_the_table_has_the_packages_of_every_kind(home: str) -> None:
+    module = importlib.import_module(f"pytest_loaderperf.loaders.kinds.{home}")
+    assert {kind.module.partition(".")[0] for kind in module.KINDS} == set(HOMES[home])
+
+
+def test_the_table_has_every_module_of_the_folder() -> None:
+    folder = Path(kinds_of.__file__).parent
+    assert {path.stem for path in folder.glob("*.py")} - {"__init__"} == set(HOMES)
