@@ -31,3 +31,5 @@ def test_a_trial_imports_nothing_that_judges_stores_or_reports(tmp_path: Path) -
     reports = {name for name in modules if name.startswith("pytest_loaderperf.reports.")}
     assert reports == {"pytest_loaderperf.reports.explain"}
     assert modules & (HEAVY | NOT_FOR_ARMS) == set()
+    # The run is told `-p no:hypothesispytest`: what is blocked is not imported first.
+    assert "_hypothesis_pytestplugin" not in modules

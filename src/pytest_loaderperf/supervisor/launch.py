@@ -30,6 +30,9 @@ class Launch:
     def setup(self, version: Version, module: str, *, fresh: bool) -> Setup:
         """The message that configures the arm of a version for one module."""
         args = [str(version.root / module), "--rootdir", str(version.root)]
+        # Before they are loaded: their import may take longer than all else.
+        for plugin in _listed(self.options.get("plugins")):
+            args += ["-p", plugin] if plugin.startswith("no:") else []
         if self.ini_file is not None:
             args += ["-c", version.ini_file or version.place(str(self.ini_file))]
         path = {each: version.place(each) for each in self.sys_path}
@@ -44,6 +47,10 @@ class Launch:
             fresh=fresh,
             injected_loss=version.injected_loss,
         )
+
+
+def _listed(value: object) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else []
 
 
 def _placed(value: object, version: Version) -> object:
