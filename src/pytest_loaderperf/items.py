@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from .errors import SettingsError
-
-if TYPE_CHECKING:  # a plain `pytest` needs no messages
-    pass
 
 ARM = "loaderperf-arm"  # the name of the plugin object of a process that measures
 ENVIRONMENT = pytest.StashKey[Mapping[str, str]]()  # of pytest, before it has loaded a conftest

@@ -127,7 +127,8 @@ class RunSettings:
             source = option.switch
             if given is None and option.ini:
                 given, source = ini(option.key), f"ini {option.key}"
-            if given is None or given in ("", []) or option.name not in SETTINGS:
+            empty = given in ("", []) and option.kind != "mode"
+            if given is None or empty or option.name not in SETTINGS:
                 continue
             if option.kind == "check":
                 check = check.with_values({option.name: given}, source)

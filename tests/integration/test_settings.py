@@ -158,8 +158,9 @@ def test_baseline_has_an_interpreter_of_its_own(tmp_path: Path) -> None:
 
 
 def test_an_interpreter_with_another_version_of_the_plugin_is_an_error(tmp_path: Path) -> None:
-    project = tiny.create(tmp_path / "project")
-    project.commit("with a check")
+    two = tiny.CHECK + tiny.CHECK.replace("test_paced", "test_again")
+    project = tiny.create(tmp_path / "project", test_it=two)
+    project.commit("with checks")
     other = tmp_path / "other" / "pytest_loaderperf"
     shutil.copytree(Path(pytest_loaderperf.__file__).parent, other)
     here = pytest_loaderperf.__version__
@@ -172,7 +173,10 @@ def test_an_interpreter_with_another_version_of_the_plugin_is_an_error(tmp_path:
     arguments = ("--loaderperf", "--loaderperf-against=HEAD")
     run = project.pytest(*arguments, f"--loaderperf-baseline-python={python}")
     assert run.status == 1
-    assert f"pytest-loaderperf is {here} here and 99.0 in {python}: install the same" in run.output
+    said = f"pytest-loaderperf is {here} here and 99.0 in {python}: install the same version there"
+    messages = [check["message"] for check in run.results["checks"]]
+    assert len(messages) == 2  # what is said of the first check is said of the others, too
+    assert all(said in message for message in messages)
 
 
 def _judging(check: Mapping[str, Any]) -> tuple[dict[str, float], set[str]]:

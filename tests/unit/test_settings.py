@@ -235,6 +235,11 @@ def test_a_flag_on_the_command_line_wins_over_its_ini_twin() -> None:
     assert not read(ini={"loaderperf_strict": False}).strict
 
 
+def test_an_update_mode_that_is_empty_is_no_slip_to_pass_over() -> None:
+    with pytest.raises(SettingsError, match="give new, changed or all"):
+        read({"loaderperf_update": ""})
+
+
 @pytest.mark.parametrize("update", [None, "new", "changed", "all"])
 def test_the_update_mode_is_passed_on(update: str | None) -> None:
     assert read({"loaderperf_update": update}).update == update

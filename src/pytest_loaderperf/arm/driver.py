@@ -26,7 +26,7 @@ class Stream:
 
     Raises LoaderError where the loader is empty, cannot be started again, or its samples cannot
     be counted; what the loader itself raises passes through. ``prepare`` is called before every
-    stretch. Of the samples that are timed, a share is made ``injected_loss``, and does not count.
+    stretch. Of the samples that are timed, the share ``injected_loss`` does not count.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Stream:
         injected_loss: float = 0.0,
     ) -> None:
         self._loader = loader
-        self._in_vain = injected_loss
+        self._injected_loss = injected_loss
         self._count = samples or loader.count
         self._prepare = prepare
         self._iterator: Iterator[Any] | None = None
@@ -77,7 +77,7 @@ class Stream:
                 break
             if len(examples) < _EXAMPLES:
                 examples.append(batches.example(batch[0], count))
-        self._count = batches.without(self._in_vain, self._count or count)
+        self._count = batches.without(self._injected_loss, self._count or count)
         if not any(example.samples for example in examples):
             raise _no_samples(len(examples))
         workload = batches.workload(examples, self._loader.samples_per_epoch)

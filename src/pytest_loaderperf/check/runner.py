@@ -126,7 +126,7 @@ class Coordinator:
     def _measured(self, bench: Bench) -> Outcome:
         """A check in a sweep: nothing to compare with, and nothing that its test could assert."""
         known = self._calibrated(bench)
-        found = self._sweeps.measure(bench, known)
+        known, found = self._sweeps.measure(bench, known)
         result = result_of(bench.spec, known, found)
         if found.message:
             return Outcome(result=replace(result, verdict=Verdict.ERROR, outcome="failed"))
@@ -160,7 +160,11 @@ class Coordinator:
         if reference.entry is not None:
             changed = known.calibration.workload.difference(reference.entry.workload)
         found = Findings()
-        if record is not None and (differ := changes(record.versions, bench.versions)):
+        before, now = (
+            dict(sorted(each.items()))
+            for each in (record.versions if record else {}, bench.versions)
+        )
+        if record is not None and (differ := changes(before, now)):
             found = Findings(notes=(f"versions differ from those recorded: {differ}",))
         if reference.version is not None and not changed:
             known, beside = paired.judge_pairs(bench, reference.version, known)

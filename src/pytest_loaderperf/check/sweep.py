@@ -33,8 +33,11 @@ class Sweeps:
     def __init__(self) -> None:
         self._first: dict[str, _First] = {}
 
-    def measure(self, bench: Bench, known: Known) -> Findings:
-        """Measure a check at its batch size; ``message`` says what is wrong with it."""
+    def measure(self, bench: Bench, known: Known) -> tuple[Known, Findings]:
+        """Measure a check at its batch size; ``message`` says what is wrong with it.
+
+        Also returns what is known with a plan that fits.
+        """
         first = self._first.get(bench.spec.sweep)
         if first is None:
             timing = turns.time_alone(bench.arm(), bench.spec.nodeid, known.plan)
@@ -43,12 +46,13 @@ class Sweeps:
             self._first[bench.spec.sweep] = first
             found = Findings(comparisons={k: _measured(k, v) for k, v in timing.values.items()})
         else:
-            found = _beside(first, bench, known)
+            known, found = _beside(first, bench, known)
         peak = _measured("peak_memory", known.calibration.peak_memory)
-        return found + Findings(comparisons={"peak_memory": peak}) + _contents(first, bench)
+        found += Findings(comparisons={"peak_memory": peak})
+        return known, found + _contents(first, bench)
 
 
-def _beside(first: _First, bench: Bench, known: Known) -> Findings:
+def _beside(first: _First, bench: Bench, known: Known) -> tuple[Known, Findings]:
     """The values of the first size, times the ratios of pairs."""
     pairs: list[tuple[Timing, Timing]] = []
     while len(pairs) < _PAIRS_AT_MOST:
@@ -73,7 +77,7 @@ def _beside(first: _First, bench: Bench, known: Known) -> Findings:
             pairs=len(pairs),
             spread=spread(METRICS["throughput"], ratios),
         )
-    return Findings(comparisons=comparisons, pairs=len(pairs))
+    return known, Findings(comparisons=comparisons, pairs=len(pairs))
 
 
 def _ratios(name: str, pairs: list[tuple[Timing, Timing]]) -> list[float]:

@@ -58,7 +58,7 @@ class Comparison:
     """One metric of one check: the candidate's value against its baseline.
 
     ``ratio`` is candidate / baseline with its 95 % ``interval``; ``tolerance`` is the fraction
-    in force; ``detectable`` is the smallest loss that this many pairs would have shown.
+    in force; ``minimum_detectable`` is the smallest loss that this many pairs would have shown.
     All of them are None where there is no baseline. ``pairs`` counts the values of the candidate,
     ``spread`` is the standard deviation of their logarithms, ``ratios`` are those of each pair.
     """

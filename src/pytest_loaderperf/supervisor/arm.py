@@ -65,7 +65,7 @@ class Arm:
         self._launch = launch
         self.ran: Folders  # where it and its last trial have written down what they ran
         self._collected: Collected | None = None
-        self._stuck: HangError | None = None
+        self._stuck: ArmError | None = None
         self.start_seconds = 0.0  # from its start until it was seen to have collected its tests
         self._fresh = bool(launch.fresh)
         self._used = False
@@ -212,10 +212,11 @@ class Arm:
     def _first_answer(self) -> Collected:
         hello = self._receive(Hello)
         if hello.plugin != __version__:
-            raise ArmError(
+            self._stuck = ArmError(  # for all checks: another process would be no other
                 f"pytest-loaderperf is {__version__} here and {hello.plugin} in "
                 f"{self.version.python}: install the same version there"
             )
+            raise self._stuck
         collected = self._receive(Collected)
         self.start_seconds = time.monotonic() - self._began
         self._daemons = strays.marked(self._mark)

@@ -84,7 +84,7 @@ class Group:
     def __init__(self, folder: Path, version: Names) -> None:
         self._folder = folder
         self._version = version
-        # Names 2 counts anew for whoever has reset this very descriptor.
+        # Version 2 counts anew for whoever has reset this very descriptor.
         self._peak = _opened(folder / version.highest)
         self._seen = 0
         self.highest = 0

@@ -45,12 +45,16 @@ def locked(path: Path, waiting: Callable[[], object] = lambda: None) -> Iterator
 
 
 def _open(path: Path) -> int:
-    # Another user's file in a sticky folder can be opened, but not with O_CREAT.
+    # For writing, as a lock over NFS demands. Another user's file in a sticky folder can only be
+    # read, and cannot be opened with O_CREAT.
     try:
+        return os.open(path, os.O_RDWR)
+    except PermissionError:
         return os.open(path, os.O_RDONLY)
     except FileNotFoundError:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
-        os.fchmod(descriptor, 0o644)  # whatever the umask: other users must be able to open it
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        with contextlib.suppress(OSError):  # not on every file system
+            os.fchmod(descriptor, 0o644)  # whatever the umask: other users must be able to open it
         return descriptor
 
 

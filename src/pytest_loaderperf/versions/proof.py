@@ -254,7 +254,7 @@ class Proof:
     def _check_pairs(
         self, baseline: Version, differing: Iterable[str], pairs: Sequence[tuple[Folders, Folders]]
     ) -> None:
-        """A file that differs must have run on both compared: one may serve the other as well."""
+        """A file that differs must have run on both sides: one may serve the other as well."""
         alone = {(each, way) for each in differing for way in (False, True)} if pairs else set()
         served: set[tuple[str, bool]] = set()
         for here, there in pairs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -46,3 +47,20 @@ def test_any_text_can_be_written(tmp_path: Path, write: object) -> None:
     assert callable(write)
     write(tmp_path / "out", ODD)
     assert (tmp_path / "out").read_text() == "name\\udcff"
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_lock_is_open_for_writing_as_nfs_demands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    modes = []
+    monkeypatch.setattr(
+        fcntl,
+        "flock",
+        lambda file, _: modes.append(fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE),
+    )
+    path = tmp_path / "a.lock"
+    if there:
+        path.touch()
+    with files.locked(path):
+        assert modes == [os.O_RDWR]

@@ -30,7 +30,7 @@ HOMES = {
 
 def kinds() -> Iterator[Kind]:
     """The kinds of the packages that this process has imported, in the order of the table."""
-    imported = {name.partition(".")[0] for name in sys.modules}
+    imported = {name.partition(".")[0] for name in list(sys.modules)}  # threads may import
     for home, packages in HOMES.items():
         if not imported.isdisjoint(packages):
             yield from import_module(f".{home}", __name__).KINDS
