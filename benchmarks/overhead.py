@@ -31,8 +31,8 @@ import psutil
 
 from pytest_loaderperf import data
 from pytest_loaderperf.measure import calibration, turns
-from pytest_loaderperf.measure.plan import Plan
-from pytest_loaderperf.measure.timed_trial import TimedTrial, typical
+from pytest_loaderperf.measure.plan import Lengths, Plan
+from pytest_loaderperf.measure.timed_trial import TimedTrial
 from pytest_loaderperf.model.version import Version
 from pytest_loaderperf.supervisor.arm import Arms
 from pytest_loaderperf.supervisor.launch import Launch
@@ -136,20 +136,22 @@ def one_round(module: str, test: str, fixture: str, batch_size: int, *, guard_fi
         bare = BareLoop(module, fixture, scratch)
         try:
             first, second = (side.get(Version(root=ROOT), path) for side in sides)
-            calibrated = calibration.calibrate(first, nodeid)
+            calibrated = calibration.calibrate(first, nodeid, Lengths())
             timing = turns.time_alone(first, nodeid, calibrated.plan)
-            plan = calibration.paced(calibrated, [timing])
+            plan = calibration.paced(calibrated, [timing], Lengths())
             slices = max(2, 2 * round(TURN_SECONDS / timing.batch_seconds / plan.batches / 2))
             with first.trials(), second.trials():
                 trials = turns.open_suspended(
                     [turns.Side(arm=arm, nodeid=nodeid, pace=plan) for arm in (first, second)]
                 )
                 bare.open(plan, slices * plan.batches, batch_size)
-                seconds, samples = alternate(trials, bare, plan, slices, guard_first=guard_first)
+                seconds, samples = alternate(trials, bare, slices, guard_first=guard_first)
                 bare.end()
                 for trial in trials:
                     trial.end()
-            guard = typical([trial.result() for trial in trials])["throughput"]
+            guard = statistics.geometric_mean(
+                trial.result().values["throughput"] for trial in trials
+            )
             return guard / (samples / seconds)
         finally:
             for side in sides:
@@ -158,7 +160,7 @@ def one_round(module: str, test: str, fixture: str, batch_size: int, *, guard_fi
 
 
 def alternate(
-    trials: Sequence[TimedTrial], bare: BareLoop, plan: Plan, slices: int, *, guard_first: bool
+    trials: Sequence[TimedTrial], bare: BareLoop, slices: int, *, guard_first: bool
 ) -> tuple[float, int]:
     """Seconds and samples of the bare loop; in a turn of the guard each trial runs slices."""
     first, second = trials
@@ -166,7 +168,7 @@ def alternate(
     stretches = []
     for turn in ("gbbg" if guard_first else "bggb") * (rounds // 2):
         if turn == "g":
-            turns.take_turns(first, second, slices, short=plan.short_turns)
+            turns.take_turns(first, second, slices)
         else:
             stretches.append(bare.stretch())
     return sum(seconds for seconds, _ in stretches), sum(samples for _, samples in stretches)

@@ -5,8 +5,9 @@
 Two arms of the same tree are paired as a check pairs them. Each pair is appended to ``--out`` as
 a line of JSON; the summary is over all lines of this check there, so that a study can be resumed.
 It also tells how much pairs scatter if only the batches count that are taken, without those that
-workers make ahead. With ``--turns both`` every pair is timed twice, in short turns and in turns of
-a slice. With ``MALLOC_CONF=`` in the environment trials leave the allocator as they find it.
+workers make ahead. With ``--turns both`` every pair is timed twice, in short turns and one trial
+after the other. With ``MALLOC_CONF=`` in the environment trials leave the allocator as they find
+it.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from overhead import ROOT, launch
 
 from pytest_loaderperf.measure import calibration, turns
+from pytest_loaderperf.measure.plan import Lengths
 from pytest_loaderperf.model.version import Version
 from pytest_loaderperf.stats.comparison import scatter
 from pytest_loaderperf.supervisor.arm import Arms
@@ -40,9 +42,9 @@ def study(nodeid: str, pairs: int, out: Path, *, both_turns: bool) -> None:
         sides = [Arms(launch(Path(scratch))) for _ in range(2)]
         try:
             candidate, baseline = (side.get(Version(root=ROOT), module) for side in sides)
-            calibrated = calibration.calibrate(candidate, nodeid)
+            calibrated = calibration.calibrate(candidate, nodeid, Lengths())
             timing = turns.time_alone(candidate, nodeid, calibrated.plan)
-            plan = calibration.paced(calibrated, [timing])
+            plan = calibration.paced(calibrated, [timing], Lengths())
             ways = (False, True) if both_turns else (plan.short_turns,)
             for number, short_turns in itertools.product(range(pairs), ways):
                 started = time.monotonic()
@@ -57,7 +59,7 @@ def study(nodeid: str, pairs: int, out: Path, *, both_turns: bool) -> None:
                     "values": [timing.values for timing in timings],
                     "parts": [timing.parts for timing in timings],
                     "made": [timing.made / timing.taken.batches for timing in timings],
-                    "plan": vars(pace),
+                    "plan": asdict(pace),
                     "seconds": time.monotonic() - started,
                 }
                 with out.open("a") as file:
@@ -77,7 +79,8 @@ def summaries(nodeid: str, out: Path) -> Iterator[str]:
             if line["check"] == nodeid and line["plan"]["short_turns"] == short_turns
         ]
         if chosen:
-            yield f"{nodeid}, {'short turns' if short_turns else 'slices'}: {summary(chosen)}"
+            way = "short turns" if short_turns else "one after the other"
+            yield f"{nodeid}, {way}: {summary(chosen)}"
 
 
 def summary(lines: Sequence[Mapping[str, Any]]) -> str:

@@ -32,7 +32,7 @@ from pytest_loaderperf.baselines.store import Record, Stored
 from pytest_loaderperf.check import per_trial
 from pytest_loaderperf.check.state import Bench, Known, Spec
 from pytest_loaderperf.measure import calibration
-from pytest_loaderperf.measure.plan import pair_seconds
+from pytest_loaderperf.measure.plan import Lengths
 from pytest_loaderperf.model.version import Version
 from pytest_loaderperf.settings import CheckSettings
 from pytest_loaderperf.stats.batch_size import Point, memory_model
@@ -83,7 +83,7 @@ def predict(folder: Path) -> None:
         try:
             calibrations = {
                 size: calibration.calibrate(
-                    arms.get(version, module), f"{module}::test_photos[{size}]"
+                    arms.get(version, module), f"{module}::test_photos[{size}]", Lengths()
                 )
                 for size in (*known, *others)
             }
@@ -138,9 +138,7 @@ def check(nodeid: str, condition: str, folder: Path, stored: float | None) -> di
             progress=lambda _: None,
         )
         try:
-            calibrated = calibration.calibrate(
-                bench.arm(), nodeid, pair_seconds=pair_seconds(BUDGET)
-            )
+            calibrated = calibration.calibrate(bench.arm(), nodeid, Lengths.within(BUDGET))
             line = {"peak": calibrated.peak_memory, "source": calibrated.memory_source}
             if stored is None:
                 return line

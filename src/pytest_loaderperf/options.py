@@ -15,6 +15,9 @@ TOLERANCES = {
     "memory_growth": "10%+1MiB",
     "epoch_overhead": "25%+100ms",
     "stall": "0.02",
+    "epoch_time": "10%",
+    "wait_p99": "25%+5ms",
+    "stalled": "0.02",
 }
 
 
@@ -121,6 +124,12 @@ OPTIONS: tuple[Option, ...] = (
         "step_time",
         "how long a training step takes, such as '50ms': for the metric stall",
         "TIME",
+        "check",
+    ),
+    Option(
+        "coverage",
+        "how much of an epoch to see, such as '100%', as far as the budget allows",
+        "SHARE",
         "check",
     ),
     Option(

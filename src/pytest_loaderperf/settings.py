@@ -25,6 +25,7 @@ class CheckSettings:
     metrics: tuple[str, ...] = tuple(name for name, metric in METRICS.items() if metric.judged)
     budget: float = 60.0  # seconds
     step_time: float | None = None  # seconds of a training step, for the metric stall
+    coverage: float = 0.0  # the share of an epoch to see, as far as the budget allows
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.metrics if name not in METRICS]
@@ -32,8 +33,16 @@ class CheckSettings:
             raise SettingsError(f"metrics are some of {', '.join(METRICS)}, not {unknown}")
         if self.step_time is not None and not 0 < self.step_time < math.inf:
             raise SettingsError(f"a step takes a positive time, not {self.step_time:g} s")
+        if not 0 <= self.coverage <= 1:
+            raise SettingsError(f"a share of an epoch is 100% at most, not {self.coverage:.0%}")
         if not 0 < self.budget < math.inf:
             raise SettingsError(f"a budget is a positive time, not {self.budget:g} s")
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """The metrics that somebody has asked for, beyond those that are judged anyway."""
+        default = {name for name, metric in METRICS.items() if metric.judged}
+        return frozenset() if {*self.metrics} == default else frozenset(self.metrics)
 
     def with_values(self, values: Mapping[str, object], source: str) -> CheckSettings:
         """These settings with some of them replaced; SettingsError names the source."""
@@ -57,13 +66,17 @@ class CheckSettings:
             return replace(self, budget=_seconds(value))
         if name == "step_time":
             return replace(self, step_time=_seconds(value))
+        if name == "coverage":
+            if not isinstance(value, str):
+                raise SettingsError("a share of an epoch is a string such as '100%'")
+            return replace(self, coverage=parse_fraction(value))
         accepted = ", ".join((*MARKER_ARGUMENTS,))
         raise SettingsError(f"unknown argument; accepted are {accepted}")
 
 
 _DIGITS = 12  # of a batch size: more are a slip
 
-MARKER_ARGUMENTS = ("batch_sizes", "metrics", "budget", "step_time", *METRICS)
+MARKER_ARGUMENTS = ("batch_sizes", "metrics", "budget", "step_time", "coverage", *METRICS)
 
 
 def batch_sizes(marker: Mapping[str, object]) -> list[int]:

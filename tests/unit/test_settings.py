@@ -65,11 +65,37 @@ def test_a_tolerance_replaces_that_of_its_metric_only() -> None:
     }
 
 
-def test_by_default_throughput_and_peak_memory_are_judged_for_a_minute() -> None:
+def test_by_default_throughput_peak_memory_and_epochs_are_judged_for_a_minute() -> None:
     default = CheckSettings()
-    assert default.metrics == ("throughput", "peak_memory")
+    assert default.metrics == ("throughput", "peak_memory", "epoch_time")
     assert default.budget == 60
+    assert default.coverage == 0
     assert default.tolerances == {name: metric.tolerance for name, metric in METRICS.items()}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "asked"),
+    [
+        (None, set()),
+        (["epoch_time", "peak_memory", "throughput"], set()),
+        (["epoch_time"], {"epoch_time"}),
+        (["throughput", "cpu_time"], {"throughput", "cpu_time"}),
+    ],
+)
+def test_metrics_are_asked_for_if_they_are_not_those_of_the_default(
+    metrics: list[str] | None, asked: set[str]
+) -> None:
+    assert (check(metrics=metrics) if metrics else check()).asked == asked
+
+
+@pytest.mark.parametrize(("given", "share"), [("100%", 1.0), ("38 %", 0.38), ("0.5%", 0.005)])
+def test_coverage_is_a_share_of_an_epoch(given: str, share: float) -> None:
+    assert check(coverage=given).coverage == pytest.approx(share)
+
+
+def test_more_than_a_whole_epoch_cannot_be_seen() -> None:
+    with pytest.raises(SettingsError, match=r"coverage='150%': .*100% at most, not 150%"):
+        check(coverage="150%")
 
 
 def test_an_unknown_argument_is_refused_with_those_that_are_known() -> None:
@@ -105,6 +131,13 @@ def test_an_unknown_argument_is_refused_with_those_that_are_known() -> None:
         pytest.param("budget", 10**400, id="budget-huge"),
         ("budget", [60]),
         ("budget", None),
+        ("coverage", 1.0),
+        ("coverage", "150%"),
+        ("coverage", "-5%"),
+        ("coverage", "all"),
+        ("coverage", "7.5s"),
+        ("coverage", ""),
+        ("coverage", None),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name_and_value(name: str, value: object) -> None:
@@ -128,6 +161,7 @@ def test_any_marker_gives_settings_or_a_settings_error(arguments: dict[str, obje
     except SettingsError:
         return
     assert made.budget > 0
+    assert 0 <= made.coverage <= 1
     assert {*made.metrics} <= {*METRICS}
     assert made.metrics
     assert {*made.tolerances} == {*METRICS}
@@ -182,6 +216,7 @@ EXAMPLES: list[tuple[str, object, object, Get]] = [
     ("summary", "out.md", "out.md", lambda run: run.summary),
     ("metrics", "cpu_time,throughput", ("cpu_time", "throughput"), lambda run: run.check.metrics),
     ("throughput", "3%", Tolerance(relative=0.03), lambda run: run.check.tolerances["throughput"]),
+    ("coverage", "100%", 1.0, lambda run: run.check.coverage),
     ("trials", "fresh", "fresh", lambda run: run.trials),
     (
         "memory_limit",
@@ -252,6 +287,8 @@ def test_the_update_mode_is_passed_on(update: str | None) -> None:
         ("metrics", "speed"),
         ("throughput", "ten"),
         ("peak_memory", "0%"),
+        ("coverage", "150%"),
+        ("coverage", "whole"),
         ("trials", "thread"),
         ("memory_limit", "0%"),
         ("memory_limit", "120%"),

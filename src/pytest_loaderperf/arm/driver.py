@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -12,7 +14,7 @@ from typing import Any
 from ..errors import LoaderError
 from ..loaders import batches, sample_hashes
 from ..loaders.kinds import Loader
-from ..protocol.messages import Contents, Opened, Passed, Slice, Span, Stepped, Stretch
+from ..protocol.messages import Contents, EpochEnd, Opened, Passed, Slice, Span, Stepped, Stretch
 from ..system.cpus import cpu_seconds
 from .batch_marks import Workers, spans
 
@@ -26,7 +28,8 @@ class Stream:
 
     Raises LoaderError where the loader is empty, cannot be started again, or its samples cannot
     be counted; what the loader itself raises passes through. ``prepare`` is called before every
-    stretch. Of the samples that are timed, the share ``injected_loss`` does not count.
+    stretch, and now and then in one. Of the samples that are timed, the share ``injected_loss``
+    does not count.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Stream:
         self._iterator: Iterator[Any] | None = None
         self._batch: Any = None  # the last one: like a user's, it lives until the next is there
         self._position = 0  # batches taken from this epoch
+        self._spent = 0.0  # seconds that they took
         self._warmup = self._drain = 0
         self._workers: Workers | None = None
         self._epoch_batches = loader.epoch_batches
@@ -64,6 +68,7 @@ class Stream:
         self._iterator = self._loader.start()
         batch = self._next()
         first_batch = time.perf_counter() - started
+        self._spent = first_batch
         if batch is None:
             raise LoaderError(
                 "the loader gave no batch: it is empty, or an iterator that was used up before. "
@@ -77,6 +82,7 @@ class Stream:
                 break
             if len(examples) < _EXAMPLES:
                 examples.append(batches.example(batch[0], count))
+        self._spent = time.perf_counter() - started
         self._count = batches.without(self._injected_loss, self._count or count)
         if not any(example.samples for example in examples):
             raise _no_samples(len(examples))
@@ -87,14 +93,16 @@ class Stream:
             epoch_batches=self._epoch_batches,
         )
 
-    def run(self, wanted: int) -> Slice:
+    def run(self, wanted: int, stride: int = 1) -> Slice:
         """Time so many batches of the steady state, over as many epochs as that takes.
 
-        An epoch that is too short to have a steady state ends this, with nothing timed.
+        An epoch that is too short to have a steady state ends this, with nothing timed. The time is
+        noted after every ``stride`` batches.
         """
         timed = samples = 0
         cpu = 0.0
         stretches: list[Stretch] = []
+        arrivals: list[list[float]] = []
         worked: list[Span] = []
         while timed < wanted:
             count = min(wanted - timed, self._steady_left())
@@ -111,10 +119,11 @@ class Stream:
                 continue
             self._prepare()
             used, began = cpu_seconds(os.getpid()), self._worker_seconds()
-            stretch, counted = self._stretch(count)
+            stretch, counted, noted = self._stretch(count, stride)
             if stretch is None:  # the epoch ended in it: now its length is known
                 continue
             stretches.append(stretch)
+            arrivals.append(noted)
             samples += counted
             worked += spans(began, self._worker_seconds())
             cpu += cpu_seconds(os.getpid()) - used
@@ -130,33 +139,72 @@ class Stream:
             epoch_batches=self._epoch_batches,
             spans=worked,
             marks=marks,
+            arrivals=arrivals,
         )
 
-    def run_epochs(self, epochs: int) -> Slice:
-        """Time whole epochs, start and end of each included."""
+    def run_epochs(
+        self, epochs: int, skip: int = 0, stride: int = 1, longest: float = math.inf
+    ) -> Slice:
+        """Time whole epochs, start and end of each included.
+
+        The steady state of each begins after ``skip`` batches, or so many strides; 0: it has none.
+        LoaderError if an epoch takes more than ``longest`` seconds.
+        """
         assert self._count is not None
-        self._iterator = None
+        self._iterator = self._batch = None
         self._prepare()
-        taken = samples = 0
+        taken = samples = steady_batches = steady_samples = 0
+        stretches: list[Stretch] = []
+        arrivals: list[list[float]] = []
+        steady: list[Stretch] = []
+        skipped = math.ceil(skip / stride) * stride
+        steady_cpu = 0.0
         used = cpu_seconds(os.getpid())
-        started = time.perf_counter()
         for _ in range(epochs):
-            for batch in self._loader.start():
-                samples += int(self._count(batch))
-                taken += 1
-        stretch = started, time.perf_counter()
+            noted: list[float] = []
+            began = time.perf_counter()
+            self._position = 0
+            iterator = self._loader.start()
+            first = self._pass(iterator, skipped, stride, noted)
+            cpu = cpu_seconds(os.getpid()) if epochs == 1 else 0.0
+            counts = self._pass(iterator, sys.maxsize, stride, noted, began + longest)
+            del iterator  # what it ends then belongs to its epoch
+            stretches.append((began, time.perf_counter()))
+            arrivals.append(noted)
+            taken += self._position
+            samples += sum(first) + sum(counts)
+            if skip and counts:
+                steady.append((noted[len(first) - 1], noted[-1]))
+                steady_batches += self._position - skipped
+                steady_samples += sum(counts)
+                if epochs == 1:  # it takes some 0.2 ms to read, which short epochs would notice
+                    steady_cpu = cpu_seconds(os.getpid()) - cpu
         if not taken:
-            raise self._spent()
+            raise self._spent_up()
         if not samples:
             raise _no_samples(taken)
-        cpu = cpu_seconds(os.getpid()) - used
         return Slice(
-            stretches=[stretch],
+            stretches=stretches,
             samples=samples,
             batches=taken,
-            cpu_seconds=cpu,
+            cpu_seconds=cpu_seconds(os.getpid()) - used,
             epoch_batches=self._epoch_batches,
+            arrivals=arrivals,
+            steady=steady,
+            steady_batches=steady_batches,
+            steady_samples=steady_samples,
+            steady_cpu_seconds=steady_cpu,
         )
+
+    def finish(self, seconds: float) -> EpochEnd:
+        """Take what is left of this epoch, unless all of it takes more than so many seconds."""
+        if self._iterator is None:
+            self._restart()
+        started = time.perf_counter() - self._spent
+        while self._iterator is not None and self._next() is not None:
+            if time.perf_counter() - started > seconds:
+                return EpochEnd(batches=None, seconds=0.0)
+        return EpochEnd(batches=self._epoch_batches, seconds=time.perf_counter() - started)
 
     def second_epoch(self, seconds: float) -> Passed:
         """Time a second epoch from its start to its end, if it and the first end in time."""
@@ -174,7 +222,7 @@ class Stream:
                     return Passed(arrivals=[], ended=0.0)
             ended = time.perf_counter() - started
             if not arrivals:
-                raise self._spent()
+                raise self._spent_up()
         return Passed(arrivals=arrivals, ended=ended)
 
     def steps(self, step: float, seconds: float) -> Stepped:
@@ -210,24 +258,58 @@ class Stream:
         hashes = [each.hex() for each in found.hashes]
         return Contents(hashes=hashes, complete=found.complete, repeats=found.repeats)
 
-    def _stretch(self, count: int) -> tuple[Stretch | None, int]:
-        """When the next batches came, and their samples; no stretch if the epoch ended there."""
+    def _stretch(self, count: int, stride: int) -> tuple[Stretch | None, int, list[float]]:
+        """Time so many batches; no stretch if the epoch ends before.
+
+        Also returns how many samples they had, and the times that were noted.
+        """
         assert self._iterator is not None
+        noted: list[float] = []
+        position = self._position
+        started = time.perf_counter()
+        counts = self._pass(self._iterator, count, stride, noted)
+        stretch = started, time.perf_counter()
+        self._spent += stretch[1] - started
+        if self._position < position + count:
+            self._epoch_ended()
+            return None, 0, []
+        return stretch, sum(counts), noted
+
+    def _pass(
+        self,
+        iterator: Iterator[Any],
+        at_most: int,
+        stride: int,
+        noted: list[float],
+        until: float = math.inf,
+    ) -> list[int]:
+        """Take batches, and note the time after every ``stride`` of them, and at the end.
+
+        Returns how many samples each of these strides had. LoaderError after the time ``until``.
+        """
         assert self._count is not None
         counted = self._count
-        taken = samples = 0
+        taken, counts = 0, []
         batch, self._batch = self._batch, None
-        started = time.perf_counter()
-        for batch in islice(self._iterator, count):  # the loop that users write
-            samples += counted(batch)
-            taken += 1
-        stretch = started, time.perf_counter()
+        while taken < at_most:
+            before, samples = taken, 0
+            for batch in islice(iterator, min(stride, at_most - taken)):  # the loop of users
+                samples += counted(batch)
+                taken += 1
+            if taken == before:
+                break
+            noted.append(time.perf_counter())
+            counts.append(int(samples))
+            self._prepare()  # an epoch may be long
+            if noted[-1] > until:
+                raise LoaderError(
+                    f"an epoch has not ended after {self._position:,} batches, and takes more than "
+                    "ten times as long as that of the working tree: the two are no versions of one "
+                    "loader, or one of them never ends"
+                )
         self._batch = batch
         self._position += taken
-        if taken < count:
-            self._epoch_ended()
-            return None, 0
-        return stretch, int(samples)
+        return counts
 
     def _worker_seconds(self) -> dict[int, float]:
         return self._workers.cpu_seconds() if self._workers else {}
@@ -259,12 +341,14 @@ class Stream:
     def _restart(self) -> None:
         self._iterator = None  # the old one ends its workers before the new one starts its own
         self._position = 0
+        started = time.perf_counter()
         self._iterator = self._loader.start()
         for taken in range(1 + self._warmup):
             if self._next() is None:
                 if not taken:
-                    raise self._spent()
+                    raise self._spent_up()
                 break
+        self._spent = time.perf_counter() - started
 
     def _count_checked(self, batch: object) -> int:
         """What ``samples=`` says of a batch; LoaderError where that is no number of samples."""
@@ -280,7 +364,7 @@ class Stream:
             )
         return samples
 
-    def _spent(self) -> LoaderError:
+    def _spent_up(self) -> LoaderError:
         return LoaderError(
             f"the loader ended after {self._epoch_batches} batches and gave nothing when it was "
             "started again: it is a one-shot iterator. Pass a callable that makes a new one each "

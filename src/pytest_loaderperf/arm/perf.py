@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ..errors import ComparisonError, LoaderError, SettingsError
-from ..model.metrics import METRICS, Metric
+from ..model.metrics import METRICS, NO_EPOCH, Metric
 from ..model.results import CheckResult, Comparison, Verdict
 from ..model.units import PARSERS, format_value
 from ..reports.explain import explain, explain_budget
@@ -128,6 +128,9 @@ class Baseline:
     memory_growth: BaselineValue
     epoch_overhead: BaselineValue
     stall: BaselineValue
+    epoch_time: BaselineValue
+    wait_p99: BaselineValue
+    stalled: BaselineValue
 
     def __init__(self, asked: Asked) -> None:
         for name, metric in METRICS.items():
@@ -166,10 +169,16 @@ class Asked:
         try:
             return self.result.metrics[metric.name]
         except KeyError:
+            if metric.name == "epoch_time":
+                raise LoaderError(NO_EPOCH) from None
             raise LoaderError(
                 f"{metric.name} was not measured: the test did not look at it while its loader was "
                 f"measured. Ask for it: @pytest.mark.loaderperf(metrics=['{metric.name}', ...])"
             ) from None
+
+    def has(self, metric: Metric) -> bool:
+        """Whether a metric is there to be compared."""
+        return self.probing or metric.name in self.result.metrics
 
     def holds(self, metric: Metric) -> bool:
         """Whether a metric is not proven worse than its baseline."""
@@ -188,6 +197,9 @@ class Perf:
     memory_growth: Measured
     epoch_overhead: Measured
     stall: Measured
+    epoch_time: Measured
+    wait_p99: Measured
+    stalled: Measured
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked

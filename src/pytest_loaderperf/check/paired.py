@@ -7,17 +7,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from ..errors import SettingsError
+from ..errors import LoaderError, SettingsError
 from ..measure import interference, turns
 from ..measure.plan import PAIR_SECONDS
 from ..measure.timed_trial import RATES, TIMED, Timing
-from ..model.metrics import METRICS
+from ..model.metrics import METRICS, NO_EPOCH
 from ..model.results import Comparison, Noise, Verdict
 from ..model.version import Version
-from ..stats.comparison import compare, is_confirmed, scatter, settled
+from ..stats.comparison import compare, is_confirmed, scatter, scatter_by_part, settled
 from ..stats.sequential import Within, log_cost
 from ..versions.sources import Folders
-from .state import Bench, Findings, Known, changes, doubt
+from . import stalls
+from .state import Bench, Findings, Known, changes, doubt, seen
 
 Pair = tuple[Timing, Timing]  # candidate, baseline
 
@@ -30,6 +31,8 @@ _OF_A_START = 2
 _STARTS = 3
 # How much more a budget should hold than what has just been measured.
 _TO_SPARE = 1.25
+# How long a pair takes, by how long it times each side: two sides, and their starts.
+_PAIR_BY_SIDE = 2.4
 # The part of a budget that the first run leaves: a regression is confirmed within the rest.
 FOR_CONFIRMING = 1 / 3
 
@@ -43,6 +46,7 @@ class _Pairs:
     noise: list[Noise] = field(default_factory=list)  # of all, also of spoiled ones
     ran: list[tuple[Folders, Folders]] = field(default_factory=list)
     starts: int = 1  # of the arms that they are from
+    notes: tuple[str, ...] = ()
 
 
 def judge_pairs(bench: Bench, version: Version, known: Known) -> tuple[Known, Findings]:
@@ -54,6 +58,8 @@ def judge_pairs(bench: Bench, version: Version, known: Known) -> tuple[Known, Fi
     deadline = known.deadline - bench.spec.settings.budget * FOR_CONFIRMING
     first = _measure(bench, version, _Pairs(known=known), known.judged, deadline)
     known = first.known
+    if "epoch_time" in bench.spec.settings.asked and known.plan.whole is None:
+        raise LoaderError(NO_EPOCH)
     differ = changes(first.pairs[0][1].settings, known.calibration.loader.settings)
     notes = [f"settings differ: {differ}"] if differ else []
     if changed := _difference(first.pairs[0]):
@@ -70,10 +76,14 @@ def judge_pairs(bench: Bench, version: Version, known: Known) -> tuple[Known, Fi
     if regressed:
         every, comparisons, doubts = _confirm(bench, version, first, comparisons, regressed)
         notes += doubts
+    why = "" if known.plan.whole else stalls.unproven(every.pairs)
+    if why:
+        comparisons = {name: _doubted(each) for name, each in comparisons.items()}
+        notes.append(why)
     candidates = [candidate for candidate, _ in every.pairs]
     return known, Findings(
         comparisons=comparisons,
-        values={name: [each.values[name] for each in candidates] for name in TIMED},
+        values={name: [each.values[name] for each in candidates] for name in comparisons},
         rounds=tuple(each for timing in candidates for each in timing.rounds),
         pairs=len(every.pairs),
         losses=tuple(
@@ -82,8 +92,16 @@ def judge_pairs(bench: Bench, version: Version, known: Known) -> tuple[Known, Fi
         ),
         noise=tuple(every.noise),
         ran=tuple(every.ran),
-        notes=tuple(notes),
+        notes=(*notes, *every.notes),
+        coverage=seen([timing for pair in every.pairs for timing in pair], every.known.plan),
     )
+
+
+def _doubted(comparison: Comparison) -> Comparison:
+    """A comparison that has proven no loss, and could not."""
+    if comparison.metric in RATES and comparison.verdict in (Verdict.UNCHANGED, Verdict.IMPROVED):
+        return replace(comparison, verdict=Verdict.INCONCLUSIVE)
+    return comparison
 
 
 def _measure(
@@ -96,7 +114,7 @@ def _measure(
     confirming: bool = False,
 ) -> _Pairs:
     """Measure pairs until all judged metrics are decided, or time or pairs run out."""
-    pairs = taken.pairs
+    pairs, lengths = taken.pairs, bench.lengths
     spoiled = before = 0
     while len(pairs) < bench.rule.pairs_at_most:
         enough = len(pairs) - before >= _OF_A_START
@@ -112,13 +130,24 @@ def _measure(
         pairs.append(pair)
         if _difference(pairs[0]):
             break
-        took_turns = taken.known.plan.short_turns
-        taken.known = taken.known.paced_by(pairs[0], bench.pair_seconds)
-        if taken.known.plan.short_turns != took_turns:  # others than those that fit
+        plan = taken.known.plan
+        if taken.known.repaced is None:
+            taken.known = taken.known.paced_by(pairs[0], lengths)
+        if taken.known.plan.short_turns != plan.short_turns:  # others than those that fit
             pairs.clear()
+            before = 0
             continue
         if judged.isdisjoint(TIMED):  # one pair shows what nobody judges
             break
+        longer = lengths if plan.whole else stalls.longer(pairs, lengths)
+        needed = bench.rule.looks[0] * _PAIR_BY_SIDE * longer.pair
+        if longer != lengths and taken.known.deadline - time.monotonic() > needed:
+            lengths = longer
+            taken.known = taken.known.paced_by(pairs[0], lengths)
+            taken.notes = (stalls.note(pairs, lengths),)
+            pairs.clear()
+            before = 0
+            continue
         comparisons = _compare(bench, version, pairs, judged)
         left = deadline - time.monotonic()
         missing = bench.rule.looks[0] - len(pairs)
@@ -171,10 +200,11 @@ def _confirm(
         pairs=first.pairs + again.pairs,
         noise=first.noise + again.noise,
         ran=first.ran + again.ran,
+        notes=tuple(dict.fromkeys(first.notes + again.notes)),
     )
     pooled = _compare(bench.ending, version, every.pairs, known.judged)
     found, doubts = {}, []
-    for name in TIMED:
+    for name in pooled:
         verdict = comparisons[name].verdict
         together = pooled[name] if first.starts >= _STARTS else None
         if name in regressed and not is_confirmed(repeated[name], together):
@@ -207,13 +237,21 @@ def _compare(
             within=_within(name, pairs),
         )
         for name in TIMED
+        if all(name in timing.values for pair in pairs for timing in pair)
     }
 
 
 def _within(name: str, pairs: Sequence[Pair]) -> Within | None:
     """How much the ABBA blocks inside the pairs scatter; None where they have no such value."""
-    if name not in RATES:
+    if name not in (*RATES, "epoch_time"):
         return None
+    if pairs[0][0].segments:
+        return scatter_by_part(
+            [
+                list(zip(candidate.segments, baseline.segments, strict=False))
+                for candidate, baseline in pairs
+            ]
+        )
     return scatter(
         [
             [(c[name], b[name]) for c, b in zip(candidate.parts, baseline.parts, strict=True)]
@@ -231,7 +269,7 @@ def _too_small(bench: Bench, seconds: float) -> SettingsError:
     """What to say of a budget if a pair takes so many seconds."""
     budget, pairs = bench.spec.settings.budget, bench.rule.looks[0]
     # Of a larger budget the pairs may be longer.
-    longest = seconds + 2 * (PAIR_SECONDS - bench.pair_seconds)
+    longest = seconds + 2 * max(0.0, PAIR_SECONDS - bench.lengths.pair)
     needed = math.ceil(_TO_SPARE * pairs * longest / (1 - FOR_CONFIRMING))
     return SettingsError(
         f"the budget of {budget:g} s is too small: a pair of trials takes {seconds:.1f} s, and the "

@@ -59,12 +59,13 @@ class Quantity:
 
 def _peak(bench: Bench, known: Known, version: Version) -> Value:
     """The peak in one more trial, as long as that of the calibration."""
-    again = calibration.calibrate(bench.arm(version), bench.spec.nodeid, known.calibration)
+    arm, nodeid = bench.arm(version), bench.spec.nodeid
+    again = calibration.calibrate(arm, nodeid, bench.lengths, known.calibration)
     return Value(value=again.peak_memory)
 
 
 def _growth(bench: Bench, known: Known, version: Version) -> Value:
-    seconds = _LONG * bench.pair_seconds
+    seconds = _LONG * bench.lengths.pair
     rise = memory_growth.growth(bench.arm(version), bench.spec.nodeid, known.plan, seconds)
     return Value(value=max(0.0, rise.value), note=rise.describe())  # what shrinks does not grow
 
@@ -79,7 +80,7 @@ def _stall(bench: Bench, known: Known, version: Version) -> Value:
         raise SettingsError(
             "stall needs the length of a training step: @pytest.mark.loaderperf(step_time='50ms')"
         )
-    seconds = max(_LONG * bench.pair_seconds, _STEPS * step)
+    seconds = max(_LONG * bench.lengths.pair, _STEPS * step)
     arm, nodeid = bench.arm(version), bench.spec.nodeid
     return Value(value=epochs.stall(arm, nodeid, known.plan, step, seconds))
 

@@ -137,9 +137,7 @@ class Coordinator:
         self._proof.check(self._candidate, bench.spec.module)
         bench.progress("memory")
         settings = bench.spec.settings
-        calibrated = calibration.calibrate(
-            bench.arm(), bench.spec.nodeid, pair_seconds=bench.pair_seconds
-        )
+        calibrated = calibration.calibrate(bench.arm(), bench.spec.nodeid, bench.lengths)
         self._proof.check(self._candidate, bench.spec.module, bench.spec.nodeid)
         return Known(
             calibration=calibrated,

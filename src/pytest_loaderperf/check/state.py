@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..measure.calibration import Calibration, paced
-from ..measure.plan import Plan, pair_seconds
+from ..measure.plan import Lengths, Plan
 from ..measure.timed_trial import Timing
 from ..measure.turns import Side
-from ..model.results import CheckResult, Comparison, Noise, Verdict, worst
+from ..model.results import CheckResult, Comparison, Coverage, Noise, Verdict, worst
 from ..model.version import Version
 from ..settings import CheckSettings
 from ..stats.sequential import Rule
@@ -78,9 +78,10 @@ class Bench:
         return not arm.starts_anew and arm.start_seconds <= _FOR_STARTS * left
 
     @property
-    def pair_seconds(self) -> float:
+    def lengths(self) -> Lengths:
         """How long to time each arm in a pair of this check."""
-        return pair_seconds(self.spec.settings.budget)
+        settings = self.spec.settings
+        return Lengths.within(settings.budget, settings.coverage)
 
     @property
     def versions(self) -> dict[str, str]:
@@ -111,16 +112,14 @@ class Known:
         """What each timing trial does."""
         return self.repaced or self.calibration.plan
 
-    def paced_by(self, timings: Sequence[Timing], seconds: float) -> Known:
-        """The same with a plan that fits the first timings, of all sides of a pair."""
-        if self.repaced is not None:
-            return self
-        return replace(self, repaced=paced(self.calibration, timings, seconds))
+    def paced_by(self, timings: Sequence[Timing], lengths: Lengths) -> Known:
+        """The same with a plan that fits the timings of all sides of a pair."""
+        return replace(self, repaced=paced(self.calibration, timings, lengths))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """What judges have found; the sum of two is what both have.
+    """What judges have found; the sum of two is what both have, and the latest ``coverage``.
 
     ``values`` are those of the candidate by metric, from each of its trials. ``rounds`` says what a
     batch took in each of its slices (s), ``losses`` are those of throughput in each pair, ``noise``
@@ -139,6 +138,7 @@ class Findings:
     difference: str = ""
     message: str = ""
     notes: tuple[str, ...] = ()
+    coverage: Coverage | None = None
 
     def __add__(self, other: Findings) -> Findings:
         return Findings(
@@ -152,6 +152,7 @@ class Findings:
             difference=other.difference or self.difference,
             message=other.message or self.message,
             notes=self.notes + other.notes,
+            coverage=other.coverage or self.coverage,
         )
 
     @property
@@ -163,6 +164,18 @@ class Findings:
         """Whether a judged metric is not what it was, or cannot be compared any more."""
         moved = (Verdict.REGRESSED, Verdict.IMPROVED, Verdict.INCOMPARABLE)
         return any(each.judged and each.verdict in moved for each in self.comparisons.values())
+
+
+def seen(timings: Sequence[Timing], plan: Plan) -> Coverage:
+    """How much of an epoch each of some trials has seen.
+
+    In the steady states of several epochs nobody has seen a start and an end.
+    """
+    batches = min(timing.taken.batches for timing in timings)
+    epoch = timings[0].taken.epoch_batches
+    if plan.whole:
+        return Coverage(batches=epoch or batches, epoch_batches=epoch or batches, whole=True)
+    return Coverage(batches=min(batches, (epoch or batches + 1) - 1), epoch_batches=epoch)
 
 
 def doubt(name: str, first: int, again: int) -> str:
@@ -186,7 +199,7 @@ def result_of(spec: Spec, known: Known, found: Findings) -> CheckResult:
     """The check's result, so far without outcome and duration."""
     calibration, plan = known.calibration, known.plan
     notes = [*found.notes, *filter(None, [calibration.loader.note, calibration.thrashing])]
-    if plan.epochs:
+    if plan.epochs:  # and so there is no other figure of throughput
         notes.append(
             f"an epoch of {plan.epoch_batches} batches is too short for a steady state: whole "
             "epochs are timed, start included"
@@ -207,4 +220,5 @@ def result_of(spec: Spec, known: Known, found: Findings) -> CheckResult:
         memory_source=calibration.memory_source,
         memory=calibration.memory,
         batch_seconds=found.rounds,
+        coverage=found.coverage,
     )

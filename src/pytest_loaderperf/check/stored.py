@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from ..baselines.store import Record
 from ..measure import turns
-from ..measure.timed_trial import TIMED, Timing, typical
+from ..measure.timed_trial import Timing
 from ..model.metrics import METRICS
 from ..model.results import Verdict
 from ..stats.comparison import compare_stored, uncompared
 from . import per_trial
-from .state import Bench, Findings, Known
+from .state import Bench, Findings, Known, seen
 
 _TRIALS = 4  # the fewest that can be judged
 _STORED_ARMS = 3  # behind stored numbers
@@ -21,7 +21,7 @@ def judge_stored(bench: Bench, record: Record, drift: float, known: Known) -> Fi
     """Compare all timed metrics with stored numbers: wide, since they come from another day."""
     timings = [_timing(bench, known, number) for number in range(_TRIALS)]
     values = _values(timings)
-    stored = {name: record.metrics.get(name) for name in TIMED}
+    stored = {name: record.metrics.get(name) for name in values}
     return Findings(
         comparisons={
             name: compare_stored(
@@ -30,13 +30,14 @@ def judge_stored(bench: Bench, record: Record, drift: float, known: Known) -> Fi
                 (accepted.value, accepted.spread) if accepted else None,
                 bench.spec.settings.tolerances[name],
                 bench.rule,
-                judged=name in known.judged,
+                judged=name in known.judged and not (accepted is None and _is_new(bench, name)),
                 drift=drift,
             )
             for name, accepted in stored.items()
         },
         values=values,
         rounds=tuple(each for timing in timings for each in timing.rounds),
+        coverage=seen(timings, known.plan),
     )
 
 
@@ -46,10 +47,11 @@ def show(bench: Bench, known: Known, verdict: Verdict, message: str) -> Findings
     found = Findings(
         comparisons={
             name: uncompared(name, value, verdict, judged=name in known.judged)
-            for name, value in typical([timing]).items()
+            for name, value in timing.values.items()
         },
         values=_values([timing]),
         rounds=timing.rounds,
+        coverage=seen([timing], known.plan),
         message=message,
     )
     return found + per_trial.show(bench, known, verdict)
@@ -80,4 +82,9 @@ def _timing(bench: Bench, known: Known, number: int) -> Timing:
 
 
 def _values(timings: Sequence[Timing]) -> dict[str, Sequence[float]]:
-    return {name: [timing.values[name] for timing in timings] for name in TIMED}
+    return {name: [timing.values[name] for timing in timings] for name in timings[0].values}
+
+
+def _is_new(bench: Bench, name: str) -> bool:
+    """Whether a metric is judged by default, and may not have been when numbers were stored."""
+    return name == "epoch_time" and name not in bench.spec.settings.asked

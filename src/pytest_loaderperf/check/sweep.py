@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from ..measure import calibration, turns
-from ..measure.timed_trial import TIMED, Timing
+from ..measure.timed_trial import RATES, Timing
 from ..model.metrics import METRICS
 from ..model.results import Comparison, Verdict
 from ..stats.comparison import spread, typical, uncompared
@@ -16,6 +16,7 @@ from .state import Bench, Findings, Known
 
 # Sizes that differ by a few per cent are to be told apart: more pairs, while that is not known.
 _PAIRS, _PAIRS_AT_MOST = 3, 8
+_SHOWN = (*RATES, "first_batch")
 _ERROR = 0.01  # standard error of the logarithm of a ratio of throughputs
 
 
@@ -41,10 +42,10 @@ class Sweeps:
         first = self._first.get(bench.spec.sweep)
         if first is None:
             timing = turns.time_alone(bench.arm(), bench.spec.nodeid, known.plan)
-            known = known.paced_by([timing], bench.pair_seconds)
+            known = known.paced_by([timing], bench.lengths)
             first = _First(bench=bench, known=known, values=timing.values)
             self._first[bench.spec.sweep] = first
-            found = Findings(comparisons={k: _measured(k, v) for k, v in timing.values.items()})
+            found = Findings(comparisons={k: _measured(k, timing.values[k]) for k in _SHOWN})
         else:
             known, found = _beside(first, bench, known)
         peak = _measured("peak_memory", known.calibration.peak_memory)
@@ -60,7 +61,8 @@ def _beside(first: _First, bench: Bench, known: Known) -> tuple[Known, Findings]
         sides = bench.side(known.plan), first.bench.side(first.known.plan)
         pairs.append(turns.time_pair(*sides, candidate_first=len(pairs) % 2 == 0))
         took_turns = known.plan.short_turns
-        known = known.paced_by(pairs[0][:1], bench.pair_seconds)
+        if known.repaced is None:
+            known = known.paced_by(pairs[0][:1], bench.lengths)
         if known.plan.short_turns != took_turns:  # others than those that fit
             pairs.clear()
             continue
@@ -70,7 +72,7 @@ def _beside(first: _First, bench: Bench, known: Known) -> tuple[Known, Findings]
         if late or (len(ratios) >= _PAIRS and error < _ERROR):
             break
     comparisons = {}
-    for name in TIMED:
+    for name in _SHOWN:
         ratios = _ratios(name, pairs)
         comparisons[name] = replace(
             _measured(name, first.values[name] * typical(ratios)),

@@ -17,7 +17,8 @@ class Loader:
     """A loader with what it tells about itself.
 
     ``prefetch`` is how many batches each worker (or, without workers, the loader) may have ready
-    in advance; ``epoch_batches`` and ``samples_per_epoch`` are None where unknown or endless.
+    in advance; ``epoch_batches`` and ``samples_per_epoch`` are None where unknown, or where epochs
+    are known to be ``endless``.
     ``follow`` puts another function in the place of the one with which workers finish a batch.
     ``count`` counts the samples of a batch where its arrays do not tell, ``settings`` are those
     that explain a changed number, by the names that the loader has for them, and ``note`` is what
@@ -36,6 +37,7 @@ class Loader:
     settings: Mapping[str, Setting] = field(default_factory=dict)
     note: str = ""
     scattered: bool = False
+    endless: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

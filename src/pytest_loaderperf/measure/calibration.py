@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ..errors import LoaderError
 from ..model.results import MemorySample
 from ..model.workload import Workload
-from ..protocol.messages import Begin, Contents, Handed, Open, Opened, Probe, Read, RunSlice, Slice
+from ..protocol.messages import (
+    Begin,
+    Contents,
+    EpochEnd,
+    Finish,
+    Handed,
+    Open,
+    Opened,
+    Probe,
+    Read,
+    RunSlice,
+    Slice,
+)
 from ..supervisor.arm import Arm
 from ..supervisor.trial import Trial, TrialOver
 from ..system import cpus, paging, process_tree
 from ..system.paging import Paging
 from ..system.peak_memory import PeakMemory
-from .plan import PAIR_SECONDS, Plan, is_busy, plan, warmup_batches
+from .plan import Lengths, Plan, epoch_at_most, is_busy, plan, warmup_batches
 from .timed_trial import Timing, rates, total
 
 _SAMPLE_SECONDS = 0.02  # between samples of memory
@@ -28,6 +41,9 @@ _SURVEY_SECONDS = 1.0  # or as long as an arm is timed in a pair, if a small bud
 _IDLE_SECONDS = 0.25
 _IDLE = 0.05
 _LONGEST_FILL = 15.0  # seconds
+# An epoch of known length is read to its end if it takes no more than so many times what fits:
+# memory is sampled meanwhile, and its first second may have been a slow one.
+_READ = 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +59,7 @@ class Calibration:
     values: dict[str, float]
     batches: int  # taken in the steady state
     plan: Plan
+    epoch_seconds: float = math.inf  # that an epoch takes, if it ended in time
     asserted: tuple[str, ...]  # metrics that the test compares with a baseline
     used: tuple[str, ...] = ()  # metrics that it looks at, in whatever way
     memory_source: str = ""  # what ``peak_memory`` comes from
@@ -51,22 +68,21 @@ class Calibration:
 
 
 def calibrate(
-    arm: Arm, nodeid: str, like: Calibration | None = None, pair_seconds: float = PAIR_SECONDS
+    arm: Arm, nodeid: str, lengths: Lengths, like: Calibration | None = None
 ) -> Calibration:
     """Measure peak memory in a trial of its own; learn from it how to time this loader.
 
-    With ``like`` the trial takes as many batches as that one did, so that the two compare.
+    It goes on to the end of an epoch, where that fits. With ``like`` the trial takes as many
+    batches as that one did, so that the two compare.
     """
-    result = _calibrate(arm, nodeid, like, pair_seconds)
+    result = _calibrate(arm, nodeid, lengths, like)
     if result.loader.built_data:
         # A trial that has built test data has spent memory on that: its peak says nothing.
-        result = _calibrate(arm, nodeid, like, pair_seconds)
+        result = _calibrate(arm, nodeid, lengths, like)
     return result
 
 
-def paced(
-    calibration: Calibration, timings: Sequence[Timing], pair_seconds: float = PAIR_SECONDS
-) -> Plan:
+def paced(calibration: Calibration, timings: Sequence[Timing], lengths: Lengths) -> Plan:
     """The plan for a loader that has been timed: looking at memory slowed its calibration down.
 
     ``timings`` are those of all sides: turns are short where no side waits.
@@ -74,13 +90,16 @@ def paced(
     loader = calibration.loader
     usable = len(cpus.usable_cpus())
     busy = all(is_busy(each.taken, loader.workers, usable) for each in timings)
+    if calibration.plan.whole and calibration.plan.whole.epochs > 1:
+        busy = calibration.plan.short_turns  # starts take a large part of short epochs
     return plan(
         timings[0].batch_seconds,
         loader.workers,
         loader.prefetch,
         calibration.plan.epoch_batches,
-        pair_seconds,
+        lengths,
         start_seconds=calibration.values["first_batch"],
+        epoch_seconds=calibration.epoch_seconds,
         short_turns=busy,
     )
 
@@ -98,16 +117,16 @@ def watch(arm: Arm, nodeid: str) -> None:
         trial.ask(Open(warmup=warmup, drain=0, epoch_batches=loader.epoch_batches), Opened)
 
 
-def _calibrate(arm: Arm, nodeid: str, like: Calibration | None, pair_seconds: float) -> Calibration:
+def _calibrate(arm: Arm, nodeid: str, lengths: Lengths, like: Calibration | None) -> Calibration:
     with contextlib.ExitStack() as afterwards, arm.trials():
         trial = arm.trial(nodeid)
         memory = PeakMemory(arm.memory_root, trial.pid)
         afterwards.callback(memory.close)
-        return _followed(arm, trial, memory, like, pair_seconds)
+        return _followed(arm, trial, memory, lengths, like)
 
 
 def _followed(
-    arm: Arm, trial: Trial, memory: PeakMemory, like: Calibration | None, pair_seconds: float
+    arm: Arm, trial: Trial, memory: PeakMemory, lengths: Lengths, like: Calibration | None
 ) -> Calibration:
     loader = trial.ask(Begin(watched=like is None), Handed)
     memory.start()  # what setting up has freed does not count
@@ -117,9 +136,9 @@ def _followed(
     epoch_batches = like.plan.epoch_batches if like else loader.epoch_batches
     with memory.followed(_SAMPLE_SECONDS):
         opened = trial.ask(Open(warmup=warmup, drain=drain, epoch_batches=epoch_batches), Opened)
-        pace_after = partial(_plan_after, loader, opened, pair_seconds)
+        pace_after = partial(_plan_after, loader, opened, lengths)
         began, used = time.monotonic(), cpus.cpu_seconds(os.getpid())
-        long_enough = min(_SURVEY_SECONDS, pair_seconds)
+        long_enough = min(_SURVEY_SECONDS, lengths.pair)
         taken = Slice(
             stretches=[], samples=0, batches=0, cpu_seconds=0.0, epoch_batches=opened.epoch_batches
         )
@@ -135,6 +154,15 @@ def _followed(
         others = cpus.cpu_seconds(os.getpid()) - used - taken.cpu_seconds
         usable = len(cpus.usable_cpus()) - others / (time.monotonic() - began)
     _let_queues_fill(trial.pid, memory, 2 * max(warmup, drain) * taken.seconds / taken.batches)
+    epoch_seconds = like.epoch_seconds if like else math.inf
+    if like.epoch_seconds < math.inf if like else not loader.endless:
+        with memory.followed(_SAMPLE_SECONDS):
+            longest = lengths.epoch if like is None else epoch_at_most(like.epoch_seconds)
+            end = _epoch_end(trial, opened, taken, longest)
+        if like is None and end.batches:
+            taken = replace(taken, epoch_batches=end.batches)
+            epoch_seconds = end.seconds
+    pace_after = partial(pace_after, epoch_seconds=epoch_seconds)
     paged_at_end = Paging.of(trial.pid)
     trial.send(Probe())
     finished = trial.finished()
@@ -147,6 +175,7 @@ def _followed(
         values={**rates(taken, taken.batches), "first_batch": opened.first_batch},
         batches=taken.batches,
         plan=pace_after(taken, busy=is_busy(taken, loader.workers, usable)),
+        epoch_seconds=epoch_seconds,
         asserted=tuple(finished.asserted),
         used=tuple(finished.used),
         memory_source=memory.source,
@@ -156,7 +185,13 @@ def _followed(
 
 
 def _plan_after(
-    loader: Handed, opened: Opened, pair_seconds: float, taken: Slice, *, busy: bool = False
+    loader: Handed,
+    opened: Opened,
+    lengths: Lengths,
+    taken: Slice,
+    *,
+    busy: bool = False,
+    epoch_seconds: float = math.inf,
 ) -> Plan:
     """How to time a loader of which so many batches have been taken."""
     return plan(
@@ -164,10 +199,21 @@ def _plan_after(
         loader.workers,
         loader.prefetch,
         taken.epoch_batches,
-        pair_seconds,
+        lengths,
         start_seconds=opened.first_batch,
+        epoch_seconds=epoch_seconds,
         short_turns=busy,
     )
+
+
+def _epoch_end(trial: Trial, opened: Opened, taken: Slice, longest: float) -> EpochEnd:
+    """Have a trial go on to the end of its epoch, unless that seems to take too long."""
+    if taken.epoch_batches is not None:
+        longest *= _READ
+        batch = taken.seconds / taken.batches
+        if opened.first_batch + taken.epoch_batches * batch > longest:
+            return EpochEnd(batches=None, seconds=0.0)
+    return trial.ask(Finish(seconds=longest), EpochEnd)
 
 
 def _next_step(pace: Plan, taken: Slice, workers: int, like: Calibration | None) -> RunSlice:

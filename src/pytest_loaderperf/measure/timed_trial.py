@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-import statistics
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from ..errors import LoaderError
 from ..model.workload import Workload
-from ..protocol.messages import Begin, Handed, Open, Opened, RunSlice, Slice, Stretch
+from ..protocol.messages import Begin, Handed, Open, Opened, Slice, Stretch
 from ..supervisor.arm import Arm
 from ..system import cpus, process_tree
-from . import interference
+from . import interference, waits
 from .in_flight import batches_made
 from .plan import Plan
+from .waits import Clock, Waits
 
+# How a trial is found to wait when its turn is over: in so short a time (s) it has used less than
+# such a part of what it uses else.
+_GLANCE_SECONDS = 0.01
+_WORKING = 0.5
+_LONGEST_TURN = 30.0  # seconds
+_SLICES_IN_A_GO = 200  # an answer comes after half a minute then
 RATES = ("throughput", "cpu_time")  # the metrics that every slice gives
-TIMED = (*RATES, "first_batch")  # those that a timing trial gives
+# Those that a timing trial may give; ``epoch_time`` only one that takes whole epochs.
+TIMED = (*RATES, "first_batch", "epoch_time", "wait_p99", "stalled")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +34,9 @@ class Timing:
     """What a timing trial measured: a value for each timed metric.
 
     ``parts`` holds the rates of every two slices: this side's half of an ABBA block. Rates are of
-    the batches that were ``made`` (which may be a part of one), not of those ``taken``.
+    the batches that were ``made`` (which may be a part of one), not of those ``taken``. Of whole
+    epochs, ``segments`` says how long each part of each of them took (s), and there are no
+    ``parts``.
     """
 
     values: dict[str, float]
@@ -33,6 +44,8 @@ class Timing:
     taken: Slice
     made: float
     parts: tuple[dict[str, float], ...] = ()
+    segments: tuple[float, ...] = ()
+    waits: Waits = Waits()  # noqa: RUF009  (frozen)
     rounds: tuple[float, ...] = ()  # what a batch took in each slice, in seconds
     external_load: float = 0.0  # the share of the CPUs that others took while it ran
     paused: bool = False  # whether the whole machine seems to have stood still meanwhile
@@ -40,7 +53,9 @@ class Timing:
 
     @property
     def batch_seconds(self) -> float:
-        """How long a batch takes in the steady state."""
+        """How long a batch takes in the steady state, if there is one."""
+        if self.taken.steady:
+            return _length(self.taken.steady) / self.taken.steady_batches
         return self.taken.seconds / self.taken.batches
 
 
@@ -68,6 +83,13 @@ class TimedTrial:
         self._suspended_at = 0.0
         self._suspended: list[Stretch] = []
         self._watch = interference.Watch(self._trial.pid)
+        # What it has used of the CPUs in its turns so far; at first, what it may.
+        self._ran = _GLANCE_SECONDS
+        self._busy = _GLANCE_SECONDS * min(max(loader.workers, 1), len(cpus.usable_cpus()))
+
+    @property
+    def _usual_load(self) -> float:
+        return self._busy / self._ran
 
     def suspend(self) -> None:
         """Stop it."""
@@ -90,19 +112,40 @@ class TimedTrial:
         """Have it use this CPU alone, if it has one thread."""
         cpus.pin(self._trial.pid, cpu)
 
-    def slice(self) -> None:
-        self.begin_slice()
-        self._ended(self._trial.answer(Slice, meanwhile=self._watch.tick))
+    def run(self) -> None:
+        """Have it time all of its slices, in one go: it is not suspended."""
+        self._watch.start()
+        left = self._pace.timed_slices
+        while left:
+            slices = 1 if self._pace.whole else min(left, _SLICES_IN_A_GO)
+            self._trial.send(self._pace.step(slices))
+            self._ended(self._trial.answer(Slice, meanwhile=self._watch.tick))
+            left -= slices
+        self._watch.stop()
 
     def begin_slice(self) -> None:
         """Have it time a slice from now on, or from when it is resumed."""
-        self._trial.send(RunSlice(batches=self._pace.batches, epochs=self._pace.epochs))
+        self._trial.send(self._pace.step())
 
     def take_turn(self, seconds: float) -> bool:
-        """Let a suspended trial go on for so many seconds at most; whether it ended its slice."""
+        """Let a suspended trial go on for so many seconds; whether it ended its slice.
+
+        Where it waits for something when its turn is over, it has a longer one: what it waits for
+        would go on while it is suspended, and be there for nothing when it is resumed.
+        """
         self.resume()
-        self._trial.wait(seconds)
+        began, used = time.perf_counter(), cpus.cpu_seconds(self._trial.pid)
+        ended = self._trial.wait(seconds - _GLANCE_SECONDS)
+        while not ended and time.perf_counter() - began < _LONGEST_TURN:
+            before, glanced = time.perf_counter(), cpus.cpu_seconds(self._trial.pid)
+            ended = self._trial.wait(_GLANCE_SECONDS)
+            now, used_now = time.perf_counter(), cpus.cpu_seconds(self._trial.pid)
+            self._watch.tick()
+            if used_now - glanced >= _WORKING * self._usual_load * (now - before):
+                break
         self.suspend()
+        self._busy += cpus.cpu_seconds(self._trial.pid) - used
+        self._ran += self._suspended_at - began
         measured = self._trial.poll(Slice, 0.0)  # now, since that takes CPU time as well
         if measured is not None:
             self._ended(measured)
@@ -113,11 +156,28 @@ class TimedTrial:
 
     def result(self) -> Timing:
         """What it has measured."""
-        slices = [awake(measured, self._suspended) for measured in self._slices]
+        clock = Clock(self._suspended)
+        slices = [awake(measured, clock) for measured in self._slices]
         taken = total(slices)
         made = batches_made(taken, taken.marks, self._ahead)
-        values = {**rates(taken, made), "first_batch": self._opened.first_batch}
-        halves = map(total, zip(slices[::2], slices[1::2], strict=False))
+        waited = Waits.of(_waits(taken, whole=self._pace.whole is not None))
+        values = {
+            **rates(taken, made),
+            "first_batch": self._opened.first_batch,
+            "wait_p99": waited.p99,
+            "stalled": waited.share,
+        }
+        if self._pace.whole:
+            values["epoch_time"] = taken.seconds / len(taken.stretches)
+        whole = self._pace.whole is not None
+        if taken.steady or not (whole or self._pace.short_turns):
+            values["throughput"] = _in_bursts(taken)
+        halves: list[Slice] = []
+        segments: list[float] = []
+        if self._pace.whole or not self._pace.short_turns:
+            segments = waits.segments(taken.stretches, taken.arrivals)
+        else:
+            halves = list(map(total, zip(slices[::2], slices[1::2], strict=False)))
         parts = tuple(rates(half, batches_made(half, taken.marks, self._ahead)) for half in halves)
         batch = taken.batches / made
         rounds = tuple(batch * each.seconds / each.batches for each in slices)
@@ -128,6 +188,8 @@ class TimedTrial:
             taken=taken,
             made=made,
             parts=parts,
+            segments=tuple(segments),
+            waits=waited,
             rounds=rounds,
             external_load=load,
             paused=paused,
@@ -143,13 +205,6 @@ class TimedTrial:
         self._slices.append(measured)
 
 
-def typical(timings: Sequence[Timing]) -> dict[str, float]:
-    """The geometric mean of each metric: the ratio of two of them is the mean ratio of pairs."""
-    return {
-        name: statistics.geometric_mean(timing.values[name] for timing in timings) for name in TIMED
-    }
-
-
 def total(slices: Sequence[Slice]) -> Slice:
     """Several slices as one."""
     return Slice(
@@ -160,18 +215,22 @@ def total(slices: Sequence[Slice]) -> Slice:
         epoch_batches=slices[-1].epoch_batches,
         spans=[span for each in slices for span in each.spans],
         marks=[mark for each in slices for mark in each.marks],
+        arrivals=[arrivals for each in slices for arrivals in each.arrivals],
+        steady=[stretch for each in slices for stretch in each.steady],
+        steady_batches=sum(each.steady_batches for each in slices),
+        steady_samples=sum(each.steady_samples for each in slices),
+        steady_cpu_seconds=sum(each.steady_cpu_seconds for each in slices),
     )
 
 
-def awake(taken: Slice, suspended: Iterable[Stretch]) -> Slice:
-    """A slice without the time for which its process was suspended: its stretches end earlier."""
-    first, last = taken.stretches[0][0], taken.stretches[-1][1]
-    during = [(start, end) for start, end in suspended if start < last and end > first]
-    stretches = []
-    for began, ended in taken.stretches:
-        lost = sum(max(0.0, min(ended, end) - max(began, start)) for start, end in during)
-        stretches.append((began, ended - lost))
-    return replace(taken, stretches=stretches)
+def awake(taken: Slice, clock: Clock) -> Slice:
+    """A slice by the clock of its process, which stands still while that is suspended."""
+    return replace(
+        taken,
+        stretches=[(clock(began), clock(ended)) for began, ended in taken.stretches],
+        arrivals=[[clock(each) for each in arrivals] for arrivals in taken.arrivals],
+        steady=[(clock(began), clock(ended)) for began, ended in taken.steady],
+    )
 
 
 def rates(taken: Slice, made: float) -> dict[str, float]:
@@ -181,3 +240,34 @@ def rates(taken: Slice, made: float) -> dict[str, float]:
     cpu_seconds = taken.cpu_seconds - taken.worker_seconds * (1 - 1 / scale)
     cpu_time = max(cpu_seconds, 1e-9) / taken.samples
     return {"throughput": scale * taken.samples / taken.seconds, "cpu_time": cpu_time}
+
+
+def _in_bursts(taken: Slice) -> float:
+    """The throughput of a loader that may have many batches under way where a stretch begins.
+
+    Where they come in bursts, only whole ones count.
+    """
+    arrivals = [each for came in taken.arrivals for each in came]
+    strides = counted = 0
+    seconds = 0.0
+    for began, ended in taken.steady or taken.stretches:
+        inside = slice(bisect_right(arrivals, began), bisect_right(arrivals, ended))
+        points = [began, *arrivals[inside]]
+        first, last = waits.bursts(points)
+        strides += len(points) - 1
+        counted += last - first
+        seconds += points[last] - points[first]
+    return (taken.steady_samples or taken.samples) * counted / strides / seconds
+
+
+def _length(stretches: Sequence[Stretch]) -> float:
+    return sum(ended - began for began, ended in stretches)
+
+
+def _waits(taken: Slice, *, whole: bool) -> list[float]:
+    """How long the batches of a slice were waited for; of whole epochs, all but the first one."""
+    found = []
+    for (began, _), came in zip(taken.stretches, taken.arrivals, strict=True):
+        times = came if whole else [began, *came]
+        found += [after - before for before, after in pairwise(times)]
+    return found

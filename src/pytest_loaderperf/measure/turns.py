@@ -3,7 +3,9 @@
 A machine that others use is now faster, now slower, for tenths of a second at a time: the shorter
 the turns, the more alike it is to both. But a trial that is suspended while it waits for a disk or
 a network finds its data there when it goes on, and has waited for nothing. So a loader that waits
-is only suspended between slices; one that keeps its CPUs busy, whenever its turn is over.
+for most of its batches is never suspended: each side has the machine to itself, one after the
+other. One that keeps its CPUs busy is suspended whenever its turn is over, unless it waits just
+then.
 """
 
 from __future__ import annotations
@@ -24,10 +26,10 @@ _TURN_SECONDS_OF_ONE_THREAD = 0.05
 
 
 def time_alone(arm: Arm, nodeid: str, pace: Plan) -> Timing:
+    """Time a trial that is never suspended, with nothing beside it."""
     with arm.trials():
         timed = TimedTrial(arm, nodeid, pace)
-        for _ in range(pace.slices):
-            timed.slice()
+        timed.run()
         timed.end()
     return timed.result()
 
@@ -42,17 +44,23 @@ class Side:
 
 
 def time_pair(candidate: Side, baseline: Side, *, candidate_first: bool) -> tuple[Timing, Timing]:
-    """Time one trial of each side, alive together and taking turns: a pair."""
+    """Time one trial of each side, in turns or one after the other: a pair."""
     sides = (candidate, baseline) if candidate_first else (baseline, candidate)
-    with candidate.arm.trials(), baseline.arm.trials():
+    if all(side.pace.short_turns for side in sides):
+        results = _in_turns(sides)
+    else:
+        results = [time_alone(side.arm, side.nodeid, side.pace) for side in sides]
+    return (results[0], results[1]) if candidate_first else (results[1], results[0])
+
+
+def _in_turns(sides: tuple[Side, Side]) -> list[Timing]:
+    with sides[0].arm.trials(), sides[1].arm.trials():
         trials = open_suspended(sides)
         first, second = random.sample(trials, 2)
-        short_turns = all(side.pace.short_turns for side in sides)
-        take_turns(first, second, min(side.pace.slices for side in sides), short=short_turns)
+        take_turns(first, second, min(side.pace.timed_slices for side in sides))
         for trial in trials:
             trial.end()
-    results = [trial.result() for trial in trials]
-    return (results[0], results[1]) if candidate_first else (results[1], results[0])
+    return [trial.result() for trial in trials]
 
 
 def open_suspended(sides: Iterable[Side]) -> list[TimedTrial]:
@@ -76,23 +84,7 @@ def share_cpu(trials: Sequence[TimedTrial]) -> None:
             trial.pin(cpu)
 
 
-def take_turns(first: TimedTrial, second: TimedTrial, slices: int, *, short: bool) -> None:
-    """Let each run so many slices, in the turns that fit these loaders."""
-    take = take_short_turns if short else take_slices
-    take(first, second, slices)
-
-
-def take_slices(first: TimedTrial, second: TimedTrial, slices: int) -> None:
-    """Let each run so many slices, in the order ABBA BAAB: a drift of the machine hits both."""
-    for block in range(slices // 2):
-        a, b = (first, second) if block % 2 == 0 else (second, first)
-        for trial in (a, b, b, a):
-            trial.resume()
-            trial.slice()
-            trial.suspend()
-
-
-def take_short_turns(first: TimedTrial, second: TimedTrial, slices: int) -> None:
+def take_turns(first: TimedTrial, second: TimedTrial, slices: int) -> None:
     """Let each run so many slices, a slice of each at the same time.
 
     The order of every two turns is drawn: what comes and goes as regularly as they do, such as

@@ -11,6 +11,11 @@ from ..errors import SettingsError
 from ..options import TOLERANCES
 from .units import PARSERS, format_percent, format_value, parse_fraction, parse_size
 
+# Why ``epoch_time`` is not among the metrics of a result.
+NO_EPOCH = (
+    "epoch_time was not measured: an epoch must end, and a budget hold eight of them. Give this "
+    "check a larger budget='...', or a loader with shorter epochs"
+)
 Better = Literal["higher", "lower"]
 
 
@@ -142,5 +147,8 @@ METRICS: Mapping[str, Metric] = {
         _metric("memory_growth", "bytes/1000 samples", "lower"),
         _metric("epoch_overhead", "s", "lower"),
         _metric("stall", "of time", "lower"),
+        _metric("epoch_time", "s", "lower", judged=True),
+        _metric("wait_p99", "s", "lower"),
+        _metric("stalled", "of time", "lower"),
     )
 }

@@ -115,6 +115,23 @@ class Noise:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Coverage:
+    """How much of an epoch each timing trial has seen: so many of its batches, or the ``whole``.
+
+    ``epoch_batches`` is None where its end was not reached.
+    """
+
+    batches: int
+    epoch_batches: int | None = None
+    whole: bool = False
+
+    @property
+    def share(self) -> float | None:
+        """The share of an epoch that was seen; None where nobody knows how long it is."""
+        return None if self.epoch_batches is None else self.batches / self.epoch_batches
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckResult:
     """All that is known of one check when it ends."""
 
@@ -135,6 +152,7 @@ class CheckResult:
     memory_source: str = ""  # what its peak memory comes from
     memory: tuple[MemorySample, ...] = ()  # of the candidate's memory trial, in order
     batch_seconds: tuple[float, ...] = ()  # what a batch took in each slice of the candidate
+    coverage: Coverage | None = None  # of an epoch; None where nothing was timed
     file: str = ""  # of the test, below the root
     line: int = 0  # where it begins
 

@@ -127,10 +127,24 @@ class Open:
 
 @dataclass(frozen=True, kw_only=True)
 class RunSlice:
-    """Time ``batches`` batches of the steady state, or whole epochs if so many are asked for."""
+    """Time ``batches`` batches of the steady state, or whole epochs if so many are asked for.
+
+    Of a whole epoch the steady state begins after ``skip`` batches; 0 if it has none. It must end
+    within ``longest`` seconds. The time is noted after every ``stride`` batches.
+    """
 
     batches: int
     epochs: int = 0
+    skip: int = 0
+    longest: float = 1e9
+    stride: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finish:
+    """Take what is left of the epoch, if it ends before it has taken so many seconds in all."""
+
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +195,7 @@ class Handed:
     settings: dict[str, str | int | bool] = field(default_factory=dict)  # that the loader tells
     note: str = ""  # what the report has to say of this kind of loader
     scattered: bool = False  # its processes are in groups of their own
+    endless: bool = False  # its epochs have no end, as it says itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,7 +217,10 @@ class Slice:
     """Timed batches; none, if an epoch turned out to be too short for a steady state.
 
     ``stretches`` say when each stretch of time that it took began and ended, by a clock that all
-    processes share.
+    processes share: whole epochs, or as much of one as has a steady state. ``arrivals`` say of each
+    when the batches were there, as often as it was asked for; ``steady`` when its steady state
+    began and ended, in whole epochs that have one, with the batches and samples of all
+    of them, and the CPU time where there is one epoch.
     """
 
     stretches: list[Stretch]
@@ -213,6 +231,11 @@ class Slice:
     # Of workers that are followed. Marks are all that are new.
     spans: list[Span] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
+    arrivals: list[list[float]] = field(default_factory=list)
+    steady: list[Stretch] = field(default_factory=list)
+    steady_batches: int = 0
+    steady_samples: int = 0
+    steady_cpu_seconds: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -223,6 +246,14 @@ class Slice:
     def worker_seconds(self) -> float:
         """CPU time of the workers that are followed."""
         return sum(ended - began for _, began, ended in self.spans)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochEnd:
+    """How many batches an epoch has, and how long they took; None if it did not end in time."""
+
+    batches: int | None
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,13 +297,15 @@ class Finished:
 
 
 Message = (
-    Setup | Hello | StartTrial | Reap | Collected | Started | Ended | Begin | Open | RunSlice | Read
-    | Pass | Step | Probe | End | Handed | Opened | Slice | Contents | Passed | Stepped | Finished
+    Setup | Hello | StartTrial | Reap | Collected | Started | Ended | Begin | Open | RunSlice
+    | Finish | Read | Pass | Step | Probe | End | Handed | Opened | Slice | EpochEnd | Contents
+    | Passed | Stepped | Finished
 )  # fmt: skip
 TYPES: dict[str, type[Message]] = {
     kind.__name__: kind
     for kind in (
-        Setup, Hello, StartTrial, Reap, Collected, Started, Ended, Begin, Open, RunSlice, Read,
-        Pass, Step, Probe, End, Handed, Opened, Slice, Contents, Passed, Stepped, Finished,
+        Setup, Hello, StartTrial, Reap, Collected, Started, Ended, Begin, Open, RunSlice,
+        Finish, Read, Pass, Step, Probe, End, Handed, Opened, Slice, EpochEnd, Contents, Passed,
+        Stepped, Finished,
     )
 }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from ..model.metrics import METRICS, Metric
-from ..model.results import STORED, CheckResult, Comparison, Verdict
+from ..model.results import STORED, CheckResult, Comparison, Coverage, Verdict
 from ..model.units import format_percent, format_value
 
 
@@ -16,6 +16,8 @@ def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
         failing.insert(0, asked)
     regressed = [c for c in failing if c.verdict is Verdict.REGRESSED]
     lines = [line for comparison in regressed for line in describe(comparison)]
+    if regressed and result.coverage:
+        lines.append(f"  {seen(result.coverage)}")
     if result.message.strip():
         lines += result.message.splitlines()
     if result.verdict is Verdict.INCONCLUSIVE:
@@ -26,6 +28,21 @@ def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
     elif result.verdict is Verdict.NO_BASELINE:
         lines.append(f"To add one: {command}, then commit baselines/")
     return lines or [f"{result.nodeid}: {result.verdict}"]
+
+
+def seen(coverage: Coverage) -> str:
+    """How much of an epoch was seen, as words."""
+    batches, share = coverage.batches, coverage.share
+    if share is None:
+        return f"saw {batches:,} batches of an epoch, and not its end"
+    if coverage.whole:
+        return f"saw whole epochs, {coverage.epoch_batches:,} batches"
+    return f"saw {percent(share)} of an epoch, {batches:,} of {coverage.epoch_batches:,} batches"
+
+
+def percent(share: float) -> str:
+    """A share of an epoch as text: little of it is not nothing."""
+    return f"{int(100 * share)} %" if share >= 0.01 else "less than 1 %"
 
 
 def failure(result: CheckResult) -> list[str]:

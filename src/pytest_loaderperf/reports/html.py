@@ -46,11 +46,7 @@ def render(run: Run, sweeps: Sequence[Sweep], histories: Mapping[str, History]) 
         run=run,
         checks=checks,
         sweeps=[_sweep(sweep) for sweep in sweeps],
-        remarks=[
-            *terminal.notes(run.results),
-            *terminal.noise(run.results),
-            *terminal.memory_sources(run.results),
-        ],
+        remarks=terminal.below(run.results),
         data=data,
         style=_asset("report.css"),
         scripts=[_asset(name) for name in ("d3.min.js", "plot.umd.min.js", "report.js")],

@@ -27,8 +27,7 @@ def summary(results: Sequence[CheckResult], sweeps: Sequence[Sweep]) -> str:
     parts += [_failure(result) for result in results if result.outcome == "failed"]
     parts.append(_table(_COLUMNS, map(_row, results)))
     parts += [_sweep(sweep) for sweep in sweeps]
-    below = [*terminal.notes(results), *terminal.noise(results), *terminal.memory_sources(results)]
-    if below:
+    if below := terminal.below(results):
         parts.append("\n".join(f"- {_escaped(line)}" for line in below))
     return "\n\n".join(parts) + "\n"
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ..model.metrics import METRICS
-from ..model.results import CheckResult, Comparison, Noise, Run
+from ..model.results import CheckResult, Comparison, Coverage, Noise, Run
 from ..model.units import round_significant
 from ..stats.batch_size import Sweep
 
@@ -62,8 +62,16 @@ def _check_json(result: CheckResult) -> dict[str, object]:
         "message": result.message,
         "notes": list(result.notes),
         "metrics": {name: _metric_json(c) for name, c in result.metrics.items()},
+        "coverage": _coverage_json(result.coverage),
         "noise": [_noise_json(noise) for noise in result.noise],
     }
+
+
+def _coverage_json(coverage: Coverage | None) -> dict[str, object] | None:
+    if coverage is None:
+        return None
+    share = {"share": _share(coverage.share)}
+    return {"batches": coverage.batches, "epoch_batches": coverage.epoch_batches, **share}
 
 
 def _noise_json(noise: Noise) -> dict[str, object]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ..model.metrics import METRICS
-from ..model.results import CheckResult, Comparison, Verdict, worst
+from ..model.results import CheckResult, Comparison, Coverage, Verdict, worst
 from ..model.units import format_value
+from .explain import percent, seen
 
 _COLUMNS = (
     "", "throughput", "baseline", "ratio [95 %]", "peak memory", "baseline", "first batch",
@@ -142,7 +143,34 @@ def verdict_cell(result: CheckResult) -> str:
         name for name, c in result.metrics.items() if c.judged and c.verdict is result.verdict
     ]
     named = result.verdict in (Verdict.REGRESSED, Verdict.IMPROVED, Verdict.INCONCLUSIVE)
-    return f"{result.verdict} ({', '.join(culprits)})" if named and culprits else result.verdict
+    said = f"{result.verdict} ({', '.join(culprits)})" if named and culprits else result.verdict
+    partly = result.verdict in (Verdict.UNCHANGED, Verdict.IMPROVED)
+    return f"{said}{of_an_epoch(result.coverage)}" if partly else said
+
+
+def of_an_epoch(coverage: Coverage | None) -> str:
+    """What belongs to a verdict that holds for a part of an epoch alone."""
+    if coverage is None or coverage.whole:
+        return ""
+    if coverage.share is None:
+        return f" in {coverage.batches:,} batches"
+    return f" in {percent(coverage.share)} of an epoch"
+
+
+def coverage(results: Sequence[CheckResult]) -> list[str]:
+    """How much of an epoch the checks have seen; a line for each answer."""
+    told: dict[str, list[str]] = {}
+    for result in results:
+        if result.coverage:
+            whole = "saw whole epochs" if result.coverage.whole else seen(result.coverage)
+            told.setdefault(whole, []).append(result.nodeid)
+    return _of_checks(told)
+
+
+def below(results: Sequence[CheckResult]) -> list[str]:
+    """The lines below a table."""
+    parts = (notes, coverage, noise, memory_sources)
+    return [line for lines in parts for line in lines(results)]
 
 
 def notes(results: Sequence[CheckResult]) -> list[str]:
@@ -151,6 +179,10 @@ def notes(results: Sequence[CheckResult]) -> list[str]:
     for result in results:
         for note in result.notes:
             told.setdefault(note, []).append(result.nodeid)
+    return _of_checks(told)
+
+
+def _of_checks(told: Mapping[str, Sequence[str]]) -> list[str]:
     return [
         f"{checks[0] if len(checks) == 1 else f'{len(checks)} checks'}: {note}"
         for note, checks in told.items()

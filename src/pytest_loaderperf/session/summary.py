@@ -80,9 +80,7 @@ class Summary:
                 self._running.results, lambda text, v: writer.markup(text, **_colors(v))
             ),
             batch_sizes.lines(self._sweeps),
-            terminal.notes(self._running.results),
-            terminal.noise(self._running.results),
-            terminal.memory_sources(self._running.results),
+            terminal.below(self._running.results),
         ):
             for line in lines:
                 terminalreporter.write_line(line)

@@ -138,6 +138,23 @@ def scatter(pairs: Sequence[Sequence[tuple[float, float]]]) -> Within | None:
     return Within(variance=statistics.fmean(variances), freedom=freedom) if variances else None
 
 
+def scatter_by_part(pairs: Sequence[Sequence[tuple[float, float]]]) -> Within | None:
+    """What the parts of some pairs say of the variance of a pair, where parts are not alike.
+
+    A part is how long both sides took for the same batches of an epoch, the candidate first (s). A
+    loss may well live in one part alone: so each is compared with the same part of other pairs.
+    None where there is nothing to compare.
+    """
+    if len(pairs) < 2 or len({len(parts) for parts in pairs}) != 1 or not pairs[0]:
+        return None
+    relative = []
+    for parts in pairs:
+        base = math.fsum(baseline for _, baseline in parts)
+        relative.append([(candidate - baseline) / base for candidate, baseline in parts])
+    variance = math.fsum(map(statistics.variance, zip(*relative, strict=True)))
+    return Within(variance=variance, freedom=(len(pairs) - 1) * len(pairs[0]))
+
+
 def settled(comparisons: Mapping[str, Comparison]) -> bool:
     """Whether every judged metric has a verdict that more pairs would not change."""
     return not any(is_open(c) for c in comparisons.values() if c.judged)

@@ -16,6 +16,7 @@ from ..protocol.channel import Channel, ChannelClosed
 from ..protocol.messages import (
     Contents,
     End,
+    EpochEnd,
     Finished,
     Handed,
     Message,
@@ -71,6 +72,7 @@ _WORK: dict[type, str] = {
     Handed: "setting up its test",
     Opened: "making its first batches",
     Slice: "making batches",
+    EpochEnd: "reading an epoch",
     Contents: "reading whole epochs",
     Finished: "ending its test",
 }
@@ -149,9 +151,9 @@ class Trial:
             raise TrialOver(message, self._arm.version)
         raise ArmError(f"expected {expected.__name__}, got {message}")
 
-    def wait(self, seconds: float) -> None:
-        """Wait for a message, but no longer than that."""
-        self._channel.wait(seconds)
+    def wait(self, seconds: float) -> bool:
+        """Wait for a message, but no longer than that; whether there is one."""
+        return self._channel.wait(seconds)
 
     def suspend(self) -> None:
         """Stop the whole trial, workers included."""

@@ -26,7 +26,7 @@ from pytest_loaderperf.loaders.recognise import describe
 from pytest_loaderperf.measure.in_flight import made_in
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.protocol.codec import decode, encode
-from pytest_loaderperf.protocol.messages import Slice
+from pytest_loaderperf.protocol.messages import EpochEnd, Slice
 
 no_deadline = settings(deadline=None)
 SIZE = 8  # samples of a batch
@@ -39,16 +39,16 @@ class Fake:
 
     length: int | None
     cost: Callable[[int], float] = lambda _: 1.0  # seconds, by the position in the epoch
+    end: float = 0.0  # seconds that it takes until an epoch has ended after its last batch
     now: float = 0.0
     log: list[str] = field(default_factory=list)
     taken: int = 0
 
     def stream(self, *, knows_length: bool = True, **options: Any) -> Stream:
         length = self.length if knows_length else None
-        samples = options.pop("samples", None)
-        return Stream(
-            Loader(kind="fake", start=self._epoch, epoch_batches=length, **options), samples
-        )
+        samples, prepare = options.pop("samples", None), options.pop("prepare", lambda: None)
+        loader = Loader(kind="fake", start=self._epoch, epoch_batches=length, **options)
+        return Stream(loader, samples, prepare)
 
     def _epoch(self) -> Iterator[list[int]]:
         self.log.append("start")
@@ -64,6 +64,7 @@ class Fake:
                 yield [0] * SIZE
                 position += 1
         finally:
+            self.now += self.end
             self.log.append("end")
 
     def __enter__(self) -> Fake:
@@ -214,6 +215,54 @@ def test_an_old_iterator_ends_before_a_new_one_starts() -> None:
     assert fake.log == ["start", "end"] * (len(fake.log) // 2)
 
 
+@pytest.mark.parametrize(
+    ("stride", "noted"), [(1, [1.0, 2.0, 3.0, 4.0, 5.0]), (2, [2.0, 4.0, 5.0]), (9, [5.0])]
+)
+def test_the_time_is_noted_after_every_stride_and_at_the_end(
+    stride: int, noted: list[float]
+) -> None:
+    with Fake(100) as fake:
+        stream = fake.stream()
+        stream.open(2, 0, None)
+        began = fake.now
+        taken = stream.run(5, stride)
+        assert taken.arrivals == [[began + each for each in noted]]
+        assert timed(taken) == (5, 5 * SIZE, 5.0)
+
+
+def test_every_stretch_has_arrivals_of_its_own() -> None:
+    with Fake(10) as fake:
+        stream = fake.stream()
+        stream.open(2, 1, None)
+        taken = stream.run(14, 4)
+    # An epoch has six steady batches.
+    assert [ended - began for began, ended in taken.stretches] == [6.0, 6.0, 2.0]
+    for (began, ended), arrivals, count in zip(
+        taken.stretches, taken.arrivals, (2, 2, 1), strict=True
+    ):
+        assert len(arrivals) == count
+        assert began < arrivals[0]
+        assert arrivals[-1] == ended
+
+
+def test_a_stretch_that_was_timed_in_vain_has_no_arrivals() -> None:
+    with Fake(10) as fake:
+        stream = fake.stream(knows_length=False)
+        stream.open(1, 0, None)
+        assert [len(came) for came in stream.run(9).arrivals] == [8, 1]
+
+
+def test_a_long_stretch_is_prepared_now_and_then() -> None:
+    prepared: list[int] = []
+    fake = Fake(100)
+    stream = fake.stream(prepare=lambda: prepared.append(fake.taken))
+    stream.open(2, 0, None)
+    stream.run(6, 2)
+    assert prepared == [0, 3, 5, 7, 9]
+    stream.run_epochs(1, 10, 30)
+    assert prepared[5:] == [9, 39, 69, 99, 109]
+
+
 @pytest.mark.parametrize("knows_length", [True, False])
 @pytest.mark.parametrize(("length", "warmup", "drain"), [(1, 0, 0), (3, 2, 0), (6, 2, 4)])
 def test_an_epoch_without_a_steady_state_gives_nothing(
@@ -237,6 +286,115 @@ def test_whole_epochs_count_from_start_to_end() -> None:
         stream.open(0, 0, None)
         assert timed(stream.run_epochs(1)) == (5, 5 * SIZE, START + 5)
         assert timed(stream.run_epochs(3)) == (15, 15 * SIZE, 3 * START + 15)
+
+
+def test_the_end_of_an_epoch_belongs_to_it_and_to_no_batch() -> None:
+    with Fake(5, end=70.0) as fake:
+        stream = fake.stream()
+        stream.open(0, 0, None)
+        began = fake.now + 70.0  # the end of what was opened
+        taken = stream.run_epochs(2)
+    first, second = began, began + START + 75
+    assert taken.stretches == [(first, first + START + 75), (second, second + START + 75)]
+    assert taken.arrivals == [
+        [epoch + START + batch for batch in (1.0, 2.0, 3.0, 4.0, 5.0)] for epoch in (first, second)
+    ]
+
+
+def test_the_steady_state_of_an_epoch_begins_after_some_batches() -> None:
+    with Fake(10, cost=lambda position: 50.0 if position < 4 else 1.0, end=70.0) as fake:
+        stream = fake.stream()
+        stream.open(0, 0, None)
+        taken = stream.run_epochs(3, skip=4)
+    assert [ended - began for began, ended in taken.steady] == [6.0] * 3
+    assert taken.steady_samples == 3 * 6 * SIZE
+    assert (taken.batches, taken.samples) == (30, 30 * SIZE)
+
+
+@given(length=st.integers(1, 40), skip=st.integers(0, 40), stride=st.integers(1, 12))
+@no_deadline
+def test_the_steady_state_begins_after_whole_strides(length: int, skip: int, stride: int) -> None:
+    with Fake(length) as fake:
+        stream = fake.stream()
+        stream.open(0, 0, None)
+        taken = stream.run_epochs(2, skip, stride)
+    skipped = -(-skip // stride) * stride
+    left = length - skipped if skip else 0
+    assert [ended - began for began, ended in taken.steady] == [float(left)] * 2 * (left > 0)
+    assert taken.steady_samples == 2 * max(left, 0) * SIZE
+    for (began, _), arrivals in zip(taken.stretches, taken.arrivals, strict=True):
+        noted = [*range(stride, length, stride), length]
+        assert [came - began for came in arrivals] == [START + batch for batch in noted]
+
+
+def test_an_old_batch_is_gone_before_a_new_epoch_begins() -> None:
+    fake = Fake(10)
+    stream = fake.stream()
+    stream.open(2, 0, None)
+    assert stream._batch is not None
+    fake.cost = lambda position: float(position > 0 or stream._batch is None)
+    fake.now = 0.0
+    stream.run_epochs(1)
+    assert fake.now == START + 10
+
+
+# --- the end of an epoch ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("knows_length", [True, False])
+@pytest.mark.parametrize("taken", [0, 1, 4])
+def test_an_epoch_is_read_to_its_end(taken: int, knows_length: bool) -> None:
+    with Fake(10, end=3.0) as fake:
+        stream = fake.stream(knows_length=knows_length)
+        stream.open(2, 0, None)
+        if taken:
+            stream.run(taken)
+        fake.now += 500.0  # what others do meanwhile
+        assert stream.finish(1e6) == EpochEnd(batches=10, seconds=START + 13)
+        assert fake.log == ["start", "end"]
+
+
+@pytest.mark.parametrize(("seconds", "taken"), [(START + 8.5, 9), (START, 6), (0.0, 6)])
+def test_an_epoch_that_takes_too_long_is_left(seconds: float, taken: int) -> None:
+    with Fake(100) as fake:
+        stream = fake.stream()
+        stream.open(2, 0, None)
+        stream.run(2)
+        assert stream.finish(seconds) == EpochEnd(batches=None, seconds=0.0)
+        assert fake.taken == taken
+
+
+def test_an_endless_loader_is_left_when_its_time_is_over() -> None:
+    with Fake(None) as fake:
+        stream = fake.stream()
+        stream.open(2, 0, None)
+        assert stream.finish(START + 50.0).batches is None
+        assert fake.taken == 51
+
+
+def test_only_the_last_epoch_is_read_to_its_end() -> None:
+    with Fake(10) as fake:
+        stream = fake.stream()
+        stream.open(2, 1, None)
+        stream.run(8)  # six of them in the first epoch
+        assert stream.finish(1e6) == EpochEnd(batches=10, seconds=START + 10)
+        assert fake.log == ["start", "end"] * 2
+
+
+@pytest.mark.parametrize(("length", "warmup"), [(10, 2), (3, 2), (2, 5)])
+def test_after_whole_epochs_one_more_is_read(length: int, warmup: int) -> None:
+    with Fake(length) as fake:
+        stream = fake.stream()
+        stream.open(warmup, 0, None)
+        stream.run_epochs(2)
+        assert stream.finish(1e6) == EpochEnd(batches=length, seconds=START + length)
+
+
+def test_a_loader_that_is_used_up_has_no_epoch_to_read() -> None:
+    stream = Stream(describe([0] * SIZE for _ in range(3)), None)
+    stream.open(5, 0, None)
+    with pytest.raises(LoaderError, match="one-shot iterator"):
+        stream.finish(1e6)
 
 
 # --- counting samples ---------------------------------------------------------------------------
@@ -389,6 +547,21 @@ def test_cpu_time_is_that_of_the_steady_state(where: str) -> None:
     used = stream.run(3).cpu_seconds
     assert used >= 0
     assert (used >= 3 * 0.02) == (where == "steady state")
+
+
+@pytest.mark.parametrize("where", ["start", "steady state"])
+def test_the_cpu_time_of_an_epoch_is_that_of_its_start_and_of_its_steady_state(where: str) -> None:
+    def work(position: int) -> float:
+        if position < 5 and (position < 3) == (where == "start"):
+            spin(0.02)
+        return 1.0
+
+    stream = Fake(10, work).stream()
+    stream.open(0, 0, None)
+    taken = stream.run_epochs(1, skip=3)
+    assert taken.cpu_seconds >= 2 * 0.02
+    assert 0 <= taken.steady_cpu_seconds <= taken.cpu_seconds
+    assert (taken.steady_cpu_seconds >= 2 * 0.02) == (where == "steady state")
 
 
 def test_the_cpu_time_of_whole_epochs_includes_workers_that_ended_with_theirs() -> None:

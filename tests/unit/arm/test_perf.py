@@ -6,9 +6,12 @@ import math
 import operator
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from pytest_loaderperf.arm.fixture import LoaderPerf
 from pytest_loaderperf.arm.perf import Asked, Baseline, Measured, Perf
 from pytest_loaderperf.errors import LoaderError, SettingsError
 from pytest_loaderperf.model.metrics import METRICS
@@ -23,6 +26,9 @@ VALUES = {
     "memory_growth": 3.0 * MIB,
     "epoch_overhead": 0.4,
     "stall": 0.25,
+    "epoch_time": 12.0,
+    "wait_p99": 0.03,
+    "stalled": 0.08,
 }
 NAMES = list(METRICS)
 every_metric = pytest.mark.parametrize("name", NAMES)
@@ -142,6 +148,63 @@ def test_a_metric_that_nobody_asked_for_says_how_to_ask() -> None:
     assert perf.throughput.value == 500
     with pytest.raises(LoaderError, match=r"memory_growth was not measured.*metrics="):
         _ = perf.memory_growth <= "3 MiB"
+
+
+def without_an_epoch(asked: Asked) -> Asked:
+    """The same where whole epochs were not timed."""
+    metrics = {name: each for name, each in asked.result.metrics.items() if name != "epoch_time"}
+    return Asked(replace(asked.result, metrics=metrics), accepting=False)
+
+
+def test_the_time_of_an_epoch_that_was_not_timed_says_what_it_takes() -> None:
+    perf = Perf(without_an_epoch(asked()))
+    with pytest.raises(LoaderError, match=r"an epoch must end.* budget='\.\.\.'"):
+        _ = perf.epoch_time <= perf.baseline.epoch_time
+
+
+def test_a_metric_is_there_if_the_result_has_it_and_always_in_a_probe() -> None:
+    whole, partly = asked(), without_an_epoch(asked())
+    assert all(whole.has(metric) for metric in METRICS.values())
+    assert [name for name, metric in METRICS.items() if not partly.has(metric)] == ["epoch_time"]
+    assert all(Asked.probe().has(metric) for metric in METRICS.values())
+    assert whole.used == whole.asserted == []
+
+
+def checked(asked: Asked) -> Perf:
+    """What comes of ``loaderperf.check(loader)`` where this was measured."""
+    conversation: Any = SimpleNamespace(measured=lambda *_: asked)
+    return LoaderPerf(conversation).check(loader=[])
+
+
+JUDGED = [name for name, metric in METRICS.items() if metric.judged]
+
+
+@pytest.mark.parametrize("name", JUDGED)
+def test_a_check_asserts_what_is_judged_by_default(name: str) -> None:
+    noted = asked()
+    assert checked(noted).verdict is Verdict.UNCHANGED
+    assert noted.asserted == JUDGED
+    with pytest.raises(AssertionError, match=rf"^{name} regressed"):
+        checked(asked(Verdict.REGRESSED, of=name))
+
+
+@pytest.mark.parametrize("name", [name for name in METRICS if name not in JUDGED])
+def test_a_check_does_not_assert_what_is_judged_on_demand(name: str) -> None:
+    assert measured(checked(asked(Verdict.REGRESSED, of=name)), name).verdict.fails
+
+
+def test_a_check_of_which_no_epoch_was_timed_asserts_the_others() -> None:
+    noted = without_an_epoch(asked())
+    checked(noted)
+    assert noted.asserted == [name for name in JUDGED if name != "epoch_time"]
+    with pytest.raises(AssertionError, match=r"^throughput regressed"):
+        checked(without_an_epoch(asked(Verdict.REGRESSED)))
+
+
+def test_a_check_that_is_probed_shows_all_that_it_asserts() -> None:
+    probe = Asked.probe()
+    checked(probe)
+    assert probe.asserted == JUDGED
 
 
 LOOKS: dict[str, Callable[[Perf], object]] = {
@@ -274,6 +337,9 @@ def test_values_show_with_their_units() -> None:
         "3 MiB/1000 samples",
         "400 ms",
         "25 % of the time",
+        "12 s",
+        "30 ms",
+        "8 % of the time",
     ]
     assert repr(perf.baseline.throughput) == "1,000 samples/s"
 

@@ -34,7 +34,14 @@ from pytest_loaderperf.system.machine import machine_class
 
 WORKLOAD = Workload(batch="float32[*,3]", bytes_per_sample=12.0, samples_per_epoch=100)
 VERSIONS = {"torch": "2.14.1", "numpy": "2.4.6"}
-VALUES = {"throughput": 100.0, "first_batch": 0.5, "cpu_time": 0.01}
+VALUES = {
+    "throughput": 100.0,
+    "first_batch": 0.5,
+    "cpu_time": 0.01,
+    "epoch_time": 3.0,
+    "wait_p99": 0.02,
+    "stalled": 0.05,
+}
 MIB = 2.0**20
 MEASURED = {each.metric.name for each in ASKED_FOR}
 
@@ -168,7 +175,10 @@ def test_values_are_typical_ones_with_their_spread() -> None:
     mean, spread = statistics.geometric_mean(factors), statistics.stdev(map(math.log, factors))
     for name, value in VALUES.items():
         assert record.metrics[name].value == pytest.approx(value * mean)
-        assert record.metrics[name].spread == pytest.approx(spread)
+        if not METRICS[name].is_share:
+            assert record.metrics[name].spread == pytest.approx(spread)
+    left = [1 - VALUES["stalled"] * factor for factor in factors]
+    assert record.metrics["stalled"].spread == pytest.approx(statistics.stdev(map(math.log, left)))
     assert record.metrics["peak_memory"].value == pytest.approx(statistics.geometric_mean(peaks))
     assert record.metrics["peak_memory"].spread == pytest.approx(
         statistics.stdev(map(math.log, peaks))

@@ -16,16 +16,18 @@ import pytest
 
 from pytest_loaderperf.check import paired
 from pytest_loaderperf.check.state import Bench, Findings, Known
-from pytest_loaderperf.errors import SettingsError
-from pytest_loaderperf.measure import turns
+from pytest_loaderperf.errors import LoaderError, SettingsError
+from pytest_loaderperf.measure import interference, turns
 from pytest_loaderperf.measure.calibration import Calibration
 from pytest_loaderperf.measure.plan import Plan, plan
 from pytest_loaderperf.measure.timed_trial import Timing
+from pytest_loaderperf.measure.waits import Waits
 from pytest_loaderperf.model.metrics import METRICS, Tolerance
-from pytest_loaderperf.model.results import Verdict
+from pytest_loaderperf.model.results import Coverage, Noise, Verdict
 from pytest_loaderperf.model.version import Version
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.protocol.messages import Handed, Slice
+from pytest_loaderperf.settings import CheckSettings
 from pytest_loaderperf.stats.sequential import Rule
 from pytest_loaderperf.system import cpus
 
@@ -65,20 +67,53 @@ def test_what_no_part_has_is_not_foretold() -> None:
     assert paired._within("throughput", [(timing(10.0), timing(11.0))]) is None
 
 
+@pytest.mark.parametrize("metric", ["throughput", "cpu_time", "epoch_time"])
+def test_parts_by_position_foretell_noise(metric: str) -> None:
+    def parted(*seconds: float) -> Timing:
+        return replace(timing(10.0), parts=(), segments=seconds)
+
+    pairs = [(parted(1.0, 9.0), parted(1.0, 1.0)), (parted(1.2, 9.0), parted(1.0, 1.0))]
+    found = paired._within(metric, pairs)
+    assert found is not None
+    assert found.variance == pytest.approx(statistics.variance([0.0, 0.1]))
+    assert paired._within(metric, pairs[:1]) is None
+    assert paired._within("wait_p99", pairs) is None
+
+
 SLOW_TO_START = SimpleNamespace(
     collected=None, starts_anew=False, start_seconds=math.inf, ran=Path()
 )
 TimePair = Callable[[Plan], tuple[Timing, Timing]]
 
 
-def trial(cpu_seconds: float = 1.0, **what: Any) -> Timing:
-    """A trial of a second that used so much CPU time."""
+def trial(
+    cpu_seconds: float = 1.0,
+    *,
+    seconds: float = 1.0,
+    epoch_batches: int | None = None,
+    stalls: int = 0,
+    **what: Any,
+) -> Timing:
+    """A trial that used so much CPU time in each of its seconds, with stalls of half a second."""
     values = {"throughput": 80.0, "cpu_time": 0.01, "first_batch": 0.1}
     parts = ({"throughput": 80.0, "cpu_time": 0.01},) * 3
+    batches = round(10 * seconds)
     taken = Slice(
-        stretches=[(0.0, 1.0)], samples=80, batches=10, cpu_seconds=cpu_seconds, epoch_batches=None
+        stretches=[(0.0, seconds)],
+        samples=8 * batches,
+        batches=batches,
+        cpu_seconds=cpu_seconds * seconds,
+        epoch_batches=epoch_batches,
     )
-    return Timing(values=values, workload=WORKLOAD, taken=taken, made=10.0, parts=parts, **what)
+    return Timing(
+        values=values,
+        workload=WORKLOAD,
+        taken=taken,
+        made=float(batches),
+        parts=parts,
+        waits=Waits(stalls=stalls, lost=0.5 * stalls, seconds=seconds),
+        **what,
+    )
 
 
 def judged(
@@ -90,6 +125,8 @@ def judged(
     metrics: frozenset[str] = frozenset({"throughput"}),
     arm: SimpleNamespace = SLOW_TO_START,
     replaced: Callable[[str], None] = lambda _: None,
+    asked: tuple[str, ...] = CheckSettings.metrics,
+    epoch_seconds: float = math.inf,
 ) -> Findings:
     """What comes of pairs that this function measures, within so many seconds.
 
@@ -97,9 +134,8 @@ def judged(
     """
     monkeypatch.setattr(turns, "time_pair", lambda side, _, **__: time_pair(side.pace))
     monkeypatch.setattr(cpus, "usable_cpus", lambda: [0, 1])
-    settings = SimpleNamespace(
-        budget=60.0, tolerances=dict.fromkeys(METRICS, Tolerance(relative=0.1))
-    )
+    tolerances = dict.fromkeys(METRICS, Tolerance(relative=0.1))
+    settings = CheckSettings(tolerances=tolerances, metrics=asked)
     arms: Any = SimpleNamespace(get=lambda *_: arm, drop=lambda version, _: replaced(version.name))
     spec: Any = SimpleNamespace(nodeid="test", module="test", settings=settings)
     candidate, baseline = (Version(root=Path(name), label=name) for name in ("new", "old"))
@@ -112,7 +148,9 @@ def judged(
         samples_per_epoch=None,
         built_data=False,
     )
-    paces = plan(0.1, 0, 0, short_turns=short_turns)
+    paces = plan(
+        0.1, 0, 0, lengths=bench.lengths, epoch_seconds=epoch_seconds, short_turns=short_turns
+    )
     calibration = Calibration(
         loader=loader,
         workload=WORKLOAD,
@@ -120,6 +158,7 @@ def judged(
         values={"first_batch": 0.1},
         batches=10,
         plan=paces,
+        epoch_seconds=epoch_seconds,
         asserted=(),
     )
     known = Known(calibration=calibration, judged=metrics, deadline=time.monotonic() + seconds)
@@ -355,6 +394,176 @@ def test_when_time_runs_out_the_last_look_spends_what_is_left(
     found = judged(monkeypatch, time_pair, seconds=seconds)
     assert found.verdict is verdict
     assert (found.pairs > late) == (verdict is Verdict.REGRESSED)
+
+
+# --- stalls -------------------------------------------------------------------------------------
+
+
+def lasting(pace: Plan) -> float:
+    """How long each side of a pair takes, with batches of 0.1 s."""
+    return 0.1 * pace.batches * pace.slices
+
+
+def stalling(*counts: int, factor: float = 1.0) -> tuple[TimePair, list[float]]:
+    """Pairs in which both sides have so many stalls, and how long each of these pairs took."""
+    left, took = iter(counts), list[float]()
+
+    def time_pair(pace: Plan) -> tuple[Timing, Timing]:
+        seconds, stalls = lasting(pace), next(left)
+        took.append(seconds)
+        side = trial(0.2, seconds=seconds, stalls=stalls)
+        return scaled(side, factor), side
+
+    return time_pair, took
+
+
+def test_pairs_that_hold_too_few_stalls_are_measured_anew_for_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    time_pair, took = stalling(1, 3, 3)
+    found = judged(monkeypatch, time_pair, short_turns=False)
+    assert took == pytest.approx([2.4, 7.2, 7.2], abs=0.1)
+    assert found.pairs == 2
+    assert found.verdict is Verdict.UNCHANGED
+    (note,) = found.notes
+    assert note.startswith("stalls come about every 2.4 s: each pair has timed 7.2 s")
+
+
+def test_stalls_that_every_pair_holds_cost_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    time_pair, took = stalling(4, 3)
+    found = judged(monkeypatch, time_pair, short_turns=False)
+    assert (len(took), found.pairs, found.verdict) == (2, 2, Verdict.UNCHANGED)
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.3])
+def test_stalls_further_apart_than_the_longest_pair_leave_it_in_doubt(
+    monkeypatch: pytest.MonkeyPatch, factor: float
+) -> None:
+    time_pair, took = stalling(1, 1, *[0] * 20, factor=factor)
+    found = judged(monkeypatch, time_pair, short_turns=False)
+    assert took[1:] == pytest.approx([7.2] * found.pairs, abs=0.1)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert any("give this check a larger budget" in note for note in found.notes)
+
+
+def test_a_loss_that_is_proven_needs_no_stall(monkeypatch: pytest.MonkeyPatch) -> None:
+    time_pair, _ = stalling(1, 1, *[0] * 20, factor=0.7)
+    found = judged(monkeypatch, time_pair, short_turns=False)
+    assert found.verdict is Verdict.REGRESSED
+
+
+@pytest.mark.parametrize("late", [2, 4, 6, 7])
+def test_a_stall_that_shows_late_does_not_make_a_budget_too_small(
+    monkeypatch: pytest.MonkeyPatch, late: int
+) -> None:
+    quiet, took = stalling(*(int(number == late) for number in range(1, 30)))
+    factors = itertools.cycle([0.8, 1.25])
+    start = time.monotonic()
+
+    def time_pair(pace: Plan) -> tuple[Timing, Timing]:
+        candidate, baseline = quiet(pace)
+        return scaled(candidate, next(factors)), baseline
+
+    def seconds(pair: float) -> float:
+        return 2 * pair + 0.6
+
+    def noise(*_: object, spoiled: bool) -> Noise:
+        return Noise(
+            seconds=seconds(took[-1]),
+            candidate=0.0,
+            baseline=0.0,
+            steal=0.0,
+            pressure={},
+            spoiled=spoiled,
+        )
+
+    def now() -> float:
+        return start + sum(map(seconds, took))
+
+    monkeypatch.setattr(paired, "time", SimpleNamespace(monotonic=now))
+    monkeypatch.setattr(interference, "between", noise)
+    found = judged(monkeypatch, time_pair, short_turns=False, seconds=60.0)
+    assert found.verdict is Verdict.INCONCLUSIVE
+
+
+# --- whole epochs -------------------------------------------------------------------------------
+
+
+def epochs(took: list[Plan], epoch_time: float = 5.0, stalls: int = 0) -> TimePair:
+    """Pairs of whole epochs, which note the plans that they were measured by."""
+
+    def time_pair(pace: Plan) -> tuple[Timing, Timing]:
+        took.append(pace)
+        side = trial(seconds=5.0, epoch_batches=50, stalls=stalls, segments=(1.0,) * 5)
+        side.values["epoch_time"] = 5.0
+        other = replace(side, values={**side.values, "epoch_time": epoch_time})
+        return other, side
+
+    return time_pair
+
+
+def test_where_epochs_are_timed_as_a_whole_their_time_is_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    took: list[Plan] = []
+    found = judged(
+        monkeypatch,
+        epochs(took, epoch_time=6.0),
+        metrics=frozenset({"throughput", "epoch_time"}),
+        epoch_seconds=5.0,
+    )
+    assert all(pace.whole for pace in took)
+    assert found.comparisons["epoch_time"].verdict is Verdict.REGRESSED
+    assert found.comparisons["epoch_time"].ratio == pytest.approx(1.2)
+    assert found.comparisons["throughput"].verdict is Verdict.UNCHANGED
+
+
+def test_whole_epochs_have_the_stalls_that_they_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    took: list[Plan] = []
+    found = judged(monkeypatch, epochs(took, stalls=1), epoch_seconds=5.0)
+    assert len(took) == found.pairs == 2
+    assert found.verdict is Verdict.UNCHANGED
+    assert found.notes == ()
+
+
+def test_an_epoch_that_does_not_fit_has_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    judging = frozenset({"throughput", "epoch_time"})
+    found = judged(monkeypatch, lambda _: (trial(), trial()), metrics=judging, epoch_seconds=100.0)
+    assert "epoch_time" not in found.comparisons
+    assert found.verdict is Verdict.UNCHANGED
+
+
+def test_whoever_asks_for_the_time_of_an_epoch_that_does_not_fit_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(LoaderError, match=r"a budget hold eight of them.* budget='...'"):
+        judged(
+            monkeypatch,
+            lambda _: (trial(), trial()),
+            metrics=frozenset({"epoch_time"}),
+            asked=("epoch_time",),
+            epoch_seconds=100.0,
+        )
+
+
+@pytest.mark.parametrize(
+    ("epoch_batches", "seconds", "coverage"),
+    [
+        (None, (1.0, 1.0), Coverage(batches=10)),
+        (40, (1.0, 1.0), Coverage(batches=10, epoch_batches=40)),
+        (40, (1.0, 0.5), Coverage(batches=5, epoch_batches=40)),
+    ],
+)
+def test_findings_say_how_much_of_an_epoch_was_seen(
+    monkeypatch: pytest.MonkeyPatch,
+    epoch_batches: int | None,
+    seconds: tuple[float, float],
+    coverage: Coverage,
+) -> None:
+    candidate, baseline = (trial(seconds=each, epoch_batches=epoch_batches) for each in seconds)
+    found = judged(monkeypatch, lambda _: (candidate, baseline))
+    assert found.coverage == coverage
 
 
 def scaled(timing: Timing, factor: float) -> Timing:

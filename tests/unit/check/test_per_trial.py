@@ -15,7 +15,7 @@ from pytest_loaderperf.check import per_trial
 from pytest_loaderperf.check.state import Findings, Known
 from pytest_loaderperf.measure import calibration
 from pytest_loaderperf.measure.calibration import Calibration
-from pytest_loaderperf.measure.plan import plan
+from pytest_loaderperf.measure.plan import Lengths, plan
 from pytest_loaderperf.model.metrics import Tolerance
 from pytest_loaderperf.model.results import STORED
 from pytest_loaderperf.model.workload import Workload
@@ -62,6 +62,7 @@ def judge(
         start_anew=lambda _: None,
         rule=Rule(),
         versions={},
+        lengths=Lengths(),
         spec=SimpleNamespace(
             nodeid="test",
             settings=SimpleNamespace(tolerances={"peak_memory": Tolerance(relative=tolerance)}),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from pytest_loaderperf.check.state import Findings, Known, Spec, changes, result_of
+from pytest_loaderperf.check.state import Bench, Findings, Known, Spec, changes, result_of
 from pytest_loaderperf.measure.calibration import Calibration
 from pytest_loaderperf.measure.plan import plan
+from pytest_loaderperf.model.results import Coverage
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.protocol.codec import decode, encode
 from pytest_loaderperf.protocol.messages import Begin, Handed
 from pytest_loaderperf.settings import CheckSettings
+from pytest_loaderperf.stats.sequential import Rule
 
 
 def known(settings: dict[str, str | int | bool], note: str = "") -> Known:
@@ -70,8 +74,36 @@ def test_the_result_tells_of_the_loader() -> None:
 
 
 def test_the_sum_of_findings_has_what_both_have() -> None:
-    one = Findings(values={"throughput": [1.0]}, pairs=2, message="first", notes=("a",))
+    seen = Coverage(batches=38, epoch_batches=100)
+    one = Findings(
+        values={"throughput": [1.0]}, pairs=2, message="first", notes=("a",), coverage=seen
+    )
     other = Findings(values={"peak_memory": [2.0]}, rounds=(0.5,), notes=("b",))
     both = one + other
     assert both.values == {"throughput": [1.0], "peak_memory": [2.0]}
     assert (both.pairs, both.rounds, both.message, both.notes) == (2, (0.5,), "first", ("a", "b"))
+    assert both.coverage == seen
+    later = Coverage(batches=100, epoch_batches=100)
+    assert (both + Findings(coverage=later)).coverage == later
+    assert (Findings() + one).coverage == seen
+
+
+def test_the_result_tells_how_much_of_an_epoch_was_seen() -> None:
+    spec = Spec(nodeid="a", module="a", key="a", batch_size=None, settings=CheckSettings())
+    seen = Coverage(batches=38, epoch_batches=100)
+    result = result_of(spec, known({}), Findings(coverage=seen))
+    assert result.coverage == seen
+    assert decode(encode(Begin(result=result))) == Begin(result=result)
+
+
+@pytest.mark.parametrize(
+    ("budget", "coverage", "pair"), [(60.0, 0.0, 2.4), (24.0, 0.0, 1.0), (60.0, 1.0, 7.5)]
+)
+def test_the_budget_and_the_coverage_of_a_check_set_how_long_its_pairs_are(
+    budget: float, coverage: float, pair: float
+) -> None:
+    nothing: Any = None
+    settings = CheckSettings(budget=budget, coverage=coverage)
+    spec = Spec(nodeid="a", module="a", key="a", batch_size=None, settings=settings)
+    bench = Bench(spec=spec, arms=nothing, candidate=nothing, rule=Rule(), progress=lambda _: None)
+    assert bench.lengths.covering(100.0).pair == pair

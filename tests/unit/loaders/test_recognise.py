@@ -191,6 +191,7 @@ def test_a_torch_loader_tells_all(
         "samples_per_epoch": samples,
         "note": "",
         "scattered": False,
+        "endless": False,
     }
     assert started(loader)[0] == [0, 1, 2]
 
@@ -227,6 +228,7 @@ def test_a_tf_pipeline_tells_its_cardinality(
     fake("tensorflow.python.data.ops.dataset_ops", DatasetV2=DatasetV2)
     known = describe(DatasetV2(cardinality))
     assert (known.kind, known.workers, known.epoch_batches) == ("tf.data", 0, batches)
+    assert known.endless is (cardinality == -1)
     assert known.prefetch > 0
     assert known.samples_per_epoch is None
 

@@ -3,20 +3,28 @@
 import math
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from pytest_loaderperf.measure.plan import (
+    EPOCHS_IN_A_BUDGET,
+    LONGEST_EPOCH,
+    NOTE_SECONDS,
     PAIR_SECONDS,
+    PAIRS_IN_A_BUDGET,
+    SETTLING_SECONDS,
     SHORTEST_STRETCH,
     SLICE_SECONDS,
     SLICES_AT_LEAST,
     SLICES_WANTED,
+    Lengths,
+    Plan,
+    Whole,
     is_busy,
     plan,
     warmup_batches,
 )
-from pytest_loaderperf.protocol.messages import Slice
+from pytest_loaderperf.protocol.messages import RunSlice, Slice
 
 no_deadline = settings(deadline=None)
 batch_seconds = st.floats(-6, 2).map(lambda exponent: 10.0**exponent)
@@ -62,7 +70,7 @@ def test_a_steady_slice_is_the_shortest_one_of_whole_bursts(
 def test_the_warmup_and_the_draining_queue_are_left_out(
     seconds: float, workers: int, prefetch: int, epoch: int | None
 ) -> None:
-    made = plan(seconds, workers, prefetch, epoch)
+    made = plan(seconds, workers, prefetch, epoch, short_turns=True)
     assume(not made.epochs)
     assert made.warmup == warmup_batches(workers, prefetch)
     assert made.drain >= workers * prefetch
@@ -70,6 +78,28 @@ def test_the_warmup_and_the_draining_queue_are_left_out(
         assert made.drain == workers * prefetch
     else:
         assert 1 + made.warmup + made.drain + max(workers, 1) <= epoch
+
+
+def settled(seconds: float, workers: int, prefetch: int, epoch: int | None) -> int:
+    """The warm-up of a loader that waits."""
+    least = warmup_batches(workers, prefetch)
+    settling = math.ceil(SETTLING_SECONDS / seconds)
+    return max(least, settling if epoch is None else min(settling, epoch // 10))
+
+
+@given(batch_seconds, worker_counts, prefetches, st.none() | epoch_lengths)
+@no_deadline
+def test_a_loader_that_waits_gets_its_requests_under_way_first(
+    seconds: float, workers: int, prefetch: int, epoch: int | None
+) -> None:
+    made = plan(seconds, workers, prefetch, epoch)
+    assume(not made.epochs)
+    assert made.warmup == settled(seconds, workers, prefetch, epoch)
+
+
+@pytest.mark.parametrize(("epoch", "warmup"), [(None, 25), (1000, 25), (200, 20), (42, 4), (15, 2)])
+def test_to_settle_takes_a_small_part_of_an_epoch(epoch: int | None, warmup: int) -> None:
+    assert plan(0.01, 0, 0, epoch).warmup == warmup
 
 
 @given(batch_seconds, worker_counts, prefetches, epoch_lengths)
@@ -84,13 +114,17 @@ def test_what_an_epoch_leaves_of_a_burst_is_not_timed(
     assert made.drain - workers * prefetch < burst
 
 
-@given(batch_seconds, worker_counts, prefetches, epoch_lengths)
+@given(batch_seconds, worker_counts, prefetches, epoch_lengths, st.booleans())
+@example(0.0005, 0, 0, 502, False)  # 0.25 s would leave one batch of it
 @no_deadline
 def test_an_epoch_without_a_steady_state_is_timed_as_a_whole(
-    seconds: float, workers: int, prefetch: int, epoch: int
+    seconds: float, workers: int, prefetch: int, epoch: int, short_turns: bool
 ) -> None:
-    made = plan(seconds, workers, prefetch, epoch)
-    room = epoch - 1 - warmup_batches(workers, prefetch) - workers * prefetch
+    made = plan(seconds, workers, prefetch, epoch, short_turns=short_turns)
+    warmup = warmup_batches(workers, prefetch)
+    if not short_turns:
+        warmup = settled(seconds, workers, prefetch, epoch)
+    room = epoch - 1 - warmup - workers * prefetch
     too_short = room < max(workers, 1) or room * seconds < SHORTEST_STRETCH
     assert (made.epochs > 0) == too_short
     if made.epochs:
@@ -156,7 +190,158 @@ def test_epochs_that_start_at_once_cost_no_slices(
 @pytest.mark.parametrize(("start_seconds", "slices"), [(0.01, 16), (0.09, 16), (0.11, 6), (1.0, 6)])
 def test_epochs_that_start_slowly_are_few(start_seconds: float, slices: int) -> None:
     # A slice takes 15 of 39 steady batches: 16 of them take seven epochs.
-    assert plan(0.01, 0, 0, 42, start_seconds=start_seconds).slices == slices
+    assert plan(0.01, 0, 0, 42, start_seconds=start_seconds, short_turns=True).slices == slices
+
+
+# --- whole epochs -------------------------------------------------------------------------------
+
+MINUTE = Lengths.within(60.0)  # an epoch of 7.5 s fits
+
+
+def timed_whole(epoch_seconds: float, lengths: Lengths = MINUTE, batches: int = 1000) -> Plan:
+    """The plan for a loader of which an epoch has so many batches, and takes so long."""
+    return plan(epoch_seconds / batches, 0, 0, batches, lengths, epoch_seconds=epoch_seconds)
+
+
+@pytest.mark.parametrize(
+    ("epoch_seconds", "epochs", "slices"),
+    [
+        (0.01, 15, 16),
+        (0.11, 2, 10),
+        (0.21, 1, 11),
+        (1.0, 1, 2),
+        (2.0, 1, 2),
+        (3.0, 1, 2),  # two of them take longer than a pair does as a rule
+        (3.75, 1, 2),
+        (3.8, 1, 1),
+        (7.5, 1, 1),
+    ],
+)
+def test_epochs_that_fit_are_timed_as_a_whole_two_where_time_allows(
+    epoch_seconds: float, epochs: int, slices: int
+) -> None:
+    made = timed_whole(epoch_seconds)
+    assert made.whole is not None
+    assert (made.whole.epochs, made.whole.slices) == (epochs, slices)
+    assert made.timed_slices == slices
+
+
+@pytest.mark.parametrize("epoch_seconds", [7.6, 100.0, math.inf])
+def test_epochs_that_do_not_fit_are_timed_in_their_steady_state(epoch_seconds: float) -> None:
+    made = plan(0.01, 0, 0, None, MINUTE, epoch_seconds=epoch_seconds)
+    assert made.whole is None
+    assert made.timed_slices == made.slices
+
+
+@given(batch_seconds, worker_counts, prefetches, epoch_lengths, st.floats(0.5, 3600), st.booleans())
+@no_deadline
+def test_whole_epochs_take_no_longer_than_a_budget_allows(
+    seconds: float,
+    workers: int,
+    prefetch: int,
+    epoch: int,
+    budget: float,
+    short_turns: bool,
+) -> None:
+    lengths, epoch_seconds = Lengths.within(budget), epoch * seconds
+    made = plan(
+        seconds,
+        workers,
+        prefetch,
+        epoch,
+        lengths,
+        epoch_seconds=epoch_seconds,
+        short_turns=short_turns,
+    )
+    assume(not made.epochs)
+    assert (made.whole is not None) == (epoch_seconds <= lengths.epoch)
+    if made.whole:
+        taken = made.whole.slices * made.whole.epochs * epoch_seconds
+        assert taken <= max(lengths.epoch, lengths.pair + SLICE_SECONDS + epoch_seconds)
+        assert taken >= min(2 * epoch_seconds, lengths.epoch) / 2
+        assert made.whole.epochs * epoch_seconds >= SLICE_SECONDS * 0.999
+
+
+def test_the_steady_state_of_a_whole_epoch_begins_after_its_warm_up() -> None:
+    made = timed_whole(1.0)
+    assert made.whole is not None
+    assert made.whole.skip == 1 + made.warmup
+
+
+def test_an_epoch_without_a_steady_state_skips_nothing() -> None:
+    made = plan(0.1, 4, 4, 6, MINUTE, epoch_seconds=0.6)
+    assert made.whole == Whole(epochs=made.epochs, slices=made.slices, skip=0)
+
+
+def test_a_step_of_whole_epochs_says_where_the_steady_state_begins() -> None:
+    made = plan(0.0001, 0, 0, 1000, MINUTE, epoch_seconds=0.1)
+    assert made.whole is not None
+    skip, longest = made.whole.skip, made.whole.longest
+    assert made.step() == RunSlice(batches=0, epochs=2, skip=skip, longest=longest, stride=5)
+    assert made.step(3).epochs == 6
+
+
+def test_a_step_of_a_steady_state_says_how_many_batches() -> None:
+    made = plan(0.0001, 0, 0)
+    assert made.step() == RunSlice(batches=1500, stride=5)
+    assert made.step(4).batches == 6000
+
+
+@given(batch_seconds, worker_counts, prefetches, st.none() | epoch_lengths)
+@no_deadline
+def test_arrivals_are_noted_as_often_as_that_costs_nothing(
+    seconds: float, workers: int, prefetch: int, epoch: int | None
+) -> None:
+    stride = plan(seconds, workers, prefetch, epoch).stride
+    assert stride == 1 or stride * seconds <= NOTE_SECONDS * 1.001
+    assert (stride + 1) * seconds >= NOTE_SECONDS * 0.999
+
+
+# --- lengths ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("budget", [1.0, 10.0, 60.0, 3600.0])
+def test_a_budget_holds_pairs_enough(budget: float) -> None:
+    lengths = Lengths.within(budget)
+    assert lengths.pair <= PAIR_SECONDS
+    assert 2 * PAIRS_IN_A_BUDGET * lengths.pair <= budget * 1.001
+    assert EPOCHS_IN_A_BUDGET * lengths.most <= budget * 1.001
+    assert lengths.epoch == min(lengths.most, LONGEST_EPOCH)
+    assert lengths.pair <= lengths.most
+
+
+@pytest.mark.parametrize(("seconds", "pair"), [(1.0, 2.4), (5.0, 5.0), (100.0, 7.5)])
+def test_pairs_get_as_long_as_is_wanted_and_allowed(seconds: float, pair: float) -> None:
+    longer = MINUTE.at_least(seconds)
+    assert longer.pair == pair
+    assert (longer.most, longer.epoch) == (MINUTE.most, MINUTE.epoch)
+
+
+@pytest.mark.parametrize(
+    ("coverage", "epoch_batches", "seconds"),
+    [
+        (0.0, 1000, 2.4),
+        (0.2, 1000, 2.4),
+        (0.5, 1000, 5.0),
+        (1.0, 1000, 7.5),  # as far as the budget allows
+        (0.5, None, 7.5),
+        (0.0, None, 2.4),
+    ],
+)
+def test_coverage_makes_pairs_longer(
+    coverage: float, epoch_batches: int | None, seconds: float
+) -> None:
+    made = plan(0.01, 0, 0, epoch_batches, Lengths.within(60.0, coverage))
+    assert made.slices * made.batches * 0.01 == pytest.approx(seconds, abs=SLICE_SECONDS)
+
+
+def test_coverage_asks_for_no_more_than_whole_epochs() -> None:
+    made = timed_whole(5.0, Lengths.within(60.0, 1.0))
+    assert made.whole is not None
+    assert made.whole.slices == 1
+
+
+# --- what else a plan says ------------------------------------------------------------------------
 
 
 def test_workers_are_followed_unless_marks_would_cost_them() -> None:
@@ -164,6 +349,7 @@ def test_workers_are_followed_unless_marks_would_cost_them() -> None:
     assert plan(0.002, 2, 2, 100_000).follow
     assert not plan(0.0002, 2, 2, 100_000).follow
     assert not plan(0.2, 2, 2, 6).follow  # whole epochs begin and end with nothing made ahead
+    assert not plan(0.01, 2, 2, 100, MINUTE, epoch_seconds=1.0).follow
 
 
 @pytest.mark.parametrize(
@@ -191,3 +377,22 @@ def test_a_loader_is_busy_if_it_uses_the_cpus_that_it_could_use(
         epoch_batches=None,
     )
     assert is_busy(taken, workers, cpus) is busy
+
+
+@pytest.mark.parametrize(
+    ("in_steady", "workers", "busy"), [(1.9, 0, True), (1.0, 0, False), (3.9, 2, True)]
+)
+def test_whole_epochs_are_busy_if_their_steady_state_is(
+    in_steady: float, workers: int, *, busy: bool
+) -> None:
+    taken = Slice(
+        stretches=[(0.0, 10.0)],  # most of it a start that waits
+        samples=80,
+        batches=10,
+        cpu_seconds=in_steady + 0.1,
+        epoch_batches=None,
+        steady=[(7.0, 8.0), (9.0, 10.0)],
+        steady_samples=40,
+        steady_cpu_seconds=in_steady,
+    )
+    assert is_busy(taken, workers, 2) is busy

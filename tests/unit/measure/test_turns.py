@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pytest_loaderperf.measure import turns
+from pytest_loaderperf.measure.plan import Plan, Whole
 from pytest_loaderperf.system import cpus
 
 
@@ -47,10 +51,11 @@ class Fake:
         assert not self.left
         self.left = self.work
 
-    def slice(self) -> None:
-        self.begin_slice()
-        assert not self.frozen
-        self._run(math.inf)
+    def run(self, slices: int) -> None:
+        """So many slices without a pause."""
+        for _ in range(slices):
+            self.begin_slice()
+            self._run(math.inf)
 
     def take_turn(self, seconds: float) -> bool:
         self.resume()
@@ -72,20 +77,11 @@ def pair(machine: Machine, work: float = 0.15) -> tuple[Any, Any]:
     return Fake(machine, "a"), Fake(machine, "b", work)
 
 
-def test_slices_run_abba_baab() -> None:
-    machine = Machine()
-    first, second = pair(machine)
-    turns.take_slices(first, second, 4)
-    assert "".join(machine.ran) == "abbabaab"
-    assert first.frozen
-    assert second.frozen
-
-
 @pytest.mark.parametrize("work", [0.001, 0.15, 0.4])
 def test_short_turns_end_when_both_have_had_their_slices(work: float) -> None:
     machine = Machine()
     first, second = pair(machine, work)
-    turns.take_short_turns(first, second, 6)
+    turns.take_turns(first, second, 6)
     assert (first.slices, second.slices) == (6, 6)
     assert first.frozen
     assert second.frozen
@@ -98,14 +94,14 @@ def test_turns_are_longer_where_several_threads_take_part(threads: tuple[bool, b
     trials = pair(machine, work=0.15)
     for trial, one in zip(trials, threads, strict=True):
         trial.has_one_thread = one
-    turns.take_short_turns(*trials, 1)
+    turns.take_turns(*trials, 1)
     assert len(machine.ran) == (6 if all(threads) else 4)
 
 
 def test_short_turns_come_in_twos_of_both_in_either_order() -> None:
     machine = Machine()
     first, second = pair(machine)
-    turns.take_short_turns(first, second, 40)
+    turns.take_turns(first, second, 40)
     twos = {"".join(machine.ran[i : i + 2]) for i in range(0, len(machine.ran), 2)}
     assert twos == {"ab", "ba"}
 
@@ -123,7 +119,11 @@ def test_a_machine_that_changes_its_speed_hits_both_alike_in_short_turns() -> No
             losses.append(math.log(first.seconds / second.seconds))
         return math.sqrt(sum(loss**2 for loss in losses) / len(losses))
 
-    assert scatter(turns.take_short_turns) < scatter(turns.take_slices) / 2
+    def one_after_the_other(first: Any, second: Any, slices: int) -> None:
+        first.run(slices)
+        second.run(slices)
+
+    assert scatter(turns.take_turns) < scatter(one_after_the_other) / 2
 
 
 @pytest.mark.parametrize("threads", [(True, True), (True, False), (False, True)])
@@ -139,3 +139,95 @@ def test_two_trials_of_one_thread_share_a_cpu(
         turns.share_cpu(trials)
         chosen.add((trials[0].cpu, trials[1].cpu))
     assert chosen == ({(3, 3), (5, 5)} if all(threads) else {(None, None)})
+
+
+# --- pairs --------------------------------------------------------------------------------------
+
+
+class Logged:
+    """A trial that only notes what is done with it; its result is its name."""
+
+    has_one_thread = False
+
+    def __init__(self, arm: Any, nodeid: str, pace: Plan) -> None:
+        assert nodeid == "test"
+        self.name, self.log = arm.name, arm.log
+        self._say("open")
+
+    def suspend(self) -> None:
+        self._say("suspend")
+
+    def run(self) -> None:
+        self._say("run")
+
+    def begin_slice(self) -> None:
+        pass
+
+    def take_turn(self, _: float) -> bool:
+        self._say("turn")
+        return True
+
+    def end(self) -> None:
+        self._say("end")
+
+    def result(self) -> str:
+        return str(self.name)
+
+    def _say(self, what: str) -> None:
+        self.log.append(f"{what} {self.name}")
+
+
+def logged(
+    monkeypatch: pytest.MonkeyPatch,
+    candidate: Plan,
+    baseline: Plan,
+    *,
+    candidate_first: bool = True,
+) -> list[str]:
+    """What two trials do when a pair is timed."""
+    monkeypatch.setattr(turns, "TimedTrial", Logged)
+    log: list[str] = []
+
+    def side(name: str, pace: Plan) -> turns.Side:
+        arm: Any = SimpleNamespace(name=name, log=log, trials=contextlib.nullcontext)
+        return turns.Side(arm=arm, nodeid="test", pace=pace)
+
+    sides = side("new", candidate), side("old", baseline)
+    timings: Any = turns.time_pair(*sides, candidate_first=candidate_first)
+    assert timings == ("new", "old")
+    return log
+
+
+def pace(slices: int = 1, *, short_turns: bool = True) -> Plan:
+    return Plan(warmup=2, drain=0, batches=10, slices=slices, short_turns=short_turns)
+
+
+WHOLE = replace(pace(12), whole=Whole(epochs=1, slices=2, skip=3))
+
+
+@pytest.mark.parametrize("candidate_first", [True, False])
+@pytest.mark.parametrize("waits", [(True, True), (True, False), (False, True)])
+def test_where_a_side_waits_each_has_the_machine_to_itself(
+    monkeypatch: pytest.MonkeyPatch, waits: tuple[bool, bool], candidate_first: bool
+) -> None:
+    candidate, baseline = (pace(short_turns=not each) for each in waits)
+    log = logged(monkeypatch, candidate, baseline, candidate_first=candidate_first)
+    order = ("new", "old") if candidate_first else ("old", "new")
+    assert log == [f"{what} {side}" for side in order for what in ("open", "run", "end")]
+
+
+def test_sides_that_keep_their_cpus_busy_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = logged(monkeypatch, pace(3), pace(3), candidate_first=False)
+    assert log[:4] == ["open old", "suspend old", "open new", "suspend new"]
+    assert sorted(log[4:-2]) == ["turn new"] * 3 + ["turn old"] * 3
+    assert log[-2:] == ["end old", "end new"]
+
+
+@pytest.mark.parametrize(
+    ("candidate", "baseline", "slices"), [(pace(3), pace(5), 3), (WHOLE, WHOLE, 2)]
+)
+def test_sides_that_take_turns_have_as_many_slices(
+    monkeypatch: pytest.MonkeyPatch, candidate: Plan, baseline: Plan, slices: int
+) -> None:
+    log = logged(monkeypatch, candidate, baseline)
+    assert log.count("turn new") == log.count("turn old") == slices

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_loaderperf.errors import SettingsError
 from pytest_loaderperf.model.metrics import METRICS, Better, Tolerance
-from pytest_loaderperf.model.results import CheckResult, Comparison, Verdict, worst
+from pytest_loaderperf.model.results import CheckResult, Comparison, Coverage, Verdict, worst
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.protocol.codec import decode, encode
 from pytest_loaderperf.protocol.messages import Begin
@@ -66,6 +66,19 @@ def test_the_order_of_metrics_does_not_matter(verdicts: list[Verdict]) -> None:
 )
 def test_the_verdict_of_a_check_is_the_one_to_act_on(names: str, expected: str) -> None:
     assert worst([Verdict(name) for name in names.split()]) is Verdict(expected)
+
+
+# --- coverage -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("batches", "epoch_batches", "share"),
+    [(38, 100, 0.38), (100, 100, 1.0), (99_999, 100_000, 0.99999), (38, None, None)],
+)
+def test_coverage_is_the_share_of_an_epoch(
+    batches: int, epoch_batches: int | None, share: float | None
+) -> None:
+    assert Coverage(batches=batches, epoch_batches=epoch_batches).share == share
 
 
 # --- tolerances ---------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from importlib import resources
 import pytest
 
 import examples
-from pytest_loaderperf.model.results import Run, Verdict
+from pytest_loaderperf.model.results import Coverage, Run, Verdict
 from pytest_loaderperf.reports import html
 
 ASSETS = resources.files("pytest_loaderperf") / "reports" / "assets"
@@ -98,6 +98,15 @@ def test_a_regression_has_its_numbers_and_what_to_do(page: Page) -> None:
     assert "--loaderperf-update" in page.words
     assert "the loader had added 60 MiB" in page.words
     assert "child 2 50 MiB" in page.words
+
+
+def test_it_says_how_much_of_an_epoch_was_seen() -> None:
+    run = examples.run()
+    seen = Coverage(batches=38, epoch_batches=100)
+    results = [replace(each, coverage=seen) for each in run.results[:4]]
+    words = Page(html.render(replace(run, results=results), [], {})).words
+    assert "4 checks: saw 38 % of an epoch, 38 of 100 batches" in words
+    assert "unchanged in 38 % of an epoch" in words
 
 
 def test_the_history_has_a_row_for_each_commit(page: Page) -> None:

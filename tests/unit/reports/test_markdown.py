@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_loaderperf.model.results import CheckResult, Comparison, Noise, Verdict
+from pytest_loaderperf.model.results import CheckResult, Comparison, Coverage, Noise, Verdict
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.reports import markdown
 from pytest_loaderperf.stats.batch_size import sweeps
@@ -105,11 +105,13 @@ def test_the_title_says_how_the_run_ended(results: list[CheckResult], title: str
     assert markdown.summary(results, []).splitlines()[0] == f"## {title}"
 
 
-def test_notes_and_noise_come_last() -> None:
+def test_notes_coverage_and_noise_come_last() -> None:
     pair = Noise(seconds=7.0, candidate=0.02, baseline=0.02, steal=0.0, pressure={}, spoiled=False)
-    text = markdown.summary([check(notes=("a *note*",), noise=(pair,), memory_source="it")], [])
-    *_, note, machine, memory = text.splitlines()
+    seen = Coverage(batches=38, epoch_batches=100)
+    noted = check(notes=("a *note*",), noise=(pair,), memory_source="it", coverage=seen)
+    *_, note, coverage, machine, memory = markdown.summary([noted], []).splitlines()
     assert note == r"- test\_a.py::test\_b\[32\]: a \*note\*"
+    assert coverage.endswith(": saw 38 % of an epoch, 38 of 100 batches")
     assert machine.startswith("- machine: external load 2 % of its CPUs")
     assert memory == "- memory: from it"
 

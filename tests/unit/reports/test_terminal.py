@@ -13,7 +13,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pytest_loaderperf.model.metrics import METRICS
-from pytest_loaderperf.model.results import STORED, CheckResult, Comparison, Noise, Run, Verdict
+from pytest_loaderperf.model.results import (
+    STORED,
+    CheckResult,
+    Comparison,
+    Coverage,
+    Noise,
+    Run,
+    Verdict,
+)
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.reports import explain, results_json, terminal
 from pytest_loaderperf.session import pytest_reports
@@ -138,6 +146,30 @@ def test_the_verdict_names_the_metrics_that_made_it(verdict: Verdict, shown: str
     assert terminal.table([having(verdict)])[-1].endswith(f"  {shown}")
 
 
+PARTLY, UNENDED = Coverage(batches=380, epoch_batches=1000), Coverage(batches=1380)
+WHOLE = Coverage(batches=1000, epoch_batches=1000, whole=True)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "coverage", "shown"),
+    [
+        (Verdict.UNCHANGED, PARTLY, "unchanged in 38 % of an epoch"),
+        (Verdict.UNCHANGED, UNENDED, "unchanged in 1,380 batches"),
+        (Verdict.UNCHANGED, WHOLE, "unchanged"),
+        (Verdict.IMPROVED, PARTLY, "improved (throughput) in 38 % of an epoch"),
+        # What is seen of a regression or of a doubt holds for all of it.
+        (Verdict.REGRESSED, PARTLY, "regressed (throughput)"),
+        (Verdict.INCONCLUSIVE, PARTLY, "inconclusive (throughput)"),
+        (Verdict.ERROR, PARTLY, "error"),
+    ],
+)
+def test_a_verdict_says_for_how_much_of_an_epoch_it_holds(
+    verdict: Verdict, coverage: Coverage, shown: str
+) -> None:
+    row = terminal.table([replace(having(verdict), coverage=coverage)])[-1]
+    assert row.endswith(f"  {shown}")
+
+
 def test_a_check_that_could_not_be_measured_has_a_row() -> None:
     row = terminal.table([CheckResult(nodeid="test_a.py::test_b", verdict=Verdict.ERROR)])[-1]
     assert row.split() == ["test_b", *["-"] * 7, "0", "error"]
@@ -172,6 +204,24 @@ def test_a_regression_is_explained_in_full() -> None:
     for part in ("0.797", "0.771", "0.823", "8 pairs", "commit 1a2b3c4d5e6f"):
         assert part in text
     assert "peak_memory" not in text
+
+
+@pytest.mark.parametrize(
+    ("coverage", "shown"),
+    [
+        (PARTLY, "saw 38 % of an epoch, 380 of 1,000 batches"),
+        (UNENDED, "saw 1,380 batches of an epoch, and not its end"),
+        (WHOLE, "saw whole epochs, 1,000 batches"),
+        (Coverage(batches=9, epoch_batches=1000), "saw less than 1 % of an epoch, 9 of 1,000 "),
+        (Coverage(batches=10, epoch_batches=1000), "saw 1 % of an epoch, 10 of 1,000 batches"),
+    ],
+)
+def test_a_regression_says_how_much_of_an_epoch_was_seen(coverage: Coverage, shown: str) -> None:
+    seen = replace(RESULT, coverage=coverage)
+    assert any(line.startswith(f"  {shown}") for line in explain.explain(seen))
+    fine = replace(having(Verdict.UNCHANGED), coverage=coverage)
+    assert "saw" not in "\n".join(explain.explain(fine))
+    assert "saw" not in "\n".join(explain.explain(RESULT))
 
 
 @pytest.mark.parametrize(
@@ -242,6 +292,26 @@ def test_a_note_that_checks_share_comes_once() -> None:
     ]
 
 
+def test_how_much_of_an_epoch_was_seen_comes_once() -> None:
+    whole = replace(RESULT, coverage=WHOLE)
+    longer = replace(RESULT, coverage=Coverage(batches=32, epoch_batches=32, whole=True))
+    partly = replace(RESULT, nodeid="test_a.py::test_b", coverage=PARTLY)
+    assert terminal.coverage([whole, RESULT, partly, longer]) == [
+        "2 checks: saw whole epochs",
+        "test_a.py::test_b: saw 38 % of an epoch, 380 of 1,000 batches",
+    ]
+    assert terminal.coverage([RESULT]) == []
+
+
+def test_below_a_table_there_are_notes_coverage_the_machine_and_the_source_of_memory() -> None:
+    full = replace(RESULT, coverage=PARTLY, noise=(NOISE,), memory_source="control group v1")
+    notes, coverage, machine, memory = terminal.below([full])
+    assert "torch 2.13 -> 2.14" in notes
+    assert "saw 38 % of an epoch" in coverage
+    assert machine.startswith("machine: ")
+    assert memory.startswith("memory: ")
+
+
 def test_the_summary_counts_verdicts() -> None:
     results = [having(Verdict.UNCHANGED), RESULT, having(Verdict.UNCHANGED)]
     assert terminal.summary(results) == "2 unchanged, 1 regressed"
@@ -305,7 +375,9 @@ def test_reports_of_pytest_keep_the_numbers() -> None:
 
 
 def test_the_results_file_is_as_documented() -> None:
-    passed = replace(having(Verdict.UNCHANGED), outcome="passed", notes=(), noise=(NOISE,))
+    passed = replace(
+        having(Verdict.UNCHANGED), outcome="passed", notes=(), noise=(NOISE,), coverage=PARTLY
+    )
     content = exported([passed])
     metrics = content["checks"][0].pop("metrics")
     assert content["checks"][0].pop("noise") == [
@@ -343,6 +415,7 @@ def test_the_results_file_is_as_documented() -> None:
                 "memory_source": "",
                 "message": "",
                 "notes": [],
+                "coverage": {"batches": 380, "epoch_batches": 1000, "share": 0.38},
             }
         ],
         "summary": {"unchanged": 1},
@@ -361,6 +434,24 @@ def test_the_results_file_is_as_documented() -> None:
         "ratios": [0.79, 0.8042],
         "verdict": "unchanged",
     }
+
+
+@pytest.mark.parametrize(
+    ("coverage", "written"),
+    [
+        (None, None),
+        (UNENDED, {"batches": 1380, "epoch_batches": None, "share": None}),
+        (WHOLE, {"batches": 1000, "epoch_batches": 1000, "share": 1.0}),
+        (
+            Coverage(batches=1, epoch_batches=3),
+            {"batches": 1, "epoch_batches": 3, "share": 0.333},
+        ),
+    ],
+)
+def test_what_is_not_known_of_an_epoch_is_null_in_json(
+    coverage: Coverage | None, written: dict[str, object] | None
+) -> None:
+    assert exported([replace(RESULT, coverage=coverage)])["checks"][0]["coverage"] == written
 
 
 def test_a_metric_that_was_not_judged_has_no_verdict_in_json() -> None:
@@ -435,6 +526,10 @@ results = st.builds(
         ),
         max_size=3,
     ).map(tuple),
+    coverage=st.none()
+    | st.builds(
+        Coverage, batches=st.integers(1, 10**9), epoch_batches=st.none() | st.integers(1, 10**9)
+    ),
 )
 
 CHECK_KEYS = {"nodeid", "batch_size", "verdict", "outcome", "seconds", "pairs", "workload"}

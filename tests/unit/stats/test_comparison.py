@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import statistics
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,6 +21,7 @@ from pytest_loaderperf.stats.comparison import (
     fast_path,
     is_confirmed,
     scatter,
+    scatter_by_part,
     settled,
     spread,
     typical,
@@ -151,6 +153,72 @@ def test_any_parts_can_be_compared(pairs: list[list[tuple[float, float]]]) -> No
     if found is not None:
         assert found.variance >= 0
         assert found.freedom == sum(len(parts) - 1 for parts in pairs if parts)
+
+
+# --- the parts of an epoch ----------------------------------------------------------------------
+
+
+def test_a_loss_that_lives_in_one_part_is_no_noise() -> None:
+    found = scatter_by_part([[(1, 1), (9, 3), (2, 2)]] * 3)
+    assert found is not None
+    assert found.variance == pytest.approx(0)
+    assert found.freedom == 2 * 3
+    as_if_alike = scatter([[(1, 1), (9, 3), (2, 2)]] * 3)
+    assert as_if_alike is not None
+    assert as_if_alike.variance > 0.1
+
+
+def test_what_a_machine_does_to_a_part_of_one_pair_is_noise() -> None:
+    found = scatter_by_part([[(5, 5), (5, 5)], [(6, 5), (5, 5)]])
+    assert found is not None
+    assert found.variance == pytest.approx(statistics.variance([0.0, 0.1]))
+    assert found.freedom == 2
+
+
+def test_a_machine_that_becomes_slower_for_both_sides_is_no_noise() -> None:
+    found = scatter_by_part([[(5, 5), (2, 1)], [(10, 10), (4, 2)]])
+    assert found is not None
+    assert found.variance == pytest.approx(0)
+
+
+def test_parts_foretell_how_much_whole_pairs_scatter() -> None:
+    generator = random.Random(7)
+    pairs = [
+        [(generator.gauss(1.0, 0.04), generator.gauss(1.0, 0.04)) for _ in range(16)]
+        for _ in range(500)
+    ]
+    found = scatter_by_part(pairs)
+    losses = [
+        math.log(sum(candidate for candidate, _ in parts) / sum(baseline for _, baseline in parts))
+        for parts in pairs
+    ]
+    assert found is not None
+    assert found.variance == pytest.approx(statistics.variance(losses), rel=0.2)
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [],
+        [[(1.0, 2.0), (1.0, 2.0)]],
+        [[], []],
+        [[(1.0, 2.0), (1.0, 2.0)], [(1.0, 2.0)]],
+    ],
+)
+def test_one_pair_or_parts_of_other_batches_foretell_nothing(
+    pairs: list[list[tuple[float, float]]],
+) -> None:
+    assert scatter_by_part(pairs) is None
+
+
+@given(st.lists(st.lists(st.tuples(values, values), min_size=3, max_size=3), max_size=8))
+@no_deadline
+def test_any_parts_of_epochs_can_be_compared(pairs: list[list[tuple[float, float]]]) -> None:
+    found = scatter_by_part(pairs)
+    assert (found is None) == (len(pairs) < 2)
+    if found is not None:
+        assert found.variance >= 0
+        assert found.freedom == 3 * (len(pairs) - 1)
 
 
 # --- small amounts of memory --------------------------------------------------------------------

@@ -11,7 +11,7 @@ from ..adapter import Kind, Loader, imported, settings_of
 
 def tf_data(dataset: Any) -> Loader:
     """A tf.data.Dataset, also one that a tf.data service distributes."""
-    # Negative cardinalities stand for "infinite" and "unknown". How much a pipeline prefetches
+    # Cardinalities of -1 and -2 stand for "infinite" and "unknown". How much a pipeline prefetches
     # shows at its end alone, and AUTOTUNE settles on a few batches.
     batches = int(dataset.cardinality())
     options = dataset.options()
@@ -20,6 +20,7 @@ def tf_data(dataset: Any) -> Loader:
         start=lambda: iter(dataset),
         prefetch=4,
         epoch_batches=batches if batches >= 0 else None,
+        endless=batches == -1,
         settings=settings_of(
             prefetch=_prefetch(dataset),
             autotune=options.autotune.enabled,

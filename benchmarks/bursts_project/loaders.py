@@ -1,0 +1,200 @@
+"""Twelve loaders whose loss lives in a part of an epoch: ``LOSS`` is its share of the epoch.
+
+An epoch takes three seconds or so on a machine of today. All work is checksums, so that a loss is
+the same share on any machine.
+"""
+
+from __future__ import annotations
+
+import gc
+import random
+import tarfile
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+LOSS = 0.0
+BATCHES = 1000
+UNITS = 200  # of work for a batch
+BUFFER = bytes(32 << 10)
+EXTRA = LOSS / (1 - LOSS) * UNITS  # units of work that a batch takes more, on average
+FOLDER = Path(tempfile.gettempdir()) / "bursts"
+
+
+def work(units: float) -> None:
+    """Some 10 us for each unit."""
+    for _ in range(round(units)):
+        zlib.crc32(BUFFER)
+
+
+def unit_seconds() -> float:
+    """How long a unit takes here and now."""
+    began = time.perf_counter()
+    work(20 * UNITS)
+    return (time.perf_counter() - began) / (20 * UNITS)
+
+
+class Loader:
+    """Batches of eight samples; before each one ``extra`` may work, or wait."""
+
+    def __init__(self, extra: Callable[[int], None]) -> None:
+        self._extra = extra
+
+    def __len__(self) -> int:
+        return BATCHES
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for number in range(BATCHES):
+            work(UNITS)
+            self._extra(number)
+            yield [number] * 8
+
+
+def every(batches: int) -> Loader:
+    """A stall of work after every so many batches."""
+    return Loader(lambda number: work(EXTRA * batches * (number % batches == batches - 1)))
+
+
+def every_wait(batches: int) -> Loader:
+    """A wait after every so many batches."""
+    seconds = EXTRA * batches * unit_seconds()
+    return Loader(lambda number: time.sleep(seconds) if number % batches == batches - 1 else None)
+
+
+def at_random() -> Loader:
+    """Waits of 20 ms, now and then."""
+    chance = EXTRA * unit_seconds() / 0.02
+    return Loader(lambda _: time.sleep(0.02) if LOSS and random.random() < chance else None)
+
+
+def part(first: float, last: float) -> Loader:
+    """All of the loss in one part of the epoch."""
+    extra = EXTRA / (last - first)
+    return Loader(lambda n: work(extra * (first * BATCHES <= n < last * BATCHES)))
+
+
+class Cached(Loader):
+    """Items that come again and again, from a cache; with a loss it stops serving in the end."""
+
+    def __init__(self) -> None:
+        super().__init__(self._item)
+        self._cache: dict[int, int] = {}
+
+    def __iter__(self) -> Iterator[list[int]]:
+        self._cache.clear()
+        return super().__iter__()
+
+    def _item(self, number: int) -> None:
+        key = number % (BATCHES // 4)
+        late = LOSS and number >= BATCHES * 3 // 4
+        if late or key not in self._cache:
+            work(4 * (EXTRA or 0.1 / 0.9 * UNITS))
+            self._cache[key] = number
+
+
+def by_the_clock() -> Loader:
+    """A wait whenever another second begins by the clock of the wall."""
+    seen = [int(time.monotonic())]
+
+    def extra(_: int) -> None:
+        now = int(time.monotonic())
+        if LOSS and now != seen[0]:
+            time.sleep(LOSS)
+            seen[0] = int(time.monotonic())
+
+    return Loader(extra)
+
+
+def collected() -> Loader:
+    """The collector of garbage, over many objects, as often as makes up the loss."""
+    objects = [[number] for number in range(200_000)]
+    began = time.perf_counter()
+    gc.collect()
+    seconds = time.perf_counter() - began
+    batches = max(1, round(seconds / (EXTRA * unit_seconds()))) if LOSS else 0
+
+    def extra(number: int) -> None:
+        if batches and number % batches == 0 and objects:
+            gc.collect()
+
+    return Loader(extra)
+
+
+SHARDS = 4
+
+
+def webdataset() -> Any:
+    """Shards of a real webdataset; with a loss each shard is checked when it is opened."""
+    import webdataset as wds
+
+    folder = FOLDER / "shards"
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        for shard in range(SHARDS):
+            with tarfile.open(folder / f"{shard}.tar", "w") as file:
+                for number in range(BATCHES // SHARDS):
+                    entry = tarfile.TarInfo(f"{shard:03}{number:06}.bin")
+                    entry.size = 1000
+                    file.addfile(entry, BytesIO(bytes(1000)))
+
+    def checked(source: Iterator[Any]) -> Iterator[Any]:
+        for shard in source:
+            work(EXTRA * BATCHES / SHARDS)
+            yield shard
+
+    def batch(sample: dict[str, Any]) -> list[int]:
+        work(UNITS)
+        return [len(sample["bin"])] * 8
+
+    return wds.DataPipeline(
+        wds.SimpleShardList([str(folder / f"{shard}.tar") for shard in range(SHARDS)]),
+        checked,
+        wds.tarfile_to_samples(),
+        wds.map(batch),
+    )
+
+
+def parquet() -> Any:
+    """Row groups of a real Parquet file; with a loss each group is checked when it is read."""
+    import pyarrow
+    import pyarrow.parquet
+
+    path = FOLDER / "rows.parquet"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        table = pyarrow.table({"sample": list(range(8 * BATCHES))})
+        pyarrow.parquet.write_table(table, path, row_group_size=8 * BATCHES // SHARDS)
+
+    class Rows:
+        def __len__(self) -> int:
+            return BATCHES
+
+        def __iter__(self) -> Iterator[list[int]]:
+            file = pyarrow.parquet.ParquetFile(path)
+            for group in range(file.num_row_groups):
+                work(EXTRA * BATCHES / SHARDS)
+                for rows in file.read_row_group(group).to_batches(8):
+                    work(UNITS)
+                    yield rows.column("sample").to_pylist()
+
+    return Rows()
+
+
+LOADERS: dict[str, Callable[[], Any]] = {
+    "every_100": lambda: every(100),
+    "every_300_waits": lambda: every_wait(300),
+    "every_900_waits": lambda: every_wait(900),
+    "at_random": at_random,
+    "slow_start": lambda: part(0, 0.1),
+    "slow_end": lambda: part(0.9, 1),
+    "slow_half": lambda: part(0.5, 1),
+    "cache": Cached,
+    "wall_clock": by_the_clock,
+    "collector": collected,
+    "webdataset": webdataset,
+    "row_groups": parquet,
+}

@@ -1,0 +1,55 @@
+"""Stalls further apart than a pair is long: whether one lies in it is luck, and proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..measure.plan import Lengths
+from ..measure.timed_trial import Timing
+from ..measure.waits import Waits
+from ..model.units import format_value
+
+# Stalls that take less of the time do not decide anything.
+_SHARE = 0.02
+# A pair is to hold so many of them, and some more if it is measured anew.
+_ENOUGH, _WANTED = 2, 3
+# Of the longest pair that a budget allows: what is nearly as long need not be measured anew.
+_NEARLY = 0.9
+
+Pair = tuple[Timing, Timing]
+
+
+def longer(pairs: Sequence[Pair], lengths: Lengths) -> Lengths:
+    """The same lengths, or longer ones if pairs of these hold too few of the stalls seen."""
+    apart, seconds = distance(pairs), _seconds(pairs)
+    wanted = lengths.at_least(_WANTED * apart)
+    few = seconds < _ENOUGH * apart and seconds < _NEARLY * wanted.pair
+    return wanted if few else lengths
+
+
+def note(pairs: Sequence[Pair], lengths: Lengths) -> str:
+    """What to say of pairs that were made longer."""
+    every, long = (format_value(each, "s") for each in (distance(pairs), lengths.pair))
+    return f"stalls come about every {every}: each pair has timed {long} of both sides"
+
+
+def unproven(pairs: Sequence[Pair]) -> str:
+    """Why pairs cannot prove that nothing has changed; empty if they can."""
+    apart, seconds = distance(pairs), _seconds(pairs)
+    if seconds >= apart:
+        return ""
+    every, long = (format_value(each, "s") for each in (apart, seconds))
+    return (
+        f"stalls come about every {every}, and a pair times only {long} of each side: give this "
+        "check a larger budget"
+    )
+
+
+def distance(pairs: Sequence[Pair]) -> float:
+    """How far apart stalls are, on the side where they are further (s); 0 where they are none."""
+    sides = [sum((each.waits for each in side), Waits()) for side in zip(*pairs, strict=True)]
+    return max((side.seconds / side.stalls for side in sides if side.share > _SHARE), default=0.0)
+
+
+def _seconds(pairs: Sequence[Pair]) -> float:
+    return min(timing.taken.seconds for pair in pairs for timing in pair)

@@ -1,0 +1,115 @@
+"""Stalls: how far apart they are, and what pairs that hold too few of them can show."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_loaderperf.check import stalls
+from pytest_loaderperf.measure.plan import Lengths
+from pytest_loaderperf.measure.timed_trial import Timing
+from pytest_loaderperf.measure.waits import Waits
+from pytest_loaderperf.model.workload import Workload
+from pytest_loaderperf.protocol.messages import Slice
+
+LENGTHS = Lengths(pair=2.0, most=8.0)
+
+
+def timing(seconds: float, count: int, lost: float = 0.5) -> Timing:
+    """A trial of so many seconds with so many stalls, each of which lost some time."""
+    return Timing(
+        values={},
+        workload=Workload(batch="int", bytes_per_sample=8.0),
+        taken=Slice(
+            stretches=[(0.0, seconds)], samples=80, batches=10, cpu_seconds=1.0, epoch_batches=None
+        ),
+        made=10.0,
+        waits=Waits(stalls=count, lost=count * lost, seconds=seconds),
+    )
+
+
+def pairs(seconds: float, *counts: tuple[int, int], lost: float = 0.5) -> list[stalls.Pair]:
+    """Pairs of which each side has taken so long, with so many stalls of candidate and baseline."""
+    return [(timing(seconds, ours, lost), timing(seconds, theirs, lost)) for ours, theirs in counts]
+
+
+# --- how far apart they are -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("counts", "apart"),
+    [
+        ([(0, 0)], 0.0),
+        ([(2, 2)], 1.0),
+        ([(2, 1)], 2.0),
+        ([(1, 2)], 2.0),
+        ([(0, 1)], 2.0),  # as far as the other side tells
+        ([(1, 1), (0, 0), (1, 0), (0, 1)], 4.0),
+    ],
+)
+def test_they_are_as_far_apart_as_on_the_side_that_has_fewer(
+    counts: list[tuple[int, int]], apart: float
+) -> None:
+    assert stalls.distance(pairs(2.0, *counts)) == apart
+
+
+@pytest.mark.parametrize(("lost", "apart"), [(0.03, 0.0), (0.05, 2.0)])
+def test_those_that_take_next_to_no_time_do_not_count(lost: float, apart: float) -> None:
+    assert stalls.distance(pairs(2.0, (1, 1), lost=lost)) == apart
+
+
+# --- longer pairs ---------------------------------------------------------------------------------
+
+
+def test_without_stalls_pairs_are_as_long_as_they_were() -> None:
+    assert stalls.longer(pairs(2.0, (0, 0)), LENGTHS) == LENGTHS
+
+
+@pytest.mark.parametrize(
+    ("counts", "pair"),
+    [
+        ((3, 3), 2.0),
+        ((2, 2), 2.0),
+        ((1, 2), 6.0),  # every 2 s, on one side: three of them
+        ((0, 1), 6.0),
+    ],
+)
+def test_pairs_that_hold_too_few_stalls_get_longer(counts: tuple[int, int], pair: float) -> None:
+    assert stalls.longer(pairs(2.0, counts), LENGTHS) == Lengths(pair=pair, most=8.0)
+
+
+def test_they_get_no_longer_than_a_budget_allows() -> None:
+    few = pairs(2.0, (1, 0), (0, 1), (0, 0))
+    assert stalls.distance(few) == 6.0
+    assert stalls.longer(few, LENGTHS) == Lengths(pair=8.0, most=8.0)
+
+
+@pytest.mark.parametrize(("seconds", "pair"), [(7.0, 8.0), (7.3, 2.0)])
+def test_what_is_nearly_as_long_is_not_measured_anew(seconds: float, pair: float) -> None:
+    assert stalls.longer(pairs(seconds, (1, 1)), LENGTHS).pair == pair
+
+
+def test_pairs_of_the_longest_length_stay() -> None:
+    longest = stalls.longer(pairs(2.0, (0, 1), (0, 0)), LENGTHS)
+    assert longest.pair == 8.0
+    assert stalls.longer(pairs(8.0, (0, 1), (0, 0)), longest) == longest
+
+
+def test_longer_pairs_are_noted() -> None:
+    text = stalls.note(pairs(2.0, (1, 1)), Lengths(pair=6.0, most=8.0))
+    assert text == "stalls come about every 2 s: each pair has timed 6 s of both sides"
+
+
+# --- what they cannot show ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("counts", [[(0, 0)], [(1, 1)], [(3, 2), (2, 2)]])
+def test_pairs_that_hold_a_stall_each_can_prove_that_nothing_has_changed(
+    counts: list[tuple[int, int]],
+) -> None:
+    assert stalls.unproven(pairs(2.0, *counts)) == ""
+
+
+def test_pairs_between_which_stalls_lie_prove_nothing() -> None:
+    text = stalls.unproven(pairs(2.0, (1, 1), (0, 0), (0, 0)))
+    assert text.startswith("stalls come about every 6 s, and a pair times only 2 s of each side")
+    assert text.endswith("give this check a larger budget")
