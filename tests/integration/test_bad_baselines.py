@@ -134,7 +134,7 @@ def load():
     SPEC.loader.exec_module(util.module_from_spec(SPEC))
 """
 ASKS = """\
-import pathlib, socket, subprocess, sys, time
+import pathlib, select, socket, subprocess, sys, time
 
 PORT = {port}
 
@@ -156,6 +156,8 @@ class Paced:
         with connected() as connection:
             while True:
                 connection.send(b"1")
+                while not select.select([connection], [], [], 0)[0]:
+                    pass  # it works for its answers: one that waits has no other trial beside it
                 yield [1, 2] if connection.recv(1) else None
 """
 HIDDEN = tiny.PACED.replace(

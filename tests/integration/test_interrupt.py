@@ -18,6 +18,13 @@ from support.project import Project
 
 # A loader with a worker process that would stay; each trial that has started it leaves a sign.
 TELLING = "import os\n" + tiny.PACED.replace(
+    "        time.sleep(0.002)\n",  # one that waits is never frozen
+    """\
+        end = time.perf_counter() + 0.002
+        while time.perf_counter() < end:
+            pass
+""",
+).replace(
     "    for ",
     """\
     if not os.fork():

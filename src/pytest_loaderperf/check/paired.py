@@ -158,6 +158,8 @@ def _measure(
                 raise _too_small(bench, taken.noise[-1].seconds)
         label = "confirming, " if confirming else ""
         bench.progress(f"{label}{_news(comparisons['throughput'], left)}")
+        if confirming and missing > 0:  # fewer would confirm nothing
+            continue
         if left < 0 or (bench.rule.is_look(len(pairs)) and settled(comparisons)):
             break
     return taken

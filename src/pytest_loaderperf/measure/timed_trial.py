@@ -46,7 +46,7 @@ class Timing:
     parts: tuple[dict[str, float], ...] = ()
     segments: tuple[float, ...] = ()
     waits: Waits = Waits()  # noqa: RUF009  (frozen)
-    rounds: tuple[float, ...] = ()  # what a batch took in each slice, in seconds
+    rounds: tuple[float, ...] = ()  # what a batch took in each slice or segment, in seconds
     external_load: float = 0.0  # the share of the CPUs that others took while it ran
     paused: bool = False  # whether the whole machine seems to have stood still meanwhile
     settings: Mapping[str, str | int | bool] = field(default_factory=dict)  # as the loader has them
@@ -160,27 +160,30 @@ class TimedTrial:
         slices = [awake(measured, clock) for measured in self._slices]
         taken = total(slices)
         made = batches_made(taken, taken.marks, self._ahead)
-        waited = Waits.of(_waits(taken, whole=self._pace.whole is not None))
+        whole = self._pace.whole is not None
+        in_slices = self._pace.short_turns and not whole
+        waited = Waits.of(_waits(taken, whole=whole))
         values = {
             **rates(taken, made),
             "first_batch": self._opened.first_batch,
             "wait_p99": waited.p99,
             "stalled": waited.share,
         }
-        if self._pace.whole:
+        if whole:
             values["epoch_time"] = taken.seconds / len(taken.stretches)
-        whole = self._pace.whole is not None
-        if taken.steady or not (whole or self._pace.short_turns):
+        if taken.steady or not (whole or in_slices):
             values["throughput"] = _in_bursts(taken)
-        halves: list[Slice] = []
-        segments: list[float] = []
-        if self._pace.whole or not self._pace.short_turns:
-            segments = waits.segments(taken.stretches, taken.arrivals)
+        parts: tuple[dict[str, float], ...] = ()
+        segments: list[tuple[float, int]] = []
+        if in_slices:
+            halves = map(total, zip(slices[::2], slices[1::2], strict=False))
+            parts = tuple(rates(h, batches_made(h, taken.marks, self._ahead)) for h in halves)
+            batch = taken.batches / made
+            rounds = [batch * each.seconds / each.batches for each in slices]
         else:
-            halves = list(map(total, zip(slices[::2], slices[1::2], strict=False)))
-        parts = tuple(rates(half, batches_made(half, taken.marks, self._ahead)) for half in halves)
-        batch = taken.batches / made
-        rounds = tuple(batch * each.seconds / each.batches for each in slices)
+            segments = waits.segments(taken.stretches, taken.arrivals)
+            batches = taken.batches / sum(map(len, taken.arrivals))
+            rounds = [seconds / came / batches for seconds, came in segments if came]
         load, paused = self._watch.external_load, self._watch.paused
         return Timing(
             values=values,
@@ -188,9 +191,9 @@ class TimedTrial:
             taken=taken,
             made=made,
             parts=parts,
-            segments=tuple(segments),
+            segments=tuple(seconds for seconds, _ in segments),
             waits=waited,
-            rounds=rounds,
+            rounds=tuple(rounds),
             external_load=load,
             paused=paused,
             settings=self._settings,

@@ -16,6 +16,7 @@ _STALL = 5
 _BURST = 1.5
 _IN_BURSTS = 0.5
 _BURSTS = 4  # fewer do not show that they are ones
+_PERIODS = 2  # of bursts, that may be left out at an end
 _SEGMENTS = 16  # of the stretches of a trial, at most
 
 
@@ -89,7 +90,7 @@ def bursts(arrivals: Sequence[float]) -> tuple[int, int]:
 
     A loader with many requests under way delivers in bursts. A stretch that begins in one and ends
     after another has up to a burst more than was made in its time: so both ends of it are last
-    arrivals of bursts. Where there are none it is all of them.
+    arrivals of bursts. Where bursts do not come from end to end, it is all arrivals.
     """
     first, last = 0, len(arrivals) - 1
     gaps = [after - before for before, after in pairwise(arrivals)]
@@ -100,19 +101,25 @@ def bursts(arrivals: Sequence[float]) -> tuple[int, int]:
     in_long = math.fsum(gaps[index] for index in long)
     if len(long) < _BURSTS or in_long < _IN_BURSTS * math.fsum(gaps):
         return first, last
-    return long[0], long[-1]
+    period = _PERIODS * (arrivals[last] - arrivals[first]) / len(long)
+    begins, ends = arrivals[long[0]] - arrivals[first], arrivals[last] - arrivals[long[-1]]
+    return (first, last) if max(begins, ends) > period else (long[0], long[-1])
 
 
-def segments(stretches: Sequence[Stretch], arrivals: Sequence[Sequence[float]]) -> list[float]:
-    """How long each part of some stretches took, by the position of its batches (s).
+def segments(
+    stretches: Sequence[Stretch], arrivals: Sequence[Sequence[float]]
+) -> list[tuple[float, int]]:
+    """How long each part of some stretches took (s), and how many arrivals it has.
 
-    The parts of two trials can be compared, whatever their speed, if their stretches have as many
-    batches.
+    Parts go by the position of their batches. Those of two trials can be compared, whatever their
+    speed, if their stretches have as many batches.
     """
     each = max(1, _SEGMENTS // len(stretches)) if stretches else 1
     found = []
     for (began, ended), came in zip(stretches, arrivals, strict=True):
-        parts = min(each, len(came))
-        inner = [came[part * len(came) // parts - 1] for part in range(1, parts)]
-        found += [after - before for before, after in pairwise([began, *inner, ended])]
+        parts = max(1, min(each, len(came)))
+        until = [part * len(came) // parts for part in range(parts + 1)]
+        times = [began, *(came[index - 1] for index in until[1:-1]), ended]
+        for (before, after), (first, last) in zip(pairwise(times), pairwise(until), strict=True):
+            found.append((after - before, last - first))
     return found

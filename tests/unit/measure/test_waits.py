@@ -189,6 +189,11 @@ def test_where_there_are_no_bursts_every_arrival_counts(gaps: list[float]) -> No
     assert bursts(arrivals) == (0, len(gaps))
 
 
+def test_a_stretch_that_slows_down_has_no_bursts() -> None:
+    arrivals = list(accumulate([*[0.002] * 120, *[0.012] * 30], initial=0.0))
+    assert bursts(arrivals) == (0, 150)
+
+
 # --- the parts of stretches ---------------------------------------------------------------------
 
 batches = st.lists(st.lists(st.floats(0.001, 10), max_size=60), max_size=24)
@@ -205,6 +210,10 @@ def stretches(waits: Sequence[Sequence[float]]) -> list[tuple[list[float], float
 
 
 def parts(waits: Sequence[Sequence[float]]) -> list[float]:
+    return [seconds for seconds, _ in counted(waits)]
+
+
+def counted(waits: Sequence[Sequence[float]]) -> list[tuple[float, int]]:
     made = stretches(waits)
     return segments([(began, ended) for _, began, ended in made], [came for came, _, _ in made])
 
@@ -216,6 +225,7 @@ def test_the_parts_of_stretches_add_up_to_them(waits: list[list[float]]) -> None
     found = parts(waits)
     assert sum(found) == pytest.approx(everything)
     assert all(part > 0 for part in found)
+    assert sum(arrivals for _, arrivals in counted(waits)) == sum(map(len, waits))
 
 
 @given(batches, st.floats(0.1, 10))
