@@ -80,6 +80,7 @@ def judge_pairs(bench: Bench, version: Version, known: Known) -> tuple[Known, Fi
     if why:
         comparisons = {name: _doubted(each) for name, each in comparisons.items()}
         notes.append(why)
+    notes += [told for each in comparisons.values() if (told := stalls.shown(each))]
     candidates = [candidate for candidate, _ in every.pairs]
     return known, Findings(
         comparisons=comparisons,

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from ..measure.plan import Lengths
 from ..measure.timed_trial import Timing
 from ..measure.waits import Waits
-from ..model.units import format_value
+from ..model.results import Comparison
+from ..model.units import format_percent, format_value
 
 # Stalls that take less of the time do not decide anything.
 _SHARE = 0.02
@@ -31,6 +32,15 @@ def note(pairs: Sequence[Pair], lengths: Lengths) -> str:
     """What to say of pairs that were made longer."""
     every, long = (format_value(each, "s") for each in (distance(pairs), lengths.pair))
     return f"stalls come about every {every}: each pair has timed {long} of both sides"
+
+
+def shown(comparison: Comparison) -> str:
+    """What a comparison says of stalls; empty if they take next to no time."""
+    before = comparison.baseline or 0.0
+    if comparison.metric != "stalled" or max(comparison.value, before) <= _SHARE:
+        return ""
+    now, then = format_percent(comparison.value), format_percent(before)
+    return f"stalls took {now} of the time, and {then} in the baseline"
 
 
 def unproven(pairs: Sequence[Pair]) -> str:

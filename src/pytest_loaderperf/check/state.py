@@ -35,13 +35,17 @@ class Spec:
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """What measuring one check takes: its arms, the rule, and someone who hears the news."""
+    """What measuring one check takes: its arms, the rule, and someone who hears the news.
+
+    Without ``whole_epochs`` only the steady state is timed, however short an epoch is.
+    """
 
     spec: Spec
     arms: Arms
     candidate: Version
     rule: Rule
     progress: Callable[[str], None]
+    whole_epochs: bool = True
 
     def arm(self, version: Version | None = None) -> Arm:
         """The arm of a version, by default the candidate's."""
@@ -81,7 +85,8 @@ class Bench:
     def lengths(self) -> Lengths:
         """How long to time each arm in a pair of this check."""
         settings = self.spec.settings
-        return Lengths.within(settings.budget, settings.coverage)
+        lengths = Lengths.within(settings.budget, settings.coverage)
+        return lengths if self.whole_epochs else replace(lengths, epoch=0.0)
 
     @property
     def versions(self) -> dict[str, str]:

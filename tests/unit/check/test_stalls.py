@@ -8,6 +8,7 @@ from pytest_loaderperf.check import stalls
 from pytest_loaderperf.measure.plan import Lengths
 from pytest_loaderperf.measure.timed_trial import Timing
 from pytest_loaderperf.measure.waits import Waits
+from pytest_loaderperf.model.results import Comparison, Verdict
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.protocol.messages import Slice
 
@@ -113,3 +114,21 @@ def test_pairs_between_which_stalls_lie_prove_nothing() -> None:
     text = stalls.unproven(pairs(2.0, (1, 1), (0, 0), (0, 0)))
     assert text.startswith("stalls come about every 6 s, and a pair times only 2 s of each side")
     assert text.endswith("give this check a larger budget")
+
+
+@pytest.mark.parametrize(
+    ("name", "now", "before", "told"),
+    [
+        ("stalled", 0.25, 0.015, "stalls took 25 % of the time, and 1.5 % in the baseline"),
+        ("stalled", 0.0, 0.1, "stalls took 0 % of the time, and 10 % in the baseline"),
+        ("stalled", 0.01, 0.01, ""),
+        ("wait_p99", 0.25, 0.1, ""),
+    ],
+)
+def test_stalls_are_told_where_they_take_some_time(
+    name: str, now: float, before: float, told: str
+) -> None:
+    comparison = Comparison(
+        metric=name, value=now, judged=False, verdict=Verdict.UNCHANGED, baseline=before
+    )
+    assert stalls.shown(comparison) == told
