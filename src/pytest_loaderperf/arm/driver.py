@@ -145,7 +145,7 @@ class Stream:
     def run_epochs(
         self, epochs: int, skip: int = 0, stride: int = 1, longest: float = math.inf
     ) -> Slice:
-        """Time whole epochs, start and end of each included.
+        """Time whole epochs, from the start of each to the end of its iteration.
 
         The steady state of each begins after ``skip`` batches, or so many strides; 0: it has none.
         LoaderError if an epoch takes more than ``longest`` seconds.
@@ -168,8 +168,8 @@ class Stream:
             first = self._pass(iterator, skipped, stride, noted)
             cpu = cpu_seconds(os.getpid()) if epochs == 1 else 0.0
             counts = self._pass(iterator, sys.maxsize, stride, noted, began + longest)
-            del iterator  # what it ends then belongs to its epoch
             stretches.append((began, time.perf_counter()))
+            del iterator  # which may wait for threads of its own, now longer, now shorter
             arrivals.append(noted)
             taken += self._position
             samples += sum(first) + sum(counts)

@@ -249,18 +249,18 @@ def _within(name: str, pairs: Sequence[Pair]) -> Within | None:
     if name not in (*RATES, "epoch_time"):
         return None
     if pairs[0][0].segments:
-        return scatter_by_part(
-            [
-                list(zip(candidate.segments, baseline.segments, strict=False))
-                for candidate, baseline in pairs
-            ]
-        )
+        parts = [[_parts(name, timing) for timing in pair] for pair in pairs]
+        return scatter_by_part([list(zip(*both, strict=False)) for both in parts])
     return scatter(
         [
             [(c[name], b[name]) for c, b in zip(candidate.parts, baseline.parts, strict=True)]
             for candidate, baseline in pairs
         ]
     )
+
+
+def _parts(name: str, timing: Timing) -> Sequence[float]:
+    return timing.segments if name == "epoch_time" else timing.steady_segments
 
 
 def _difference(pair: Pair) -> str:

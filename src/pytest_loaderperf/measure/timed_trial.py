@@ -34,9 +34,9 @@ class Timing:
     """What a timing trial measured: a value for each timed metric.
 
     ``parts`` holds the rates of every two slices: this side's half of an ABBA block. Rates are of
-    the batches that were ``made`` (which may be a part of one), not of those ``taken``. Of whole
-    epochs, ``segments`` says how long each part of each of them took (s), and there are no
-    ``parts``.
+    the batches that were ``made`` (which may be a part of one), not of those ``taken``. Where whole
+    epochs are timed, or there are no turns, there are no ``parts``: ``segments`` says how long each
+    part of each stretch took (s), and ``steady_segments`` those of their steady state.
     """
 
     values: dict[str, float]
@@ -45,6 +45,7 @@ class Timing:
     made: float
     parts: tuple[dict[str, float], ...] = ()
     segments: tuple[float, ...] = ()
+    steady_segments: tuple[float, ...] = ()
     waits: Waits = Waits()  # noqa: RUF009  (frozen)
     rounds: tuple[float, ...] = ()  # what a batch took in each slice or segment, in seconds
     external_load: float = 0.0  # the share of the CPUs that others took while it ran
@@ -175,6 +176,7 @@ class TimedTrial:
             values["throughput"] = _in_bursts(taken)
         parts: tuple[dict[str, float], ...] = ()
         segments: list[tuple[float, int]] = []
+        steady: list[tuple[float, int]] = []
         if in_slices:
             halves = map(total, zip(slices[::2], slices[1::2], strict=False))
             parts = tuple(rates(h, batches_made(h, taken.marks, self._ahead)) for h in halves)
@@ -182,6 +184,7 @@ class TimedTrial:
             rounds = [batch * each.seconds / each.batches for each in slices]
         else:
             segments = waits.segments(taken.stretches, taken.arrivals)
+            steady = waits.segments(taken.steady, _inside(taken.steady, taken.arrivals))
             batches = taken.batches / sum(map(len, taken.arrivals))
             rounds = [seconds / came / batches for seconds, came in segments if came]
         load, paused = self._watch.external_load, self._watch.paused
@@ -192,6 +195,7 @@ class TimedTrial:
             made=made,
             parts=parts,
             segments=tuple(seconds for seconds, _ in segments),
+            steady_segments=tuple(seconds for seconds, _ in steady or segments),
             waits=waited,
             rounds=tuple(rounds),
             external_load=load,
@@ -250,17 +254,24 @@ def _in_bursts(taken: Slice) -> float:
 
     Where they come in bursts, only whole ones count.
     """
-    arrivals = [each for came in taken.arrivals for each in came]
+    periods = taken.steady or taken.stretches
     strides = counted = 0
     seconds = 0.0
-    for began, ended in taken.steady or taken.stretches:
-        inside = slice(bisect_right(arrivals, began), bisect_right(arrivals, ended))
-        points = [began, *arrivals[inside]]
+    for (began, _), came in zip(periods, _inside(periods, taken.arrivals), strict=True):
+        points = [began, *came]
         first, last = waits.bursts(points)
         strides += len(points) - 1
         counted += last - first
         seconds += points[last] - points[first]
     return (taken.steady_samples or taken.samples) * counted / strides / seconds
+
+
+def _inside(
+    periods: Sequence[Stretch], arrivals: Sequence[Sequence[float]]
+) -> list[Sequence[float]]:
+    """The arrivals in each of some periods, its start left out."""
+    times = [each for came in arrivals for each in came]
+    return [times[bisect_right(times, began) : bisect_right(times, end)] for began, end in periods]
 
 
 def _length(stretches: Sequence[Stretch]) -> float:
