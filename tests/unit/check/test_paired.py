@@ -70,7 +70,7 @@ def test_what_no_part_has_is_not_foretold() -> None:
 @pytest.mark.parametrize("metric", ["throughput", "cpu_time", "epoch_time"])
 def test_parts_by_position_foretell_noise(metric: str) -> None:
     def parted(*seconds: float) -> Timing:
-        return replace(timing(10.0), parts=(), segments=seconds)
+        return replace(timing(10.0), parts=(), segments=seconds, steady_segments=seconds)
 
     pairs = [(parted(1.0, 9.0), parted(1.0, 1.0)), (parted(1.2, 9.0), parted(1.0, 1.0))]
     found = paired._within(metric, pairs)
@@ -495,7 +495,13 @@ def epochs(took: list[Plan], epoch_time: float = 5.0, stalls: int = 0) -> TimePa
 
     def time_pair(pace: Plan) -> tuple[Timing, Timing]:
         took.append(pace)
-        side = trial(seconds=5.0, epoch_batches=50, stalls=stalls, segments=(1.0,) * 5)
+        side = trial(
+            seconds=5.0,
+            epoch_batches=50,
+            stalls=stalls,
+            segments=(1.0,) * 5,
+            steady_segments=(1.0,) * 5,
+        )
         side.values["epoch_time"] = 5.0
         other = replace(side, values={**side.values, "epoch_time": epoch_time})
         return other, side
