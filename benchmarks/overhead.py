@@ -132,7 +132,7 @@ def one_round(module: str, test: str, fixture: str, batch_size: int, *, guard_fi
     nodeid = f"{path}::{test}[{batch_size}]"
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         # Arms are kept by version, and both are of the same one here.
-        sides = [Arms(launch(Path(scratch))) for _ in range(2)]
+        sides = [Arms(launch(Path(tempfile.mkdtemp(dir=scratch)))) for _ in range(2)]
         bare = BareLoop(module, fixture, scratch)
         try:
             first, second = (side.get(Version(root=ROOT), path) for side in sides)

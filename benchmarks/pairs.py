@@ -39,7 +39,7 @@ def study(nodeid: str, pairs: int, out: Path, *, both_turns: bool) -> None:
     module = nodeid.partition("::")[0]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         # Arms are kept by version, and both are of the same one here.
-        sides = [Arms(launch(Path(scratch))) for _ in range(2)]
+        sides = [Arms(launch(Path(tempfile.mkdtemp(dir=scratch)))) for _ in range(2)]
         try:
             candidate, baseline = (side.get(Version(root=ROOT), module) for side in sides)
             calibrated = calibration.calibrate(candidate, nodeid, Lengths())
