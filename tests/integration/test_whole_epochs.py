@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from support import tiny
-from support.project import Project, Run
+from support.project import Run
 
 # The budget of tiny projects holds epochs of 1.5 s.
 LOADERS = """\
@@ -80,23 +80,16 @@ def test_no_epoch(loaderperf):
 """
 
 
-def project_of(root: Path, checks: str) -> Project:
-    project = tiny.create(root / "project", loaders=LOADERS, test_it=checks)
-    accepted = project.pytest("--loaderperf-update")
-    project.commit("accept")
-    assert "loaderperf: written" in accepted.output, accepted.output
-    return project
-
-
 def checks_of(run: Run) -> dict[str, Any]:
     """What the results file says, by the name of the test."""
     return {check["nodeid"].partition("::")[2]: check for check in run.results["checks"]}
 
 
 def test_a_loss_at_the_end_of_an_epoch_is_a_regression(tmp_path: Path) -> None:
-    project = project_of(tmp_path, CHECKS)
+    project = tiny.create(tmp_path / "project", loaders=LOADERS, test_it=CHECKS)
+    project.commit("with checks")
     project.write(loaders=LOADERS.replace("LATE = 1", "LATE = 6"))
-    run = project.pytest("--loaderperf")
+    run = project.pytest("--loaderperf", "--loaderperf-against=HEAD")
     for check in run.results["checks"]:
         assert check["verdict"] == "regressed", run.output
         assert check["coverage"] == {"batches": 150, "epoch_batches": 150, "share": 1.0}

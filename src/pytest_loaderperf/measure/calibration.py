@@ -44,6 +44,7 @@ _LONGEST_FILL = 15.0  # seconds
 # An epoch of known length is read to its end if it takes no more than so many times what fits:
 # memory is sampled meanwhile, and its first second may have been a slow one.
 _READ = 1.5
+_UNKNOWN = 2  # times what a pair times of each side, for epochs that may never end
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,8 +158,9 @@ def _followed(
     epoch_seconds = like.epoch_seconds if like else math.inf
     if like.epoch_seconds < math.inf if like else not loader.endless:
         with memory.followed(_SAMPLE_SECONDS):
-            longest = lengths.epoch if like is None else epoch_at_most(like.epoch_seconds)
-            end = _epoch_end(trial, opened, taken, longest)
+            longest = epoch_at_most(like.epoch_seconds) if like else lengths.epoch
+            unknown = longest if like else min(longest, _UNKNOWN * lengths.pair)
+            end = _epoch_end(trial, opened, taken, longest, unknown)
         if like is None and end.batches:
             taken = replace(taken, epoch_batches=end.batches)
             epoch_seconds = end.seconds
@@ -206,14 +208,19 @@ def _plan_after(
     )
 
 
-def _epoch_end(trial: Trial, opened: Opened, taken: Slice, longest: float) -> EpochEnd:
-    """Have a trial go on to the end of its epoch, unless that seems to take too long."""
-    if taken.epoch_batches is not None:
-        longest *= _READ
-        batch = taken.seconds / taken.batches
-        if opened.first_batch + taken.epoch_batches * batch > longest:
-            return EpochEnd(batches=None, seconds=0.0)
-    return trial.ask(Finish(seconds=longest), EpochEnd)
+def _epoch_end(
+    trial: Trial, opened: Opened, taken: Slice, longest: float, unknown: float
+) -> EpochEnd:
+    """Have a trial go on to the end of its epoch, unless that seems to take too long.
+
+    ``unknown`` is how long one may take of which nobody knows how many batches it has.
+    """
+    if taken.epoch_batches is None:
+        return trial.ask(Finish(seconds=unknown), EpochEnd)
+    batch = taken.seconds / taken.batches
+    if opened.first_batch + taken.epoch_batches * batch > _READ * longest:
+        return EpochEnd(batches=None, seconds=0.0)
+    return trial.ask(Finish(seconds=_READ * longest), EpochEnd)
 
 
 def _next_step(pace: Plan, taken: Slice, workers: int, like: Calibration | None) -> RunSlice:

@@ -181,6 +181,7 @@ def test_an_epoch_is_read_to_its_end_if_it_seems_to_fit(
 ) -> None:
     trial: Any = Asked()
     opened = Opened(first_batch=1.05, workload=WORKLOAD, epoch_batches=epoch_batches)
-    end = calibration._epoch_end(trial, opened, taken(0.1, epoch_batches=epoch_batches), 7.5)
+    survey = taken(0.1, epoch_batches=epoch_batches)
+    end = calibration._epoch_end(trial, opened, survey, longest=7.5, unknown=4.8)
     assert trial.seconds == asked
     assert (end.batches is not None) == bool(asked)
