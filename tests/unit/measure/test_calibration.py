@@ -169,7 +169,7 @@ class Asked:
 @pytest.mark.parametrize(
     ("epoch_batches", "asked"),
     [
-        (None, [7.5]),
+        (None, [4.8]),
         (900, [11.25]),  # memory is looked at meanwhile: it may be faster
         (1015, [11.25]),
         (1025, []),
