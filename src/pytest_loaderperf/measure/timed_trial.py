@@ -23,6 +23,7 @@ from .waits import Clock, Waits
 _GLANCE_SECONDS = 0.01
 _WORKING = 0.5
 _LONGEST_TURN = 30.0  # seconds
+_LONG_PARTS = 4  # of the time of a trial, at most
 _SLICES_IN_A_GO = 200  # an answer comes after half a minute then
 RATES = ("throughput", "cpu_time")  # the metrics that every slice gives
 # Those that a timing trial may give; ``epoch_time`` only one that takes whole epochs.
@@ -194,14 +195,23 @@ class TimedTrial:
             taken=taken,
             made=made,
             parts=parts,
-            segments=tuple(seconds for seconds, _ in segments),
-            steady_segments=tuple(seconds for seconds, _ in steady or segments),
+            segments=self._parts(segments),
+            steady_segments=self._parts(steady or segments),
             waits=waited,
             rounds=tuple(rounds),
             external_load=load,
             paused=paused,
             settings=self._settings,
         )
+
+    def _parts(self, segments: Sequence[tuple[float, int]]) -> tuple[float, ...]:
+        """How long the parts took that are compared with those of other pairs.
+
+        Without turns a slow second of the machine hits one side alone, and several segments of it:
+        they do not scatter independently, unless they are long.
+        """
+        seconds = [seconds for seconds, _ in segments]
+        return tuple(seconds if self._pace.short_turns else waits.joined(seconds, _LONG_PARTS))
 
     def _ended(self, measured: Slice) -> None:
         if not measured.batches:

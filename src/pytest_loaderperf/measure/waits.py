@@ -123,3 +123,10 @@ def segments(
         for (before, after), (first, last) in zip(pairwise(times), pairwise(until), strict=True):
             found.append((after - before, last - first))
     return found
+
+
+def joined(seconds: Sequence[float], parts: int) -> list[float]:
+    """Neighbouring segments as one, so that there are no more than so many parts."""
+    parts = min(parts, len(seconds))
+    until = [part * len(seconds) // parts for part in range(parts + 1)] if parts else []
+    return [math.fsum(seconds[first:last]) for first, last in pairwise(until)]

@@ -357,7 +357,7 @@ def test_the_first_batch_of_an_epoch_is_no_stall() -> None:
 
 @pytest.mark.parametrize(
     ("pace", "parts", "segments"),
-    [(whole(4), 0, 16), (waiting(4), 0, 16), (Plan(**{**vars(STEADY), "short_turns": True}), 2, 0)],
+    [(whole(4), 0, 16), (waiting(4), 0, 4), (Plan(**{**vars(STEADY), "short_turns": True}), 2, 0)],
     ids=["whole epochs", "waiting", "in turns"],
 )
 def test_epochs_and_loaders_that_wait_are_compared_by_position(

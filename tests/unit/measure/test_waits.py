@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_loaderperf.measure.waits import Clock, Waits, bursts, segments
+from pytest_loaderperf.measure.waits import Clock, Waits, bursts, joined, segments
 
 no_deadline = settings(deadline=None)
 some_waits = st.lists(st.floats(0, 1e3), max_size=50)
@@ -254,3 +254,11 @@ def test_a_part_has_the_same_batches_whatever_they_take() -> None:
 )
 def test_stretches_have_few_parts(counts: list[int], expected: int) -> None:
     assert len(parts([[1.0] * count for count in counts])) == expected
+
+
+@given(st.lists(st.floats(0, 1e3), max_size=50), st.integers(1, 8))
+@no_deadline
+def test_joined_segments_take_as_long_in_fewer_parts(seconds: list[float], parts: int) -> None:
+    found = joined(seconds, parts)
+    assert len(found) == min(parts, len(seconds))
+    assert sum(found) == pytest.approx(sum(seconds))
