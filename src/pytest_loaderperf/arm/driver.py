@@ -167,7 +167,9 @@ class Stream:
             iterator = self._loader.start()
             first = self._pass(iterator, skipped, stride, noted)
             cpu = cpu_seconds(os.getpid()) if epochs == 1 else 0.0
-            counts = self._pass(iterator, sys.maxsize, stride, noted, began + longest)
+            counts: list[int] = []
+            if self._position == skipped:
+                counts = self._pass(iterator, sys.maxsize, stride, noted, began + longest)
             stretches.append((began, time.perf_counter()))
             del iterator  # which may wait for threads of its own, now longer, now shorter
             arrivals.append(noted)
@@ -292,8 +294,8 @@ class Stream:
         taken, counts = 0, []
         batch, self._batch = self._batch, None
         while taken < at_most:
-            before, samples = taken, 0
-            for batch in islice(iterator, min(stride, at_most - taken)):  # the loop of users
+            before, samples, wanted = taken, 0, min(stride, at_most - taken)
+            for batch in islice(iterator, wanted):  # the loop of users
                 samples += counted(batch)
                 taken += 1
             if taken == before:
@@ -303,10 +305,12 @@ class Stream:
             self._prepare()  # an epoch may be long
             if noted[-1] > until:
                 raise LoaderError(
-                    f"an epoch has not ended after {self._position:,} batches, and takes more than "
-                    "ten times as long as that of the working tree: the two are no versions of one "
-                    "loader, or one of them never ends"
+                    f"an epoch has not ended after {self._position + taken:,} batches, and takes "
+                    "more than ten times as long as that of the working tree: the two are no "
+                    "versions of one loader, or one of them never ends"
                 )
+            if taken - before < wanted:  # it has ended, and may not be asked again
+                break
         self._batch = batch
         self._position += taken
         return counts

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from ..baselines.store import Record
 from ..errors import LoaderError, SettingsError
 from ..measure import interference, turns
 from ..measure.plan import PAIR_SECONDS
@@ -96,6 +97,33 @@ def judge_pairs(bench: Bench, version: Version, known: Known) -> tuple[Known, Fi
         notes=(*notes, *every.notes),
         coverage=seen([timing for pair in every.pairs for timing in pair], every.known.plan),
     )
+
+
+def outgrown(bench: Bench, known: Known, record: Record | None) -> str:
+    """Why an epoch that is not timed as a whole may be one that has become too long for that.
+
+    Empty if nothing speaks for it: it was longer before, or it is as long as its start promises.
+    """
+    if known.plan.whole is not None or not bench.lengths.epoch:
+        return ""
+    before = record.metrics.get("epoch_time") if record else None
+    calibration = known.calibration
+    batches = calibration.plan.epoch_batches
+    promised = math.inf
+    if batches is not None and known.repaced is not None:
+        promised = calibration.values["first_batch"] + batches / calibration.pace
+    if before is None and promised > bench.lengths.epoch:
+        return ""
+    return (
+        "an epoch takes longer than it did, or than its start promises, and does not fit into the "
+        f"budget any more: give this check budget='{math.ceil(2 * bench.spec.settings.budget)}s'"
+    )
+
+
+def doubted(findings: Findings, why: str) -> Findings:
+    """Findings of which those that have proven no loss of throughput could not."""
+    comparisons = {name: _doubted(each) for name, each in findings.comparisons.items()}
+    return replace(findings, comparisons=comparisons, notes=(*findings.notes, why))
 
 
 def _doubted(comparison: Comparison) -> Comparison:
@@ -249,6 +277,8 @@ def _within(name: str, pairs: Sequence[Pair]) -> Within | None:
     if name not in (*RATES, "epoch_time"):
         return None
     if pairs[0][0].segments:
+        if name == "cpu_time":  # which has no parts
+            return None
         parts = [[_parts(name, timing) for timing in pair] for pair in pairs]
         return scatter_by_part([list(zip(*both, strict=False)) for both in parts])
     return scatter(

@@ -167,6 +167,8 @@ class Coordinator:
             found = Findings(notes=(f"versions differ from those recorded: {differ}",))
         if reference.version is not None and not changed:
             known, beside = paired.judge_pairs(bench, reference.version, known)
+            if why := paired.outgrown(bench, known, record):
+                beside = paired.doubted(beside, why)
             found += beside
             if not beside.difference:
                 return known, found + per_trial.judge_trials(

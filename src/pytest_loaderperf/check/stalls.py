@@ -58,7 +58,7 @@ def unproven(pairs: Sequence[Pair]) -> str:
 def distance(pairs: Sequence[Pair]) -> float:
     """How far apart stalls are, on the side where they are further (s); 0 where they are none."""
     sides = [sum((each.waits for each in side), Waits()) for side in zip(*pairs, strict=True)]
-    return max((side.seconds / side.stalls for side in sides if side.share > _SHARE), default=0.0)
+    return max((side.apart for side in sides if side.share > _SHARE), default=0.0)
 
 
 def _seconds(pairs: Sequence[Pair]) -> float:

@@ -179,7 +179,8 @@ def seen(timings: Sequence[Timing], plan: Plan) -> Coverage:
     batches = min(timing.taken.batches for timing in timings)
     epoch = timings[0].taken.epoch_batches
     if plan.whole:
-        return Coverage(batches=epoch or batches, epoch_batches=epoch or batches, whole=True)
+        batches = round(batches / max(1, len(timings[0].taken.stretches)))
+        return Coverage(batches=batches, epoch_batches=batches, whole=True)
     return Coverage(batches=min(batches, (epoch or batches + 1) - 1), epoch_batches=epoch)
 
 

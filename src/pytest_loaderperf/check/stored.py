@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..baselines.store import Record
+from ..errors import LoaderError
 from ..measure import turns
 from ..measure.timed_trial import Timing
-from ..model.metrics import METRICS
+from ..model.metrics import METRICS, NO_EPOCH
 from ..model.results import Verdict
 from ..stats.comparison import compare_stored, uncompared
 from . import per_trial
@@ -21,6 +22,8 @@ def judge_stored(bench: Bench, record: Record, drift: float, known: Known) -> Fi
     """Compare all timed metrics with stored numbers: wide, since they come from another day."""
     timings = [_timing(bench, known, number) for number in range(_TRIALS)]
     values = _values(timings)
+    if "epoch_time" in bench.spec.settings.asked and "epoch_time" not in values:
+        raise LoaderError(NO_EPOCH)
     stored = {name: record.metrics.get(name) for name in values}
     return Findings(
         comparisons={

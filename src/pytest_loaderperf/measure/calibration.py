@@ -64,6 +64,7 @@ class Calibration:
     asserted: tuple[str, ...]  # metrics that the test compares with a baseline
     used: tuple[str, ...] = ()  # metrics that it looks at, in whatever way
     memory_source: str = ""  # what ``peak_memory`` comes from
+    pace: float = math.inf  # batches/s in the first second of an epoch
     thrashing: str = ""  # what there is to say of a machine that was short of memory
     memory: tuple[MemorySample, ...] = ()
 
@@ -155,15 +156,19 @@ def _followed(
         others = cpus.cpu_seconds(os.getpid()) - used - taken.cpu_seconds
         usable = len(cpus.usable_cpus()) - others / (time.monotonic() - began)
     _let_queues_fill(trial.pid, memory, 2 * max(warmup, drain) * taken.seconds / taken.batches)
-    epoch_seconds = like.epoch_seconds if like else math.inf
+    epoch_seconds, peak = like.epoch_seconds if like else math.inf, memory.peak
     if like.epoch_seconds < math.inf if like else not loader.endless:
         with memory.followed(_SAMPLE_SECONDS):
             longest = epoch_at_most(like.epoch_seconds) if like else lengths.epoch
             unknown = longest if like else min(longest, _UNKNOWN * lengths.pair)
             end = _epoch_end(trial, opened, taken, longest, unknown)
+        if end.batches:  # else it may have gone further than others will
+            peak = memory.peak
         if like is None and end.batches:
             taken = replace(taken, epoch_batches=end.batches)
-            epoch_seconds = end.seconds
+            # Queues were full when it went on: their batches came for nothing.
+            by_pace = opened.first_batch + end.batches * taken.seconds / taken.batches
+            epoch_seconds = max(end.seconds, by_pace)
     pace_after = partial(pace_after, epoch_seconds=epoch_seconds)
     paged_at_end = Paging.of(trial.pid)
     trial.send(Probe())
@@ -173,13 +178,14 @@ def _followed(
     return Calibration(
         loader=loader,
         workload=opened.workload,
-        peak_memory=float(memory.peak),
+        peak_memory=float(peak),
         values={**rates(taken, taken.batches), "first_batch": opened.first_batch},
         batches=taken.batches,
         plan=pace_after(taken, busy=is_busy(taken, loader.workers, usable)),
         epoch_seconds=epoch_seconds,
         asserted=tuple(finished.asserted),
         used=tuple(finished.used),
+        pace=taken.batches / taken.seconds,
         memory_source=memory.source,
         thrashing=paging.note(paged, paged_at_end),
         memory=tuple(memory.samples),

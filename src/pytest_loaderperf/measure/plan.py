@@ -40,7 +40,7 @@ NOTE_SECONDS = 0.0005
 # The first part of a stretch in which a loader that waits gets its requests under way, of which
 # nobody knows how many there are (s).
 SETTLING_SECONDS = 0.25
-_OTHER_EPOCH = 10  # times the candidate's, and so many seconds
+_OTHER_EPOCH, _OTHER_EPOCH_SECONDS = 10, 60  # times the candidate's, and so many seconds
 _SETTLING_AT_MOST = 10  # it is no more than such a part of an epoch
 # Slices of each arm in a pair. How far its ABBA blocks lie apart foretells the noise of pairs: one
 # block says nothing, and three are worth the start of another epoch.
@@ -205,7 +205,7 @@ def plan(
             epochs=epochs,
             epoch_batches=epoch_batches,
             short_turns=short_turns,
-            whole=Whole(epochs=epochs, slices=slices, skip=0),
+            whole=_whole(epoch_seconds, lengths, 0) or Whole(epochs=epochs, slices=slices, skip=0),
             stride=stride,
         )
     batches = step * math.ceil(SLICE_SECONDS / batch_seconds / step)
@@ -243,7 +243,7 @@ def _whole(epoch_seconds: float, lengths: Lengths, skip: int) -> Whole | None:
 
 def epoch_at_most(epoch_seconds: float) -> float:
     """How long an epoch of the other version may take, if the candidate's takes so long (s)."""
-    return _OTHER_EPOCH * epoch_seconds + _OTHER_EPOCH
+    return _OTHER_EPOCH * epoch_seconds + _OTHER_EPOCH_SECONDS
 
 
 def _slices(seconds: float, pair_seconds: float) -> int:

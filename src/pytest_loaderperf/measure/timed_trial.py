@@ -15,7 +15,7 @@ from ..supervisor.arm import Arm
 from ..system import cpus, process_tree
 from . import interference, waits
 from .in_flight import batches_made
-from .plan import Plan
+from .plan import SLICES_AT_LEAST, Plan
 from .waits import Clock, Waits
 
 # How a trial is found to wait when its turn is over: in so short a time (s) it has used less than
@@ -23,7 +23,7 @@ from .waits import Clock, Waits
 _GLANCE_SECONDS = 0.01
 _WORKING = 0.5
 _LONGEST_TURN = 30.0  # seconds
-_LONG_PARTS = 4  # of the time of a trial, at most
+_PARTS, _LONG_PARTS = 16, 4  # of the time of a trial, at most
 _SLICES_IN_A_GO = 200  # an answer comes after half a minute then
 RATES = ("throughput", "cpu_time")  # the metrics that every slice gives
 # Those that a timing trial may give; ``epoch_time`` only one that takes whole epochs.
@@ -119,7 +119,8 @@ class TimedTrial:
         self._watch.start()
         left = self._pace.timed_slices
         while left:
-            slices = 1 if self._pace.whole else min(left, _SLICES_IN_A_GO)
+            long = self._pace.whole or self._pace.slices <= SLICES_AT_LEAST
+            slices = 1 if long else min(left, _SLICES_IN_A_GO)
             self._trial.send(self._pace.step(slices))
             self._ended(self._trial.answer(Slice, meanwhile=self._watch.tick))
             left -= slices
@@ -211,7 +212,7 @@ class TimedTrial:
         they do not scatter independently, unless they are long.
         """
         seconds = [seconds for seconds, _ in segments]
-        return tuple(seconds if self._pace.short_turns else waits.joined(seconds, _LONG_PARTS))
+        return tuple(waits.joined(seconds, _PARTS if self._pace.short_turns else _LONG_PARTS))
 
     def _ended(self, measured: Slice) -> None:
         if not measured.batches:

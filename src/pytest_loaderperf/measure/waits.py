@@ -25,12 +25,13 @@ class Waits:
     """What the waits of a trial say, all in seconds.
 
     ``p99`` is the longest but one in a hundred. ``lost`` is what its ``stalls`` took more than
-    typical waits, of ``seconds`` in all.
+    typical waits, of ``seconds`` in all, and ``squares`` the sum of the squares of that.
     """
 
     p99: float = 0.0
     stalls: int = 0
     lost: float = 0.0
+    squares: float = 0.0
     seconds: float = 0.0
 
     @classmethod
@@ -46,11 +47,12 @@ class Waits:
             return cls()
         until = list(accumulate(ordered))
         typical = ordered[min(bisect_right(until, seconds / 2), len(ordered) - 1)]
-        stalls = [wait for wait in ordered if wait > _STALL * typical]
+        stalls = [wait - typical for wait in ordered if wait > _STALL * typical]
         return cls(
             p99=ordered[math.ceil(0.99 * len(ordered)) - 1],
             stalls=len(stalls),
-            lost=math.fsum(stalls) - len(stalls) * typical,
+            lost=math.fsum(stalls),
+            squares=math.fsum(lost**2 for lost in stalls),
             seconds=seconds,
         )
 
@@ -59,11 +61,20 @@ class Waits:
         """The share of time that was lost in stalls."""
         return self.lost / self.seconds if self.seconds else 0.0
 
+    @property
+    def apart(self) -> float:
+        """How far apart stalls are (s), 0 if there are none.
+
+        Many small ones do not hide a few large ones: those count that lose the most.
+        """
+        return self.seconds * self.squares / self.lost**2 if self.lost else 0.0
+
     def __add__(self, other: Waits) -> Waits:
         return Waits(
             p99=max(self.p99, other.p99),
             stalls=self.stalls + other.stalls,
             lost=self.lost + other.lost,
+            squares=self.squares + other.squares,
             seconds=self.seconds + other.seconds,
         )
 

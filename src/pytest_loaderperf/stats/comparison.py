@@ -151,8 +151,11 @@ def scatter_by_part(pairs: Sequence[Sequence[tuple[float, float]]]) -> Within | 
     for parts in pairs:
         base = math.fsum(baseline for _, baseline in parts)
         relative.append([(candidate - baseline) / base for candidate, baseline in parts])
-    variance = math.fsum(map(statistics.variance, zip(*relative, strict=True)))
-    return Within(variance=variance, freedom=(len(pairs) - 1) * len(pairs[0]))
+    variances = [statistics.variance(part) for part in zip(*relative, strict=True)]
+    variance, squares = math.fsum(variances), math.fsum(each**2 for each in variances)
+    # Satterthwaite: where one part scatters far more than all others, it alone tells.
+    like = variance**2 / squares if squares else float(len(variances))
+    return Within(variance=variance, freedom=max(1, int((len(pairs) - 1) * like + 1e-9)))
 
 
 def settled(comparisons: Mapping[str, Comparison]) -> bool:

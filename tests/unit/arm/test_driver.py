@@ -695,3 +695,27 @@ def test_an_epoch_that_is_too_short_for_steps_is_told(clock: Fake) -> None:
     stream.open(2, 1, None)
     with pytest.raises(LoaderError, match="an epoch of 3 batches is too short"):
         stream.steps(4.0, 100.0)
+
+
+class Once:
+    """An iterator that fails whoever asks it again after its end."""
+
+    def __init__(self, batches: int) -> None:
+        self.left = batches
+
+    def __iter__(self) -> Once:
+        return self
+
+    def __next__(self) -> list[int]:
+        self.left -= 1
+        if self.left < 0:
+            assert self.left == -1, "asked again"
+            raise StopIteration
+        return [0]
+
+
+@pytest.mark.parametrize(("batches", "skip", "stride"), [(10, 0, 4), (10, 3, 4), (3, 5, 1)])
+def test_an_epoch_that_has_ended_is_not_asked_again(batches: int, skip: int, stride: int) -> None:
+    stream = Stream(Loader(kind="own", start=lambda: Once(batches)), len)
+    stream.open(1, 0, None)
+    assert stream.run_epochs(2, skip, stride).batches == 2 * batches

@@ -14,16 +14,17 @@ from typing import Any
 
 import pytest
 
+from pytest_loaderperf.baselines.store import Record, Stored
 from pytest_loaderperf.check import paired
 from pytest_loaderperf.check.state import Bench, Findings, Known
 from pytest_loaderperf.errors import LoaderError, SettingsError
 from pytest_loaderperf.measure import interference, turns
 from pytest_loaderperf.measure.calibration import Calibration
-from pytest_loaderperf.measure.plan import Plan, plan
+from pytest_loaderperf.measure.plan import Lengths, Plan, Whole, plan
 from pytest_loaderperf.measure.timed_trial import Timing
 from pytest_loaderperf.measure.waits import Waits
 from pytest_loaderperf.model.metrics import METRICS, Tolerance
-from pytest_loaderperf.model.results import Coverage, Noise, Verdict
+from pytest_loaderperf.model.results import Comparison, Coverage, Noise, Verdict
 from pytest_loaderperf.model.version import Version
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.protocol.messages import Handed, Slice
@@ -67,7 +68,7 @@ def test_what_no_part_has_is_not_foretold() -> None:
     assert paired._within("throughput", [(timing(10.0), timing(11.0))]) is None
 
 
-@pytest.mark.parametrize("metric", ["throughput", "cpu_time", "epoch_time"])
+@pytest.mark.parametrize("metric", ["throughput", "epoch_time"])
 def test_parts_by_position_foretell_noise(metric: str) -> None:
     def parted(*seconds: float) -> Timing:
         return replace(timing(10.0), parts=(), segments=seconds, steady_segments=seconds)
@@ -78,6 +79,7 @@ def test_parts_by_position_foretell_noise(metric: str) -> None:
     assert found.variance == pytest.approx(statistics.variance([0.0, 0.1]))
     assert paired._within(metric, pairs[:1]) is None
     assert paired._within("wait_p99", pairs) is None
+    assert paired._within("cpu_time", pairs) is None  # parts are told in time alone
 
 
 SLOW_TO_START = SimpleNamespace(
@@ -111,7 +113,7 @@ def trial(
         taken=taken,
         made=float(batches),
         parts=parts,
-        waits=Waits(stalls=stalls, lost=0.5 * stalls, seconds=seconds),
+        waits=Waits(stalls=stalls, lost=0.5 * stalls, squares=0.25 * stalls, seconds=seconds),
         **what,
     )
 
@@ -577,3 +579,42 @@ def scaled(timing: Timing, factor: float) -> Timing:
     values = {**timing.values, "throughput": factor * timing.values["throughput"]}
     parts = tuple({**part, "throughput": factor * part["throughput"]} for part in timing.parts)
     return replace(timing, values=values, parts=parts)
+
+
+# --- epochs that have become too long ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pace", "epoch_batches", "stored", "told"),
+    [
+        (10.0, 50, None, True),  # five seconds by its start, and yet it does not fit
+        (10.0, 100, None, False),  # ten seconds do not fit, as its start tells
+        (10.0, 100, 6.0, True),  # it has fitted before
+        (10.0, None, None, False),
+        (10.0, None, 4.0, True),
+    ],
+)
+def test_an_epoch_that_has_outgrown_the_budget_is_told(
+    pace: float, epoch_batches: int | None, stored: float | None, told: bool
+) -> None:
+    steady = Plan(warmup=2, drain=0, batches=10, slices=4, epoch_batches=epoch_batches)
+    calibration: Any = SimpleNamespace(plan=steady, pace=pace, values={"first_batch": 0.1})
+    known = Known(calibration=calibration, judged=frozenset(), repaced=steady)
+    metrics = {"epoch_time": Stored(value=stored, spread=0.0)} if stored else {}
+    bench: Any = SimpleNamespace(
+        lengths=Lengths.within(60.0), spec=SimpleNamespace(settings=SimpleNamespace(budget=60.0))
+    )
+    record = Record(metrics=metrics, versions={})
+    assert bool(paired.outgrown(bench, known, record)) == told
+    fits = replace(known, repaced=replace(steady, whole=Whole(epochs=1, slices=1, skip=3)))
+    assert not paired.outgrown(bench, fits, record)
+
+
+def test_what_has_outgrown_the_budget_is_not_called_unchanged() -> None:
+    comparison = Comparison(
+        metric="throughput", value=1.0, judged=True, verdict=Verdict.UNCHANGED, baseline=1.0
+    )
+    found = Findings(comparisons={"throughput": comparison})
+    assert paired.doubted(found, "why").verdict is Verdict.INCONCLUSIVE
+    worse = Findings(comparisons={"throughput": replace(comparison, verdict=Verdict.REGRESSED)})
+    assert paired.doubted(worse, "why").verdict is Verdict.REGRESSED

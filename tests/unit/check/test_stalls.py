@@ -24,7 +24,7 @@ def timing(seconds: float, count: int, lost: float = 0.5) -> Timing:
             stretches=[(0.0, seconds)], samples=80, batches=10, cpu_seconds=1.0, epoch_batches=None
         ),
         made=10.0,
-        waits=Waits(stalls=count, lost=count * lost, seconds=seconds),
+        waits=Waits(stalls=count, lost=count * lost, squares=count * lost**2, seconds=seconds),
     )
 
 

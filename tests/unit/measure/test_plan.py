@@ -270,7 +270,16 @@ def test_the_steady_state_of_a_whole_epoch_begins_after_its_warm_up() -> None:
 
 def test_an_epoch_without_a_steady_state_skips_nothing() -> None:
     made = plan(0.1, 4, 4, 6, MINUTE, epoch_seconds=0.6)
-    assert made.whole == Whole(epochs=made.epochs, slices=made.slices, skip=0)
+    assert made.whole is not None
+    assert (made.whole.skip, made.whole.epochs, made.whole.slices) == (0, 1, 4)
+    unread = plan(0.1, 4, 4, 6, MINUTE)
+    assert unread.whole == Whole(epochs=unread.epochs, slices=unread.slices, skip=0)
+
+
+def test_long_epochs_without_a_steady_state_are_few() -> None:
+    made = plan(0.5, 4, 2, 12, MINUTE, epoch_seconds=6.0)
+    assert made.whole is not None
+    assert (made.whole.epochs, made.whole.slices) == (1, 1)
 
 
 def test_a_step_of_whole_epochs_says_where_the_steady_state_begins() -> None:

@@ -194,6 +194,14 @@ def test_a_stretch_that_slows_down_has_no_bursts() -> None:
     assert bursts(arrivals) == (0, 150)
 
 
+def test_small_stalls_do_not_hide_a_large_one() -> None:
+    large = Waits.of([*[0.01] * 900, 1.0])
+    many = Waits.of([*[0.01] * 900, *[0.06] * 20, 1.0])
+    assert large.apart == pytest.approx(large.seconds)
+    assert many.apart > many.seconds / 5
+    assert Waits.of([0.01] * 100).apart == 0
+
+
 # --- the parts of stretches ---------------------------------------------------------------------
 
 batches = st.lists(st.lists(st.floats(0.001, 10), max_size=60), max_size=24)

@@ -172,7 +172,7 @@ def test_what_a_machine_does_to_a_part_of_one_pair_is_noise() -> None:
     found = scatter_by_part([[(5, 5), (5, 5)], [(6, 5), (5, 5)]])
     assert found is not None
     assert found.variance == pytest.approx(statistics.variance([0.0, 0.1]))
-    assert found.freedom == 2
+    assert found.freedom == 1  # it is one part alone
 
 
 def test_a_machine_that_becomes_slower_for_both_sides_is_no_noise() -> None:
@@ -218,7 +218,15 @@ def test_any_parts_of_epochs_can_be_compared(pairs: list[list[tuple[float, float
     assert (found is None) == (len(pairs) < 2)
     if found is not None:
         assert found.variance >= 0
-        assert found.freedom == 3 * (len(pairs) - 1)
+        assert 1 <= found.freedom <= 3 * (len(pairs) - 1)
+
+
+@given(st.integers(2, 6), st.floats(0.01, 0.2))
+def test_parts_that_scatter_alike_are_worth_as_many_degrees(pairs: int, noise: float) -> None:
+    made = [[(1 + noise * (n % 2), 1.0)] * 8 for n in range(pairs)]
+    found = scatter_by_part(made)
+    assert found is not None
+    assert found.freedom == 8 * (pairs - 1)
 
 
 # --- small amounts of memory --------------------------------------------------------------------
