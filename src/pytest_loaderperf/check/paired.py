@@ -95,7 +95,9 @@ def judge_pairs(bench: Bench, version: Version, known: Known) -> tuple[Known, Fi
         noise=tuple(every.noise),
         ran=tuple(every.ran),
         notes=(*notes, *every.notes),
-        coverage=seen([timing for pair in every.pairs for timing in pair], every.known.plan),
+        coverage=max(
+            (seen(pair, every.known.plan) for pair in every.pairs), key=lambda each: each.batches
+        ),
     )
 
 

@@ -172,7 +172,7 @@ class Findings:
 
 
 def seen(timings: Sequence[Timing], plan: Plan) -> Coverage:
-    """How much of an epoch each of some trials has seen.
+    """How much of an epoch each of some trials has seen, such as both of a pair.
 
     In the steady states of several epochs nobody has seen a start and an end.
     """
