@@ -19,9 +19,7 @@ from ..stats.comparison import compare, is_confirmed, scatter, scatter_by_part, 
 from ..stats.sequential import Within, log_cost
 from ..versions.sources import Folders
 from . import stalls
-from .state import Bench, Findings, Known, changes, doubt, seen
-
-Pair = tuple[Timing, Timing]  # candidate, baseline
+from .state import Bench, Findings, Known, Pair, changes, doubt, seen
 
 # Spoiled pairs are repeated, but no more of them than this: the machine would only be as noisy.
 _SPOILED_AT_MOST = 4
@@ -77,13 +75,9 @@ def judge_pairs(bench: Bench, version: Version, known: Known) -> tuple[Known, Fi
     if regressed:
         every, comparisons, doubts = _confirm(bench, version, first, comparisons, regressed)
         notes += doubts
-    why = "" if known.plan.whole else stalls.unproven(every.pairs)
-    if why:
-        comparisons = {name: _doubted(each) for name, each in comparisons.items()}
-        notes.append(why)
     notes += [told for each in comparisons.values() if (told := stalls.shown(each))]
     candidates = [candidate for candidate, _ in every.pairs]
-    return known, Findings(
+    found = Findings(
         comparisons=comparisons,
         values={name: [each.values[name] for each in candidates] for name in comparisons},
         rounds=tuple(each for timing in candidates for each in timing.rounds),
@@ -99,6 +93,8 @@ def judge_pairs(bench: Bench, version: Version, known: Known) -> tuple[Known, Fi
             (seen(pair, every.known.plan) for pair in every.pairs), key=lambda each: each.batches
         ),
     )
+    why = "" if known.plan.whole else stalls.unproven(every.pairs)
+    return known, doubted(found, why) if why else found
 
 
 def outgrown(bench: Bench, known: Known, record: Record | None) -> str:

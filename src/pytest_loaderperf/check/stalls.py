@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..measure.plan import Lengths
-from ..measure.timed_trial import Timing
 from ..measure.waits import Waits
 from ..model.results import Comparison
 from ..model.units import format_percent, format_value
+from .state import Pair
 
 # Stalls that take less of the time do not decide anything.
 _SHARE = 0.02
@@ -16,8 +16,6 @@ _SHARE = 0.02
 _ENOUGH, _WANTED = 2, 3
 # Of the longest pair that a budget allows: what is nearly as long need not be measured anew.
 _NEARLY = 0.9
-
-Pair = tuple[Timing, Timing]
 
 
 def longer(pairs: Sequence[Pair], lengths: Lengths) -> Lengths:

@@ -17,6 +17,8 @@ from ..stats.sequential import Rule
 from ..supervisor.arm import Arm, Arms
 from ..versions.sources import Folders
 
+Pair = tuple[Timing, Timing]  # candidate, baseline
+
 # A start of fresh arms may take so much of the time that is left.
 _FOR_STARTS = 0.1
 

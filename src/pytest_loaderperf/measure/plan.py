@@ -160,8 +160,7 @@ def is_busy(taken: Slice, workers: int, cpus: float) -> bool:
     """
     cpu_seconds, seconds = taken.cpu_seconds, taken.seconds
     if taken.steady:
-        cpu_seconds = taken.steady_cpu_seconds
-        seconds = sum(ended - began for began, ended in taken.steady)
+        cpu_seconds, seconds = taken.steady_cpu_seconds, taken.steady_seconds
     return cpu_seconds >= _BUSY * seconds * min(max(workers, 1), cpus)
 
 

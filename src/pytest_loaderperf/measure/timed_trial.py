@@ -57,7 +57,7 @@ class Timing:
     def batch_seconds(self) -> float:
         """How long a batch takes in the steady state, if there is one."""
         if self.taken.steady:
-            return _length(self.taken.steady) / self.taken.steady_batches
+            return self.taken.steady_seconds / self.taken.steady_batches
         return self.taken.seconds / self.taken.batches
 
 
@@ -283,10 +283,6 @@ def _inside(
     """The arrivals in each of some periods, its start left out."""
     times = [each for came in arrivals for each in came]
     return [times[bisect_right(times, began) : bisect_right(times, end)] for began, end in periods]
-
-
-def _length(stretches: Sequence[Stretch]) -> float:
-    return sum(ended - began for began, ended in stretches)
 
 
 def _waits(taken: Slice, *, whole: bool) -> list[float]:

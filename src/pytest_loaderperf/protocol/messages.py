@@ -243,6 +243,11 @@ class Slice:
         return sum(ended - began for began, ended in self.stretches)
 
     @property
+    def steady_seconds(self) -> float:
+        """How long the steady states of whole epochs took."""
+        return sum(ended - began for began, ended in self.steady)
+
+    @property
     def worker_seconds(self) -> float:
         """CPU time of the workers that are followed."""
         return sum(ended - began for _, began, ended in self.spans)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_loaderperf.check import stalls
+from pytest_loaderperf.check.state import Pair
 from pytest_loaderperf.measure.plan import Lengths
 from pytest_loaderperf.measure.timed_trial import Timing
 from pytest_loaderperf.measure.waits import Waits
@@ -28,7 +29,7 @@ def timing(seconds: float, count: int, lost: float = 0.5) -> Timing:
     )
 
 
-def pairs(seconds: float, *counts: tuple[int, int], lost: float = 0.5) -> list[stalls.Pair]:
+def pairs(seconds: float, *counts: tuple[int, int], lost: float = 0.5) -> list[Pair]:
     """Pairs of which each side has taken so long, with so many stalls of candidate and baseline."""
     return [(timing(seconds, ours, lost), timing(seconds, theirs, lost)) for ours, theirs in counts]
 
