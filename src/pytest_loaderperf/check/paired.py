@@ -15,7 +15,15 @@ from ..measure.timed_trial import RATES, TIMED, Timing
 from ..model.metrics import METRICS, NO_EPOCH
 from ..model.results import Comparison, Noise, Verdict
 from ..model.version import Version
-from ..stats.comparison import compare, is_confirmed, scatter, scatter_by_part, settled
+from ..stats.comparison import (
+    compare,
+    is_confirmed,
+    noisier,
+    scatter,
+    scatter_by_part,
+    scatter_inside,
+    settled,
+)
 from ..stats.sequential import Within, log_cost
 from ..versions.sources import Folders
 from . import stalls
@@ -254,37 +262,45 @@ def _conclude(
 def _compare(
     bench: Bench, version: Version, pairs: Sequence[Pair], judged: frozenset[str]
 ) -> dict[str, Comparison]:
-    return {
-        name: compare(
-            METRICS[name],
-            [candidate.values[name] for candidate, _ in pairs],
-            [baseline.values[name] for _, baseline in pairs],
-            bench.spec.settings.tolerances[name],
-            bench.rule,
-            judged=name in judged,
-            source=version.name,
-            within=_within(name, pairs),
-        )
-        for name in TIMED
-        if all(name in timing.values for pair in pairs for timing in pair)
-    }
+    found = {}
+    for name in TIMED:
+        if all(name in timing.values for pair in pairs for timing in pair):
+            within, within_none = _within(name, pairs)
+            found[name] = compare(
+                METRICS[name],
+                [candidate.values[name] for candidate, _ in pairs],
+                [baseline.values[name] for _, baseline in pairs],
+                bench.spec.settings.tolerances[name],
+                bench.rule,
+                judged=name in judged,
+                source=version.name,
+                within=within,
+                within_none=within_none,
+            )
+    return found
 
 
-def _within(name: str, pairs: Sequence[Pair]) -> Within | None:
-    """How much the ABBA blocks inside the pairs scatter; None where they have no such value."""
+def _within(name: str, pairs: Sequence[Pair]) -> tuple[Within | None, Within | None]:
+    """What the parts of the pairs say of their noise: if there is a loss, and if there is none.
+
+    A loss may live in one part of an epoch, and then parts that differ in their ratios are no
+    noise. If there is none they are, and far more of them can be compared.
+    """
     if name not in (*RATES, "epoch_time"):
-        return None
-    if pairs[0][0].segments:
-        if name == "cpu_time":  # which has no parts
-            return None
-        parts = [[_parts(name, timing) for timing in pair] for pair in pairs]
-        return scatter_by_part([list(zip(*both, strict=False)) for both in parts])
-    return scatter(
-        [
-            [(c[name], b[name]) for c, b in zip(candidate.parts, baseline.parts, strict=True)]
-            for candidate, baseline in pairs
-        ]
-    )
+        return None, None
+    if not pairs[0][0].segments:
+        blocks = scatter(
+            [
+                [(c[name], b[name]) for c, b in zip(candidate.parts, baseline.parts, strict=True)]
+                for candidate, baseline in pairs
+            ]
+        )
+        return blocks, blocks
+    if name == "cpu_time":  # which has no parts
+        return None, None
+    parts = [list(zip(*(_parts(name, side) for side in pair), strict=False)) for pair in pairs]
+    of_loss = scatter_by_part(parts)
+    return of_loss, noisier(of_loss, scatter_inside(parts))
 
 
 def _parts(name: str, timing: Timing) -> Sequence[float]:

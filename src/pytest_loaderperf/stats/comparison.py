@@ -11,6 +11,8 @@ from ..model.results import STORED, Comparison, Verdict
 from .sequential import Rule, Within, counting, decide, log_cost, may_be_gain, may_be_loss, ratio_of
 
 _NOTHING = 1e-12  # what is less cannot be divided by
+_TWO_PARTS = 1.1  # at least: fewer say nothing of how they scatter
+_ROUNDING = 1e-9  # a sum that should be whole may lack as much
 _MOST = 0.999  # of the time that is left: more than all of it cannot be lost
 # Less than this is noise of the allocator; logarithms of it would differ wildly.
 _SMALLEST = {"bytes": float(2**20), "bytes/1000 samples": float(2**20), "of time": 0.001}
@@ -26,9 +28,13 @@ def compare(
     judged: bool,
     source: str,
     within: Within | None = None,
+    within_none: Within | None = None,
     extra_variance: float = 0.0,
 ) -> Comparison:
-    """Judge pairs of values; the verdict is ``inconclusive`` while they do not decide."""
+    """Judge pairs of values; the verdict is ``inconclusive`` while they do not decide.
+
+    What ``within`` and the others say of their noise: ``decide``.
+    """
     better = metric.better_ratio
     losses = [
         log_cost(_compared(metric, c), _compared(metric, b), better)
@@ -39,7 +45,15 @@ def compare(
     allowed = tolerance.relative_to(_compared(metric, base))
     if metric.is_share:
         allowed = min(allowed, _MOST)
-    decision = decide(losses, allowed, better, rule, within=within, extra_variance=extra_variance)
+    decision = decide(
+        losses,
+        allowed,
+        better,
+        rule,
+        within=within,
+        within_none=within_none,
+        extra_variance=extra_variance,
+    )
     bounds = sorted(ratio_of(loss, better) for loss in (decision.low, decision.high))
     return Comparison(
         metric=metric.name,
@@ -145,17 +159,64 @@ def scatter_by_part(pairs: Sequence[Sequence[tuple[float, float]]]) -> Within | 
     loss may well live in one part alone: so each is compared with the same part of other pairs.
     None where there is nothing to compare.
     """
-    if len(pairs) < 2 or len({len(parts) for parts in pairs}) != 1 or not pairs[0]:
+    if not _have_the_same_parts(pairs):
         return None
     relative = []
     for parts in pairs:
-        base = math.fsum(baseline for _, baseline in parts)
-        relative.append([(candidate - baseline) / base for candidate, baseline in parts])
+        whole = math.sqrt(math.prod(math.fsum(side) for side in zip(*parts, strict=True)))
+        relative.append([(candidate - baseline) / whole for candidate, baseline in parts])
     variances = [statistics.variance(part) for part in zip(*relative, strict=True)]
-    variance, squares = math.fsum(variances), math.fsum(each**2 for each in variances)
-    # Satterthwaite: where one part scatters far more than all others, it alone tells.
-    like = variance**2 / squares if squares else float(len(variances))
-    return Within(variance=variance, freedom=max(1, int((len(pairs) - 1) * like + 1e-9)))
+    # One degree of each pair is that of the pairs themselves, which count already.
+    freedom = (len(pairs) - 1) * (_alike(variances) - 1)
+    return Within(variance=math.fsum(variances), freedom=int(freedom + _ROUNDING))
+
+
+def scatter_inside(pairs: Sequence[Sequence[tuple[float, float]]]) -> Within | None:
+    """The same where there is no loss in any part: then all parts of a pair have one ratio."""
+    if not _have_the_same_parts(pairs):
+        return None
+    squares = []
+    for parts in pairs:
+        candidates, baselines = (math.fsum(side) for side in zip(*parts, strict=True))
+        squares.append([(c / candidates - b / baselines) ** 2 for c, b in parts])
+    variances = [statistics.fmean(part) for part in zip(*squares, strict=True)]
+    # The ratio of the pair is theirs: one degree of freedom less.
+    alike = min(_alike(variances), statistics.fmean(map(_even, pairs)))
+    if alike < _TWO_PARTS:
+        return None
+    variance = math.fsum(variances) * alike / (alike - 1)
+    return Within(variance=variance, freedom=int(len(pairs) * (alike - 1) + _ROUNDING))
+
+
+def noisier(one: Within | None, other: Within | None) -> Within | None:
+    """The more cautious of two estimates of one variance: the larger, with all that is known.
+
+    None without the first one.
+    """
+    if one is None or other is None:
+        return one
+    return Within(
+        variance=max(one.variance, other.variance), freedom=max(one.freedom, other.freedom)
+    )
+
+
+def _have_the_same_parts(pairs: Sequence[Sequence[object]]) -> bool:
+    return len(pairs) > 1 and len({len(parts) for parts in pairs}) == 1 and bool(pairs[0])
+
+
+def _alike(variances: Sequence[float]) -> float:
+    """How many parts that scatter alike are worth as much (Satterthwaite).
+
+    Where one part scatters far more than all others, it alone tells.
+    """
+    squares = math.fsum(each**2 for each in variances)
+    return math.fsum(variances) ** 2 / squares if squares else float(len(variances))
+
+
+def _even(parts: Sequence[tuple[float, float]]) -> float:
+    """How many parts of one length are worth as much (Kish)."""
+    seconds = [math.fsum(part) for part in parts]
+    return math.fsum(seconds) ** 2 / math.fsum(each**2 for each in seconds)
 
 
 def settled(comparisons: Mapping[str, Comparison]) -> bool:

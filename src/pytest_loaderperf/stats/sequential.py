@@ -150,57 +150,42 @@ def decide(
     rule: Rule,
     *,
     within: Within | None = None,
+    within_none: Within | None = None,
     extra_variance: float = 0.0,
 ) -> Decision:
     """Judge the log cost ratios of all pairs so far against a tolerance (a fraction).
 
     With ``within`` the variance of a pair is estimated from its slices as well: a moderated t
-    test (Smyth 2004, doi:10.2202/1544-6115.1027). ``extra_variance`` is added to the variance of
-    the mean: what a comparison with stored numbers does not know about the day and the machine.
-    With fewer than two pairs nothing is known.
+    test (Smyth 2004, doi:10.2202/1544-6115.1027). ``within_none`` is used instead where the
+    question is whether there is no loss. ``extra_variance`` is added to the variance of the mean:
+    what a comparison with stored numbers does not know about the day and the machine. With fewer
+    than two pairs nothing is known.
     """
-    pairs = len(losses)
-    if pairs < 2:
+    if len(losses) < 2:
         loss = losses[0] if losses else 0.0
         return Decision(
             verdict=None, log_cost=loss, low=-math.inf, high=math.inf, minimum_detectable=math.inf
         )
 
     mean, variance, counted = _middle(losses, rule)
-    variance, of_pairs = _of_a_pair(variance, counted - 1, rule, within)
-    sampling = variance / counted
-    error = math.sqrt(sampling + extra_variance)
-    # Welch and Satterthwaite: a variance that is given, not estimated, has all freedom.
-    freedom = of_pairs * ((sampling + extra_variance) / sampling) ** 2
-    share = rule.spending(pairs)
-    prove_loss = quantile(1 - rule.alpha * share, freedom) * error
-    prove_none = quantile(1 - rule.beta * share, freedom) * error
-    half_width = quantile(0.975, freedom) * error
-    if freedom <= 1:  # two pairs of which nothing else is known
-        return Decision(
-            verdict=None,
-            log_cost=mean,
-            low=mean - half_width,
-            high=mean + half_width,
-            minimum_detectable=math.inf,
-        )
-
+    of_loss = _noise(variance, counted, rule, within, extra_variance)
+    of_none = _noise(variance, counted, rule, within_none or within, extra_variance)
+    share = rule.spending(len(losses))
     slight, half, whole = (log_loss(tolerance * share, better) for share in (0.2, 0.5, 1.0))
-    verdict = None
+    prove_loss, prove_none = of_loss.bound(rule.alpha * share), of_none.bound(rule.beta * share)
+    verdict, noise = None, of_none
     if mean - prove_loss > slight and may_be_loss(mean, tolerance, better):
-        verdict = Verdict.REGRESSED
+        verdict, noise = Verdict.REGRESSED, of_loss
     elif mean + prove_none < whole:
         gained = mean + prove_none < -slight and may_be_gain(mean, tolerance, better)
         verdict = Verdict.IMPROVED if gained else Verdict.UNCHANGED
-    # A t test of a true difference follows the noncentral t distribution.
-    shift = _noncentrality(0.99, freedom, prove_loss / error) * error
-    detectable = max(slight + shift, half + quantile(0.99, freedom) * error)
+    half_width = noise.half_width
     return Decision(
         verdict=verdict,
         log_cost=mean,
         low=mean - half_width,
         high=mean + half_width,
-        minimum_detectable=detectable,
+        minimum_detectable=max(slight + of_loss.shift(prove_loss), half + of_loss.bound(0.01)),
     )
 
 
@@ -253,16 +238,45 @@ def _variance(values: Sequence[float]) -> float:
     return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
 
 
-def _of_a_pair(
-    variance: float, freedom: int, rule: Rule, within: Within | None
-) -> tuple[float, int]:
-    """The variance of a pair with what its slices say, and the degrees of freedom of that."""
+@dataclass(frozen=True, kw_only=True)
+class _Noise:
+    """The standard error of the mean of some pairs, and the degrees of freedom behind it."""
+
+    error: float
+    freedom: float
+
+    def bound(self, chance: float) -> float:
+        """What the mean is off by, to one side, with this chance."""
+        # Two pairs of which nothing else is known say nothing.
+        return quantile(1 - chance, self.freedom) * self.error if self.freedom > 1 else math.inf
+
+    @property
+    def half_width(self) -> float:
+        """Half of the interval that holds the truth with 95 % confidence."""
+        return quantile(0.975, self.freedom) * self.error
+
+    def shift(self, bound: float) -> float:
+        """The true difference whose estimate exceeds a bound in 99 of 100 runs."""
+        if math.isinf(bound):
+            return bound
+        # A t test of a true difference follows the noncentral t distribution.
+        return _noncentrality(0.99, self.freedom, bound / self.error) * self.error
+
+
+def _noise(
+    variance: float, counted: int, rule: Rule, within: Within | None, extra_variance: float
+) -> _Noise:
+    """What is known of the mean of so many pairs, with what their slices say of its noise."""
+    freedom = counted - 1
     if within is not None:
         trust = min(within.freedom, rule.prior_freedom)
         prior = within.variance + rule.between_processes**2
         variance = (trust * prior + freedom * variance) / (trust + freedom)
         freedom += trust
-    return max(variance, rule.floor**2), freedom
+    sampling = max(variance, rule.floor**2) / counted
+    total = sampling + extra_variance
+    # Welch and Satterthwaite: a variance that is given, not estimated, has all freedom.
+    return _Noise(error=math.sqrt(total), freedom=freedom * (total / sampling) ** 2)
 
 
 @lru_cache(1000)

@@ -17,6 +17,7 @@ from scipy.special import betaincinv
 
 from pytest_loaderperf.model.metrics import METRICS, Better
 from pytest_loaderperf.model.results import Verdict
+from pytest_loaderperf.stats.comparison import noisier, scatter_by_part, scatter_inside
 from pytest_loaderperf.stats.sequential import (
     Decision,
     Rule,
@@ -687,3 +688,79 @@ def test_less_noise_and_a_wider_tolerance_take_no_more_pairs(
 
 def test_hopeless_noise_takes_more_pairs_than_there_are() -> None:
     assert pairs_for(0.5, TOLERANCE, "higher", RULE) is None
+
+
+# --- epochs, whose parts are compared ------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """How the parts of an epoch scatter: their shares of its time, and the noise of each."""
+
+    shares: tuple[float, ...]
+    noise: tuple[float, ...]
+
+    def verdicts(self, loss: Sequence[float], checks: int) -> list[tuple[Verdict | None, int]]:
+        """How so many checks end and after how many pairs, if parts lose so much of their time."""
+        rng = np.random.default_rng(4)
+        shape = (checks, 2, 8, len(self.shares))
+        noise = np.divide(self.noise, math.sqrt(2)) * rng.normal(size=shape)
+        seconds: Draws = np.asarray(self.shares) * np.exp(noise)
+        seconds[:, 0] *= 1 + np.asarray(loss)
+        return [self._verdict(check[0], check[1]) for check in seconds]
+
+    def _verdict(self, candidate: Draws, baseline: Draws) -> tuple[Verdict | None, int]:
+        verdict = None
+        for pairs in (2, 4, 6, 8):
+            parts = [
+                list(zip(c.tolist(), b.tolist(), strict=True))
+                for c, b in zip(candidate[:pairs], baseline[:pairs], strict=True)
+            ]
+            losses = np.log(candidate.sum(axis=1) / baseline.sum(axis=1))[:pairs].tolist()
+            of_loss = scatter_by_part(parts)
+            verdict = decide(
+                losses,
+                TOLERANCE,
+                "higher",
+                RULE if pairs < 8 else RULE.ending,
+                within=of_loss,
+                within_none=noisier(of_loss, scatter_inside(parts)),
+            ).verdict
+            if verdict is not None:
+                break
+        return verdict, pairs
+
+
+QUARTERS = (0.25,) * 4
+EPOCHS = {
+    "quiet": Epochs(QUARTERS, (0.005,) * 4),
+    "some noise": Epochs(QUARTERS, (0.03,) * 4),
+    "much noise": Epochs(QUARTERS, (0.1,) * 4),
+    "noise in one part": Epochs(QUARTERS, (0.1, 0.005, 0.005, 0.005)),
+    "half of the time in one part": Epochs((0.5, 0.2, 0.2, 0.1), (0.05, 0.01, 0.01, 0.01)),
+    "nearly all of it": Epochs((0.94, 0.02, 0.02, 0.02), (0.03, 0.03, 0.03, 0.03)),
+}
+epochs = pytest.mark.parametrize("epoch", EPOCHS.values(), ids=EPOCHS)
+
+
+@epochs
+@pytest.mark.parametrize("where", ["everywhere", "in the first part"])
+def test_a_loss_in_an_epoch_is_not_called_unchanged(epoch: Epochs, where: str) -> None:
+    loss = [1 / (1 - TOLERANCE) - 1] * len(epoch.shares)
+    if where == "in the first part":
+        loss = [loss[0] / epoch.shares[0], *([0.0] * (len(epoch.shares) - 1))]
+    ends = Counter(verdict for verdict, _ in epoch.verdicts(loss, 400))
+    assert limit(ends[Verdict.UNCHANGED] + ends[Verdict.IMPROVED], 400) <= RULE.beta
+
+
+def test_parts_of_quiet_epochs_settle_identical_code_after_two_pairs() -> None:
+    for epoch in (EPOCHS["quiet"], EPOCHS["some noise"]):
+        ends = epoch.verdicts([0.0] * 4, 400)
+        assert {verdict for verdict, _ in ends} == {Verdict.UNCHANGED}
+        assert statistics.fmean(pairs for _, pairs in ends) < 2.5
+
+
+def test_a_part_that_is_nearly_all_of_an_epoch_counts_as_one() -> None:
+    """Its pairs alone say how it scatters: two of them are not enough."""
+    ends = EPOCHS["nearly all of it"].verdicts([0.0] * 4, 400)
+    assert Counter(pairs for _, pairs in ends)[2] < 40
