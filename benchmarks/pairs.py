@@ -6,8 +6,8 @@ Two arms of the same tree are paired as a check pairs them. Each pair is appende
 a line of JSON; the summary is over all lines of this check there, so that a study can be resumed.
 It also tells how much pairs scatter if only the batches count that are taken, without those that
 workers make ahead. With ``--turns both`` every pair is timed twice, in short turns and one trial
-after the other. With ``MALLOC_CONF=`` in the environment trials leave the allocator as they find
-it.
+after the other. ``--seconds`` is how long a pair times each side. With ``MALLOC_CONF=`` in the
+environment trials leave the allocator as they find it.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from typing import Any
 from overhead import ROOT, launch
 
 from pytest_loaderperf.measure import calibration, turns
-from pytest_loaderperf.measure.plan import Lengths
+from pytest_loaderperf.measure.plan import PAIR_SECONDS, Lengths
 from pytest_loaderperf.model.version import Version
 from pytest_loaderperf.stats.comparison import scatter
 from pytest_loaderperf.supervisor.arm import Arms
 
 
-def study(nodeid: str, pairs: int, out: Path, *, both_turns: bool) -> None:
+def study(nodeid: str, pairs: int, out: Path, lengths: Lengths, *, both_turns: bool) -> None:
     """Append so many pairs of two fresh arms to a file; with ``both_turns`` twice as many."""
     module = nodeid.partition("::")[0]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
@@ -42,9 +42,9 @@ def study(nodeid: str, pairs: int, out: Path, *, both_turns: bool) -> None:
         sides = [Arms(launch(Path(tempfile.mkdtemp(dir=scratch)))) for _ in range(2)]
         try:
             candidate, baseline = (side.get(Version(root=ROOT), module) for side in sides)
-            calibrated = calibration.calibrate(candidate, nodeid, Lengths())
+            calibrated = calibration.calibrate(candidate, nodeid, lengths)
             timing = turns.time_alone(candidate, nodeid, calibrated.plan)
-            plan = calibration.paced(calibrated, [timing], Lengths())
+            plan = calibration.paced(calibrated, [timing], lengths)
             ways = (False, True) if both_turns else (plan.short_turns,)
             for number, short_turns in itertools.product(range(pairs), ways):
                 started = time.monotonic()
@@ -117,11 +117,14 @@ def main() -> int:
     parser.add_argument("check")
     parser.add_argument("--arms", type=int, default=1, help="how often to start fresh arms")
     parser.add_argument("--pairs", type=int, default=8, help="of each two arms")
+    parser.add_argument("--seconds", type=float, default=PAIR_SECONDS)
     parser.add_argument("--turns", choices=("fitting", "both"), default="fitting")
     parser.add_argument("--out", type=Path, default=Path("pairs.jsonl"))
     options = parser.parse_args()
+    lengths = Lengths(pair=options.seconds, most=options.seconds)
+    both = options.turns == "both"
     for _ in range(options.arms):
-        study(options.check, options.pairs, options.out, both_turns=options.turns == "both")
+        study(options.check, options.pairs, options.out, lengths, both_turns=both)
     print(*summaries(options.check, options.out), sep="\n")
     return 0
 

@@ -6,6 +6,8 @@ import compileall
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 
 import pytest_loaderperf
 from support.background import temporary
+from support.environment import clean
 from support.leftovers import nothing_is_left
 
 __all__ = ["nothing_is_left", "temporary"]
@@ -32,11 +35,29 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["TMPDIR"] = tempfile.tempdir = folder
     else:
         # Runs that tests start write no bytecode, and there are hundreds of them: none needs to
-        # compile the package.
+        # compile the package, nor to rewrite its assertions as pytest does for a plugin.
         compileall.compile_dir(Path(pytest_loaderperf.__file__).parent, quiet=2)
+        _rewrite_assertions()
         config.option.loadscopereorder = False  # see pytest_collection_modifyitems
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _rewrite_assertions() -> None:
+    """Have pytest keep its own bytecode of the package: of what a run of checks imports."""
+    environment = {**clean(), "PYTHONDONTWRITEBYTECODE": ""}
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "test_it.py").write_text("def test_it(loaderperf): pass\n")
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "--loaderperf",
+            "-q",
+            f"--rootdir={folder}",
+            folder,
+        ]
+        subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
