@@ -53,7 +53,17 @@ class _Pairs:
     noise: list[Noise] = field(default_factory=list)  # of all, also of spoiled ones
     ran: list[tuple[Folders, Folders]] = field(default_factory=list)
     starts: int = 1  # of the arms that they are from
+    earlier: int = 0  # pairs, from arms before the latest ones
     notes: tuple[str, ...] = ()
+
+    def drop(self) -> None:
+        """Forget the pairs, but not what was noted of them."""
+        self.pairs.clear()
+        self.earlier = 0
+
+    @property
+    def of_the_latest_arms(self) -> list[Pair]:
+        return self.pairs[self.earlier :]
 
 
 def judge_pairs(bench: Bench, version: Version, known: Known) -> tuple[Known, Findings]:
@@ -80,7 +90,7 @@ def judge_pairs(bench: Bench, version: Version, known: Known) -> tuple[Known, Fi
         if comparison.judged and comparison.verdict is Verdict.REGRESSED
     )
     every = first
-    if regressed:
+    if regressed and not _borne_out(bench, version, first, regressed):
         every, comparisons, doubts = _confirm(bench, version, first, comparisons, regressed)
         notes += doubts
     notes += [told for each in comparisons.values() if (told := stalls.shown(each))]
@@ -150,12 +160,12 @@ def _measure(
 ) -> _Pairs:
     """Measure pairs until all judged metrics are decided, or time or pairs run out."""
     pairs, lengths = taken.pairs, bench.lengths
-    spoiled = before = 0
+    spoiled = 0
     while len(pairs) < bench.rule.pairs_at_most:
-        enough = len(pairs) - before >= _OF_A_START
+        enough = len(taken.of_the_latest_arms) >= _OF_A_START
         if enough and bench.start_pays(deadline - time.monotonic()):
             bench.start_anew(version)
-            before = len(pairs)
+            taken.earlier = len(pairs)
             taken.starts += 1
         pair = _pair(bench, version, taken, candidate_first=len(pairs) % 2 == 0)
         in_time = time.monotonic() < deadline
@@ -169,8 +179,7 @@ def _measure(
         if taken.known.repaced is None:
             taken.known = taken.known.paced_by(pairs[0], lengths)
         if taken.known.plan.short_turns != plan.short_turns:  # others than those that fit
-            pairs.clear()
-            before = 0
+            taken.drop()
             continue
         if judged.isdisjoint(TIMED):  # one pair shows what nobody judges
             break
@@ -180,8 +189,7 @@ def _measure(
             lengths = longer
             taken.known = taken.known.paced_by(pairs[0], lengths)
             taken.notes = (stalls.note(pairs, lengths),)
-            pairs.clear()
-            before = 0
+            taken.drop()
             continue
         comparisons = _compare(bench, version, pairs, judged)
         left = deadline - time.monotonic()
@@ -213,6 +221,15 @@ def _pair(bench: Bench, version: Version, taken: _Pairs, *, candidate_first: boo
     now = interference.Moment.now()
     taken.noise.append(interference.between(before, now, others, spoiled=spoiled))
     return pair
+
+
+def _borne_out(bench: Bench, version: Version, first: _Pairs, regressed: frozenset[str]) -> bool:
+    """Whether the latest arms bear a regression out by themselves, as fresh ones would have to."""
+    latest = first.of_the_latest_arms
+    if first.starts == 1 or len(latest) < bench.rule.looks[0]:
+        return False
+    by_themselves = _conclude(bench.confirming, version, latest, regressed)
+    return all(by_themselves[name].verdict is Verdict.REGRESSED for name in regressed)
 
 
 def _confirm(

@@ -356,6 +356,23 @@ def test_a_regression_is_confirmed_by_fresh_arms_in_any_case(
 
 
 @pytest.mark.parametrize(
+    ("losses", "start_seconds", "pairs"),
+    [
+        ([0.095], 0.1, [2, 2]),
+        ([0.095], math.inf, [4, 2]),  # all four owe what they may to one start
+        # The latest two do not prove it by themselves: others must.
+        ([0.16, 0.09, 0.06, 0.05, 0.095, 0.095], 0.1, [2, 2, 2]),
+    ],
+)
+def test_arms_that_are_fresh_already_need_no_others(
+    monkeypatch: pytest.MonkeyPatch, losses: list[float], start_seconds: float, pairs: list[int]
+) -> None:
+    took, found = shared(monkeypatch, losses, start_seconds=start_seconds)
+    assert (took, found.verdict) == (pairs, Verdict.REGRESSED)
+    assert found.pairs == sum(took)
+
+
+@pytest.mark.parametrize(
     ("start_seconds", "verdict"), [(0.1, Verdict.REGRESSED), (math.inf, Verdict.INCONCLUSIVE)]
 )
 def test_fresh_pairs_may_bear_out_together_with_pairs_of_many_starts(

@@ -536,6 +536,22 @@ def test_the_luck_of_one_start_is_not_confirmed() -> None:
     assert limit(confirmed(0.0, 0.02, 5000), 5000) <= RULE.alpha
 
 
+def of_two_starts(fraction: float, start: float, checks: int) -> int:
+    """How many checks of two starts of two pairs are regressed, and so is the later one alone."""
+    luck = start * np.random.default_rng(5).standard_normal((checks, 2)).repeat(2, axis=1)
+    pairs = STEADY.checks(fraction, checks)[:, :4] + luck[:, :, None]
+    return sum(regressed(check) and regressed(check[2:], RULE.confirming) for check in pairs)
+
+
+def test_two_starts_bear_out_a_loss_of_the_tolerance() -> None:
+    assert of_two_starts(TOLERANCE, 0.0, 1000) >= 0.99 * 1000
+
+
+def test_the_luck_of_two_starts_bears_out_nothing() -> None:
+    assert limit(of_two_starts(0.0, 0.02, 5000), 5000) <= RULE.alpha
+    assert limit(of_two_starts(0.02, 0.02, 5000), 5000) <= 0.005
+
+
 @pytest.mark.parametrize("start", [0.0, 0.015])
 def test_what_pairs_of_many_starts_have_found_is_not_lost_again(start: float) -> None:
     """A tolerance of 5 %, and pairs that scatter by 4 %: 24, and 10 that are to confirm it."""
