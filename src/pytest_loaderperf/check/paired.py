@@ -18,10 +18,9 @@ from ..model.version import Version
 from ..stats.comparison import (
     compare,
     is_confirmed,
-    noisier,
     scatter,
     scatter_by_part,
-    scatter_inside,
+    scatter_if_alike,
     settled,
 )
 from ..stats.sequential import Within, log_cost
@@ -282,7 +281,7 @@ def _compare(
     found = {}
     for name in TIMED:
         if all(name in timing.values for pair in pairs for timing in pair):
-            within, within_none = _within(name, pairs)
+            within, if_alike = _within(name, pairs)
             found[name] = compare(
                 METRICS[name],
                 [candidate.values[name] for candidate, _ in pairs],
@@ -292,16 +291,16 @@ def _compare(
                 judged=name in judged,
                 source=version.name,
                 within=within,
-                within_none=within_none,
+                if_alike=if_alike,
             )
     return found
 
 
 def _within(name: str, pairs: Sequence[Pair]) -> tuple[Within | None, Within | None]:
-    """What the parts of the pairs say of their noise: if there is a loss, and if there is none.
+    """What the parts of the pairs say of their noise; and if all of a pair have one ratio.
 
     A loss may live in one part of an epoch, and then parts that differ in their ratios are no
-    noise. If there is none they are, and far more of them can be compared.
+    noise. But where they do not, far more of them can be compared.
     """
     if name not in (*RATES, "epoch_time"):
         return None, None
@@ -312,12 +311,11 @@ def _within(name: str, pairs: Sequence[Pair]) -> tuple[Within | None, Within | N
                 for candidate, baseline in pairs
             ]
         )
-        return blocks, blocks
+        return blocks, None
     if name == "cpu_time":  # which has no parts
         return None, None
     parts = [list(zip(*(_parts(name, side) for side in pair), strict=False)) for pair in pairs]
-    of_loss = scatter_by_part(parts)
-    return of_loss, noisier(of_loss, scatter_inside(parts))
+    return scatter_by_part(parts), scatter_if_alike(parts)
 
 
 def _parts(name: str, timing: Timing) -> Sequence[float]:

@@ -28,7 +28,7 @@ def compare(
     judged: bool,
     source: str,
     within: Within | None = None,
-    within_none: Within | None = None,
+    if_alike: Within | None = None,
     extra_variance: float = 0.0,
 ) -> Comparison:
     """Judge pairs of values; the verdict is ``inconclusive`` while they do not decide.
@@ -51,7 +51,7 @@ def compare(
         better,
         rule,
         within=within,
-        within_none=within_none,
+        if_alike=if_alike,
         extra_variance=extra_variance,
     )
     bounds = sorted(ratio_of(loss, better) for loss in (decision.low, decision.high))
@@ -166,38 +166,31 @@ def scatter_by_part(pairs: Sequence[Sequence[tuple[float, float]]]) -> Within | 
         whole = math.sqrt(math.prod(math.fsum(side) for side in zip(*parts, strict=True)))
         relative.append([(candidate - baseline) / whole for candidate, baseline in parts])
     variances = [statistics.variance(part) for part in zip(*relative, strict=True)]
-    # One degree of each pair is that of the pairs themselves, which count already.
-    freedom = (len(pairs) - 1) * (_alike(variances) - 1)
+    freedom = (len(pairs) - 1) * _alike(variances)
     return Within(variance=math.fsum(variances), freedom=int(freedom + _ROUNDING))
 
 
-def scatter_inside(pairs: Sequence[Sequence[tuple[float, float]]]) -> Within | None:
-    """The same where there is no loss in any part: then all parts of a pair have one ratio."""
-    if not _have_the_same_parts(pairs):
+def scatter_if_alike(pairs: Sequence[Sequence[tuple[float, float]]]) -> Within | None:
+    """The same if all parts of a pair have one ratio: then they can be compared with one another.
+
+    Where they do not it is too large. It is never less than that of the same parts.
+    """
+    by_part = scatter_by_part(pairs)
+    if by_part is None:
         return None
     squares = []
     for parts in pairs:
         candidates, baselines = (math.fsum(side) for side in zip(*parts, strict=True))
         squares.append([(c / candidates - b / baselines) ** 2 for c, b in parts])
     variances = [statistics.fmean(part) for part in zip(*squares, strict=True)]
-    # The ratio of the pair is theirs: one degree of freedom less.
     alike = min(_alike(variances), statistics.fmean(map(_even, pairs)))
-    if alike < _TWO_PARTS:
-        return None
-    variance = math.fsum(variances) * alike / (alike - 1)
-    return Within(variance=variance, freedom=int(len(pairs) * (alike - 1) + _ROUNDING))
-
-
-def noisier(one: Within | None, other: Within | None) -> Within | None:
-    """The more cautious of two estimates of one variance: the larger, with all that is known.
-
-    None without the first one.
-    """
-    if one is None or other is None:
-        return one
-    return Within(
-        variance=max(one.variance, other.variance), freedom=max(one.freedom, other.freedom)
-    )
+    # Of the same parts, one degree of each pair is that of the pairs themselves, which count too.
+    variance, freedom = by_part.variance, by_part.freedom - (len(pairs) - 1)
+    if alike >= _TWO_PARTS:
+        # The ratio of a pair is theirs: one degree less.
+        variance = max(variance, math.fsum(variances) * alike / (alike - 1))
+        freedom = max(freedom, int(len(pairs) * (alike - 1) + _ROUNDING))
+    return Within(variance=variance, freedom=freedom)
 
 
 def _have_the_same_parts(pairs: Sequence[Sequence[object]]) -> bool:

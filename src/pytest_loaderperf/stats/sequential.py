@@ -150,16 +150,17 @@ def decide(
     rule: Rule,
     *,
     within: Within | None = None,
-    within_none: Within | None = None,
+    if_alike: Within | None = None,
     extra_variance: float = 0.0,
 ) -> Decision:
     """Judge the log cost ratios of all pairs so far against a tolerance (a fraction).
 
     With ``within`` the variance of a pair is estimated from its slices as well: a moderated t
-    test (Smyth 2004, doi:10.2202/1544-6115.1027). ``within_none`` is used instead where the
-    question is whether there is no loss. ``extra_variance`` is added to the variance of the mean:
-    what a comparison with stored numbers does not know about the day and the machine. With fewer
-    than two pairs nothing is known.
+    test (Smyth 2004, doi:10.2202/1544-6115.1027). ``if_alike`` is such an estimate that is too
+    large where the slices of a pair differ in their ratios. That there is no loss must hold with
+    this one; that there is one may be proven with either. ``extra_variance`` is added to the
+    variance of the mean: what a comparison with stored numbers does not know about the day and the
+    machine. With fewer than two pairs nothing is known.
     """
     if len(losses) < 2:
         loss = losses[0] if losses else 0.0
@@ -168,11 +169,15 @@ def decide(
         )
 
     mean, variance, counted = _middle(losses, rule)
-    of_loss = _noise(variance, counted, rule, within, extra_variance)
-    of_none = _noise(variance, counted, rule, within_none or within, extra_variance)
+    estimates = [within] if if_alike is None else [within, if_alike]
+    noises = [_noise(variance, counted, rule, each, extra_variance) for each in estimates]
     share = rule.spending(len(losses))
     slight, half, whole = (log_loss(tolerance * share, better) for share in (0.2, 0.5, 1.0))
-    prove_loss, prove_none = of_loss.bound(rule.alpha * share), of_none.bound(rule.beta * share)
+    # Either may prove a loss, so each has its part of the chance to err.
+    of_loss = min(noises, key=lambda noise: noise.bound(rule.alpha * share / len(noises)))
+    prove_loss = of_loss.bound(rule.alpha * share / len(noises))
+    of_none = noises[-1]
+    prove_none = of_none.bound(rule.beta * share)
     verdict, noise = None, of_none
     if mean - prove_loss > slight and may_be_loss(mean, tolerance, better):
         verdict, noise = Verdict.REGRESSED, of_loss

@@ -17,7 +17,7 @@ from scipy.special import betaincinv
 
 from pytest_loaderperf.model.metrics import METRICS, Better
 from pytest_loaderperf.model.results import Verdict
-from pytest_loaderperf.stats.comparison import noisier, scatter_by_part, scatter_inside
+from pytest_loaderperf.stats.comparison import scatter_by_part, scatter_if_alike
 from pytest_loaderperf.stats.sequential import (
     Decision,
     Rule,
@@ -733,14 +733,13 @@ class Epochs:
                 for c, b in zip(candidate[:pairs], baseline[:pairs], strict=True)
             ]
             losses = np.log(candidate.sum(axis=1) / baseline.sum(axis=1))[:pairs].tolist()
-            of_loss = scatter_by_part(parts)
             verdict = decide(
                 losses,
                 TOLERANCE,
                 "higher",
                 RULE if pairs < 8 else RULE.ending,
-                within=of_loss,
-                within_none=noisier(of_loss, scatter_inside(parts)),
+                within=scatter_by_part(parts),
+                if_alike=scatter_if_alike(parts),
             ).verdict
             if verdict is not None:
                 break
@@ -765,8 +764,8 @@ def test_a_loss_in_an_epoch_is_not_called_unchanged(epoch: Epochs, where: str) -
     loss = [1 / (1 - TOLERANCE) - 1] * len(epoch.shares)
     if where == "in the first part":
         loss = [loss[0] / epoch.shares[0], *([0.0] * (len(epoch.shares) - 1))]
-    ends = Counter(verdict for verdict, _ in epoch.verdicts(loss, 400))
-    assert limit(ends[Verdict.UNCHANGED] + ends[Verdict.IMPROVED], 400) <= RULE.beta
+    ends = Counter(verdict for verdict, _ in epoch.verdicts(loss, 800))
+    assert limit(ends[Verdict.UNCHANGED] + ends[Verdict.IMPROVED], 800) <= RULE.beta
 
 
 def test_parts_of_quiet_epochs_settle_identical_code_after_two_pairs() -> None:
