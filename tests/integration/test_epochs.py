@@ -65,7 +65,7 @@ def test_a_slower_start_of_epochs_is_a_regression(tmp_path: Path) -> None:
     project = tiny.create(tmp_path / "project", starting=starting(0.2), test_it=EPOCHS)
     tiny.accept(project)
     project.write(starting=starting(0.6))
-    run = project.pytest("--loaderperf", "--loaderperf-budget=24")
+    run = project.pytest("--loaderperf", "--loaderperf-budget=16")
     assert run.verdicts == {tiny.NODE: "regressed"}, run.output
     overhead = run.results["checks"][0]["metrics"]["epoch_overhead"]
     # By the clock of this machine, which may oversleep: at least what was asked for.

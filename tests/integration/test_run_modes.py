@@ -127,7 +127,7 @@ def test_each_version_is_measured_on_its_own_sources(
     (root / source / "package" / "__init__.py").write_text(PACKAGE)
     (root / "tests").mkdir()
     (root / "tests" / "test_it.py").write_text(LAYOUT_CHECK)
-    (root / "pytest.ini").write_text(f"[pytest]\nloaderperf_budget = 24\n{ini}")
+    (root / "pytest.ini").write_text(f"[pytest]\nloaderperf_budget = 16\n{ini}")
     inner = Project(root)
     tiny.accept(inner, "tests/test_it.py::test_paced")
     sources = tmp_path / "sources"
