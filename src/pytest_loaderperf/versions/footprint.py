@@ -1,0 +1,337 @@
+"""What a check may use of its project, and whether any of that differs between two versions.
+
+Its *footprint* is read, not run: the files that its arm has imported, its conftest files, and all
+modules that they name in imports or in strings, at any depth. In doubt a file that differs counts:
+to measure what has not changed costs seconds, to pass what has is the worst that can happen.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+from ..child.loaderperf_exchange import is_installed
+
+_WORD = re.compile(r"\w+")
+# Whoever uses one of these may run a module that no text names.
+_DYNAMIC_MODULES = {
+    "importlib", "imp", "pkgutil", "runpy", "zipimport", "pickle", "dill", "cloudpickle", "joblib",
+    "shelve", "marshal", "pydoc",
+}  # fmt: skip
+_PLAIN = {"importlib.metadata", "importlib.resources"}
+_DYNAMIC_NAMES = {"__import__", "exec", "eval"}
+_DYNAMIC_ANYWHERE = {"entry_points", "iter_entry_points", "allow_pickle"}
+_DYNAMIC_CALLS = {("torch", "load")}  # it unpickles
+# Texts that may name a module for whoever reads them, unless they are too large for that.
+_CONFIGURATION = (
+    ".yaml", ".yml", ".json", ".toml", ".ini", ".cfg", ".conf", ".xml", ".env", ".properties",
+)  # fmt: skip
+_CONFIGURATION_AT_MOST = 2**20  # bytes
+# What no loader reads, unless its code names it.
+_DOCUMENTS = (
+    "readme*", "changelog*", "changes*", "history*", "news*", "contributing*", "license*",
+    "licence*", "copying*", "notice*", "authors*", "security*", "code_of_conduct*", "citation*",
+)  # fmt: skip
+_DOCUMENT_ENDS = ("", ".md", ".rst", ".txt", ".cff")
+_DOCUMENT_FOLDERS = ("docs", "doc")
+_OF_CI = (
+    ".github", ".gitlab", ".circleci", ".ci", ".gitlab-ci.yml", ".travis.yml",
+    "azure-pipelines.yml", ".pre-commit-config.yaml", ".editorconfig", ".readthedocs.yaml",
+    ".readthedocs.yml", ".codecov.yml", "codecov.yml", "CODEOWNERS",
+)  # fmt: skip
+# Run by Python or by installers, whoever names them.
+_ALWAYS_RUN = ("sitecustomize.py", "usercustomize.py", "setup.py")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A file in which two versions differ, relative to the top folder.
+
+    ``in_both``: both have one.
+    """
+
+    file: str
+    in_both: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """What the text of a file says: which words are in it, and which of them may load a module.
+
+    ``strings`` are all texts that its code has, without those that document it; ``imports`` are
+    the modules that it imports, and what it takes from them, as dotted names (relative ones begin
+    with a dot). ``dynamic``: it may run modules that no text names.
+    """
+
+    words: frozenset[str]
+    strings: str = ""
+    imports: frozenset[str] = frozenset()
+    dynamic: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Footprint:
+    """The files that a check may use, relative to the top folder, and what they say together."""
+
+    files: frozenset[str]
+    words: frozenset[str]
+    strings: str
+    dynamic: str = ""  # a file that may run modules that no text names
+
+
+@dataclass(kw_only=True)
+class Tree:
+    """The sources of a project: ``files`` are relative to ``top``, without links in its path."""
+
+    top: str
+    files: Collection[str]
+    _texts: dict[str, Text] = field(default_factory=dict)
+
+    def text(self, file: str) -> Text:
+        """What a Python file says."""
+        if file not in self._texts:
+            self._texts[file] = read(self._content(file))
+        return self._texts[file]
+
+    def real(self, file: str) -> str:
+        """The file itself, where that is a link or lies behind one."""
+        path = str(Path(self.top, file).resolve())
+        return path[len(self.top) + 1 :] if path.startswith(f"{self.top}/") else file
+
+    @functools.cached_property
+    def configuration(self) -> str:
+        """What all files say together that may configure something."""
+        texts = []
+        for file in self.files:
+            configures = file.endswith(_CONFIGURATION) or file.rpartition("/")[2].startswith(".env")
+            if configures and "baselines" not in file.split("/"):
+                path = Path(self.top, file)
+                if path.is_file() and path.stat().st_size <= _CONFIGURATION_AT_MOST:
+                    texts.append(self._content(file))
+        return "\n".join(texts)
+
+    @functools.cached_property
+    def modules(self) -> Mapping[str, Sequence[str]]:
+        """The Python files by the last part of the name that they are imported by."""
+        found: dict[str, list[str]] = {}
+        for file in self.files:
+            if file.endswith(".py"):
+                found.setdefault(name_of(file), []).append(file)
+        return found
+
+    @functools.cached_property
+    def folders(self) -> frozenset[str]:
+        """The names of all folders that have Python files."""
+        return frozenset(
+            part for file in self.files if file.endswith(".py") for part in file.split("/")[:-1]
+        )
+
+    def footprint(self, roots: Iterable[str]) -> Footprint:
+        """What a check uses whose test module, conftests and imports are these files."""
+        words = set(_WORD.findall(self.configuration))
+        left = [*roots, *(each for name in words for each in self.modules.get(name, ()))]
+        seen, strings, dynamic = set[str](), list[str](), ""
+        while left:
+            file = left.pop()
+            if file in seen:
+                continue
+            seen.add(file)
+            left.append(self.real(file))
+            if not file.endswith(".py"):
+                continue
+            text = self.text(file)
+            words |= text.words
+            strings.append(text.strings)
+            dynamic = dynamic or (file if text.dynamic else "")
+            left += (each for name in self._names(text) for each in self.modules.get(name, ()))
+            left += self._packages(file)
+        return Footprint(
+            files=frozenset(seen),
+            words=frozenset(words),
+            strings="\n".join(strings),
+            dynamic=dynamic,
+        )
+
+    def _names(self, text: Text) -> set[str]:
+        """The names of modules that a file may load: in its imports, and in its strings."""
+        names = {*_WORD.findall(text.strings)}
+        for each in text.imports:
+            first, *_ = parts = each.lstrip(".").split(".")
+            if each.startswith(".") or first in self.modules or first in self.folders:
+                names.update(parts)
+        return names
+
+    def _packages(self, file: str) -> Iterator[str]:
+        """The ``__init__`` modules that run before a module does."""
+        folders = file.split("/")[:-1]
+        for depth in range(len(folders), 0, -1):
+            package = "/".join([*folders[:depth], "__init__.py"])
+            if package in self._sources:
+                yield package
+
+    @functools.cached_property
+    def _sources(self) -> frozenset[str]:
+        return frozenset(self.files)
+
+    def _content(self, file: str) -> str:
+        try:
+            return Path(self.top, file).read_text("utf-8", "surrogateescape")
+        except OSError:  # it has gone, or is a folder
+            return ""
+
+
+def read(content: str) -> Text:
+    """Read the text of a Python file, and do not run it."""
+    words = frozenset(_WORD.findall(content))
+    try:
+        tree = ast.parse(content)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return Text(words=words, strings=content, dynamic=True)
+    documents = {id(each) for each in _documents(tree)}
+    strings: list[str] = []
+    imports: set[str] = set()
+    dynamic = False
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and id(node) not in documents:
+            if isinstance(node.value, str):
+                strings.append(node.value)
+            elif isinstance(node.value, bytes):
+                strings.append(node.value.decode("latin-1"))
+        imports.update(_imported(node))
+        dynamic = dynamic or _calls_by_name(node)
+    return Text(
+        words=words,
+        strings="\n".join(strings),
+        imports=frozenset(imports),
+        dynamic=dynamic or any(map(_is_dynamic, imports)),
+    )
+
+
+def _imported(node: ast.AST) -> Iterator[str]:
+    """The modules that a statement imports, and what it takes from them, as dotted names."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        start = "." * node.level + (f"{node.module}." if node.module else "")
+        yield from (f"{start}{alias.name}" for alias in node.names)
+
+
+def _calls_by_name(node: ast.AST) -> bool:
+    """Whether it may run code that is named nowhere."""
+    if isinstance(node, ast.Name):
+        return node.id in _DYNAMIC_NAMES | _DYNAMIC_ANYWHERE
+    if isinstance(node, ast.Attribute):
+        owner = node.value.id if isinstance(node.value, ast.Name) else ""
+        return node.attr in _DYNAMIC_ANYWHERE or (owner, node.attr) in _DYNAMIC_CALLS
+    return isinstance(node, ast.keyword) and node.arg in _DYNAMIC_ANYWHERE
+
+
+def _documents(tree: ast.Module) -> Iterator[ast.expr]:
+    """The texts that document a module, its classes and functions."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                yield first.value
+
+
+def _is_dynamic(name: str) -> bool:
+    first, last = name.partition(".")[0], name.rpartition(".")[2]
+    if last in _DYNAMIC_ANYWHERE or (first, last) in _DYNAMIC_CALLS:
+        return True
+    plain = any(name == each or name.startswith(f"{each}.") for each in _PLAIN)
+    return first in _DYNAMIC_MODULES and not plain
+
+
+def name_of(file: str) -> str:
+    """The last part of the name that a Python file is imported or started by."""
+    folder, _, name = file.rpartition("/")
+    stem = name.removesuffix(".py")
+    return folder.rpartition("/")[2] if stem in ("__init__", "__main__") else stem
+
+
+def conftests(module: str, files: Collection[str]) -> list[str]:
+    """The conftest files that pytest loads for a test module, relative to the top folder."""
+    folders = module.split("/")[:-1]
+    names = ("/".join([*folders[:depth], "conftest.py"]) for depth in range(len(folders) + 1))
+    return [name for name in names if name in files]
+
+
+def why_measured(
+    changes: Iterable[Change], footprint: Footprint, unused: Sequence[str] = ()
+) -> str:
+    """Which file that differs a check may use, and why; empty if it uses none of them.
+
+    ``unused`` are patterns, or folders, that the user has named.
+    """
+    for change in sorted(changes, key=lambda each: each.file):
+        if why := _why(change, footprint, unused):
+            return f"{change.file} {why}"
+    return ""
+
+
+def _why(change: Change, footprint: Footprint, unused: Sequence[str]) -> str:
+    file = change.file
+    if file in footprint.files:
+        return "differs"
+    if any(fnmatch(file, each) or file.startswith(f"{each.rstrip('/')}/") for each in unused):
+        return ""
+    if file.endswith(".py"):
+        return _why_module(change, footprint)
+    if _is_plainly_unused(file) and not _is_named(file, footprint):
+        return ""
+    return "differs, and may be read"
+
+
+def _why_module(change: Change, footprint: Footprint) -> str:
+    name = name_of(change.file)
+    if change.file.rpartition("/")[2] in _ALWAYS_RUN:
+        return "differs, and may be run"
+    if name in footprint.words:
+        return f"differs, and the check's code names {name}"
+    if footprint.dynamic:
+        return f"differs, and {footprint.dynamic} may import any module"
+    if not change.in_both and _hides_another(name):
+        return f"is in one version only, and may hide another module named {name}"
+    return ""
+
+
+def _is_plainly_unused(file: str) -> bool:
+    """Whether a file documents the project, or says what CI is to do."""
+    *folders, name = file.split("/")
+    stem, dot, end = name.lower().rpartition(".")
+    documents = any(fnmatch(stem if dot else end, each) for each in _DOCUMENTS)
+    return (
+        (documents and (dot + end if dot else "") in _DOCUMENT_ENDS)
+        or any(folder in _DOCUMENT_FOLDERS for folder in folders)
+        or (folders[0] if folders else name) in _OF_CI
+    )
+
+
+def _is_named(file: str, footprint: Footprint) -> bool:
+    """Whether the code has a text that may lead to a file: its name, its ending, or a folder."""
+    *folders, name = file.split("/")
+    end = Path(name).suffix
+    return (
+        name in footprint.strings
+        or bool(end and re.search(rf"{re.escape(end)}\b", footprint.strings))
+        or any(re.search(rf"\b{re.escape(folder)}\b", footprint.strings) for folder in folders)
+    )
+
+
+def _hides_another(name: str) -> bool:
+    """Whether there is a module of that name outside of the project, as far as can be known."""
+    if name in sys.stdlib_module_names:
+        return True
+    installed = [each for each in sys.path if is_installed(f"{each}/")]
+    try:
+        return PathFinder.find_spec(name, installed) is not None
+    except (ImportError, ValueError):
+        return True

@@ -1,0 +1,213 @@
+"""What a check may use of its project: whatever changes what a loader does counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from pytest_loaderperf.versions.footprint import (
+    Change,
+    Tree,
+    conftests,
+    name_of,
+    read,
+    why_measured,
+)
+
+FILES = {
+    "pyproject.toml": "[project]\nname = 'shop'\nreadme = 'README.md'\n",
+    "README.md": "A shop.\n",
+    "docs/page.md": "A page.\n",
+    ".github/workflows/ci.yml": "on: push\n",
+    "conftest.py": "import pytest\n",
+    "tests/conftest.py": "from shop.testing import corpus\n",
+    "tests/test_it.py": "from shop.loaders import train\n\ndef test_it(loaderperf, corpus): ...\n",
+    "tests/other/conftest.py": "",
+    "tests/other/test_other.py": "import shop.unrelated\n",
+    "src/shop/__init__.py": "",
+    "src/shop/loaders.py": "from . import decode\nimport torch.utils.data\n",
+    "src/shop/decode.py": "def decode():\n    from ..shop import tables\n",
+    "src/shop/tables.py": "SCRIPT = 'python tools/resize.py'\n",
+    "src/shop/testing/__init__.py": "",
+    "src/shop/testing/corpus.py": "",
+    "src/shop/unrelated.py": "",
+    "src/shop/utils.py": "",  # torch has a module of that name
+    "tools/resize.py": "import pixels\n",
+    "tools/pixels.py": "",
+    "tools/report.py": "",
+    "data/words.txt": "one two\n",
+}
+MODULE = "tests/test_it.py"
+
+
+def tree_of(root: Path, files: Mapping[str, str]) -> Tree:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return Tree(top=str(root.resolve()), files=[*files])
+
+
+NOTHING: Mapping[str, str] = {}
+
+
+def why(
+    root: Path,
+    *changed: str | Change,
+    unused: tuple[str, ...] = (),
+    texts: Mapping[str, str] = NOTHING,
+) -> str:
+    """Why a check of the project is measured whose files differ; some have other texts."""
+    files = {**FILES, **texts}
+    tree = tree_of(root, files)
+    footprint = tree.footprint([MODULE, *conftests(MODULE, tree.files)])
+    changes = [each if isinstance(each, Change) else Change(file=each) for each in changed]
+    return why_measured(changes, footprint, unused)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        MODULE,
+        "conftest.py",
+        "tests/conftest.py",
+        "src/shop/__init__.py",
+        "src/shop/loaders.py",
+        "src/shop/decode.py",
+        "src/shop/tables.py",  # named in a function
+        "src/shop/testing/__init__.py",  # runs before what is in it
+        "src/shop/testing/corpus.py",
+        "tools/resize.py",  # named in a string
+        "tools/pixels.py",  # by that one
+        "pyproject.toml",
+        "data/words.txt",
+        "data/new.bin",
+        "setup.py",
+        "src/sitecustomize.py",
+    ],
+)
+def test_what_a_check_may_use_counts(tmp_path: Path, file: str) -> None:
+    assert why(tmp_path, file).startswith(file)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "README.md",
+        "LICENSE",
+        "docs/page.md",
+        ".github/workflows/ci.yml",
+        "tests/other/conftest.py",
+        "tests/other/test_other.py",
+        "src/shop/unrelated.py",
+        "tools/report.py",
+    ],
+)
+def test_what_it_cannot_use_does_not(tmp_path: Path, file: str) -> None:
+    assert why(tmp_path, file) == ""
+
+
+def test_nothing_that_differs_is_nothing_to_measure(tmp_path: Path) -> None:
+    assert why(tmp_path) == ""
+
+
+@pytest.mark.parametrize("file", ["data/words.txt", "src/shop/unrelated.py", "data/more/a.bin"])
+def test_what_the_user_names_is_unused(tmp_path: Path, file: str) -> None:
+    assert why(tmp_path, file, unused=("data", "src/shop/unrel*")) == ""
+    assert why(tmp_path, MODULE, unused=("tests",)) != ""  # which the check does use
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import importlib\n",
+        "from importlib import import_module\n",
+        "import importlib.util\n",
+        "import pkgutil\n",
+        "import pickle\n",
+        "import numpy\nnumpy.load('rows.npy', allow_pickle=True)\n",
+        "import torch\ntorch.load('rows.pt')\n",
+        "exec(TEXT)\n",
+        "__import__(NAME)\n",
+        "from importlib.metadata import entry_points\n",
+        "def broken(:\n",
+    ],
+)
+def test_who_may_import_anything_is_measured_for_any_module(tmp_path: Path, code: str) -> None:
+    text = FILES[MODULE] + code
+    assert "may import any module" in why(tmp_path, "src/shop/unrelated.py", texts={MODULE: text})
+    assert why(tmp_path, "README.md", texts={MODULE: text}) == ""
+
+
+@pytest.mark.parametrize(
+    "code", ["import importlib.resources\n", "import importlib.metadata\n", "model.eval()\n"]
+)
+def test_who_imports_nothing_by_name_is_not(tmp_path: Path, code: str) -> None:
+    assert why(tmp_path, "src/shop/unrelated.py", texts={MODULE: FILES[MODULE] + code}) == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "file"),
+    [
+        ("open('README.md')\n", "README.md"),
+        ("glob.glob('*.md')\n", "docs/page.md"),
+        ("ROOT / 'docs'\n", "docs/page.md"),
+        ("# see unrelated\n", "src/shop/unrelated.py"),
+        ("shop.unrelated.x\n", "src/shop/unrelated.py"),
+        ("load('shop.unrelated:Loader')\n", "src/shop/unrelated.py"),
+    ],
+)
+def test_what_the_code_names_counts(tmp_path: Path, code: str, file: str) -> None:
+    assert why(tmp_path, file, texts={MODULE: FILES[MODULE] + code}).startswith(file)
+
+
+def test_what_a_configuration_names_counts_with_all_that_it_imports(tmp_path: Path) -> None:
+    more = {
+        "conf/loader.yaml": "_target_: shop.unrelated.Fast\n",
+        "src/shop/unrelated.py": "from shop import deep\n",
+        "src/shop/deep.py": "",
+    }
+    assert why(tmp_path, "src/shop/unrelated.py", texts=more) != ""
+    assert why(tmp_path, "src/shop/deep.py", texts=more) != ""
+
+
+@pytest.mark.parametrize("file", ["queue.py", "src/json/__init__.py", "numpy.py", "lib/scipy.py"])
+def test_a_new_module_that_may_hide_another_counts(tmp_path: Path, file: str) -> None:
+    assert "may hide another module" in why(tmp_path, Change(file=file, in_both=False))
+    assert why(tmp_path, Change(file=file)) == ""  # it hid it before, too
+
+
+def test_a_new_module_that_hides_none_does_not(tmp_path: Path) -> None:
+    assert why(tmp_path, Change(file="src/shop/brand_new.py", in_both=False)) == ""
+
+
+def test_what_is_behind_a_link_counts(tmp_path: Path) -> None:
+    tree = tree_of(tmp_path, {**FILES, "vendor/fast_2.py": ""})
+    link = tmp_path / "src/shop/linked.py"
+    link.symlink_to("../../vendor/fast_2.py")
+    tree = Tree(top=tree.top, files=[*tree.files, "src/shop/linked.py"])
+    (tmp_path / MODULE).write_text("import shop.linked\n")
+    footprint = tree.footprint([MODULE])
+    assert why_measured([Change(file="vendor/fast_2.py")], footprint) != ""
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("a/b.py", "b"),
+        ("b.py", "b"),
+        ("a/b/__init__.py", "b"),
+        ("a/b/__main__.py", "b"),
+        ("__init__.py", ""),
+    ],
+)
+def test_a_module_has_the_name_that_it_is_imported_by(file: str, name: str) -> None:
+    assert name_of(file) == name
+
+
+def test_what_documents_code_names_no_module() -> None:
+    text = read('"""Of old."""\n\ndef f():\n    "as in other"\n    return "kept"\n')
+    assert text.strings == "kept"
+    assert {"old", "other", "kept"} <= text.words
