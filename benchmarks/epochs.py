@@ -59,7 +59,7 @@ def project_in(folder: Path, name: str) -> Path:
         unfinished = folder / "unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         shutil.copytree(sources(name), unfinished, ignore=shutil.ignore_patterns("__pycache__"))
-        (unfinished / "pytest.ini").write_text("[pytest]\n")
+        (unfinished / "pytest.ini").write_text("[pytest]\nloaderperf_always = true\n")
         (unfinished / ".gitignore").write_text("__pycache__/\n.loaderperf\n.pytest_cache/\n")
         git(unfinished, "init", "-q")
         git(unfinished, "add", "-A")

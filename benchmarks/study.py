@@ -99,7 +99,8 @@ def project_in(folder: Path, accepted_loss: float = 0.0) -> Path:
         shutil.copytree(SOURCES, project)
         shutil.copy(ROOT / "tests" / "perf" / "corpus.py", project)
         change(project, Condition(accepted_loss))
-        (project / "pytest.ini").write_text("[pytest]\nloaderperf_metrics = throughput\n")
+        ini = "[pytest]\nloaderperf_metrics = throughput\nloaderperf_always = true\n"
+        (project / "pytest.ini").write_text(ini)
         (project / ".gitignore").write_text("__pycache__/\n.loaderperf\n.pytest_cache/\n")
         (project / ".loaderperf").symlink_to(ROOT / ".loaderperf")
         git(project, "init", "-q")

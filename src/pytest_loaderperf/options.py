@@ -86,6 +86,18 @@ OPTIONS: tuple[Option, ...] = (
     Option("budget", "cap on the judging time of one check, default 60s", "SECONDS", "check"),
     Option("strict", "an inconclusive check fails", kind="flag"),
     Option(
+        "always",
+        "measure every check, also one that uses nothing that differs from the accepted commit",
+        kind="flag",
+    ),
+    Option(
+        "unused",
+        "files, folders or patterns that no loader uses, relative to the top folder of the "
+        "repository: what differs there is no reason to measure",
+        kind="list",
+        command_line=False,
+    ),
+    Option(
         "memory_limit",
         "how much memory a trial may take before it is ended: a size such as '12GiB', or a share "
         "of what is available when it starts, default 80%",

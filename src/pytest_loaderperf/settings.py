@@ -112,6 +112,8 @@ class RunSettings:
     against: str = ""  # "" is the default: accepted inside git, else stored
     update: Update | None = None
     strict: bool = False
+    always: bool = False
+    unused: tuple[str, ...] = ()
     selftest: bool = False
     history: bool = False
     sweep: tuple[int, ...] = ()

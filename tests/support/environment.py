@@ -14,12 +14,15 @@ GIT = {
     "GIT_CONFIG_GLOBAL": os.devnull,
 }
 
+PLAIN = "-p no:hypothesispytest -p no:randomly"
+
 
 def clean(**more: str) -> dict[str, str]:
     """The environment without what the outer pytest and the user's git put into it, and ``more``.
 
     Every run would spend half a second on importing Hypothesis, which no project here uses; and
-    checks run in the order in which they are written.
+    checks run in the order in which they are written. All are measured, also those of which nothing
+    differs.
     """
     kept = {
         name: value
@@ -30,6 +33,6 @@ def clean(**more: str) -> dict[str, str]:
         **kept,
         **GIT,
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTEST_ADDOPTS": "-p no:hypothesispytest -p no:randomly",
+        "PYTEST_ADDOPTS": f"{PLAIN} --loaderperf-always",
         **more,
     }

@@ -63,6 +63,7 @@ class References:
         self._stores: dict[str, store.Entries] = {}
         self._versions: dict[str, Version] = {}
         self._carried: dict[str, list[str]] = {}
+        self._accepted: dict[tuple[str, str], str | None] = {}
         alone = bool(settings.selftest or settings.sweep or settings.against == "stored")
         self.repository = None if alone else Repository.find(root)
         if settings.against and not alone and self.repository is None:
@@ -106,18 +107,24 @@ class References:
             asked = self._settings.against == "stored"
             note = "" if asked else "not in a git repository: compared with stored numbers"
             return Reference(version=None, entry=entry, note=note)
+        commit = self.commit(module, key)
+        if commit is not None:
+            return Reference(version=self._version(commit), entry=entry)
+        note = "the baseline is not committed: compared with stored numbers" if entry else ""
+        return Reference(version=None, entry=entry, note=note)
+
+    def commit(self, module: str, key: str) -> str | None:
+        """The commit to compare a check with, where there is one; StoreError or CheckoutError."""
+        if self.repository is None or self._settings.selftest:
+            return None
         if self._asked:
-            return Reference(version=self._version(self._asked), entry=entry)
-        if entry is None:
-            return Reference(version=None, entry=None)
-        accepted = accepted_commit(self.repository, store.store_path(self._root, module), key)
-        if accepted is None:
-            return Reference(
-                version=None,
-                entry=entry,
-                note="the baseline is not committed: compared with stored numbers",
-            )
-        return Reference(version=self._version(accepted), entry=entry)
+            return self._asked
+        if key not in self.entries(module):
+            return None
+        if (module, key) not in self._accepted:
+            path = store.store_path(self._root, module)
+            self._accepted[module, key] = accepted_commit(self.repository, path, key)
+        return self._accepted[module, key]
 
     @property
     def shared(self) -> list[str]:

@@ -23,6 +23,7 @@ from ..supervisor.trial import TrialOver
 from ..system.machine import machine_class
 from ..versions.proof import Proof
 from . import paired, per_trial, selftest, stored
+from .identical import Identical
 from .sides import Sides
 from .state import Bench, Findings, Known, Spec, changes, result_of
 from .sweep import Sweeps
@@ -61,8 +62,10 @@ class Coordinator:
         self._proof = proof
         self._settings = settings
         self._rule = rule
+        self._identical = Identical(references, candidate, proof, settings)
         self._sides = Sides(arms, references, candidate, proof, settings)
         self._sweeps = Sweeps()
+        self._reason = ""  # why the check that runs is measured
         self.accepted: list[Acceptance] = []  # to be written when the run ends
 
     def check(self, spec: Spec, progress: Callable[[str], None]) -> Outcome:
@@ -71,6 +74,7 @@ class Coordinator:
         What goes wrong becomes the check's verdict, ``error``.
         """
         started = time.monotonic()
+        self._reason = ""
         self._arms.drop_dead()
         try:
             outcome = self._check(
@@ -92,13 +96,20 @@ class Coordinator:
             outcome = Outcome(result=_error(spec, _bug(error)))
         if outcome.result is None:
             return outcome
-        seconds = time.monotonic() - started
-        return replace(outcome, result=replace(outcome.result, seconds=seconds))
+        result = outcome.result
+        reason = result.reason or self._reason
+        result = replace(result, seconds=time.monotonic() - started, reason=reason)
+        return replace(outcome, result=result)
 
     def _check(self, bench: Bench) -> Outcome:
         if self._settings.sweep:
             return self._measured(bench)
         began = time.monotonic()
+        if self._identical.is_asked:
+            self._collected(bench)
+            self._reason = self._identical.why_measured(bench)
+            if not self._reason:
+                return Outcome(result=self._identical.result(bench))
         reference = self._references.find(bench.spec.module, bench.spec.key)
         if reference.version is not None:
             self._sides.carry(bench, reference.version)
@@ -133,9 +144,12 @@ class Coordinator:
             return Outcome(result=replace(result, verdict=Verdict.ERROR, outcome="failed"))
         return Outcome(result=replace(result, outcome="passed"))
 
-    def _calibrated(self, bench: Bench) -> Known:
+    def _collected(self, bench: Bench) -> None:
         _ = bench.arm().collected
         self._proof.check(self._candidate, bench.spec.module)
+
+    def _calibrated(self, bench: Bench) -> Known:
+        self._collected(bench)
         bench.progress("memory")
         settings = bench.spec.settings
         calibrated = calibration.calibrate(bench.arm(), bench.spec.nodeid, bench.lengths)

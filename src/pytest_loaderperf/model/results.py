@@ -24,6 +24,7 @@ class Verdict(str, Enum):
     NO_BASELINE = "no_baseline"
     INCOMPARABLE = "incomparable"
     ERROR = "error"
+    IDENTICAL = "identical"  # nothing that it uses differs: there was nothing to measure
     MEASURED = "measured"  # in a sweep, which judges nothing
 
     def __str__(self) -> str:
@@ -44,6 +45,7 @@ _SEVERITY = (
     Verdict.INCONCLUSIVE,
     Verdict.IMPROVED,
     Verdict.UNCHANGED,
+    Verdict.IDENTICAL,
     Verdict.MEASURED,
 )
 
@@ -144,6 +146,7 @@ class CheckResult:
     workload: Workload | None = None
     message: str = ""
     notes: tuple[str, ...] = ()
+    reason: str = ""  # why it was measured, or was not; empty where it is always measured
     metrics: Mapping[str, Comparison] = field(default_factory=dict)
     noise: tuple[Noise, ...] = ()  # of each pair, in order
     sweep: str = ""  # the test without its batch size; empty where it has none

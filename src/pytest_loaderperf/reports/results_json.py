@@ -61,6 +61,7 @@ def _check_json(result: CheckResult) -> dict[str, object]:
         "memory_source": result.memory_source,
         "message": result.message,
         "notes": list(result.notes),
+        "reason": result.reason,
         "metrics": {name: _metric_json(c) for name, c in result.metrics.items()},
         "coverage": _coverage_json(result.coverage),
         "noise": [_noise_json(noise) for noise in result.noise],

@@ -19,6 +19,7 @@ _COLUMNS = (
 _FAILED = "❌"
 _MARKS = {
     Verdict.UNCHANGED: "✅",
+    Verdict.IDENTICAL: "✅",
     Verdict.IMPROVED: "🚀",
     Verdict.INCONCLUSIVE: "❔",
     Verdict.MEASURED: "📏",
@@ -31,6 +32,7 @@ _TITLES = {
     Verdict.INCONCLUSIVE: "Nothing was proven about some loaders",
     Verdict.IMPROVED: "Loaders got better",
     Verdict.UNCHANGED: "No loader got worse",
+    Verdict.IDENTICAL: "Nothing that a loader uses has changed",
     Verdict.MEASURED: "Loaders were measured",
 }
 

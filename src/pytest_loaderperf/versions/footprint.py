@@ -18,7 +18,9 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 from ..child.loaderperf_exchange import is_installed
+from . import git
 
+_SUBMODULES = "--ignore-submodules=none"
 _WORD = re.compile(r"\w+")
 # Whoever uses one of these may run a module that no text names.
 _DYNAMIC_MODULES = {
@@ -59,6 +61,27 @@ class Change:
 
     file: str
     in_both: bool = True
+
+
+def changes_since(top: Path, commit: str) -> list[Change]:
+    """In which files a commit and the working tree differ; CheckoutError if git cannot tell.
+
+    New files count, those that git ignores do not: they are the same for both versions.
+    """
+    differ = ("diff", "--name-status", "-z", "--no-ext-diff", "--no-renames", _SUBMODULES, commit)
+    told = git.names(top, *differ)
+    changes = [
+        Change(file=file, in_both=status in ("M", "T"))
+        for status, file in zip(told[::2], told[1::2], strict=True)
+    ]
+    new = git.names(top, "ls-files", "-z", "--others", "--exclude-standard")
+    # Git has been told not to look at these: who knows what they are now?
+    unseen = [each[2:] for each in git.names(top, "ls-files", "-v", "-z") if each[0] in "hsS"]
+    return [
+        *changes,
+        *(Change(file=file, in_both=False) for file in new),
+        *(Change(file=file) for file in unseen if Path(top, file).exists()),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)

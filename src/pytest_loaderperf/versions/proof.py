@@ -18,6 +18,7 @@ from ..child.loaderperf_sources import MAPPED, OPENED, UNSEEN
 from ..errors import ArmError
 from ..model.version import Version
 from . import generated
+from .project import Project
 from .sources import Folders, Ran, Sources, not_seen, read
 
 # What changes in such files cannot change what a loader does.
@@ -66,6 +67,11 @@ class Proof:
         self._sources = sources
         self._top = sources.project.top
         self._contents: dict[str, str] = {}  # digests of files when they were seen to run
+
+    @property
+    def project(self) -> Project:
+        """The working tree."""
+        return self._sources.project
 
     def used(self, version: Version, module: str, nodeid: str = "") -> set[str]:
         """The files of the tree that a version has run or opened, relative to the top folder."""

@@ -1,0 +1,158 @@
+"""Checks that use nothing which differs: both versions would run the same code."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..baselines.reference import References
+from ..model.results import CheckResult, Verdict
+from ..model.version import Version
+from ..settings import RunSettings
+from ..versions import generated, git
+from ..versions.footprint import (
+    Change,
+    Footprint,
+    Tree,
+    changes_since,
+    conftests,
+    name_of,
+    why_measured,
+)
+from ..versions.project import Project
+from ..versions.proof import Changes, Proof
+from .asserted import needs_numbers
+from .state import Bench
+
+_PACKAGE = Path(__file__).resolve().parents[1]  # the same for both versions, also in its repository
+
+
+class Identical:
+    """Says of each check whether it is to be measured, and why."""
+
+    def __init__(
+        self, references: References, candidate: Version, proof: Proof, settings: RunSettings
+    ) -> None:
+        self._references = references
+        self._candidate = candidate
+        self._proof = proof
+        self._settings = settings
+        self._changes: dict[str, list[Change]] = {}
+        self._footprints: dict[str, Footprint] = {}
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether checks may be left unmeasured in this run."""
+        settings = self._settings
+        measures = settings.always or settings.update or settings.selftest or settings.sweep
+        return not measures and not settings.baseline_python and bool(self._references.repository)
+
+    def why_measured(self, bench: Bench) -> str:
+        """Why a check is measured; empty where it is to be called identical.
+
+        StoreError or CheckoutError where its baseline cannot be had.
+        """
+        module, key = bench.spec.module, bench.spec.key
+        commit = self._references.commit(module, key)
+        if commit is None:
+            return "there is no commit to compare it with"
+        check = next(each for each in bench.arm().collected.checks if each.key == key)
+        names = [name.partition("[")[0] for name in check.names]
+        if check.benchmark or needs_numbers(self._source(module), names):
+            return "its test looks at numbers"
+        changes = self._differing(commit)
+        if hidden := self._hidden(module, changes):
+            return f"git ignores {hidden}, which it uses: nobody knows what that was"
+        return why_measured(changes, self._footprint(module), self._unused) if changes else ""
+
+    def result(self, bench: Bench) -> CheckResult:
+        """The result of a check that was not measured."""
+        module = bench.spec.module
+        commit = self._references.commit(module, bench.spec.key)
+        assert commit is not None
+        compared = ""
+        if self._differing(commit):
+            compared = f" ({len(self._footprint(module).files)} files compared)"
+        told = f"nothing that it uses differs from commit {commit[:12]}{compared}"
+        return CheckResult(
+            nodeid=bench.spec.nodeid,
+            verdict=Verdict.IDENTICAL,
+            batch_size=bench.spec.batch_size,
+            outcome="passed",
+            reason=told,
+            notes=(f"not measured: {told}",),
+        )
+
+    def _differing(self, commit: str) -> list[Change]:
+        """In what the working tree differs from a commit, but for this package itself."""
+        if commit not in self._changes:
+            own = os.path.relpath(_PACKAGE, self._project.top)
+            self._changes[commit] = [
+                each
+                for each in changes_since(Path(self._project.top), commit)
+                if not each.file.startswith(f"{own}/")
+            ]
+        return self._changes[commit]
+
+    def _footprint(self, module: str) -> Footprint:
+        if module not in self._footprints:
+            file = f"{self._prefix}{module}"
+            used = self._proof.used(self._candidate, module)
+            roots = [file, *conftests(file, self._tree.files), *used]
+            self._footprints[module] = self._tree.footprint(roots)
+        return self._footprints[module]
+
+    def _hidden(self, module: str, changes: Sequence[Change]) -> str:
+        """A module that git ignores and the check uses, unless it was generated as it is."""
+        top, shared = Path(self._project.top), Changes(shared=self._references.shared)
+        footprint = self._footprint(module)
+        used = {each for each in footprint.files if each not in self._sources}
+        used |= {each for each in self._ignored if name_of(each) in footprint.words}
+        for file in sorted(used):
+            if not file.endswith(".py") or shared.is_shared(file):
+                continue
+            kind = generated.kind(top / file)
+            made = (generated.may_be_of(file, each.file, top) for each in changes)
+            if kind == "written" or (kind == "generated" and any(made)):
+                return file
+        return ""
+
+    @functools.cached_property
+    def _ignored(self) -> list[str]:
+        """The modules that git ignores, but for those inside of what it ignores as a whole."""
+        listed = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
+        found = []
+        for each in git.names(Path(self._project.top), *listed):
+            if each.endswith("/"):
+                found += [
+                    f"{each}{file.name}" for file in Path(self._project.top, each).glob("*.py")
+                ]
+            elif each.endswith(".py"):
+                found.append(each)
+        return found
+
+    @functools.cached_property
+    def _sources(self) -> frozenset[str]:
+        return frozenset(self._project.files)
+
+    def _source(self, module: str) -> str:
+        return Path(self._candidate.root, module).read_text("utf-8", "surrogateescape")
+
+    @functools.cached_property
+    def _project(self) -> Project:
+        return self._proof.project
+
+    @functools.cached_property
+    def _tree(self) -> Tree:
+        return Tree(top=self._project.top, files=self._project.files)
+
+    @property
+    def _prefix(self) -> str:
+        repository = self._references.repository
+        return f"{repository.prefix}/" if repository and repository.prefix else ""
+
+    @property
+    def _unused(self) -> tuple[str, ...]:
+        return (*self._settings.unused, f"{self._prefix}baselines")

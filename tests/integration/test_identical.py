@@ -1,0 +1,142 @@
+"""Checks that use nothing which differs: passed without being measured, and none of the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support import tiny
+from support.environment import PLAIN
+from support.project import Project, Run
+
+# As users run it; the other tests here measure always.
+USUAL = {"PYTEST_ADDOPTS": PLAIN}
+FILES = {
+    "first.py": "from second import paced\n",
+    "second.py": "def paced():\n    from third import Paced\n    return Paced()\n",
+    "third.py": "from paced import Paced\nPACE = 1\n",
+    "lonely.py": "",
+    "README.md": "A project.\n",
+    "notes/todo.txt": "",
+}
+DEEP = "import first\n\ndef test_deep(loaderperf):\n    loaderperf.check(first.paced())\n"
+BUDGET = """\
+import paced
+
+def test_budget(loaderperf):
+    assert loaderperf(paced.Paced()).throughput >= 1
+"""
+CHECKS = {"test_it": tiny.CHECK, "test_deep": DEEP, "test_budget": BUDGET}
+NODES = {name: f"{name}.py::{name if name != 'test_it' else tiny.KEY}" for name in CHECKS}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A run, and what the results file says of each check, by its module."""
+
+    run: Run
+
+    @property
+    def checks(self) -> dict[str, dict[str, Any]]:
+        return {each["nodeid"].partition(".py")[0]: each for each in self.run.results["checks"]}
+
+    @property
+    def identical(self) -> set[str]:
+        return {name for name, check in self.checks.items() if check["verdict"] == "identical"}
+
+
+def create(root: Path) -> Project:
+    project = tiny.create(root, git=True, ini="loaderperf_unused = notes\n", **CHECKS)
+    for name, text in FILES.items():
+        project.put(name, text)
+    tiny.accept(project, *NODES.values())
+    return project
+
+
+# What is measured ends after one pair then, with an error.
+SOON = ("-o", "loaderperf_budget=1")
+
+
+def run(project: Project, *arguments: str) -> Seen:
+    return Seen(project.pytest("--loaderperf", *arguments, environment=USUAL))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return create(tmp_path / "project")
+
+
+def test_only_what_may_have_changed_is_measured(project: Project) -> None:
+    """After documents have changed, and after a module that one check imports inside a function."""
+    commit = project.git("rev-parse", "HEAD")[:12]
+    project.put("README.md", "Another text.\n")
+    project.put("notes/todo.txt", "As the ini file says.\n")
+    project.put("lonely.py", "NEW = 1\n")
+    documents = run(project)
+    assert documents.run.status == 0, documents.run.output
+    assert documents.identical == {"test_it", "test_deep"}
+    told = f"nothing that it uses differs from commit {commit}"
+    assert f"test_it.py::test_paced: not measured: {told} (" in documents.run.output
+    assert documents.checks["test_it"]["reason"].startswith(told)
+    assert documents.checks["test_it"]["metrics"] == {}
+    assert documents.checks["test_budget"]["reason"] == "its test looks at numbers"
+    assert documents.checks["test_budget"]["metrics"]["throughput"]["value"] > 1
+
+    project.put("third.py", "from paced import Paced\nPACE = 2\n")
+    deep = run(project, "test_it.py", "test_deep.py")
+    assert deep.run.status == 0, deep.run.output
+    assert deep.identical == {"test_it"}
+    assert deep.checks["test_deep"]["reason"] == "third.py differs"
+    assert deep.checks["test_deep"]["pairs"] >= 2
+
+
+def test_no_worktree_is_made_where_nothing_is_measured(project: Project) -> None:
+    seen = run(project, "test_it.py", "test_deep.py")
+    assert seen.run.status == 0, seen.run.output
+    assert seen.identical == {"test_it", "test_deep"}
+    assert seen.run.results["against"]["commits"] == []
+    assert "identical" in seen.run.output
+    assert seen.run.results["summary"] == {"identical": 2}
+
+
+@pytest.mark.parametrize("how", ["option", "ini"])
+def test_all_is_measured_where_that_is_asked_for(project: Project, how: str) -> None:
+    if how == "ini":
+        text = (project.root / "pytest.ini").read_text() + "loaderperf_always = true\n"
+        project.put("pytest.ini", text)
+    asked = ["--loaderperf-always"] if how == "option" else []
+    seen = run(project, "test_it.py", *SOON, *asked)
+    assert "is too small" in seen.checks["test_it"]["message"], seen.run.output
+    assert seen.checks["test_it"]["reason"] == ""
+
+
+SLOWER = "from paced import paced\n\nclass Paced:\n    __iter__ = lambda self: paced()\n"
+
+
+@pytest.mark.parametrize("how", ["changed", "new", "staged", "unseen", "ignored"])
+def test_no_other_loader_is_identical(project: Project, how: str) -> None:
+    """However git looks at the file that makes it another one."""
+    arguments = ["test_deep.py", *SOON]
+    file = "third.py"
+    if how == "ignored":
+        file = "local_pace.py"
+        project.put(".git/info/exclude", "/local_*.py\n")
+        project.put(file, "def pace():\n    return 1\n")
+        project.put("third.py", "from local_pace import pace\nfrom paced import Paced\n")
+        project.commit("with a module that git ignores")
+        arguments.append("--loaderperf-against=HEAD")
+    elif how == "new":  # as a package it comes before the module of that name
+        file = "third/__init__.py"
+        project.put(file, SLOWER)
+    else:
+        project.put(file, SLOWER)
+    if how == "staged":
+        project.git("add", "-A")
+    if how == "unseen":
+        project.git("update-index", "--assume-unchanged", file)
+    check = run(project, *arguments).checks["test_deep"]
+    assert check["verdict"] == "error", check
+    assert file in check["reason"]
