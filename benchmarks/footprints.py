@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_loaderperf.versions.footprint import Change, Tree, conftests, why_measured
+from pytest_loaderperf.versions.footprint import Change, SourceTree, conftests, why_measured
 
 # Does what an arm does: conftests from the outside in, the test's folder first on the path.
 DRIVER = """\
@@ -254,7 +254,7 @@ def one_edit(project: str, folder: Path, before: str, rng: random.Random) -> tup
         for path in root.rglob("*")
         if path.is_symlink() or path.is_file()
     ]
-    tree = Tree(top=str(root), files=now)
+    tree = SourceTree(top=str(root), files=now)
     roots = [*used, module, *conftests(module, now)]
     why = why_measured(edited.changes, tree.footprint(roots), ("baselines",))
     verdict = "measured" if why else "identical"

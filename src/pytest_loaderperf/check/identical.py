@@ -15,7 +15,7 @@ from ..versions import generated, git
 from ..versions.footprint import (
     Change,
     Footprint,
-    Tree,
+    SourceTree,
     changes_since,
     conftests,
     name_of,
@@ -145,8 +145,8 @@ class Identical:
         return self._proof.project
 
     @functools.cached_property
-    def _tree(self) -> Tree:
-        return Tree(top=self._project.top, files=self._project.files)
+    def _tree(self) -> SourceTree:
+        return SourceTree(top=self._project.top, files=self._project.files)
 
     @property
     def _prefix(self) -> str:

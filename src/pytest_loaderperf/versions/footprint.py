@@ -110,7 +110,7 @@ class Footprint:
 
 
 @dataclass(kw_only=True)
-class Tree:
+class SourceTree:
     """The sources of a project: ``files`` are relative to ``top``, without links in its path."""
 
     top: str

@@ -415,6 +415,7 @@ def test_the_results_file_is_as_documented() -> None:
                 "memory_source": "",
                 "message": "",
                 "notes": [],
+                "reason": "",
                 "coverage": {"batches": 380, "epoch_batches": 1000, "share": 0.38},
             }
         ],

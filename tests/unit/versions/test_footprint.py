@@ -9,7 +9,7 @@ import pytest
 
 from pytest_loaderperf.versions.footprint import (
     Change,
-    Tree,
+    SourceTree,
     conftests,
     name_of,
     read,
@@ -42,12 +42,12 @@ FILES = {
 MODULE = "tests/test_it.py"
 
 
-def tree_of(root: Path, files: Mapping[str, str]) -> Tree:
+def tree_of(root: Path, files: Mapping[str, str]) -> SourceTree:
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return Tree(top=str(root.resolve()), files=[*files])
+    return SourceTree(top=str(root.resolve()), files=[*files])
 
 
 NOTHING: Mapping[str, str] = {}
@@ -187,7 +187,7 @@ def test_what_is_behind_a_link_counts(tmp_path: Path) -> None:
     tree = tree_of(tmp_path, {**FILES, "vendor/fast_2.py": ""})
     link = tmp_path / "src/shop/linked.py"
     link.symlink_to("../../vendor/fast_2.py")
-    tree = Tree(top=tree.top, files=[*tree.files, "src/shop/linked.py"])
+    tree = SourceTree(top=tree.top, files=[*tree.files, "src/shop/linked.py"])
     (tmp_path / MODULE).write_text("import shop.linked\n")
     footprint = tree.footprint([MODULE])
     assert why_measured([Change(file="vendor/fast_2.py")], footprint) != ""
