@@ -49,7 +49,7 @@ def test_uncommitted_baseline_is_compared_by_its_numbers(accepted: Accepted) -> 
 
 
 def test_unchanged_tree_passes(project: Project) -> None:
-    run = project.pytest("--loaderperf")
+    run = project.pytest("--loaderperf", "-v")
     assert run.status == 0, run.output
     assert run.outcomes == CHECKS_PASS
     assert "loaderperf: 2 checks, at most 48 s of judging" in run.output

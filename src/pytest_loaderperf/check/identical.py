@@ -24,7 +24,7 @@ from ..versions.footprint import (
 from ..versions.project import Project
 from ..versions.proof import Changes, Proof
 from .asserted import needs_numbers
-from .state import Bench
+from .state import Spec
 
 _PACKAGE = Path(__file__).resolve().parents[1]  # the same for both versions, also in its repository
 
@@ -49,37 +49,37 @@ class Identical:
         measures = settings.always or settings.update or settings.selftest or settings.sweep
         return not measures and not settings.baseline_python and bool(self._references.repository)
 
-    def why_measured(self, bench: Bench) -> str:
-        """Why a check is measured; empty where it is to be called identical.
+    def why_measured(self, spec: Spec) -> str:
+        """Why a check is measured that its arm has collected; empty where it is identical.
 
-        StoreError or CheckoutError where its baseline cannot be had.
+        StoreError or CheckoutError where its baseline cannot be had; ArmError where its arm has run
+        what is not its own.
         """
-        module, key = bench.spec.module, bench.spec.key
-        commit = self._references.commit(module, key)
+        module = spec.module
+        self._proof.check(self._candidate, module)
+        commit = self._references.commit(module, spec.key)
         if commit is None:
             return "there is no commit to compare it with"
-        check = next(each for each in bench.arm().collected.checks if each.key == key)
-        names = [name.partition("[")[0] for name in check.names]
-        if check.benchmark or needs_numbers(self._source(module), names):
+        if spec.benchmark or needs_numbers(self._source(module), spec.names):
             return "its test looks at numbers"
         changes = self._differing(commit)
         if hidden := self._hidden(module, changes):
             return f"git ignores {hidden}, which it uses: nobody knows what that was"
         return why_measured(changes, self._footprint(module), self._unused) if changes else ""
 
-    def result(self, bench: Bench) -> CheckResult:
+    def result(self, spec: Spec) -> CheckResult:
         """The result of a check that was not measured."""
-        module = bench.spec.module
-        commit = self._references.commit(module, bench.spec.key)
+        module = spec.module
+        commit = self._references.commit(module, spec.key)
         assert commit is not None
         compared = ""
         if self._differing(commit):
             compared = f" ({len(self._footprint(module).files)} files compared)"
         told = f"nothing that it uses differs from commit {commit[:12]}{compared}"
         return CheckResult(
-            nodeid=bench.spec.nodeid,
+            nodeid=spec.nodeid,
             verdict=Verdict.IDENTICAL,
-            batch_size=bench.spec.batch_size,
+            batch_size=spec.batch_size,
             outcome="passed",
             reason=told,
             notes=(f"not measured: {told}",),

@@ -68,6 +68,15 @@ class Coordinator:
         self._reason = ""  # why the check that runs is measured
         self.accepted: list[Acceptance] = []  # to be written when the run ends
 
+    def is_identical(self, spec: Spec) -> bool:
+        """Whether a check that its arm has collected is not going to be measured."""
+        if not self._identical.is_asked:
+            return False
+        try:
+            return not self._identical.why_measured(spec)
+        except LoaderPerfError:  # which is told when it runs
+            return False
+
     def check(self, spec: Spec, progress: Callable[[str], None]) -> Outcome:
         """Run one check; ``progress`` hears the news of it.
 
@@ -106,10 +115,9 @@ class Coordinator:
             return self._measured(bench)
         began = time.monotonic()
         if self._identical.is_asked:
-            self._collected(bench)
-            self._reason = self._identical.why_measured(bench)
+            self._reason = self._identical.why_measured(bench.spec)
             if not self._reason:
-                return Outcome(result=self._identical.result(bench))
+                return Outcome(result=self._identical.result(bench.spec))
         reference = self._references.find(bench.spec.module, bench.spec.key)
         if reference.version is not None:
             self._sides.carry(bench, reference.version)
@@ -144,12 +152,9 @@ class Coordinator:
             return Outcome(result=replace(result, verdict=Verdict.ERROR, outcome="failed"))
         return Outcome(result=replace(result, outcome="passed"))
 
-    def _collected(self, bench: Bench) -> None:
+    def _calibrated(self, bench: Bench) -> Known:
         _ = bench.arm().collected
         self._proof.check(self._candidate, bench.spec.module)
-
-    def _calibrated(self, bench: Bench) -> Known:
-        self._collected(bench)
         bench.progress("memory")
         settings = bench.spec.settings
         calibrated = calibration.calibrate(bench.arm(), bench.spec.nodeid, bench.lengths)

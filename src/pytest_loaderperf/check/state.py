@@ -25,7 +25,11 @@ _FOR_STARTS = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """One check to run: ``module`` is relative to the root, ``key`` is its name in the store."""
+    """One check to run: ``module`` is relative to the root, ``key`` is its name in the store.
+
+    ``names`` are those of its classes and of its test, without parameters; ``benchmark`` says
+    whether it asks for the fixture of pytest-benchmark, too.
+    """
 
     nodeid: str
     module: str
@@ -33,6 +37,8 @@ class Spec:
     batch_size: int | None
     settings: CheckSettings
     sweep: str = ""  # the test without its batch size, with its module
+    names: tuple[str, ...] = ()
+    benchmark: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -169,10 +169,16 @@ def coverage(results: Sequence[CheckResult]) -> list[str]:
     return _of_checks(told)
 
 
-def below(results: Sequence[CheckResult]) -> list[str]:
-    """The lines below a table."""
-    parts = (notes, coverage, noise, memory_sources)
+def below(results: Sequence[CheckResult], *, everything: bool = True) -> list[str]:
+    """The lines below a table: the notes alone, or ``everything`` there is to know."""
+    parts = (notes, coverage, noise, memory_sources) if everything else (notes,)
     return [line for lines in parts for line in lines(results)]
+
+
+def is_plain(results: Sequence[CheckResult]) -> bool:
+    """Whether all is well, and nobody needs to know what the numbers come from."""
+    well = (Verdict.UNCHANGED, Verdict.IMPROVED, Verdict.IDENTICAL)
+    return all(result.verdict in well and result.outcome == "passed" for result in results)
 
 
 def notes(results: Sequence[CheckResult]) -> list[str]:

@@ -120,6 +120,8 @@ def spec_of(item: Check, settings: RunSettings) -> Spec:
         batch_size=item.collected.batch_size,
         settings=check,
         sweep=sweep,
+        names=tuple(name.partition("[")[0] for name in item.collected.names),
+        benchmark=item.collected.benchmark,
     )
 
 

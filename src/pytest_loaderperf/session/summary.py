@@ -75,15 +75,13 @@ class Summary:
             terminalreporter.write_line(summary)
             return
         writer = self._resources.config.get_terminal_writer()
-        for lines in (
-            terminal.table(
-                self._running.results, lambda text, v: writer.markup(text, **_colors(v))
-            ),
-            batch_sizes.lines(self._sweeps),
-            terminal.below(self._running.results),
-        ):
-            for line in lines:
-                terminalreporter.write_line(line)
+        results, verbose = self._running.results, terminalreporter.verbosity > 0
+        lines = terminal.table(results, lambda text, v: writer.markup(text, **_colors(v)))
+        if self._resources.settings.sweep or verbose:
+            lines += batch_sizes.lines(self._sweeps)
+        lines += terminal.below(results, everything=verbose or not terminal.is_plain(results))
+        for line in lines:
+            terminalreporter.write_line(line)
         terminalreporter.write_line(summary)
 
     @functools.cached_property
