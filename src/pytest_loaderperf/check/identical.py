@@ -111,7 +111,9 @@ class Identical:
         used = {each for each in footprint.files if each not in self._sources}
         used |= {each for each in self._ignored if name_of(each) in footprint.words}
         for file in sorted(used):
-            if not file.endswith(".py") or shared.is_shared(file):
+            # Some modules claim to be of a file that does not exist.
+            is_one = file.endswith(".py") and (top / file).is_file()
+            if not is_one or shared.is_shared(file):
                 continue
             kind = generated.kind(top / file)
             made = (generated.may_be_of(file, each.file, top) for each in changes)

@@ -134,7 +134,7 @@ class SourceTree:
         texts = []
         for file in self.files:
             configures = file.endswith(_CONFIGURATION) or file.rpartition("/")[2].startswith(".env")
-            if configures and "baselines" not in file.split("/"):
+            if configures and "baselines" not in file.split("/") and not _is_plainly_unused(file):
                 path = Path(self.top, file)
                 if path.is_file() and path.stat().st_size <= _CONFIGURATION_AT_MOST:
                     texts.append(self._content(file))

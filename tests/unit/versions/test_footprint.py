@@ -173,6 +173,11 @@ def test_what_a_configuration_names_counts_with_all_that_it_imports(tmp_path: Pa
     assert why(tmp_path, "src/shop/deep.py", texts=more) != ""
 
 
+def test_what_ci_names_does_not(tmp_path: Path) -> None:
+    more = {".github/workflows/ci.yml": "run: python tools/report.py\n"}
+    assert why(tmp_path, "tools/report.py", texts=more) == ""
+
+
 @pytest.mark.parametrize("file", ["queue.py", "src/json/__init__.py", "numpy.py", "lib/scipy.py"])
 def test_a_new_module_that_may_hide_another_counts(tmp_path: Path, file: str) -> None:
     assert "may hide another module" in why(tmp_path, Change(file=file, in_both=False))
