@@ -95,7 +95,12 @@ WORKERS = {
         "    command = [sys.executable, str(HERE / 'workers' / 'resize.py')]\n"
         "    yield subprocess.run(command, capture_output=True, text=True).stdout\n"
         "    import linked\n    yield linked.VALUE\n"
+        "    command = [sys.executable, '-m', 'started']\n"
+        "    yield subprocess.run(\n        command, cwd=HERE / 'vendor', capture_output=True"
+        ").stdout\n"
     ),
+    "vendor/started.py": "import inside\nprint(inside.VALUE)\n",
+    "vendor/inside.py": "VALUE = 1\n",
     "workers/resize.py": "import pixels\nprint(pixels.VALUE)\n",
     "workers/pixels.py": "import colours\nVALUE = colours.VALUE\n",
     "workers/colours.py": "VALUE = 1\n",

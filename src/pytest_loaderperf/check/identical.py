@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -88,12 +87,8 @@ class Identical:
     def _differing(self, commit: str) -> list[Change]:
         """In what the working tree differs from a commit, but for this package itself."""
         if commit not in self._changes:
-            own = os.path.relpath(_PACKAGE, self._project.top)
-            self._changes[commit] = [
-                each
-                for each in changes_since(Path(self._project.top), commit)
-                if not each.file.startswith(f"{own}/")
-            ]
+            changes = changes_since(Path(self._project.top), commit)
+            self._changes[commit] = [each for each in changes if not self._is_own(each.file)]
         return self._changes[commit]
 
     def _footprint(self, module: str) -> Footprint:
@@ -101,7 +96,8 @@ class Identical:
             file = f"{self._prefix}{module}"
             used = self._proof.used(self._candidate, module)
             roots = [file, *conftests(file, self._tree.files), *used]
-            self._footprints[module] = self._tree.footprint(roots)
+            theirs = [each for each in roots if not self._is_own(each)]
+            self._footprints[module] = self._tree.footprint(theirs)
         return self._footprints[module]
 
     def _hidden(self, module: str, changes: Sequence[Change]) -> str:
@@ -148,7 +144,12 @@ class Identical:
 
     @functools.cached_property
     def _tree(self) -> SourceTree:
-        return SourceTree(top=self._project.top, files=self._project.files)
+        files = [each for each in self._project.files if not self._is_own(each)]
+        return SourceTree(top=self._project.top, files=files)
+
+    def _is_own(self, file: str) -> bool:
+        """Whether a file belongs to this package, which is the same for both versions."""
+        return Path(self._project.top, file).is_relative_to(_PACKAGE)
 
     @property
     def _prefix(self) -> str:

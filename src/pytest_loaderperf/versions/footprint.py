@@ -17,25 +17,43 @@ from fnmatch import fnmatch
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-from ..child.loaderperf_exchange import is_installed
+from ..child.loaderperf_exchange import USUAL, is_installed
 from . import git
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:  # pytest needs it
+    import tomli as tomllib
 
 _SUBMODULES = "--ignore-submodules=none"
 _WORD = re.compile(r"\w+")
+_TOKEN = re.compile(r"[\w./:-]+")
+# The only word on the right of a line, as in ``kind: fast``.
+_ONE_NAME = re.compile(r"""[:=] *["']?(\w+)["']?,?$""", re.MULTILINE)
 # Whoever uses one of these may run a module that no text names.
 _DYNAMIC_MODULES = {
     "importlib", "imp", "pkgutil", "runpy", "zipimport", "pickle", "dill", "cloudpickle", "joblib",
     "shelve", "marshal", "pydoc",
 }  # fmt: skip
-_PLAIN = {"importlib.metadata", "importlib.resources"}
+_PLAIN = {"importlib.metadata", "importlib.resources", "importlib.util.find_spec"}
 _DYNAMIC_NAMES = {"__import__", "exec", "eval"}
-_DYNAMIC_ANYWHERE = {"entry_points", "iter_entry_points", "allow_pickle"}
+_DYNAMIC_ANYWHERE = {
+    "entry_points", "iter_entry_points", "allow_pickle", "exec_module", "load_module",
+}  # fmt: skip
 _DYNAMIC_CALLS = {("torch", "load")}  # it unpickles
 # Texts that may name a module for whoever reads them, unless they are too large for that.
 _CONFIGURATION = (
     ".yaml", ".yml", ".json", ".toml", ".ini", ".cfg", ".conf", ".xml", ".env", ".properties",
 )  # fmt: skip
 _CONFIGURATION_AT_MOST = 2**20  # bytes
+# Tables of a pyproject.toml: those of the project that name modules, and those of tools that run
+# none of it.
+_PROJECT_NAMES = ("scripts", "gui-scripts", "entry-points")
+_TOOLS = (
+    "bandit", "black", "bumpversion", "codespell", "commitizen", "coverage", "flake8", "flit",
+    "hatch", "importlinter", "interrogate", "isort", "mypy", "pdm", "poetry", "pydocstyle",
+    "pylint", "pyright", "ruff", "setuptools", "setuptools_scm", "towncrier", "uv", "vulture",
+)  # fmt: skip
 # What no loader reads, unless its code names it.
 _DOCUMENTS = (
     "readme*", "changelog*", "changes*", "history*", "news*", "contributing*", "license*",
@@ -94,7 +112,7 @@ class Text:
     """
 
     words: frozenset[str]
-    strings: str = ""
+    strings: tuple[str, ...] = ()
     imports: frozenset[str] = frozenset()
     dynamic: bool = False
 
@@ -137,11 +155,12 @@ class SourceTree:
             if configures and "baselines" not in file.split("/") and not _is_plainly_unused(file):
                 path = Path(self.top, file)
                 if path.is_file() and path.stat().st_size <= _CONFIGURATION_AT_MOST:
-                    texts.append(self._content(file))
+                    text = self._content(file)
+                    texts.append(_for_loaders(text) if path.name == "pyproject.toml" else text)
         return "\n".join(texts)
 
     @functools.cached_property
-    def modules(self) -> Mapping[str, Sequence[str]]:
+    def _modules(self) -> Mapping[str, Sequence[str]]:
         """The Python files by the last part of the name that they are imported by."""
         found: dict[str, list[str]] = {}
         for file in self.files:
@@ -149,18 +168,11 @@ class SourceTree:
                 found.setdefault(name_of(file), []).append(file)
         return found
 
-    @functools.cached_property
-    def folders(self) -> frozenset[str]:
-        """The names of all folders that have Python files."""
-        return frozenset(
-            part for file in self.files if file.endswith(".py") for part in file.split("/")[:-1]
-        )
-
     def footprint(self, roots: Iterable[str]) -> Footprint:
         """What a check uses whose test module, conftests and imports are these files."""
-        words = set(_WORD.findall(self.configuration))
-        left = [*roots, *(each for name in words for each in self.modules.get(name, ()))]
-        seen, strings, dynamic = set[str](), list[str](), ""
+        left = [*roots, *self._configured()]
+        words, strings = set(_WORD.findall(self.configuration)), list[str]()
+        seen, dynamic = set[str](), ""
         while left:
             file = left.pop()
             if file in seen:
@@ -171,9 +183,13 @@ class SourceTree:
                 continue
             text = self.text(file)
             words |= text.words
-            strings.append(text.strings)
+            strings += text.strings
             dynamic = dynamic or (file if text.dynamic else "")
-            left += (each for name in self._names(text) for each in self.modules.get(name, ()))
+            for name in text.imports:
+                left += self._imported(name, file)
+            starts = any("-m" in each.split() for each in text.strings)  # python -m, say
+            for each in text.strings:
+                left += self._named(each, file, anywhere=starts)
             left += self._packages(file)
         return Footprint(
             files=frozenset(seen),
@@ -182,14 +198,54 @@ class SourceTree:
             dynamic=dynamic,
         )
 
-    def _names(self, text: Text) -> set[str]:
-        """The names of modules that a file may load: in its imports, and in its strings."""
-        names = {*_WORD.findall(text.strings)}
-        for each in text.imports:
-            first, *_ = parts = each.lstrip(".").split(".")
-            if each.startswith(".") or first in self.modules or first in self.folders:
-                names.update(parts)
-        return names
+    def _imported(self, name: str, by: str = "", *, anywhere: bool = True) -> Iterator[str]:
+        """The files that an import may run, those of its packages included.
+
+        A relative name begins at the file that has it. Others begin ``anywhere``; or, as those do
+        that are also installed, beside that file or where sources usually do.
+        """
+        parts = name.lstrip(".").split(".")
+        above = len(name) - len(name.lstrip("."))
+        folders = by.split("/")[:-1]
+        start = "".join(f"{each}/" for each in folders[: len(folders) - max(above, 1) + 1])
+        begins = {start}
+        if above:
+            yield f"{start}__init__.py"
+        else:
+            begins |= {f"{each}/" if each else "" for each in USUAL}
+            anywhere = anywhere and not hides_another(parts[0])
+        for depth in range(1, len(parts) + 1):
+            inside = "/".join(parts[:depth])
+            for file in self._modules.get(parts[depth - 1], ()):
+                near = any(file.startswith(f"{each}{inside}") for each in begins)
+                if near or (anywhere and not above and _is_called(file, inside)):
+                    yield file
+
+    def _named(self, text: str, by: str = "", *, anywhere: bool = False) -> Iterator[str]:
+        """The files that a string may lead to: a path, a dotted name, or the name of a module.
+
+        One that has no dots begins ``anywhere``, or where other imports do.
+        """
+        tokens = _TOKEN.findall(text)
+        for before, token in zip(["", *tokens], tokens, strict=False):
+            if "/" in token or token.endswith(".py"):
+                path = token.lstrip("./")
+                named = path if path.endswith(".py") else f"{path}/__main__.py"
+                yield from (
+                    file
+                    for file in self._modules.get(name_of(named), ())
+                    if file == named or file.endswith(f"/{named}") or named.endswith(f"/{file}")
+                )
+            elif "." in token or before == "-m":
+                yield from self._imported(token.strip(".").partition(":")[0], by)
+            elif len(tokens) == 1:
+                yield from self._imported(token.partition(":")[0], by, anywhere=anywhere)
+
+    def _configured(self) -> Iterator[str]:
+        """The files that a configuration may name."""
+        yield from self._named(self.configuration)
+        for name in _ONE_NAME.findall(self.configuration):
+            yield from self._imported(name, anywhere=False)
 
     def _packages(self, file: str) -> Iterator[str]:
         """The ``__init__`` modules that run before a module does."""
@@ -210,13 +266,31 @@ class SourceTree:
             return ""
 
 
+def _for_loaders(pyproject: str) -> str:
+    """What of a pyproject.toml a loader may go by: not what describes the project or checks it."""
+    try:
+        content = tomllib.loads(pyproject)
+    except tomllib.TOMLDecodeError:
+        return pyproject
+    content.pop("build-system", None)
+    for name, kept in (("project", _PROJECT_NAMES), ("tool", None)):
+        table = content.get(name)
+        if isinstance(table, dict):
+            content[name] = {
+                key: value
+                for key, value in table.items()
+                if (key in kept if kept else key not in _TOOLS)
+            }
+    return repr(content)
+
+
 def read(content: str) -> Text:
     """Read the text of a Python file, and do not run it."""
     words = frozenset(_WORD.findall(content))
     try:
         tree = ast.parse(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return Text(words=words, strings=content, dynamic=True)
+        return Text(words=words, strings=(content,), dynamic=True)
     documents = {id(each) for each in _documents(tree)}
     strings: list[str] = []
     imports: set[str] = set()
@@ -227,17 +301,17 @@ def read(content: str) -> Text:
                 strings.append(node.value)
             elif isinstance(node.value, bytes):
                 strings.append(node.value.decode("latin-1"))
-        imports.update(_imported(node))
+        imports.update(_imports_of(node))
         dynamic = dynamic or _calls_by_name(node)
     return Text(
         words=words,
-        strings="\n".join(strings),
+        strings=tuple(strings),
         imports=frozenset(imports),
         dynamic=dynamic or any(map(_is_dynamic, imports)),
     )
 
 
-def _imported(node: ast.AST) -> Iterator[str]:
+def _imports_of(node: ast.AST) -> Iterator[str]:
     """The modules that a statement imports, and what it takes from them, as dotted names."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
@@ -278,6 +352,12 @@ def name_of(file: str) -> str:
     folder, _, name = file.rpartition("/")
     stem = name.removesuffix(".py")
     return folder.rpartition("/")[2] if stem in ("__init__", "__main__") else stem
+
+
+def _is_called(file: str, name: str) -> bool:
+    """Whether a file is what a name stands for, wherever that begins: with slashes for dots."""
+    ends = (f"{name}.py", f"{name}/__init__.py", f"{name}/__main__.py")
+    return file in ends or file.endswith(tuple(f"/{end}" for end in ends))
 
 
 def conftests(module: str, files: Collection[str]) -> list[str]:
@@ -321,7 +401,7 @@ def _why_module(change: Change, footprint: Footprint) -> str:
         return f"differs, and the check's code names {name}"
     if footprint.dynamic:
         return f"differs, and {footprint.dynamic} may import any module"
-    if not change.in_both and _hides_another(name):
+    if not change.in_both and hides_another(name):
         return f"is in one version only, and may hide another module named {name}"
     return ""
 
@@ -349,7 +429,8 @@ def _is_named(file: str, footprint: Footprint) -> bool:
     )
 
 
-def _hides_another(name: str) -> bool:
+@functools.lru_cache(1000)
+def hides_another(name: str) -> bool:
     """Whether there is a module of that name outside of the project, as far as can be known."""
     if name in sys.stdlib_module_names:
         return True

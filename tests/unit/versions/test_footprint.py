@@ -173,6 +173,26 @@ def test_what_a_configuration_names_counts_with_all_that_it_imports(tmp_path: Pa
     assert why(tmp_path, "src/shop/deep.py", texts=more) != ""
 
 
+def test_what_describes_or_checks_the_project_names_nothing(tmp_path: Path) -> None:
+    text = """
+[build-system]
+requires = ["report"]
+[project]
+name = "shopping"
+description = "A shop with utilities"
+[project.scripts]
+shop = "shop.utils:main"
+[tool.ruff]
+exclude = ["report"]
+[tool.loader]
+kind = "test_other"
+"""
+    texts = {"pyproject.toml": text}
+    assert why(tmp_path, "tools/report.py", texts=texts) == ""
+    assert why(tmp_path, "src/shop/utils.py", texts=texts) != ""
+    assert why(tmp_path, "tests/other/test_other.py", texts=texts) != ""
+
+
 def test_what_ci_names_does_not(tmp_path: Path) -> None:
     more = {".github/workflows/ci.yml": "run: python tools/report.py\n"}
     assert why(tmp_path, "tools/report.py", texts=more) == ""
@@ -214,5 +234,5 @@ def test_a_module_has_the_name_that_it_is_imported_by(file: str, name: str) -> N
 
 def test_what_documents_code_names_no_module() -> None:
     text = read('"""Of old."""\n\ndef f():\n    "as in other"\n    return "kept"\n')
-    assert text.strings == "kept"
+    assert text.strings == ("kept",)
     assert {"old", "other", "kept"} <= text.words
