@@ -274,7 +274,7 @@ def one_edit(project: str, folder: Path, before: str, rng: random.Random) -> Out
         if path.is_symlink() or path.is_file()
     ]
     tree = SourceTree(top=str(root), files=now)
-    roots = [*used, module, *conftests(module, now)]
+    roots = [*used, module, *conftests(module)]
     why = why_measured(edited.changes, tree.footprint(roots), ("baselines",))
     changed = after != before
     if changed and not why:

@@ -95,7 +95,7 @@ class Identical:
         if module not in self._footprints:
             file = f"{self._prefix}{module}"
             used = self._proof.used(self._candidate, module)
-            roots = [file, *conftests(file, self._tree.files), *used]
+            roots = [file, *conftests(file), *used]
             theirs = [each for each in roots if not self._is_own(each)]
             self._footprints[module] = self._tree.footprint(theirs)
         return self._footprints[module]

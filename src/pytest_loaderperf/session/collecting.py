@@ -17,6 +17,8 @@ from .collection import Check, CheckFile
 from .progress import Schedule
 from .resources import Resources
 
+_AHEAD = 2  # modules that are imported at a time: more would need more memory at once
+
 
 class Collecting:
     """Hooks of the collection; ``checks`` are the node ids of all that were selected."""
@@ -24,6 +26,9 @@ class Collecting:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._collected: dict[str, set[str]] = {}  # by module
+        self._waiting: list[str] = []  # modules that are going to be collected, in order
+        arguments = resources.config.args
+        self._names_files = any("::" in each or each.endswith(".py") for each in arguments)
         self._usage_error = ""
         self.checks: list[str] = []
         self.stale: list[Stale] = []
@@ -32,15 +37,23 @@ class Collecting:
         """The node of a file that may hold checks."""
         node: CheckFile = CheckFile.from_parent(parent, path=path)
         node.collect_in_arm = self._collect
+        if not self._names_files:
+            self._waiting.append(node.nodeid)
         return node
 
     def _collect(self, module: str) -> Collected:
         collected = None
+        arms, candidate = self._resources.arms, self._resources.candidate
         try:
-            collected = self._resources.arms.get(self._resources.candidate, module).collected
+            arm = arms.get(candidate, module)
+            if module in self._waiting:  # with the next one, which imports meanwhile
+                self._waiting.remove(module)
+                for following in self._waiting[: _AHEAD - 1]:
+                    arms.get(candidate, following)
+            collected = arm.collected
         finally:
             if collected is None or not collected.checks:
-                self._resources.arms.drop(self._resources.candidate, module)
+                arms.drop(candidate, module)
         if collected.usage_error and not self._usage_error:
             self._usage_error = collected.error
         if not collected.error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import os
 import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -141,10 +142,12 @@ class SourceTree:
             self._texts[file] = read(self._content(file))
         return self._texts[file]
 
-    def real(self, file: str) -> str:
-        """The file itself, where that is a link or lies behind one."""
-        path = str(Path(self.top, file).resolve())
-        return path[len(self.top) + 1 :] if path.startswith(f"{self.top}/") else file
+    def _behind(self, file: str) -> Iterator[str]:
+        """What a link leads to, step by step, and where a file behind one really lies."""
+        path = Path(self.top, file)
+        if path.is_symlink():
+            yield os.path.relpath(os.path.normpath(path.parent / path.readlink()), self.top)
+        yield os.path.relpath(os.path.realpath(path), self.top)
 
     @functools.cached_property
     def configuration(self) -> str:
@@ -178,7 +181,7 @@ class SourceTree:
             if file in seen:
                 continue
             seen.add(file)
-            left.append(self.real(file))
+            left += (each for each in self._behind(file) if not each.startswith("../"))
             if not file.endswith(".py"):
                 continue
             text = self.text(file)
@@ -360,11 +363,10 @@ def _is_called(file: str, name: str) -> bool:
     return file in ends or file.endswith(tuple(f"/{end}" for end in ends))
 
 
-def conftests(module: str, files: Collection[str]) -> list[str]:
-    """The conftest files that pytest loads for a test module, relative to the top folder."""
+def conftests(module: str) -> list[str]:
+    """Where the conftest files of a test module are, if there are any, as that is named."""
     folders = module.split("/")[:-1]
-    names = ("/".join([*folders[:depth], "conftest.py"]) for depth in range(len(folders) + 1))
-    return [name for name in names if name in files]
+    return ["/".join([*folders[:depth], "conftest.py"]) for depth in range(len(folders) + 1)]
 
 
 def why_measured(

@@ -62,7 +62,7 @@ def why(
     """Why a check of the project is measured whose files differ; some have other texts."""
     files = {**FILES, **texts}
     tree = tree_of(root, files)
-    footprint = tree.footprint([MODULE, *conftests(MODULE, tree.files)])
+    footprint = tree.footprint([MODULE, *conftests(MODULE)])
     changes = [each if isinstance(each, Change) else Change(file=each) for each in changed]
     return why_measured(changes, footprint, unused)
 
@@ -206,6 +206,21 @@ def test_a_new_module_that_may_hide_another_counts(tmp_path: Path, file: str) ->
 
 def test_a_new_module_that_hides_none_does_not(tmp_path: Path) -> None:
     assert why(tmp_path, Change(file="src/shop/brand_new.py", in_both=False)) == ""
+
+
+@pytest.mark.parametrize("file", ["conftest.py", "tests/conftest.py"])
+def test_a_conftest_that_has_gone_or_come_counts(tmp_path: Path, file: str) -> None:
+    files = {name: text for name, text in FILES.items() if name != file}
+    footprint = tree_of(tmp_path, files).footprint([MODULE, *conftests(MODULE)])
+    assert why_measured([Change(file=file, in_both=False)], footprint) == f"{file} differs"
+
+
+def test_each_link_on_the_way_counts(tmp_path: Path) -> None:
+    tree = tree_of(tmp_path, {**FILES, MODULE: "import one\n", "three.py": ""})
+    (tmp_path / "two.py").symlink_to("three.py")
+    (tmp_path / "one.py").symlink_to("two.py")
+    tree = SourceTree(top=tree.top, files=[*tree.files, "one.py", "two.py"])
+    assert {"one.py", "two.py", "three.py"} <= tree.footprint([MODULE]).files
 
 
 def test_what_is_behind_a_link_counts(tmp_path: Path) -> None:
