@@ -65,7 +65,12 @@ def _plain(text: str, _: Verdict) -> str:
 def table(
     results: Sequence[CheckResult], paint: Callable[[str, Verdict], str] = _plain
 ) -> list[str]:
-    """One row for each check, below a row for its module; ``paint`` colours its verdict."""
+    """One row for each check, below a row for its module; ``paint`` colours its verdict.
+
+    Nothing where there is no check.
+    """
+    if not results:
+        return []
     rows: list[Sequence[str]] = [_COLUMNS]
     of_rows: list[CheckResult | None] = [None]
     module = ""

@@ -76,7 +76,9 @@ class Summary:
             return
         writer = self._resources.config.get_terminal_writer()
         results, verbose = self._running.results, terminalreporter.verbosity > 0
-        lines = terminal.table(results, lambda text, v: writer.markup(text, **_colors(v)))
+        identical = Verdict.IDENTICAL
+        shown = [each for each in results if verbose or each.verdict is not identical]
+        lines = terminal.table(shown, lambda text, v: writer.markup(text, **_colors(v)))
         if self._resources.settings.sweep or verbose:
             lines += batch_sizes.lines(self._sweeps)
         lines += terminal.below(results, everything=verbose or not terminal.is_plain(results))
