@@ -18,7 +18,7 @@ FILES = {
     "first.py": "from second import paced\n",
     "second.py": "def paced():\n    from third import Paced\n    return Paced()\n",
     "third.py": "from paced import Paced\nPACE = 1\n",
-    "lonely.py": "",
+    "test_lonely.py": "def test_plain(): pass\n",
     "README.md": "A project.\n",
     "notes/todo.txt": "",
 }
@@ -70,11 +70,11 @@ def project(tmp_path: Path) -> Project:
 
 
 def test_only_what_may_have_changed_is_measured(project: Project) -> None:
-    """After documents have changed, and after a module that one check imports inside a function."""
+    """After documents and other tests have changed, and then the module of one check."""
     commit = project.git("rev-parse", "HEAD")[:12]
     project.put("README.md", "Another text.\n")
     project.put("notes/todo.txt", "As the ini file says.\n")
-    project.put("lonely.py", "NEW = 1\n")
+    project.put("test_lonely.py", "def test_other(): pass\n")
     documents = run(project)
     assert documents.run.status == 0, documents.run.output
     assert documents.identical == {"test_it", "test_deep"}
@@ -86,12 +86,12 @@ def test_only_what_may_have_changed_is_measured(project: Project) -> None:
     assert documents.checks["test_budget"]["reason"] == "its test looks at numbers"
     assert documents.checks["test_budget"]["metrics"]["throughput"]["value"] > 1
 
-    project.put("third.py", "from paced import Paced\nPACE = 2\n")
+    project.append("test_deep.py", "\n# Another text.\n")
     deep = run(project, "test_it.py", "test_deep.py")
     assert deep.run.status == 0, deep.run.output
     assert deep.identical == {"test_it"}
     assert [*deep.checks] == ["test_deep", "test_it"]  # the news come first
-    assert deep.checks["test_deep"]["reason"] == "third.py differs"
+    assert deep.checks["test_deep"]["reason"] == "test_deep.py differs"
     assert deep.checks["test_deep"]["pairs"] >= 2
 
 

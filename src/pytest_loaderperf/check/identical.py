@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 from ..baselines.reference import References
@@ -22,6 +24,7 @@ from ..versions.footprint import (
 )
 from ..versions.project import Project
 from ..versions.proof import Changes, Proof
+from ..versions.worktree import is_never_carried
 from .asserted import needs_numbers
 from .state import Spec
 
@@ -61,6 +64,8 @@ class Identical:
             return "there is no commit to compare it with"
         if spec.benchmark or needs_numbers(self._source(module), spec.names):
             return "its test looks at numbers"
+        if wraps := self._footprint(module).wraps:
+            return f"a fixture in {wraps} may look at numbers"
         changes = self._differing(commit)
         if hidden := self._hidden(module, changes):
             return f"git ignores {hidden}, which it uses: nobody knows what that was"
@@ -111,22 +116,19 @@ class Identical:
             is_one = file.endswith(".py") and (top / file).is_file()
             if not is_one or shared.is_shared(file):
                 continue
-            kind = generated.kind(top / file)
             made = (generated.may_be_of(file, each.file, top) for each in changes)
-            if kind == "written" or (kind == "generated" and any(made)):
+            if not generated.says_so(top / file) or any(made):
                 return file
         return ""
 
     @functools.cached_property
     def _ignored(self) -> list[str]:
-        """The modules that git ignores, but for those inside of what it ignores as a whole."""
+        """The modules that git ignores, but for those of environments."""
         listed = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
-        found = []
-        for each in git.names(Path(self._project.top), *listed):
+        top, found = Path(self._project.top), list[str]()
+        for each in git.names(top, *listed):
             if each.endswith("/"):
-                found += [
-                    f"{each}{file.name}" for file in Path(self._project.top, each).glob("*.py")
-                ]
+                found += _modules_below(top, each)
             elif each.endswith(".py"):
                 found.append(each)
         return found
@@ -144,8 +146,9 @@ class Identical:
 
     @functools.cached_property
     def _tree(self) -> SourceTree:
-        files = [each for each in self._project.files if not self._is_own(each)]
-        return SourceTree(top=self._project.top, files=files)
+        files = (each for each in self._project.files if not self._is_own(each))
+        sources = [each for each in files if not fnmatch(each, self._stores)]  # which name tests
+        return SourceTree(top=self._project.top, files=sources)
 
     def _is_own(self, file: str) -> bool:
         """Whether a file belongs to this package, which is the same for both versions."""
@@ -158,4 +161,17 @@ class Identical:
 
     @property
     def _unused(self) -> tuple[str, ...]:
-        return (*self._settings.unused, f"{self._prefix}baselines")
+        return (*self._settings.unused, self._stores)
+
+    @property
+    def _stores(self) -> str:
+        return f"{self._prefix}baselines/*.json"
+
+
+def _modules_below(top: Path, folder: str) -> Iterator[str]:
+    """The modules in a folder that git ignores as a whole, unless it is none of the project's."""
+    for at, folders, files in os.walk(top / folder):
+        if "pyvenv.cfg" in files or is_never_carried(Path(at).name):
+            folders.clear()
+            continue
+        yield from (os.path.relpath(Path(at, each), top) for each in files if each.endswith(".py"))

@@ -26,6 +26,7 @@ if sys.version_info >= (3, 11):
 else:  # pytest needs it
     import tomli as tomllib
 
+FIXTURE = "loaderperf"
 _SUBMODULES = "--ignore-submodules=none"
 _WORD = re.compile(r"\w+")
 _TOKEN = re.compile(r"[\w./:-]+")
@@ -46,7 +47,7 @@ _DYNAMIC_CALLS = {("torch", "load")}  # it unpickles
 _CONFIGURATION = (
     ".yaml", ".yml", ".json", ".toml", ".ini", ".cfg", ".conf", ".xml", ".env", ".properties",
 )  # fmt: skip
-_CONFIGURATION_AT_MOST = 2**20  # bytes
+_CONFIGURATION_AT_MOST = 2**20  # characters
 # Tables of a pyproject.toml: those of the project that name modules, and those of tools that run
 # none of it.
 _PROJECT_NAMES = ("scripts", "gui-scripts", "entry-points")
@@ -67,8 +68,8 @@ _OF_CI = (
     "azure-pipelines.yml", ".pre-commit-config.yaml", ".editorconfig", ".readthedocs.yaml",
     ".readthedocs.yml", ".codecov.yml", "codecov.yml", "CODEOWNERS",
 )  # fmt: skip
-# Run by Python or by installers, whoever names them.
-_ALWAYS_RUN = ("sitecustomize.py", "usercustomize.py", "setup.py")
+# Modules that pytest alone runs, unless somebody names them.
+_TESTS = ("test_*.py", "*_test.py")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,13 +110,15 @@ class Text:
 
     ``strings`` are all texts that its code has, without those that document it; ``imports`` are
     the modules that it imports, and what it takes from them, as dotted names (relative ones begin
-    with a dot). ``dynamic``: it may run modules that no text names.
+    with a dot). ``dynamic``: it may run modules that no text names. ``wraps``: it has a fixture
+    around that of this plugin.
     """
 
     words: frozenset[str]
     strings: tuple[str, ...] = ()
     imports: frozenset[str] = frozenset()
     dynamic: bool = False
+    wraps: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +129,7 @@ class Footprint:
     words: frozenset[str]
     strings: str
     dynamic: str = ""  # a file that may run modules that no text names
+    wraps: str = ""  # a file that has a fixture of its own around that of this plugin
 
 
 @dataclass(kw_only=True)
@@ -154,12 +158,12 @@ class SourceTree:
         """What all files say together that may configure something."""
         texts = []
         for file in self.files:
-            configures = file.endswith(_CONFIGURATION) or file.rpartition("/")[2].startswith(".env")
-            if configures and "baselines" not in file.split("/") and not _is_plainly_unused(file):
-                path = Path(self.top, file)
-                if path.is_file() and path.stat().st_size <= _CONFIGURATION_AT_MOST:
-                    text = self._content(file)
-                    texts.append(_for_loaders(text) if path.name == "pyproject.toml" else text)
+            name = file.rpartition("/")[2].lower()
+            configures = name.endswith(_CONFIGURATION) or name.startswith(".env")
+            if configures and not _is_plainly_unused(file):
+                text = self._content(file)
+                if len(text) <= _CONFIGURATION_AT_MOST:
+                    texts.append(_for_loaders(text) if name == "pyproject.toml" else text)
         return "\n".join(texts)
 
     @functools.cached_property
@@ -173,9 +177,9 @@ class SourceTree:
 
     def footprint(self, roots: Iterable[str]) -> Footprint:
         """What a check uses whose test module, conftests and imports are these files."""
-        left = [*roots, *self._configured()]
-        words, strings = set(_WORD.findall(self.configuration)), list[str]()
-        seen, dynamic = set[str](), ""
+        left = [*roots, *self._configured]
+        words, strings = set(_WORD.findall(self.configuration)), [self.configuration]
+        seen, dynamic, wraps = set[str](), "", ""
         while left:
             file = left.pop()
             if file in seen:
@@ -188,6 +192,7 @@ class SourceTree:
             words |= text.words
             strings += text.strings
             dynamic = dynamic or (file if text.dynamic else "")
+            wraps = wraps or (file if text.wraps else "")
             for name in text.imports:
                 left += self._imported(name, file)
             starts = any("-m" in each.split() for each in text.strings)  # python -m, say
@@ -199,6 +204,7 @@ class SourceTree:
             words=frozenset(words),
             strings="\n".join(strings),
             dynamic=dynamic,
+            wraps=wraps,
         )
 
     def _imported(self, name: str, by: str = "", *, anywhere: bool = True) -> Iterator[str]:
@@ -244,11 +250,13 @@ class SourceTree:
             elif len(tokens) == 1:
                 yield from self._imported(token.partition(":")[0], by, anywhere=anywhere)
 
-    def _configured(self) -> Iterator[str]:
+    @functools.cached_property
+    def _configured(self) -> frozenset[str]:
         """The files that a configuration may name."""
-        yield from self._named(self.configuration)
+        found = set(self._named(self.configuration))
         for name in _ONE_NAME.findall(self.configuration):
-            yield from self._imported(name, anywhere=False)
+            found.update(self._imported(name, anywhere=False))
+        return frozenset(found)
 
     def _packages(self, file: str) -> Iterator[str]:
         """The ``__init__`` modules that run before a module does."""
@@ -263,9 +271,10 @@ class SourceTree:
         return frozenset(self.files)
 
     def _content(self, file: str) -> str:
+        path = Path(self.top, file)
         try:
-            return Path(self.top, file).read_text("utf-8", "surrogateescape")
-        except OSError:  # it has gone, or is a folder
+            return path.read_text("utf-8", "surrogateescape") if path.is_file() else ""
+        except OSError:  # it has gone
             return ""
 
 
@@ -273,7 +282,7 @@ def _for_loaders(pyproject: str) -> str:
     """What of a pyproject.toml a loader may go by: not what describes the project or checks it."""
     try:
         content = tomllib.loads(pyproject)
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return pyproject
     content.pop("build-system", None)
     for name, kept in (("project", _PROJECT_NAMES), ("tool", None)):
@@ -297,7 +306,7 @@ def read(content: str) -> Text:
     documents = {id(each) for each in _documents(tree)}
     strings: list[str] = []
     imports: set[str] = set()
-    dynamic = False
+    dynamic = wraps = False
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and id(node) not in documents:
             if isinstance(node.value, str):
@@ -305,12 +314,14 @@ def read(content: str) -> Text:
             elif isinstance(node.value, bytes):
                 strings.append(node.value.decode("latin-1"))
         imports.update(_imports_of(node))
+        wraps = wraps or _is_fixture_around(node)
         dynamic = dynamic or _calls_by_name(node)
     return Text(
         words=words,
         strings=tuple(strings),
         imports=frozenset(imports),
         dynamic=dynamic or any(map(_is_dynamic, imports)),
+        wraps=wraps,
     )
 
 
@@ -321,6 +332,17 @@ def _imports_of(node: ast.AST) -> Iterator[str]:
     elif isinstance(node, ast.ImportFrom):
         start = "." * node.level + (f"{node.module}." if node.module else "")
         yield from (f"{start}{alias.name}" for alias in node.names)
+
+
+def _is_fixture_around(node: ast.AST) -> bool:
+    """Whether it is a fixture that takes the one of this plugin, or its name."""
+    if not isinstance(node, ast.FunctionDef):
+        return False
+    taken = {node.name, *(each.arg for each in [*node.args.args, *node.args.kwonlyargs])}
+    decorated = (each for decorator in node.decorator_list for each in ast.walk(decorator))
+    return FIXTURE in taken and any(
+        getattr(each, "attr", getattr(each, "id", "")) == "fixture" for each in decorated
+    )
 
 
 def _calls_by_name(node: ast.AST) -> bool:
@@ -396,15 +418,15 @@ def _why(change: Change, footprint: Footprint, unused: Sequence[str]) -> str:
 
 
 def _why_module(change: Change, footprint: Footprint) -> str:
-    name = name_of(change.file)
-    if change.file.rpartition("/")[2] in _ALWAYS_RUN:
+    """Modules count, whoever may import or start them, but for other tests and for documents."""
+    *_, name = change.file.split("/")
+    is_test = name == "conftest.py" or any(fnmatch(name, each) for each in _TESTS)
+    if not is_test and not _is_plainly_unused(change.file):
         return "differs, and may be run"
-    if name in footprint.words:
-        return f"differs, and the check's code names {name}"
+    if name_of(change.file) in footprint.words:
+        return f"differs, and the check's code names {name_of(change.file)}"
     if footprint.dynamic:
         return f"differs, and {footprint.dynamic} may import any module"
-    if not change.in_both and hides_another(name):
-        return f"is in one version only, and may hide another module named {name}"
     return ""
 
 

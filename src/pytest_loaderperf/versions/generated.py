@@ -34,6 +34,15 @@ def kind(path: Path) -> Literal["written", "generated", "idle"]:
     return "generated" if _SAYS_SO.search(head) else "written"
 
 
+def says_so(path: Path) -> bool:
+    """Whether a module says that it was generated."""
+    try:
+        text = path.read_text("utf-8", "replace")
+    except OSError:
+        return False
+    return bool(_SAYS_SO.search("\n".join(text.splitlines()[:_HEAD_LINES])))
+
+
 def may_be_of(module: str, file: str, top: Path) -> bool:
     """Whether a generated module may be made of a file, or by it: then that has its name in it."""
     if file.endswith(_TEMPLATES):

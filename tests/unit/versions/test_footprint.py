@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -81,6 +82,8 @@ def why(
         "src/shop/testing/corpus.py",
         "tools/resize.py",  # named in a string
         "tools/pixels.py",  # by that one
+        "src/shop/unrelated.py",  # who knows?
+        "tools/report.py",
         "pyproject.toml",
         "data/words.txt",
         "data/new.bin",
@@ -101,8 +104,8 @@ def test_what_a_check_may_use_counts(tmp_path: Path, file: str) -> None:
         ".github/workflows/ci.yml",
         "tests/other/conftest.py",
         "tests/other/test_other.py",
-        "src/shop/unrelated.py",
-        "tools/report.py",
+        "tests/other/other_test.py",
+        "docs/conf.py",
     ],
 )
 def test_what_it_cannot_use_does_not(tmp_path: Path, file: str) -> None:
@@ -137,7 +140,9 @@ def test_what_the_user_names_is_unused(tmp_path: Path, file: str) -> None:
 )
 def test_who_may_import_anything_is_measured_for_any_module(tmp_path: Path, code: str) -> None:
     text = FILES[MODULE] + code
-    assert "may import any module" in why(tmp_path, "src/shop/unrelated.py", texts={MODULE: text})
+    assert "may import any module" in why(
+        tmp_path, "tests/other/test_other.py", texts={MODULE: text}
+    )
     assert why(tmp_path, "README.md", texts={MODULE: text}) == ""
 
 
@@ -145,7 +150,7 @@ def test_who_may_import_anything_is_measured_for_any_module(tmp_path: Path, code
     "code", ["import importlib.resources\n", "import importlib.metadata\n", "model.eval()\n"]
 )
 def test_who_imports_nothing_by_name_is_not(tmp_path: Path, code: str) -> None:
-    assert why(tmp_path, "src/shop/unrelated.py", texts={MODULE: FILES[MODULE] + code}) == ""
+    assert why(tmp_path, "tests/other/test_other.py", texts={MODULE: FILES[MODULE] + code}) == ""
 
 
 @pytest.mark.parametrize(
@@ -154,9 +159,9 @@ def test_who_imports_nothing_by_name_is_not(tmp_path: Path, code: str) -> None:
         ("open('README.md')\n", "README.md"),
         ("glob.glob('*.md')\n", "docs/page.md"),
         ("ROOT / 'docs'\n", "docs/page.md"),
-        ("# see unrelated\n", "src/shop/unrelated.py"),
-        ("shop.unrelated.x\n", "src/shop/unrelated.py"),
-        ("load('shop.unrelated:Loader')\n", "src/shop/unrelated.py"),
+        ("# see test_other\n", "tests/other/test_other.py"),
+        ("other.test_other.x\n", "tests/other/test_other.py"),
+        ("load('other.test_other:Loader')\n", "tests/other/test_other.py"),
     ],
 )
 def test_what_the_code_names_counts(tmp_path: Path, code: str, file: str) -> None:
@@ -176,36 +181,57 @@ def test_what_a_configuration_names_counts_with_all_that_it_imports(tmp_path: Pa
 def test_what_describes_or_checks_the_project_names_nothing(tmp_path: Path) -> None:
     text = """
 [build-system]
-requires = ["report"]
+requires = ["other_test"]
 [project]
 name = "shopping"
 description = "A shop with utilities"
 [project.scripts]
 shop = "shop.utils:main"
 [tool.ruff]
-exclude = ["report"]
+exclude = ["other_test"]
 [tool.loader]
 kind = "test_other"
 """
     texts = {"pyproject.toml": text}
-    assert why(tmp_path, "tools/report.py", texts=texts) == ""
+    assert why(tmp_path, "tests/other/other_test.py", texts=texts) == ""
     assert why(tmp_path, "src/shop/utils.py", texts=texts) != ""
     assert why(tmp_path, "tests/other/test_other.py", texts=texts) != ""
 
 
 def test_what_ci_names_does_not(tmp_path: Path) -> None:
-    more = {".github/workflows/ci.yml": "run: python tools/report.py\n"}
-    assert why(tmp_path, "tools/report.py", texts=more) == ""
+    more = {".github/workflows/ci.yml": "run: pytest tests/other/test_other.py\n"}
+    assert why(tmp_path, "tests/other/test_other.py", texts=more) == ""
 
 
-@pytest.mark.parametrize("file", ["queue.py", "src/json/__init__.py", "numpy.py", "lib/scipy.py"])
-def test_a_new_module_that_may_hide_another_counts(tmp_path: Path, file: str) -> None:
-    assert "may hide another module" in why(tmp_path, Change(file=file, in_both=False))
-    assert why(tmp_path, Change(file=file)) == ""  # it hid it before, too
+def test_a_document_that_a_configuration_names_counts(tmp_path: Path) -> None:
+    texts = {"conf/loader.yaml": "root: docs\n"}
+    assert why(tmp_path, "docs/page.md", texts=texts) == "docs/page.md differs, and may be read"
 
 
-def test_a_new_module_that_hides_none_does_not(tmp_path: Path) -> None:
-    assert why(tmp_path, Change(file="src/shop/brand_new.py", in_both=False)) == ""
+@pytest.mark.parametrize(
+    ("code", "wraps"),
+    [
+        ("@pytest.fixture\ndef loaderperf(loaderperf): ...\n", True),
+        ("@pytest.fixture(autouse=True)\ndef budget(loaderperf): ...\n", True),
+        ("@fixture\ndef budget(*, loaderperf): ...\n", True),
+        ("@pytest.fixture\ndef rows(): ...\n", False),
+        ("def test_it(loaderperf): ...\n", False),
+    ],
+)
+def test_a_fixture_around_that_of_the_plugin_is_seen(code: str, *, wraps: bool) -> None:
+    assert read(code).wraps is wraps
+
+
+def test_odd_files_are_no_error(tmp_path: Path) -> None:
+    deep = "x = " + "[" * 5000 + "]" * 5000
+    texts = {"data/pyproject.toml": deep, "deep.py": deep, "data/a.json": "{"}
+    tree = tree_of(tmp_path, {**FILES, **texts})
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / "round.py").symlink_to("round.py")
+    (tmp_path / "folder.py").mkdir()
+    odd = ["pipe.py", "round.py", "folder.py", "gone.py"]
+    tree = SourceTree(top=tree.top, files=[*tree.files, *odd])
+    assert tree.footprint([MODULE, "deep.py", *odd]).dynamic == "deep.py"
 
 
 @pytest.mark.parametrize("file", ["conftest.py", "tests/conftest.py"])
