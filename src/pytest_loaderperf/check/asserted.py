@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from ..versions.footprint import FIXTURE
+from ..versions.source_text import FIXTURE
 
 
 def needs_numbers(source: str, names: Sequence[str]) -> bool:

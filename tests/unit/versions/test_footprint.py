@@ -13,7 +13,6 @@ from pytest_loaderperf.versions.footprint import (
     SourceTree,
     conftests,
     name_of,
-    read,
     why_measured,
 )
 
@@ -208,20 +207,6 @@ def test_a_document_that_a_configuration_names_counts(tmp_path: Path) -> None:
     assert why(tmp_path, "docs/page.md", texts=texts) == "docs/page.md differs, and may be read"
 
 
-@pytest.mark.parametrize(
-    ("code", "wraps"),
-    [
-        ("@pytest.fixture\ndef loaderperf(loaderperf): ...\n", True),
-        ("@pytest.fixture(autouse=True)\ndef budget(loaderperf): ...\n", True),
-        ("@fixture\ndef budget(*, loaderperf): ...\n", True),
-        ("@pytest.fixture\ndef rows(): ...\n", False),
-        ("def test_it(loaderperf): ...\n", False),
-    ],
-)
-def test_a_fixture_around_that_of_the_plugin_is_seen(code: str, *, wraps: bool) -> None:
-    assert read(code).wraps is wraps
-
-
 def test_odd_files_are_no_error(tmp_path: Path) -> None:
     deep = "x = " + "[" * 5000 + "]" * 5000
     texts = {"data/pyproject.toml": deep, "deep.py": deep, "data/a.json": "{"}
@@ -271,9 +256,3 @@ def test_what_is_behind_a_link_counts(tmp_path: Path) -> None:
 )
 def test_a_module_has_the_name_that_it_is_imported_by(file: str, name: str) -> None:
     assert name_of(file) == name
-
-
-def test_what_documents_code_names_no_module() -> None:
-    text = read('"""Of old."""\n\ndef f():\n    "as in other"\n    return "kept"\n')
-    assert text.strings == ("kept",)
-    assert {"old", "other", "kept"} <= text.words
