@@ -109,7 +109,7 @@ def test_a_job_ends_as_its_run_does(
     project = pull_request(origin, name, tmp_path / "job", **CHANGES[name])
     job = run(project, tmp_path, "--loaderperf-budget=24")  # pairs that a busy machine leaves alone
     assert job.status == status, job.log
-    assert job.summary.splitlines()[0] == f"## {title}"
+    assert job.summary.splitlines()[0] == f"## {title}", job.log
     verdict = {"pass": "unchanged", "crash": "error"}.get(name, name)
     report, page = tmp_path / "out" / "report.json", tmp_path / "out" / "report.html"
     assert job.outputs == {
