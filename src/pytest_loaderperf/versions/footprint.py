@@ -329,10 +329,11 @@ def _is_plainly_unused(file: str) -> bool:
     *folders, name = file.split("/")
     stem, dot, end = name.lower().rpartition(".")
     documents = any(fnmatch(stem if dot else end, each) for each in _DOCUMENTS)
+    first = folders[0] if folders else name
     return (
         (documents and (dot + end if dot else "") in _DOCUMENT_ENDS)
-        or any(folder in _DOCUMENT_FOLDERS for folder in folders)
-        or (folders[0] if folders else name) in _OF_CI
+        or (bool(folders) and first in _DOCUMENT_FOLDERS)
+        or first in _OF_CI
     )
 
 

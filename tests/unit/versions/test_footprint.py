@@ -82,6 +82,8 @@ def why(
         "tools/resize.py",  # named in a string
         "tools/pixels.py",  # by that one
         "src/shop/unrelated.py",  # who knows?
+        "src/shop/doc/reader.py",
+        "doc",
         "tools/report.py",
         "pyproject.toml",
         "data/words.txt",
