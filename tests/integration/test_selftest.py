@@ -21,9 +21,10 @@ def test_a_loader_is_compared_with_itself_and_with_a_known_loss(tmp_path: Path) 
     assert run.results["against"] == {"mode": "itself", "commits": []}
     (result,) = run.results["checks"]
     assert result["metrics"]["throughput"]["pairs"] >= 6
-    trusted, expected = result["notes"]
+    # A busy machine may add a note of its own, on stalls.
+    (trusted,) = (note for note in result["notes"] if note.startswith("identical pairs scatter"))
     assert "at 20 %: trusted, about" in trusted
-    assert expected == "a loss of 15 % was called regressed, as it should be"
+    assert "a loss of 15 % was called regressed, as it should be" in result["notes"]
     assert trusted in run.output
     assert not (project.root / "baselines").exists()
 
