@@ -387,7 +387,8 @@ MUCH_SLOWER = 0.7  # times the throughput of the accepted loader, or less
 def misbehaving(tmp_path_factory: pytest.TempPathFactory) -> Report:
     folder = tmp_path_factory.mktemp("misbehaving")
     ini = "loaderperf_metrics = throughput\n"
-    return report(accepted_before(folder, MISBEHAVES, PROLOGUE, SOUND, ini=ini), "--loaderperf")
+    project = accepted_before(folder, MISBEHAVES, PROLOGUE, SOUND, ini=ini)
+    return report(project, "--loaderperf", timeout=600)  # two dozen checks, on a busy machine
 
 
 @pytest.mark.parametrize("name", MISBEHAVES)
