@@ -6,17 +6,17 @@ import compileall
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
 import pytest_loaderperf
+from pytest_loaderperf.items import ARM
+from pytest_loaderperf.options import RUNS
 from support.background import temporary
-from support.environment import clean
 from support.leftovers import nothing_is_left
+from support.project import Project
 
 __all__ = ["nothing_is_left", "temporary"]
 
@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = tempfile.mkdtemp(prefix=f"{worker}-")
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
         os.environ["TMPDIR"] = tempfile.tempdir = folder
-    else:
+    elif not (config.pluginmanager.has_plugin(ARM) or any(map(config.getoption, RUNS))):
         # Runs that tests start write no bytecode, and there are hundreds of them: none needs to
         # compile the package, nor to rewrite its assertions as pytest does for a plugin.
         compileall.compile_dir(Path(pytest_loaderperf.__file__).parent, quiet=2)
@@ -45,19 +45,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _rewrite_assertions() -> None:
     """Have pytest keep its own bytecode of the package: of what a run of checks imports."""
-    environment = {**clean(), "PYTHONDONTWRITEBYTECODE": ""}
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "test_it.py").write_text("def test_it(loaderperf): pass\n")
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "--loaderperf",
-            "-q",
-            f"--rootdir={folder}",
-            folder,
-        ]
-        subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False)
+        checks = {"test_it.py": "def test_it(loaderperf): pass\n"}
+        project = Project.create(Path(folder, "project"), checks, git=False)
+        project.pytest("--loaderperf", environment={"PYTHONDONTWRITEBYTECODE": ""})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
