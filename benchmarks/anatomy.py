@@ -81,22 +81,26 @@ def pytest_configure() -> None:
     from pytest_loaderperf.supervisor.trial import Trial
 
     anatomy.follow_checks(runner.Coordinator)
-    anatomy.follow(Arm, "_first_answer", "imports of arms")
-    anatomy.follow(Bench, "start_anew", "fresh arms")
-    anatomy.follow(calibration, "calibrate", "memory trials")
-    anatomy.follow(per_trial, "judge_trials", "judging memory")
-    anatomy.follow(calibration, "_let_queues_fill", "waiting for queues")
-    anatomy.follow(calibration, "rest", "waiting for queues")
-    anatomy.follow(TimedTrial, "__init__", "opening timing trials")
-    anatomy.follow(turns, "take_turns", "timed slices")
-    anatomy.follow(TimedTrial, "run", "timed slices")
-    anatomy.follow(TimedTrial, "end", "ending timing trials")
-    anatomy.follow(TimedTrial, "result", "arithmetic")
-    anatomy.follow(turns, "time_pair", "cleaning up after trials")
-    anatomy.follow(sides.Sides, "proven", "proof of what ran")
-    anatomy.follow(sides.Sides, "usable", "baseline made ready")
-    anatomy.follow(sides.Sides, "carry", "baseline made ready")
-    anatomy.follow(runner.Coordinator, "_last_trial", "the last trial")
+    phases: tuple[tuple[Any, str, str], ...] = (
+        (Arm, "_first_answer", "imports of arms"),
+        (Bench, "start_anew", "fresh arms"),
+        (calibration, "calibrate", "memory trials"),
+        (per_trial, "judge_trials", "judging memory"),
+        (calibration, "_let_queues_fill", "waiting for queues"),
+        (calibration, "rest", "waiting for queues"),
+        (TimedTrial, "__init__", "opening timing trials"),
+        (turns, "take_turns", "timed slices"),
+        (TimedTrial, "run", "timed slices"),
+        (TimedTrial, "end", "ending timing trials"),
+        (TimedTrial, "result", "arithmetic"),
+        (turns, "time_pair", "cleaning up after trials"),
+        (sides.Sides, "proven", "proof of what ran"),
+        (sides.Sides, "usable", "baseline made ready"),
+        (sides.Sides, "carry", "baseline made ready"),
+        (runner.Coordinator, "_last_trial", "the last trial"),
+    )
+    for owner, name, phase in phases:
+        anatomy.follow(owner, name, phase)
     ask, names = Trial.ask, {Begin: "fixtures and tests", Open: "warm-up"}
 
     def asked(own: Any, message: Any, expected: Any) -> Any:

@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_loaderperf.versions.footprint import Change, SourceTree, conftests, why_measured
+from pytest_loaderperf.versions.footprint import SourceTree, conftests, why_measured
 
 # Does what an arm does: conftests from the outside in, the test's folder first on the path.
 DRIVER = """\
@@ -165,7 +165,7 @@ class Edited:
     """What an edit has made of a project."""
 
     what: str
-    changes: list[Change]
+    changes: list[str]
 
 
 def write(root: Path, files: Mapping[str, str]) -> None:
@@ -203,13 +203,13 @@ def change_value(root: Path, names: list[str], rng: random.Random) -> Edited:
     else:
         text += "\nVALUE = 7\n" if name.endswith(".py") else "more\n"
     path.write_text(text)
-    return Edited("value", [Change(file=os.path.relpath(path.resolve(), root))])
+    return Edited("value", [os.path.relpath(path.resolve(), root)])
 
 
 def remove(root: Path, names: list[str], rng: random.Random) -> Edited:
     name = rng.choice(names)
     (root / name).unlink()
-    return Edited("removed", [Change(file=name, in_both=False)])
+    return Edited("removed", [name])
 
 
 def rename(root: Path, names: list[str], rng: random.Random) -> Edited:
@@ -220,21 +220,21 @@ def rename(root: Path, names: list[str], rng: random.Random) -> Edited:
         return change_value(root, names, rng)
     target.parent.mkdir(parents=True, exist_ok=True)
     (root / name).rename(target)
-    return Edited("renamed", [Change(file=each, in_both=False) for each in (name, new)])
+    return Edited("renamed", [name, new])
 
 
 def add(root: Path, names: list[str], rng: random.Random) -> Edited:
     name = rng.choice([each for each in NEW if each not in names])
     text = rng.choice(["VALUE = 9\n", "import os\nos.environ['MODE'] = 'other'\nVALUE = 9\n"])
     write(root, {name: text})
-    return Edited("added", [Change(file=name, in_both=False)])
+    return Edited("added", [name])
 
 
 def link(root: Path, names: list[str], rng: random.Random) -> Edited:
     name, other = rng.sample(names, 2)
     (root / name).unlink()
     (root / name).symlink_to(os.path.relpath(root / other, (root / name).parent))
-    return Edited("linked", [Change(file=name)])
+    return Edited("linked", [name])
 
 
 EDITS: tuple[Callable[[Path, list[str], random.Random], Edited], ...] = (
@@ -278,7 +278,7 @@ def one_edit(project: str, folder: Path, before: str, rng: random.Random) -> Out
     why = why_measured(edited.changes, tree.footprint(roots), ("baselines",))
     changed = after != before
     if changed and not why:
-        print(f"WRONG: {project}, {edited.what} {[each.file for each in edited.changes]}: {after}")
+        print(f"WRONG: {project}, {edited.what} {edited.changes}: {after}")
     return Outcome(project, edited.what, only_unused, changed, not why)
 
 

@@ -147,10 +147,9 @@ class References:
 
         CheckoutError, in git's own words, if git cannot tell.
         """
-        differ = ("diff", "--name-only", "-z", "--no-ext-diff", "--no-renames")
         return Changes(
-            since=git.names(Path(version.toplevel), *differ, version.commit),
-            in_worktree=git.names(Path(version.moved_to), *differ, "HEAD"),
+            since=git.differing(Path(version.toplevel), version.commit),
+            in_worktree=git.differing(Path(version.moved_to), "HEAD"),
             shared=self.shared,
         )
 
@@ -174,8 +173,7 @@ class References:
 
     def _ignored(self) -> list[str]:
         assert self.repository is not None
-        listed = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
-        names = map(Path, git.names(self.repository.toplevel, *listed))
+        names = map(Path, git.all_ignored(self.repository.toplevel))
         return [str(each) for each in names if not any(map(is_never_carried, each.parts))][:_NAMED]
 
     def _worktree(self, version: Version) -> Worktree:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from ..versions.source_text import FIXTURE
+from ..items import MARKER
 
 
 def needs_numbers(source: str, names: Sequence[str]) -> bool:
@@ -46,7 +46,7 @@ def _only_compares(test: ast.FunctionDef) -> bool:
     for node in ast.walk(test):
         if isinstance(node, ast.Compare) and _with_the_baseline(node, results):
             plain.update(id(each) for each in ast.walk(node))
-    used = {FIXTURE, *results}
+    used = {MARKER, *results}
     looked_at = (
         node
         for node in ast.walk(test)
@@ -59,7 +59,7 @@ def _is_the_fixture(function: ast.expr) -> bool:
     """``loaderperf`` itself, or ``loaderperf.check``."""
     if isinstance(function, ast.Attribute) and function.attr == "check":
         function = function.value
-    return isinstance(function, ast.Name) and function.id == FIXTURE
+    return isinstance(function, ast.Name) and function.id == MARKER
 
 
 def _hands_over(node: ast.AST) -> bool:

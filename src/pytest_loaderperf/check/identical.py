@@ -14,7 +14,6 @@ from ..model.version import Version
 from ..settings import RunSettings
 from ..versions import generated, git
 from ..versions.footprint import (
-    Change,
     Footprint,
     SourceTree,
     changes_since,
@@ -41,8 +40,9 @@ class Identical:
         self._candidate = candidate
         self._proof = proof
         self._settings = settings
-        self._changes: dict[str, list[Change]] = {}
+        self._changes: dict[str, list[str]] = {}
         self._footprints: dict[str, Footprint] = {}
+        self.reasons: dict[str, str] = {}  # why checks are measured, as far as that was asked
 
     @property
     def is_asked(self) -> bool:
@@ -57,6 +57,11 @@ class Identical:
         StoreError or CheckoutError where its baseline cannot be had; ArmError where its arm has run
         what is not its own.
         """
+        if spec.nodeid not in self.reasons:
+            self.reasons[spec.nodeid] = self._why_measured(spec)
+        return self.reasons[spec.nodeid]
+
+    def _why_measured(self, spec: Spec) -> str:
         module = spec.module
         self._proof.check(self._candidate, module)
         commit = self._references.commit(module, spec.key)
@@ -89,11 +94,11 @@ class Identical:
             notes=(f"not measured: {told}",),
         )
 
-    def _differing(self, commit: str) -> list[Change]:
+    def _differing(self, commit: str) -> list[str]:
         """In what the working tree differs from a commit, but for this package itself."""
         if commit not in self._changes:
             changes = changes_since(Path(self._project.top), commit)
-            self._changes[commit] = [each for each in changes if not self._is_own(each.file)]
+            self._changes[commit] = [each for each in changes if not self._is_own(each)]
         return self._changes[commit]
 
     def _footprint(self, module: str) -> Footprint:
@@ -105,7 +110,7 @@ class Identical:
             self._footprints[module] = self._tree.footprint(theirs)
         return self._footprints[module]
 
-    def _hidden(self, module: str, changes: Sequence[Change]) -> str:
+    def _hidden(self, module: str, changes: Sequence[str]) -> str:
         """A module that git ignores and the check uses, unless it was generated as it is."""
         top, shared = Path(self._project.top), Changes(shared=self._references.shared)
         footprint = self._footprint(module)
@@ -116,7 +121,7 @@ class Identical:
             is_one = file.endswith(".py") and (top / file).is_file()
             if not is_one or shared.is_shared(file):
                 continue
-            made = (generated.may_be_of(file, each.file, top) for each in changes)
+            made = (generated.may_be_of(file, each, top) for each in changes)
             if not generated.says_so(top / file) or any(made):
                 return file
         return ""
@@ -124,9 +129,8 @@ class Identical:
     @functools.cached_property
     def _ignored(self) -> list[str]:
         """The modules that git ignores, but for those of environments."""
-        listed = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
         top, found = Path(self._project.top), list[str]()
-        for each in git.names(top, *listed):
+        for each in git.all_ignored(top):
             if each.endswith("/"):
                 found += _modules_below(top, each)
             elif each.endswith(".py"):

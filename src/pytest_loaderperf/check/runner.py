@@ -65,7 +65,6 @@ class Coordinator:
         self._identical = Identical(references, candidate, proof, settings)
         self._sides = Sides(arms, references, candidate, proof, settings)
         self._sweeps = Sweeps()
-        self._reason = ""  # why the check that runs is measured
         self.accepted: list[Acceptance] = []  # to be written when the run ends
 
     def is_identical(self, spec: Spec) -> bool:
@@ -83,7 +82,6 @@ class Coordinator:
         What goes wrong becomes the check's verdict, ``error``.
         """
         started = time.monotonic()
-        self._reason = ""
         self._arms.drop_dead()
         try:
             outcome = self._check(
@@ -106,7 +104,7 @@ class Coordinator:
         if outcome.result is None:
             return outcome
         result = outcome.result
-        reason = result.reason or self._reason
+        reason = result.reason or self._identical.reasons.get(spec.nodeid, "")
         result = replace(result, seconds=time.monotonic() - started, reason=reason)
         return replace(outcome, result=result)
 
@@ -114,10 +112,8 @@ class Coordinator:
         if self._settings.sweep:
             return self._measured(bench)
         began = time.monotonic()
-        if self._identical.is_asked:
-            self._reason = self._identical.why_measured(bench.spec)
-            if not self._reason:
-                return Outcome(result=self._identical.result(bench.spec))
+        if self._identical.is_asked and not self._identical.why_measured(bench.spec):
+            return Outcome(result=self._identical.result(bench.spec))
         reference = self._references.find(bench.spec.module, bench.spec.key)
         if reference.version is not None:
             self._sides.carry(bench, reference.version)

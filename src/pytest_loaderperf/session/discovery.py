@@ -11,7 +11,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-_NAME = "loaderperf"
+from ..items import MARKER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ def read(path: Path) -> Mention:
         text = path.read_bytes()
     except OSError:
         return Mention(mentions=False)
-    if _NAME.encode() not in text:
+    if MARKER.encode() not in text:
         return Mention(mentions=False)
     try:
         return parse(text)
@@ -84,7 +84,7 @@ def _is_check(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     arguments = node.args.args[: len(node.args.args) - len(node.args.defaults)]
     keywords = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
     names = [arg.arg for arg in (*arguments, *(arg for arg, value in keywords if not value))]
-    return _NAME in names or any(map(_asks, node.decorator_list))
+    return MARKER in names or any(map(_asks, node.decorator_list))
 
 
 def _asks(node: ast.expr) -> bool:
@@ -94,7 +94,7 @@ def _asks(node: ast.expr) -> bool:
     if not isinstance(mark, ast.Attribute):
         return False
     asked = call.args if call and mark.attr == "usefixtures" else []
-    return mark.attr == _NAME or any(map(_is_mention, asked))
+    return mark.attr == MARKER or any(map(_is_mention, asked))
 
 
 def _marked_as_a_whole(body: list[ast.stmt]) -> bool:
@@ -124,7 +124,7 @@ def _may_add_tests(node: ast.AST) -> bool:
 def _is_mention(node: ast.AST) -> bool:
     """Whether a node is the marker, the fixture, or a text that asks for it by name."""
     return (
-        (isinstance(node, ast.Attribute) and node.attr == _NAME)
-        or (isinstance(node, ast.arg) and node.arg == _NAME)
-        or (isinstance(node, ast.Constant) and node.value == _NAME)
+        (isinstance(node, ast.Attribute) and node.attr == MARKER)
+        or (isinstance(node, ast.arg) and node.arg == MARKER)
+        or (isinstance(node, ast.Constant) and node.value == MARKER)
     )

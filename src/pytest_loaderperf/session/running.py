@@ -46,9 +46,8 @@ class Running:
         if session.config.option.collectonly or not session.items:
             return
         self._cleanup.enter_context(machine_lock(self._resources.say))
-        settings = self._resources.settings
-        checks = specs(session.items, settings)
-        self._coordinator = Coordinator(
+        checks = specs(session.items, self._resources.settings)
+        coordinator = self._coordinator = Coordinator(
             self._resources.arms,
             self._resources.references,
             self._resources.candidate,
@@ -56,7 +55,6 @@ class Running:
             self._resources.settings,
             Rule.for_metrics(sum(len(spec.settings.metrics) for spec in checks)),
         )
-        coordinator = self._coordinator
         # What has changed comes first: whoever waits sees the news at once. The order stays else.
         identical = {spec.nodeid for spec in checks if coordinator.is_identical(spec)}
         session.items.sort(key=lambda item: item.nodeid in identical)

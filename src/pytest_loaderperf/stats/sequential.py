@@ -174,8 +174,9 @@ def decide(
     share = rule.spending(len(losses))
     slight, half, whole = (log_loss(tolerance * share, better) for share in (0.2, 0.5, 1.0))
     # Either may prove a loss, so each has its part of the chance to err.
-    of_loss = min(noises, key=lambda noise: noise.bound(rule.alpha * share / len(noises)))
-    prove_loss = of_loss.bound(rule.alpha * share / len(noises))
+    chance = rule.alpha * share / len(noises)
+    of_loss = min(noises, key=lambda noise: noise.bound(chance))
+    prove_loss = of_loss.bound(chance)
     of_none = noises[-1]
     prove_none = of_none.bound(rule.beta * share)
     verdict, noise = None, of_none

@@ -26,7 +26,6 @@ if sys.version_info >= (3, 11):
 else:  # pytest needs it
     import tomli as tomllib
 
-_SUBMODULES = "--ignore-submodules=none"
 _TOKEN = re.compile(r"[\w./:-]+")
 # The only word on the right of a line, as in ``kind: fast``.
 _ONE_NAME = re.compile(r"""[:=] *["']?(\w+)["']?,?$""", re.MULTILINE)
@@ -59,35 +58,18 @@ _OF_CI = (
 _TESTS = ("test_*.py", "*_test.py")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """A file in which two versions differ, relative to the top folder.
-
-    ``in_both``: both have one.
-    """
-
-    file: str
-    in_both: bool = True
-
-
-def changes_since(top: Path, commit: str) -> list[Change]:
+def changes_since(top: Path, commit: str) -> list[str]:
     """In which files a commit and the working tree differ; CheckoutError if git cannot tell.
 
     New files count, those that git ignores do not: they are the same for both versions.
     """
-    differ = ("diff", "--name-status", "-z", "--no-ext-diff", "--no-renames", _SUBMODULES, commit)
-    told = git.names(top, *differ)
-    changes = [
-        Change(file=file, in_both=status in ("M", "T"))
-        for status, file in zip(told[::2], told[1::2], strict=True)
-    ]
     new = git.names(top, "ls-files", "-z", "--others", "--exclude-standard")
     # Git has been told not to look at these: who knows what they are now?
     unseen = [each[2:] for each in git.names(top, "ls-files", "-v", "-z") if each[0] in "hsS"]
     return [
-        *changes,
-        *(Change(file=file, in_both=False) for file in new),
-        *(Change(file=file) for file in unseen if Path(top, file).exists()),
+        *git.differing(top, "--ignore-submodules=none", commit),
+        *new,
+        *(file for file in unseen if Path(top, file).exists()),
     ]
 
 
@@ -192,7 +174,7 @@ class SourceTree:
             yield f"{start}__init__.py"
         else:
             begins |= {f"{each}/" if each else "" for each in USUAL}
-            anywhere = anywhere and not hides_another(parts[0])
+            anywhere = anywhere and not _is_installed(parts[0])
         for depth in range(1, len(parts) + 1):
             inside = "/".join(parts[:depth])
             for file in self._modules.get(parts[depth - 1], ()):
@@ -285,40 +267,37 @@ def conftests(module: str) -> list[str]:
     return ["/".join([*folders[:depth], "conftest.py"]) for depth in range(len(folders) + 1)]
 
 
-def why_measured(
-    changes: Iterable[Change], footprint: Footprint, unused: Sequence[str] = ()
-) -> str:
+def why_measured(changes: Iterable[str], footprint: Footprint, unused: Sequence[str] = ()) -> str:
     """Which file that differs a check may use, and why; empty if it uses none of them.
 
     ``unused`` are patterns, or folders, that the user has named.
     """
-    for change in sorted(changes, key=lambda each: each.file):
-        if why := _why(change, footprint, unused):
-            return f"{change.file} {why}"
+    for file in sorted(changes):
+        if why := _why(file, footprint, unused):
+            return f"{file} {why}"
     return ""
 
 
-def _why(change: Change, footprint: Footprint, unused: Sequence[str]) -> str:
-    file = change.file
+def _why(file: str, footprint: Footprint, unused: Sequence[str]) -> str:
     if file in footprint.files:
         return "differs"
     if any(fnmatch(file, each) or file.startswith(f"{each.rstrip('/')}/") for each in unused):
         return ""
     if file.endswith(".py"):
-        return _why_module(change, footprint)
+        return _why_module(file, footprint)
     if _is_plainly_unused(file) and not _is_named(file, footprint):
         return ""
     return "differs, and may be read"
 
 
-def _why_module(change: Change, footprint: Footprint) -> str:
+def _why_module(file: str, footprint: Footprint) -> str:
     """Modules count, whoever may import or start them, but for other tests and for documents."""
-    *_, name = change.file.split("/")
+    name = file.rpartition("/")[2]
     is_test = name == "conftest.py" or any(fnmatch(name, each) for each in _TESTS)
-    if not is_test and not _is_plainly_unused(change.file):
+    if not is_test and not _is_plainly_unused(file):
         return "differs, and may be run"
-    if name_of(change.file) in footprint.words:
-        return f"differs, and the check's code names {name_of(change.file)}"
+    if name_of(file) in footprint.words:
+        return f"differs, and the check's code names {name_of(file)}"
     if footprint.dynamic:
         return f"differs, and {footprint.dynamic} may import any module"
     return ""
@@ -349,7 +328,7 @@ def _is_named(file: str, footprint: Footprint) -> bool:
 
 
 @functools.lru_cache(1000)
-def hides_another(name: str) -> bool:
+def _is_installed(name: str) -> bool:
     """Whether there is a module of that name outside of the project, as far as can be known."""
     if name in sys.stdlib_module_names:
         return True

@@ -30,8 +30,7 @@ def kind(path: Path) -> Literal["written", "generated", "idle"]:
     defined = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
     if not any(isinstance(node, defined) for node in ast.walk(tree)):
         return "idle"
-    head = "\n".join(text.splitlines()[:_HEAD_LINES])
-    return "generated" if _SAYS_SO.search(head) else "written"
+    return "generated" if _says_so(text) else "written"
 
 
 def says_so(path: Path) -> bool:
@@ -40,6 +39,10 @@ def says_so(path: Path) -> bool:
         text = path.read_text("utf-8", "replace")
     except OSError:
         return False
+    return _says_so(text)
+
+
+def _says_so(text: str) -> bool:
     return bool(_SAYS_SO.search("\n".join(text.splitlines()[:_HEAD_LINES])))
 
 

@@ -143,6 +143,23 @@ def names(folder: Path, *arguments: str, given: Iterable[str] = ()) -> list[str]
     return [os.fsdecode(name) for name in finished.stdout.split(b"\0")[:-1]]
 
 
+def differing(folder: Path, *against: str) -> list[str]:
+    """The files in which a checkout differs from a commit, with options of ``git diff`` before it.
+
+    What was renamed counts twice. CheckoutError, in git's own words, if git cannot tell.
+    """
+    return names(folder, "diff", "--name-only", "-z", "--no-ext-diff", "--no-renames", *against)
+
+
+def all_ignored(folder: Path) -> list[str]:
+    """All that git ignores; a folder that it ignores as a whole is one name, with a slash.
+
+    CheckoutError, in git's own words, if git cannot tell.
+    """
+    listed = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
+    return names(folder, *listed)
+
+
 def ignored(folder: Path, files: Iterable[str]) -> list[str]:
     """Those of some files, relative to a folder of a checkout, that git ignores."""
     # It takes no name to the letter: one may begin like a pattern.

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-FIXTURE = "loaderperf"
+from ..items import MARKER
+
 WORD = re.compile(r"\w+")
 # Whoever uses one of these may run a module that no text names.
 _DYNAMIC_MODULES = {
@@ -15,10 +16,10 @@ _DYNAMIC_MODULES = {
     "shelve", "marshal", "pydoc",
 }  # fmt: skip
 _PLAIN = {"importlib.metadata", "importlib.resources", "importlib.util.find_spec"}
-_DYNAMIC_NAMES = {"__import__", "exec", "eval"}
 _DYNAMIC_ANYWHERE = {
     "entry_points", "iter_entry_points", "allow_pickle", "exec_module", "load_module",
 }  # fmt: skip
+_DYNAMIC_NAMES = {"__import__", "exec", "eval"} | _DYNAMIC_ANYWHERE
 _DYNAMIC_CALLS = {("torch", "load")}  # it unpickles
 
 
@@ -83,7 +84,7 @@ def _is_fixture_around(node: ast.AST) -> bool:
         return False
     taken = {node.name, *(each.arg for each in [*node.args.args, *node.args.kwonlyargs])}
     decorated = (each for decorator in node.decorator_list for each in ast.walk(decorator))
-    return FIXTURE in taken and any(
+    return MARKER in taken and any(
         getattr(each, "attr", getattr(each, "id", "")) == "fixture" for each in decorated
     )
 
@@ -91,7 +92,7 @@ def _is_fixture_around(node: ast.AST) -> bool:
 def _calls_by_name(node: ast.AST) -> bool:
     """Whether it may run code that is named nowhere."""
     if isinstance(node, ast.Name):
-        return node.id in _DYNAMIC_NAMES | _DYNAMIC_ANYWHERE
+        return node.id in _DYNAMIC_NAMES
     if isinstance(node, ast.Attribute):
         owner = node.value.id if isinstance(node.value, ast.Name) else ""
         return node.attr in _DYNAMIC_ANYWHERE or (owner, node.attr) in _DYNAMIC_CALLS

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from pytest_loaderperf.versions.footprint import (
-    Change,
     SourceTree,
     conftests,
     name_of,
@@ -55,7 +54,7 @@ NOTHING: Mapping[str, str] = {}
 
 def why(
     root: Path,
-    *changed: str | Change,
+    *changed: str,
     unused: tuple[str, ...] = (),
     texts: Mapping[str, str] = NOTHING,
 ) -> str:
@@ -63,8 +62,7 @@ def why(
     files = {**FILES, **texts}
     tree = tree_of(root, files)
     footprint = tree.footprint([MODULE, *conftests(MODULE)])
-    changes = [each if isinstance(each, Change) else Change(file=each) for each in changed]
-    return why_measured(changes, footprint, unused)
+    return why_measured(changed, footprint, unused)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +223,7 @@ def test_odd_files_are_no_error(tmp_path: Path) -> None:
 def test_a_conftest_that_has_gone_or_come_counts(tmp_path: Path, file: str) -> None:
     files = {name: text for name, text in FILES.items() if name != file}
     footprint = tree_of(tmp_path, files).footprint([MODULE, *conftests(MODULE)])
-    assert why_measured([Change(file=file, in_both=False)], footprint) == f"{file} differs"
+    assert why_measured([file], footprint) == f"{file} differs"
 
 
 def test_each_link_on_the_way_counts(tmp_path: Path) -> None:
@@ -243,7 +241,7 @@ def test_what_is_behind_a_link_counts(tmp_path: Path) -> None:
     tree = SourceTree(top=tree.top, files=[*tree.files, "src/shop/linked.py"])
     (tmp_path / MODULE).write_text("import shop.linked\n")
     footprint = tree.footprint([MODULE])
-    assert why_measured([Change(file="vendor/fast_2.py")], footprint) != ""
+    assert why_measured(["vendor/fast_2.py"], footprint) != ""
 
 
 @pytest.mark.parametrize(
