@@ -355,7 +355,7 @@ def test_a_regression_is_confirmed_by_fresh_arms_in_any_case(
         ([0.095], 0.1, [2, 2]),
         ([0.095], math.inf, [4, 2]),  # all four owe what they may to one start
         # The latest two do not prove it by themselves: others must.
-        ([0.16, 0.09, 0.06, 0.05, 0.095, 0.095], 0.1, [2, 2, 2]),
+        ([0.1, 0.06, 0.06, 0.07, 0.05, 0.05, 0.1, 0.1], 0.1, [2, 2, 2, 2]),
     ],
 )
 def test_arms_that_are_fresh_already_need_no_others(
