@@ -38,6 +38,14 @@ class HangError(ArmError):
     """A process gave no answer for as long as it may; the message has its stacks."""
 
 
+class LostTrialError(ArmError):
+    """A trial died or hung, perhaps since it is a fork; a process of its own may do better."""
+
+
+class HungTrialError(HangError, LostTrialError):
+    """A trial gave no answer for as long as it may; the message has its stacks."""
+
+
 class LoaderError(LoaderPerfError):
     """The loader cannot be measured: not iterable, empty, spent, samples not countable."""
 

@@ -169,3 +169,87 @@ def test_what_an_ended_trial_leaves_is_not_collected(tmp_path: Path) -> None:
     assert verdict in ("unchanged", "inconclusive")
     # A trial that goes on to the test's assertions frees its loader in the test, as it should.
     assert not file.exists(), file.read_text()
+
+
+LOST_FORKS = """\
+import os, queue, threading, time
+
+IMPORTED_BY = os.getpid()
+asked, answers = queue.Queue(), queue.Queue()
+
+def answer():
+    while asked.get():
+        time.sleep(0.002)
+        answers.put([1, 2])
+
+if os.environ.get("WITH_A_THREAD"):
+    threading.Thread(target=answer, daemon=True).start()
+
+class Answers:
+    \"\"\"Batches from a thread that was started when the module was imported.\"\"\"
+
+    def __iter__(self):
+        while True:
+            asked.put(True)
+            yield answers.get()
+
+class Bound:
+    \"\"\"Nothing shows that it does not outlive a fork.\"\"\"
+
+    def __iter__(self):
+        while True:
+            time.sleep(0.002)
+            if os.getpid() != IMPORTED_BY:
+                os.abort()
+            yield [1, 2]
+
+class Dying:
+    def __iter__(self):
+        yield [1, 2]
+        os.abort()
+"""
+THREAD_CHECK = """\
+import os
+os.environ["WITH_A_THREAD"] = "1"
+from lost import Answers
+
+def test_answers(loaderperf):
+    loaderperf.check(Answers())
+"""
+FORK_CHECKS = """\
+from lost import Bound, Dying
+
+def test_bound(loaderperf):
+    loaderperf.check(Bound())
+
+def test_dying(loaderperf):
+    loaderperf.check(Dying())
+"""
+
+
+def test_what_a_fork_would_lose_is_measured_in_processes_of_their_own(tmp_path: Path) -> None:
+    project = tiny.create(
+        tmp_path / "project", lost=LOST_FORKS, test_thread=THREAD_CHECK, test_fork=FORK_CHECKS
+    )
+    project.commit("with checks")
+    found = tiny.report(project, "--loaderperf", "--loaderperf-against=HEAD")
+    verdicts = {name: check["verdict"] for name, check in found.checks.items()}
+    assert verdicts == {
+        "test_answers": "unchanged",
+        "test_bound": "unchanged",
+        "test_dying": "error",
+    }
+    anew = "each trial is a process of its own, which takes longer: "
+    (thread,) = found.checks["test_answers"]["notes"]
+    assert thread.startswith(anew)
+    assert "the Python thread 'Thread-1 (answer)' runs" in thread
+    (fork,) = found.checks["test_bound"]["notes"]
+    assert fork == f"{anew}a trial of the working tree was killed by SIGABRT"
+    assert found.run.output.count(anew) == 2
+    assert "was killed by SIGABRT" in found.texts["test_dying"]
+    # Whoever asks for forks gets them.
+    forked = tiny.report(
+        project, "--loaderperf", "--loaderperf-against=HEAD", "--loaderperf-trials=fork",
+        "-k", "test_bound or test_dying",
+    )  # fmt: skip
+    assert forked.outcomes == {"test_bound": "failure", "test_dying": "failure"}

@@ -13,10 +13,8 @@ import ctypes
 import os
 import random
 import signal
-import sys
 import time
 from collections.abc import Callable
-from typing import Any
 
 from greenlet import greenlet
 
@@ -149,27 +147,3 @@ def call_apart(call: Callable[[], None]) -> None:
     apart = greenlet(call)
     apart.gr_context = contextvars.copy_context()
     apart.switch()
-
-
-# --- forks
-
-
-def fork_hazard() -> str:
-    """Why this process, which has imported its tests, cannot be forked safely; "" if it can.
-
-    A forked process has one thread: locks that others held stay locked for ever.
-    """
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        return "CUDA is in use"
-    context = sys.modules.get("tensorflow.python.eager.context")
-    if context is not None and context.context_safe() is not None and _tf_in_use(context):
-        return "TensorFlow has run an operation"
-    bridge = sys.modules.get("jax._src.xla_bridge")
-    if bridge is not None and getattr(bridge, "_backends", None):
-        return "JAX has started a backend"
-    return ""
-
-
-def _tf_in_use(context: Any) -> bool:
-    return bool(getattr(context.context_safe(), "_initialized", False))

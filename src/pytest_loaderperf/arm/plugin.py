@@ -48,7 +48,7 @@ from ..reports.explain import explain
 from ..settings import CheckSettings, batch_sizes
 from ..system import machine, signals
 from ..system.files import new_file, tail
-from . import isolation
+from . import forking, isolation
 from .diagnostics import as_json, flush, register, shipped, silence
 from .fixture import Conversation, LoaderPerf
 from .perf import Measured
@@ -131,7 +131,7 @@ class ArmPlugin:
             error="",
             usage_error=False,
             versions=machine.versions(),
-            fork_hazard=isolation.fork_hazard(),
+            fork_hazard="" if self._setup.fresh else forking.hazard(),
         )
 
     # --- trials

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..baselines.reference import Reference, References
 from ..baselines.update import Acceptance, accepted_entry, refusal
-from ..errors import LoaderPerfError, MemoryLimitError
+from ..errors import ArmError, LoaderPerfError, LostTrialError, MemoryLimitError
 from ..measure import calibration
 from ..model.results import CheckResult, Verdict
 from ..model.units import format_size
@@ -28,6 +28,7 @@ from .sides import Sides
 from .state import Bench, Findings, Known, Spec, changes, result_of
 from .sweep import Sweeps
 
+_TRIED_TWICE = "(so was a first trial, forked from the process that had imported the tests)"
 _NEVER_CALLED = "the test never called loaderperf(loader), which hands over what to measure"
 
 
@@ -83,16 +84,15 @@ class Coordinator:
         """
         started = time.monotonic()
         self._arms.drop_dead()
+        bench = Bench(
+            spec=spec,
+            arms=self._arms,
+            candidate=self._candidate,
+            rule=self._rule,
+            progress=progress,
+        )
         try:
-            outcome = self._check(
-                Bench(
-                    spec=spec,
-                    arms=self._arms,
-                    candidate=self._candidate,
-                    rule=self._rule,
-                    progress=progress,
-                )
-            )
+            outcome = self._tried(bench)
         except TrialOver as over:
             outcome = self._ended_early(spec, over)
         except MemoryLimitError as error:
@@ -108,6 +108,20 @@ class Coordinator:
         result = replace(result, seconds=time.monotonic() - started, reason=reason)
         return replace(outcome, result=result)
 
+    def _tried(self, bench: Bench) -> Outcome:
+        """Run a check, once more where a forked trial was lost that may not outlive its fork."""
+        module = bench.spec.module
+        try:
+            return self._check(bench)
+        except LostTrialError as error:
+            if not self._arms.may_start_anew(module, _first_line(error)):
+                raise
+            self._arms.drop_dead()
+        try:
+            return self._check(bench)
+        except LostTrialError as error:
+            raise ArmError(f"{error}\n{_TRIED_TWICE}") from None
+
     def _check(self, bench: Bench) -> Outcome:
         if self._settings.sweep:
             return self._measured(bench)
@@ -121,7 +135,9 @@ class Coordinator:
         known = self._calibrated(bench)
         if reference.version is not None:
             reference = self._sides.usable(bench, reference)
-        found = Findings(notes=(reference.note,) if reference.note else ())
+        why = self._arms.why_anew(bench.spec.module)
+        anew = f"each trial is a process of its own, which takes longer: {why}" if why else ""
+        found = Findings(notes=tuple(note for note in (reference.note, anew) if note))
         if self._settings.selftest:
             known, judged = self._judge(*selftest.patient(bench, known), reference)
             found += judged
@@ -280,6 +296,10 @@ def _error(spec: Spec, message: str) -> CheckResult:
         outcome="failed",
         message=message,
     )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0].partition(";")[0]
 
 
 def _bug(error: Exception) -> str:

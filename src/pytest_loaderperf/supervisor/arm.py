@@ -44,6 +44,9 @@ _WORK: dict[type, str] = {
     Ended: "waiting for the end of a trial",
 }
 
+# A process of macOS whose frameworks have been used does not outlive a fork.
+_CAN_FORK = hasattr(os, "fork") and sys.platform != "darwin"
+
 
 class Arm:
     """One arm: a version's pytest process for one module, and the trials it starts."""
@@ -55,6 +58,7 @@ class Arm:
         module: str,
         ceiling: Ceiling,
         mark: str,
+        anew: dict[str, str],
         *,
         watched: bool = False,
     ) -> None:
@@ -67,7 +71,7 @@ class Arm:
         self._collected: Collected | None = None
         self._stuck: ArmError | None = None
         self.start_seconds = 0.0  # from its start until it was seen to have collected its tests
-        self._fresh = bool(launch.fresh)
+        self._anew = anew  # of all arms: modules whose trials are not forked, and why
         self._used = False
         self._mark = mark
         self._watched = watched
@@ -83,16 +87,16 @@ class Arm:
         if self._collected is None:
             self._collected = self._first_answer()
             hazard = self._collected.fork_hazard
-            fork_refused = self._launch.fresh is None and (hazard or not hasattr(os, "fork"))
-            if (fork_refused or sys.platform == "darwin") and not self._fresh:
-                self._fresh = True
+            if hazard and self._launch.fresh is None:
+                self._anew.setdefault(self.module, f"{hazard}, in {self.version.name}")
+            if self.starts_anew and not self._started_fresh:
                 self._restart()
         return self._collected
 
     def trial(self, nodeid: str) -> Trial:
         """Start a trial of a check; it waits for Begin."""
         _ = self.collected
-        if self._fresh and self._used:
+        if self.starts_anew and (self._used or not self._started_fresh):
             self._restart()
         self._used = True
         channel, theirs = Channel.pair()
@@ -132,8 +136,11 @@ class Arm:
 
     @property
     def starts_anew(self) -> bool:
-        """Whether each of its trials is a process that inherits nothing from another one."""
-        return self._fresh
+        """Whether each of its trials is a process that inherits nothing from another one.
+
+        Those of both versions are, where one of them cannot be forked.
+        """
+        return bool(self._launch.fresh) or not _CAN_FORK or self.module in self._anew
 
     @property
     def memory_root(self) -> int:
@@ -201,7 +208,8 @@ class Arm:
                 start_new_session=True,  # Ctrl-C reaches the coordinator alone, which ends arms
             )
         os.close(log)
-        self._send(self._launch.setup(self.version, self.module, fresh=self._fresh))
+        self._started_fresh = self.starts_anew
+        self._send(self._launch.setup(self.version, self.module, fresh=self._started_fresh))
 
     def _restart(self) -> None:
         self.close()
@@ -254,7 +262,7 @@ class Arm:
         """That the process is stuck; it is ended."""
         its_stacks = diagnostics.of_tree(self._process.pid, self._log)
         who = f"the process that measures {self.module} in {self.version.name}"
-        error = stuck(who, self.timeout, _WORK[expected], its_stacks)
+        error = HangError(stuck(who, self.timeout, _WORK[expected], its_stacks))
         signals.end(self._process.pid)
         if expected in (Hello, Collected):
             self._stuck = error  # another process of this module would get stuck as well
@@ -279,6 +287,21 @@ class Arms:
         self._mark = strays.new_mark()
         self._guard: Guard | None = None
         self._started = 0
+        self._anew: dict[str, str] = {}
+
+    def why_anew(self, module: str) -> str:
+        """Why each trial of a module is a process of its own; "" where none of this run's is."""
+        return self._anew.get(module, "")
+
+    def may_start_anew(self, module: str, why: str) -> bool:
+        """Have each trial of a module be a process of its own from now on, if it was a fork.
+
+        False where nobody may decide that here, or it is so already.
+        """
+        if self._launch.fresh is not None or not _CAN_FORK or module in self._anew:
+            return False
+        self._anew[module] = why
+        return True
 
     def get(self, version: Version, module: str) -> Arm:
         """The arm of a version for a module, started if there is none; does not wait for it."""
@@ -303,7 +326,7 @@ class Arms:
             self._guard = Guard(self._mark, self._launch.scratch, self._launch.root)
         self._started += 1
         mark = f"{self._mark}-{self._started}-"
-        return Arm(self._launch, version, module, self._ceiling, mark, watched=watched)
+        return Arm(self._launch, version, module, self._ceiling, mark, self._anew, watched=watched)
 
     def drop(self, version: Version, module: str) -> None:
         """End an arm, so that the next one is a fresh process."""

@@ -8,7 +8,6 @@ import signal
 import time
 from pathlib import Path
 
-from ..errors import HangError
 from ..system import process_tree
 from ..system.signals import SHOW_STACKS
 
@@ -100,9 +99,9 @@ def _size(path: Path) -> int:
     return 0
 
 
-def stuck(who: str, seconds: float, work: str, its_stacks: str) -> HangError:
+def stuck(who: str, seconds: float, work: str, its_stacks: str) -> str:
     """That a process gave no answer for so long, and what it was doing."""
-    return HangError(
+    return (
         f"{who}: no answer for {seconds:g} s while {work} (--loaderperf-timeout); the stacks of "
         f"its processes:\n{its_stacks.rstrip()}"
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from ..errors import ArmError, HangError, MemoryLimitError
+from ..errors import ArmError, HangError, HungTrialError, LostTrialError, MemoryLimitError
 from ..model.version import Version
 from ..protocol.channel import Channel, ChannelClosed
 from ..protocol.messages import (
@@ -221,18 +221,15 @@ class Trial:
             return MemoryLimitError(self._arm.version.name, *self._ended_for)
         if status is None:
             return self._arm.died()
-        return ArmError(
+        return LostTrialError(
             f"a trial of {self._arm.version.name} {ending(status)}{shown(self.output())}"
         )
 
-    def _stuck(self, expected: type) -> HangError:
+    def _stuck(self, expected: type) -> HungTrialError:
         self.resume()  # else it could not show its stacks
-        return stuck(
-            f"a trial of {self._arm.version.name}",
-            self._patience.limit,
-            _WORK.get(expected, "working"),
-            diagnostics.of_tree(self.pid, self._output),
-        )
+        its_stacks = diagnostics.of_tree(self.pid, self._output)
+        who, work = f"a trial of {self._arm.version.name}", _WORK.get(expected, "working")
+        return HungTrialError(stuck(who, self._patience.limit, work, its_stacks))
 
     def _reap(self) -> int | None:
         """Collect the process's exit status, after killing what is left of it and its group.

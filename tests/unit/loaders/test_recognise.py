@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from pytest_loaderperf.arm.isolation import fork_hazard
 from pytest_loaderperf.errors import LoaderError
 from pytest_loaderperf.loaders import kinds as kinds_of
 from pytest_loaderperf.loaders.kinds import HOMES
@@ -242,49 +241,6 @@ def test_without_its_framework_a_loader_is_any_iterable(
     assert describe(loader).kind == "iterable"
 
 
-# --- whether a process may be forked ------------------------------------------------------------
-
-
-def test_a_process_without_frameworks_may_be_forked(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("torch", "tensorflow.python.eager.context", "jax._src.xla_bridge"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    assert fork_hazard() == ""
-
-
-class Answer:
-    """Answers any call in one way."""
-
-    def __init__(self, answer: object) -> None:
-        self.is_initialized = self.context_safe = lambda: answer
-
-
-class TfContext:
-    def __init__(self, initialized: bool) -> None:
-        self._initialized = initialized
-
-
-@pytest.mark.parametrize(
-    ("module", "contents", "hazard"),
-    [
-        ("torch", {"cuda": Answer(False)}, ""),
-        ("torch", {"cuda": Answer(True)}, "CUDA"),
-        ("tensorflow.python.eager.context", {"context_safe": lambda: None}, ""),
-        ("tensorflow.python.eager.context", {"context_safe": lambda: TfContext(False)}, ""),
-        ("tensorflow.python.eager.context", {"context_safe": lambda: TfContext(True)}, "TensorF"),
-        ("jax._src.xla_bridge", {}, ""),
-        ("jax._src.xla_bridge", {"_backends": {}}, ""),
-        ("jax._src.xla_bridge", {"_backends": {"cpu": 1}}, "JAX"),
-    ],
-)
-def test_a_framework_in_use_is_a_hazard_and_named(
-    fake: Callable[..., ModuleType], module: str, contents: dict[str, object], hazard: str
-) -> None:
-    fake(module, **contents)
-    found = fork_hazard()
-    assert hazard in found
-    assert bool(found) is bool(hazard)
-
-
 # --- the real frameworks ------------------------------------------------------------------------
 
 
@@ -292,7 +248,7 @@ def in_subprocess(code: str) -> Any:
     """What code that begins with these helpers prints as JSON."""
     prelude = """
         import json
-        from pytest_loaderperf.arm.isolation import fork_hazard
+        from pytest_loaderperf.arm.forking import hazard
         from pytest_loaderperf.loaders.recognise import describe
 
         def told(loader):
@@ -329,7 +285,7 @@ def test_the_real_torch_loader() -> None:
             "unbatched": told(DataLoader(samples, batch_size=None)),
             "iterable": told(DataLoader(Endless(), batch_size=10)),
             "first": [len(batch) for batch in describe(DataLoader(samples, batch_size=60)).start()],
-            "hazard": fork_hazard(),
+            "hazard": hazard(),
         }))
     """)
     kind = "torch DataLoader"
@@ -395,7 +351,7 @@ def test_workers_of_torch_are_followed(method: str) -> None:
 def test_the_real_tf_pipeline() -> None:
     answers = in_subprocess("""
         import tensorflow as tf
-        imported = fork_hazard()
+        imported = hazard()
         samples = tf.data.Dataset.range(105).batch(10)
         print(json.dumps({
             "finite": told(samples),
@@ -403,7 +359,7 @@ def test_the_real_tf_pipeline() -> None:
             "unknown": told(samples.filter(lambda batch: True)),
             "lengths": [len(batch) for batch in describe(samples).start()],
             "imported": imported,
-            "used": fork_hazard(),
+            "used": hazard(),
         }))
     """)
     assert [answers[name][0] for name in ("finite", "infinite", "unknown")] == ["tf.data"] * 3
