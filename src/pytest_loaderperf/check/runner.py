@@ -20,12 +20,13 @@ from ..settings import RunSettings
 from ..stats.sequential import Rule
 from ..supervisor.arm import Arms
 from ..supervisor.trial import TrialOver
+from ..system import packages
 from ..system.machine import machine_class
 from ..versions.proof import Proof
 from . import paired, per_trial, selftest, stored
 from .identical import Identical
 from .sides import Sides
-from .state import Bench, Findings, Known, Spec, changes, result_of
+from .state import Bench, Findings, Known, Spec, result_of
 from .sweep import Sweeps
 
 _TRIED_TWICE = "(so was a first trial, forked from the process that had imported the tests)"
@@ -147,6 +148,9 @@ class Coordinator:
             found += judged
         notes = self._sides.proven(bench, reference.version, found)
         result = result_of(bench.spec, known, found + Findings(notes=tuple(notes)))
+        if reference.version is not None:
+            theirs = bench.arm(reference.version).collected.versions
+            result = replace(result, packages=packages.differing(theirs, bench.versions))
         finished = self._last_trial(bench, result)
         failed = any(report["outcome"] == "failed" for report in finished.reports)
         note = self._accept(bench, reference, known, found, failed=failed)
@@ -190,12 +194,9 @@ class Coordinator:
         if reference.entry is not None:
             changed = known.calibration.workload.difference(reference.entry.workload)
         found = Findings()
-        before, now = (
-            dict(sorted(each.items()))
-            for each in (record.versions if record else {}, bench.versions)
-        )
-        if record is not None and (differ := changes(before, now)):
-            found = Findings(notes=(f"versions differ from those recorded: {differ}",))
+        if record is not None and (differ := packages.differing(record.versions, bench.versions)):
+            told = packages.told(differ)
+            found = Findings(notes=(f"versions differ from those recorded: {told}",))
         if reference.version is not None and not changed:
             known, beside = paired.judge_pairs(bench, reference.version, known)
             if why := paired.outgrown(bench, known, record):

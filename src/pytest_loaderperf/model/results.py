@@ -156,6 +156,8 @@ class CheckResult:
     memory: tuple[MemorySample, ...] = ()  # of the candidate's memory trial, in order
     batch_seconds: tuple[float, ...] = ()  # what a batch took in each slice of the candidate
     coverage: Coverage | None = None  # of an epoch; None where nothing was timed
+    # Whose versions differ between the two sides: the baseline's, the candidate's.
+    packages: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     file: str = ""  # of the test, below the root
     line: int = 0  # where it begins
 

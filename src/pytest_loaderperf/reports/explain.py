@@ -7,6 +7,7 @@ import shlex
 from ..model.metrics import METRICS, Metric
 from ..model.results import STORED, CheckResult, Comparison, Coverage, Verdict
 from ..model.units import format_percent, format_value
+from ..system.packages import told
 
 
 def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
@@ -18,6 +19,8 @@ def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
     lines = [line for comparison in regressed for line in describe(comparison)]
     if regressed and result.coverage:
         lines.append(f"  {seen(result.coverage)}")
+    if regressed:
+        lines += [f"  {line}" for line in packages_that_differ(result)]
     if result.message.strip():
         lines += result.message.splitlines()
     if result.verdict is Verdict.INCONCLUSIVE:
@@ -28,6 +31,11 @@ def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
     elif result.verdict is Verdict.NO_BASELINE:
         lines.append(f"To add one: {command}, then commit baselines/")
     return lines or [f"{result.nodeid}: {result.verdict}"]
+
+
+def packages_that_differ(result: CheckResult) -> list[str]:
+    """Which packages the two sides have in other versions: a line, if there are any."""
+    return [f"packages differ: {told(result.packages)}"] if result.packages else []
 
 
 def seen(coverage: Coverage) -> str:

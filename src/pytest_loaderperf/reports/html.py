@@ -83,7 +83,7 @@ def _check(result: CheckResult, past: History) -> dict[str, object]:
             for machine, accepted in past.items()
         ],
         "moved": any(len(accepted) > 1 for accepted in past.values()),
-        "notes": result.notes,
+        "notes": [*result.notes, *explain.packages_that_differ(result)],
     }
 
 

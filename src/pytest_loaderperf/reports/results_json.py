@@ -63,6 +63,7 @@ def _check_json(result: CheckResult) -> dict[str, object]:
         "notes": list(result.notes),
         "reason": result.reason,
         "metrics": {name: _metric_json(c) for name, c in result.metrics.items()},
+        "packages": {name: list(both) for name, both in result.packages.items()},
         "coverage": _coverage_json(result.coverage),
         "noise": [_noise_json(noise) for noise in result.noise],
     }

@@ -4,41 +4,13 @@ from __future__ import annotations
 
 import platform
 import re
-import sys
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 
 from .cpus import usable_cpus
 
-# Packages whose version changes how fast or how big a loader is: module name -> distribution.
-_PACKAGES = {
-    "torch": "torch",
-    "torchvision": "torchvision",
-    "torchdata": "torchdata",
-    "tensorflow": "tensorflow",
-    "keras": "keras",
-    "numpy": "numpy",
-    "PIL": "pillow",
-    "cv2": "opencv-python",
-    "datasets": "datasets",
-    "webdataset": "webdataset",
-    "grain": "grain",
-    "ray": "ray",
-}
+# Of packages, their major version belongs to the class.
 _FRAMEWORKS = ("torch", "tensorflow")
-
-
-def versions() -> dict[str, str]:
-    """The versions of the packages that matter and that this process has imported."""
-    found = {}
-    for module, distribution in _PACKAGES.items():
-        if module in sys.modules:
-            try:
-                found[distribution] = metadata.version(distribution)
-            except metadata.PackageNotFoundError:
-                found[distribution] = str(getattr(sys.modules[module], "__version__", "unknown"))
-    return found
 
 
 def machine_class(packages: Mapping[str, str]) -> str:

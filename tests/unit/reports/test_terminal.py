@@ -224,6 +224,14 @@ def test_a_regression_says_how_much_of_an_epoch_was_seen(coverage: Coverage, sho
     assert "saw" not in "\n".join(explain.explain(RESULT))
 
 
+def test_packages_that_differ_stand_below_a_loss_and_below_the_table() -> None:
+    differ = replace(RESULT, packages={"imagesize": ("1.4.1", "2.0.0")})
+    line = "packages differ: imagesize 1.4.1 -> 2.0.0"
+    assert f"  {line}" in explain.explain(differ)
+    assert f"{RESULT.nodeid}: {line}" in terminal.notes([differ])
+    assert "packages differ" not in "\n".join(explain.explain(RESULT))
+
+
 @pytest.mark.parametrize(
     "verdict", [Verdict.REGRESSED, Verdict.NO_BASELINE, Verdict.INCOMPARABLE, Verdict.ERROR]
 )
@@ -376,7 +384,12 @@ def test_reports_of_pytest_keep_the_numbers() -> None:
 
 def test_the_results_file_is_as_documented() -> None:
     passed = replace(
-        having(Verdict.UNCHANGED), outcome="passed", notes=(), noise=(NOISE,), coverage=PARTLY
+        having(Verdict.UNCHANGED),
+        outcome="passed",
+        notes=(),
+        noise=(NOISE,),
+        coverage=PARTLY,
+        packages={"imagesize": ("1.4.1", "2.0.0")},
     )
     content = exported([passed])
     metrics = content["checks"][0].pop("metrics")
@@ -415,6 +428,7 @@ def test_the_results_file_is_as_documented() -> None:
                 "memory_source": "",
                 "message": "",
                 "notes": [],
+                "packages": {"imagesize": ["1.4.1", "2.0.0"]},
                 "reason": "",
                 "coverage": {"batches": 380, "epoch_batches": 1000, "share": 0.38},
             }

@@ -7,58 +7,10 @@ import os
 import platform
 import subprocess
 import sys
-from types import ModuleType
 
 import pytest
 
-from pytest_loaderperf.system.machine import machine, machine_class, versions
-
-
-@pytest.fixture
-def _nothing_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("torch", "torchvision", "tensorflow", "keras", "numpy", "PIL", "cv2", "datasets"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-
-
-# --- versions -----------------------------------------------------------------------------------
-
-
-@pytest.mark.usefixtures("_nothing_imported")
-def test_versions_are_of_imported_packages_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert versions() == {}
-    monkeypatch.setitem(sys.modules, "numpy", ModuleType("numpy"))
-    assert list(versions()) == ["numpy"]
-
-
-@pytest.mark.usefixtures("_nothing_imported")
-def test_a_package_goes_by_the_name_to_install_it_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    from importlib import metadata
-
-    def version(name: str) -> str:
-        return {"pillow": "11.0.0"}[name]
-
-    monkeypatch.setattr(metadata, "version", version)
-    monkeypatch.setitem(sys.modules, "PIL", ModuleType("PIL"))
-    assert versions() == {"pillow": "11.0.0"}
-
-
-@pytest.mark.usefixtures("_nothing_imported")
-@pytest.mark.parametrize(("own", "shown"), [("4.9.0", "4.9.0"), (None, "unknown")])
-def test_a_package_that_is_not_installed_shows_its_own_version(
-    monkeypatch: pytest.MonkeyPatch, own: str | None, shown: str
-) -> None:
-    from importlib import metadata
-
-    def version(name: str) -> str:
-        raise metadata.PackageNotFoundError(name)
-
-    module = ModuleType("cv2")
-    if own:
-        module.__dict__["__version__"] = own
-    monkeypatch.setattr(metadata, "version", version)
-    monkeypatch.setitem(sys.modules, "cv2", module)
-    assert list(versions().values()) == [shown]
-
+from pytest_loaderperf.system.machine import machine, machine_class
 
 # --- the class ----------------------------------------------------------------------------------
 
