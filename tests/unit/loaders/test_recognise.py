@@ -302,6 +302,49 @@ def test_the_real_torch_loader() -> None:
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
+def test_a_timeout_of_torch_does_not_run_while_its_trial_is_frozen() -> None:
+    answers = in_subprocess("""
+        import os, subprocess, sys, time
+        from torch.utils.data import DataLoader, Dataset
+
+        class Rows(Dataset):
+            def __init__(self, seconds):
+                self.seconds = seconds
+
+            def __len__(self):
+                return 3
+
+            def __getitem__(self, index):
+                until = time.thread_time() + self.seconds * (index == 1)
+                while time.thread_time() < until:
+                    pass
+                return index
+
+        def batches(seconds):
+            loader = DataLoader(Rows(seconds), batch_size=None, num_workers=1, timeout=1)
+            return list(describe(loader).start())
+
+        # Frozen for three seconds in the midst of a wait of 0.7 s, with the worker.
+        os.setpgid(0, 0)
+        freeze = (
+            "import os, signal, sys, time\\n"
+            "for wait, number in (0.5, signal.SIGSTOP), (3, signal.SIGCONT):\\n"
+            "    time.sleep(wait)\\n    os.killpg(int(sys.argv[1]), number)"
+        )
+        command = [sys.executable, "-c", freeze, str(os.getpid())]
+        other = subprocess.Popen(command, start_new_session=True)
+        frozen = batches(0.7)
+        assert other.wait() == 0
+        try:
+            late = batches(9.0)
+        except RuntimeError as error:
+            late = str(error)
+        print(json.dumps({"frozen": frozen, "late": late}))
+    """)
+    assert answers == {"frozen": [0, 1, 2], "late": "DataLoader timed out after 1 seconds"}
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
 @pytest.mark.parametrize("method", ["fork", "forkserver"])
 def test_workers_of_torch_are_followed(method: str) -> None:
     answers = in_subprocess(f"""

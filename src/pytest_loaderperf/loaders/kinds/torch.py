@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -9,6 +10,8 @@ from typing import Any
 
 from ..adapter import Kind, Loader, Wrap, imported, length, one_sample, settings_of
 from ..batches import count_item
+
+_MOMENT = 0.1  # seconds
 
 
 def data_loader(loader: Any) -> Loader:
@@ -21,7 +24,7 @@ def data_loader(loader: Any) -> Loader:
 
     return Loader(
         kind="torch DataLoader",
-        start=lambda: iter(loader),
+        start=lambda: _patient(iter(loader)),
         workers=workers,
         prefetch=int(loader.prefetch_factor or 2) if workers else 0,
         epoch_batches=length(loader),
@@ -37,6 +40,28 @@ def data_loader(loader: Any) -> Loader:
             pin_memory=loader.pin_memory,
         ),
     )
+
+
+def _patient(iterator: Any) -> Iterator[Any]:
+    """An iterator whose timeout does not run while its trial is frozen.
+
+    It waits in attempts of a moment, of which one that a freeze has made longer counts as one.
+    """
+    wait = getattr(iterator, "_try_get_data", None)
+    if wait is None or not getattr(iterator, "_timeout", 0) or isinstance(wait, partial):
+        return iterator  # type: ignore[no-any-return]
+
+    iterator._try_get_data = partial(_in_moments, wait)
+    return iterator  # type: ignore[no-any-return]
+
+
+def _in_moments(wait: Callable[[float], tuple[bool, Any]], timeout: float) -> tuple[bool, Any]:
+    found: tuple[bool, Any] = False, None
+    for _ in range(math.ceil(timeout / _MOMENT)):
+        found = wait(_MOMENT)
+        if found[0]:
+            break
+    return found
 
 
 def _samples(loader: Any) -> int | None:
