@@ -81,6 +81,46 @@ def test_a_budget_alone_asks_for_it(tmp_path: Path) -> None:
     assert "memory_growth" in record.metrics
 
 
+EPOCHS = """\
+import time
+import pytest
+
+kept = []
+
+class Epochs:
+    \"\"\"Epochs of 100 batches that keep something for good, and something until they end.\"\"\"
+
+    def __init__(self, for_good, in_an_epoch):
+        self.for_good, self.in_an_epoch = for_good, in_an_epoch
+
+    def __iter__(self):
+        kept.append(bytearray(b"x") * self.for_good)
+        kept.append(open(__file__))
+        mine = []
+        for _ in range(100):
+            time.sleep(0.002)
+            mine.append(bytearray(b"x") * (self.in_an_epoch // 100))
+            yield [1, 2]
+
+@pytest.mark.loaderperf(metrics=["memory_growth"])
+@pytest.mark.parametrize(("for_good", "in_an_epoch"), [(4, 0), (0, 8)], ids=["leak", "cache"])
+def test_epochs(loaderperf, for_good, in_an_epoch):
+    loaderperf(Epochs(for_good << 20, in_an_epoch << 20))
+"""
+
+
+def test_what_an_epoch_keeps_is_growth_and_what_it_frees_is_none(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", git=False, test_it=EPOCHS)
+    run = project.pytest("--loaderperf")
+    leak, cache = run.results["checks"]
+    # 4 MiB in each epoch of 200 samples, and 8 MiB that each frees.
+    assert 19 * MIB < leak["metrics"]["memory_growth"]["value"] < 22 * MIB, run.output
+    assert cache["metrics"]["memory_growth"]["value"] < 2 * MIB, run.output
+    for check in (leak, cache):
+        (note,) = (note for note in check["notes"] if "memory grew" in note)
+        assert re.search(r"more and more files are open: \S+/test_it\.py \(\d+ more\)", note)
+
+
 SHARED = """\
 import pytest
 from torch.utils.data import DataLoader, Dataset

@@ -67,7 +67,7 @@ def _peak(bench: Bench, known: Known, version: Version) -> Value:
 def _growth(bench: Bench, known: Known, version: Version) -> Value:
     seconds = _LONG * bench.lengths.pair
     rise = memory_growth.growth(bench.arm(version), bench.spec.nodeid, known.plan, seconds)
-    return Value(value=max(0.0, rise.value), note=rise.describe())  # what shrinks does not grow
+    return Value(value=rise.value, note=rise.describe())
 
 
 def _overhead(bench: Bench, known: Known, version: Version) -> Value:

@@ -1,32 +1,41 @@
-"""How fast the private memory of a loader grows: leaks, caches, copy-on-write in its workers.
+"""How fast the memory of a loader grows: leaks, caches, copy-on-write in its workers.
 
-Measured only where it is asked for, in trials of its own: some seconds of batches, in which the
-loader is let come to rest again and again, and its memory is read. Batches under way would else
-make it look now larger, now smaller. What grows from epoch to epoch is a leak; what workers take
-that live for one epoch, such as copies of pages that they share, grows within each.
+Measured only where it is asked for, in trials of its own, in which the loader is let come to rest
+again and again, and its memory is read. Batches under way would else make it look now larger, now
+smaller. Where several epochs fit, it is read between them: what an epoch frees at its end is no
+growth, and what it keeps is. Processes that live for one epoch, as most workers do, free all of
+theirs: what they take within it, such as copies of pages that they share, counts by itself.
 """
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ..model.metrics import METRICS
 from ..model.units import format_value
 from ..protocol.messages import Open, Opened, RunSlice, Slice
 from ..supervisor.arm import Arm
-from ..system.smaps import used_by_tree
+from ..supervisor.trial import Trial
+from ..system import process_tree
+from ..system.smaps import Tree, used_by_tree
 from . import calibration
 from .plan import SLICE_SECONDS, Plan
 
+T = TypeVar("T")
 _METRIC = METRICS["memory_growth"]
 _SAMPLES = 1000  # for which growth is told
 _STEPS = 16  # points at which memory is read
 _IN_AN_EPOCH = 4  # points at least, if an epoch is long enough for that
 _DISCARDED = 0.25  # of the points, in which caches and heaps fill up
+_EPOCHS = 4  # at whose ends memory is read, at least
+_LONGER = 2.5  # times as long as a trial should take, for that
+_STEPS_WITHIN = 12  # points within epochs, after those between them
+_FILES_SHOWN = 3
 _LONGEST_REST = 3.0  # seconds that a loader may take to come to rest
 
 
@@ -80,30 +89,174 @@ def slope(points: Sequence[Reading]) -> Slope:
     return Slope(value=_SAMPLES * rise, error=_SAMPLES * error)
 
 
-def growth(arm: Arm, nodeid: str, plan: Plan, seconds: float) -> Slope:
-    """How fast memory grows in one more trial, over so many seconds of batches."""
-    return slope(readings(arm, nodeid, plan, seconds))
+@dataclass(frozen=True, kw_only=True)
+class Growth:
+    """How fast memory grows, in bytes per 1000 samples, and what else does.
+
+    ``lasting`` is what is there for good, or within an epoch where those are long; ``passing`` what
+    processes take that end with their epoch.
+    """
+
+    lasting: Slope
+    passing: Slope = Slope(value=0.0, error=0.0)
+    left_open: tuple[str, ...] = ()  # files of which more and more are open, and how many more
+
+    @property
+    def value(self) -> float:
+        """Both together; what shrinks does not grow."""
+        return max(0.0, self.lasting.value) + max(0.0, self.passing.value)
+
+    def describe(self) -> str:
+        """The growth with its 95 % interval, where it lies, and which files stay open."""
+        error = math.hypot(self.lasting.error, self.passing.error)
+        whole = Slope(value=self.lasting.value + self.passing.value, error=error)
+        told = whole.describe()
+        if self.passing.value > 2 * self.passing.error:
+            passing = format_value(self.passing.value, _METRIC.unit)
+            told += f", of which {passing} in processes that end with their epoch"
+        if self.left_open:
+            told += f"; more and more files are open: {', '.join(self.left_open)}"
+        return told
 
 
-def readings(arm: Arm, nodeid: str, pace: Plan, seconds: float) -> list[Reading]:
-    """The memory of a loader in a trial of its own, over so many seconds of batches."""
-    taken: list[Reading] = []
-    restarts = batches = samples = 0
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What a loader at rest uses and has open, after so many samples."""
+
+    samples: int
+    tree: Tree
+    files: Mapping[int, Counter[str]]  # by process
+
+
+class _Trial:
+    """A trial that goes on through a loader, and is looked at while it rests."""
+
+    def __init__(self, arm: Arm, trial: Trial, workers: int, pace: Plan) -> None:
+        self._arm, self._trial = arm, trial
+        self.workers, self.pace = workers, pace
+        self.restarts = self.batches = self.samples = 0
+
+    def run(self, step: RunSlice) -> Slice:
+        """Go on."""
+        result = self._trial.ask(step, Slice)
+        self.restarts += len(result.stretches) - 1
+        self.batches += result.batches
+        self.samples += result.samples
+        return result
+
+    def look(self) -> Look:
+        """Let it come to rest, and look at it."""
+        calibration.rest(self._trial.pid, _LONGEST_REST)
+        tree = used_by_tree(self._arm.memory_root)
+        files = {pid: Counter(process_tree.open_files(pid)) for pid in tree.processes}
+        return Look(samples=self.samples, tree=tree, files=files)
+
+
+def growth(arm: Arm, nodeid: str, pace: Plan, seconds: float) -> Growth:
+    """How fast memory grows in one more trial, over some such time of batches."""
     with arm.begun(nodeid) as (trial, loader):
         trial.ask(
             Open(warmup=pace.warmup, drain=pace.drain, epoch_batches=pace.epoch_batches), Opened
         )
-        step = _step(pace, loader.workers, seconds / _STEPS / SLICE_SECONDS)
-        for _ in range(_STEPS):
-            result = trial.ask(step, Slice)
-            calibration.rest(trial.pid, _LONGEST_REST)
-            restarts += len(result.stretches) - 1
-            batches, samples = batches + result.batches, samples + result.samples
-            used = used_by_tree(arm.memory_root).anonymous
-            taken.append(
-                Reading(epoch=epoch_of(pace, batches, restarts), samples=samples, used=used)
-            )
-    return taken[int(_DISCARDED * _STEPS) :]
+        going = _Trial(arm, trial, loader.workers, pace)
+        if pace.whole:
+            epoch = going.run(RunSlice(batches=0, epochs=1)).seconds
+            if epoch * _EPOCHS <= _LONGER * seconds:
+                return _over_epochs(going, epoch, seconds)
+        return _within_epochs(going, seconds)
+
+
+def _over_epochs(going: _Trial, epoch: float, seconds: float) -> Growth:
+    """Growth from epoch to epoch of so many seconds, and within those of their own processes."""
+    each = RunSlice(batches=0, epochs=max(1, round(seconds / _STEPS / epoch)))
+    steps = min(_STEPS, max(_EPOCHS, round(seconds / epoch / each.epochs)))
+    looks = []
+    for _ in range(steps):
+        going.run(each)
+        looks.append(going.look())
+    kept = _settled(looks)
+    lasting = _slope_of([look.tree.anonymous for look in kept], kept)
+    return Growth(
+        lasting=_with_shared(lasting, kept),
+        passing=_passing(going, set(looks[-1].tree.processes), seconds),
+        left_open=left_open(kept),
+    )
+
+
+def _passing(going: _Trial, lasting: Container[int], seconds: float) -> Slope:
+    """Growth within epochs, of what is not in processes that outlive them."""
+    nothing = Slope(value=0.0, error=0.0)
+    if not going.workers or going.pace.epochs:
+        return nothing
+    points: list[Reading] = []
+    going.restarts = going.batches = 0
+    epoch = -1
+    for _ in range(_STEPS_WITHIN):
+        going.run(_step(going.pace, going.workers, seconds / _STEPS / SLICE_SECONDS))
+        look = going.look()
+        if all(pid in lasting for pid in look.tree.processes):
+            return nothing
+        # Pages that are shared count in full in those that stay: only copies of them are new.
+        kept = sum(used.whole for pid, used in look.tree.processes.items() if pid in lasting)
+        starts, epoch = epoch, epoch_of(going.pace, going.batches, going.restarts)
+        if epoch == starts:  # else they have just started, and copy what they are made of
+            used = look.tree.anonymous - kept
+            points.append(Reading(epoch=epoch, samples=look.samples, used=used))
+    return slope(points)
+
+
+def _within_epochs(going: _Trial, seconds: float) -> Growth:
+    """Growth in an epoch, or in a few of them, each of which has a height of its own."""
+    step = _step(going.pace, going.workers, seconds / _STEPS / SLICE_SECONDS)
+    looks, epochs = [], []
+    for _ in range(_STEPS):
+        going.run(step)
+        looks.append(going.look())
+        epochs.append(epoch_of(going.pace, going.batches, going.restarts))
+    kept, of_kept = _settled(looks), _settled(epochs)
+    lasting = _slope_of([look.tree.anonymous for look in kept], kept, of_kept)
+    return Growth(lasting=_with_shared(lasting, kept, of_kept), left_open=left_open(kept))
+
+
+def _with_shared(anonymous: Slope, looks: Sequence[Look], epochs: Sequence[int] = ()) -> Slope:
+    """With the growth of shared memory, where it is beyond doubt: batches under way vary."""
+    shared = _slope_of([look.tree.shared for look in looks], looks, epochs)
+    if not math.isfinite(shared.error) or shared.value <= 2 * shared.error:
+        return anonymous
+    return Slope(
+        value=anonymous.value + shared.value, error=math.hypot(anonymous.error, shared.error)
+    )
+
+
+def _slope_of(used: Sequence[int], looks: Sequence[Look], epochs: Sequence[int] = ()) -> Slope:
+    return slope(
+        [
+            Reading(epoch=epoch, samples=look.samples, used=each)
+            for each, look, epoch in zip(used, looks, epochs or [0] * len(looks), strict=True)
+        ]
+    )
+
+
+def _settled(looks: Sequence[T]) -> Sequence[T]:
+    """Without the first ones, in which caches and heaps fill up."""
+    return looks[max(1, int(_DISCARDED * len(looks))) :]
+
+
+def left_open(looks: Sequence[Look]) -> tuple[str, ...]:
+    """Files of which more are open in the second half than in the first, and at its end still."""
+    first, middle, last = looks[0], looks[len(looks) // 2], looks[-1]
+    before, between, after = (
+        sum((each.files[pid] for pid in first.files if pid in last.files and pid in each.files),
+            Counter[str]())
+        for each in (first, middle, last)
+    )  # fmt: skip
+    more = {
+        name: count - before[name]
+        for name, count in after.items()
+        if count > between[name] > before[name]
+    }
+    shown = sorted(more, key=lambda name: (-more[name], name))[:_FILES_SHOWN]
+    return tuple(f"{name} ({more[name]} more)" for name in shown)
 
 
 def epoch_of(pace: Plan, batches: int, restarts: int) -> int:

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_loaderperf.measure.memory_growth import Reading, Slope, epoch_of, slope
+from pytest_loaderperf.measure.memory_growth import (
+    Growth,
+    Look,
+    Reading,
+    Slope,
+    epoch_of,
+    left_open,
+    slope,
+)
 from pytest_loaderperf.measure.plan import Plan
+from pytest_loaderperf.system.smaps import Tree
 
 MIB = 2**20
 no_deadline = settings(deadline=None)
@@ -105,3 +115,52 @@ def test_a_slope_is_told_with_its_interval() -> None:
 )
 def test_the_epoch_of_a_point(pace: Plan, batches: int, restarts: int, epoch: int) -> None:
     assert epoch_of(pace, batches, restarts) == epoch
+
+
+def test_growth_is_of_what_lasts_and_of_what_ends_with_an_epoch() -> None:
+    both = Growth(
+        lasting=Slope(value=3.0 * MIB, error=0.3 * MIB),
+        passing=Slope(value=1.0 * MIB, error=0.4 * MIB),
+    )
+    assert both.value == 4 * MIB
+    assert both.describe() == (
+        "private memory grew by 4 MiB/1000 samples (95 %: 3 MiB/1000 samples to 5 MiB/1000 samples)"
+        ", of which 1 MiB/1000 samples in processes that end with their epoch"
+    )
+    # What shrinks does not make up for what grows.
+    shrinking = Slope(value=-2.0 * MIB, error=0.1)
+    assert Growth(lasting=both.lasting, passing=shrinking).value == 3 * MIB
+    assert Growth(lasting=shrinking).value == 0
+
+
+def looks(*open_files: dict[int, list[str]]) -> list[Look]:
+    return [
+        Look(
+            samples=100 * number,
+            tree=Tree(processes={}, unseen=0),
+            files={pid: Counter(names) for pid, names in each.items()},
+        )
+        for number, each in enumerate(open_files)
+    ]
+
+
+def test_files_that_stay_open_are_named() -> None:
+    one, two, three = ({1: ["/a"] * count + ["/same", "pipe"]} for count in (1, 2, 5))
+    assert left_open(looks(one, two, three)) == ("/a (4 more)",)
+    assert Growth(lasting=Slope(value=0.0, error=0.0), left_open=("/a (4 more)",)).describe() == (
+        "private memory grew by 0 B/1000 samples (95 %: 0 B/1000 samples to 0 B/1000 samples); "
+        "more and more files are open: /a (4 more)"
+    )
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        [{1: ["/a"]}, {1: ["/a"] * 5}, {1: ["/a"] * 5}],  # until the middle, and then no more
+        [{1: ["/a"]}, {1: ["/a"] * 5}, {1: ["/a"] * 3}],  # some are closed again
+        [{1: []}, {1: [], 2: ["/a"]}, {3: ["/a"] * 9}],  # of processes that come and go
+        [{1: []}, {1: ["/a"]}, {1: ["/b"]}],  # others instead
+    ],
+)
+def test_files_that_come_and_go_do_not_stay_open(files: list[dict[int, list[str]]]) -> None:
+    assert left_open(looks(*files)) == ()
