@@ -18,6 +18,7 @@ from ..model.version import Version
 from ..stats.comparison import (
     compare,
     is_confirmed,
+    looks_lost,
     scatter,
     scatter_by_part,
     scatter_if_alike,
@@ -35,6 +36,8 @@ _SPOILED_AT_MOST = 4
 _OF_A_START = 2
 # Pairs of so many starts do not owe their difference to one of them.
 _STARTS = 3
+# So many pairs may say that what looks like a loss is not proven: two of a busy machine cannot.
+_IN_ANY_CASE = 4
 # How much more a budget should hold than what has just been measured.
 _TO_SPARE = 1.25
 # How long a pair takes, by how long it times each side: two sides, and their starts.
@@ -202,7 +205,8 @@ def _measure(
         bench.progress(f"{label}{_news(comparisons['throughput'], left)}")
         if confirming and missing > 0:  # fewer would confirm nothing
             continue
-        if left < 0 or (bench.rule.is_look(len(pairs)) and settled(comparisons)):
+        out_of_time = left < 0 and not (len(pairs) < _IN_ANY_CASE and looks_lost(comparisons))
+        if out_of_time or (bench.rule.is_look(len(pairs)) and settled(comparisons)):
             break
     return taken
 

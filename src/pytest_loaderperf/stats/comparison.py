@@ -224,6 +224,14 @@ def is_open(comparison: Comparison) -> bool:
     return _estimates(comparison, may_be_gain)
 
 
+def looks_lost(comparisons: Mapping[str, Comparison]) -> bool:
+    """Whether a judged metric is inconclusive whose estimate would be a loss, if it were proven."""
+    return any(
+        each.judged and each.verdict is Verdict.INCONCLUSIVE and _estimates(each, may_be_loss)
+        for each in comparisons.values()
+    )
+
+
 def is_confirmed(again: Comparison, pooled: Comparison | None) -> bool:
     """Whether fresh pairs bear a regression out: by themselves, or together with the others.
 

@@ -268,6 +268,28 @@ def test_the_first_look_may_take_the_time_that_is_kept_for_confirming(
 @pytest.mark.parametrize(
     ("losses", "pairs", "verdict"),
     [
+        ([1.2, 0.3], 4, Verdict.INCONCLUSIVE),
+        ([1.2, 0.3, 0.75, 0.75], 6, Verdict.REGRESSED),  # four to find it, and two confirm
+        ([0.75] * 2 + [1.2, 0.0, 0.75, 0.75], 6, Verdict.REGRESSED),  # two, and four confirm
+        ([0.4, -0.4], 2, Verdict.INCONCLUSIVE),  # what is no loss takes no more time than there is
+    ],
+)
+def test_what_looks_like_a_loss_gets_four_pairs_in_any_case(
+    monkeypatch: pytest.MonkeyPatch, losses: list[float], pairs: int, verdict: Verdict
+) -> None:
+    loss = itertools.cycle(losses)
+
+    def time_pair(_: Plan) -> tuple[Timing, Timing]:
+        time.sleep(0.1)
+        return scaled(trial(), math.exp(-next(loss))), trial()
+
+    found = judged(monkeypatch, time_pair, seconds=20.15)
+    assert (found.pairs, found.verdict) == (pairs, verdict)
+
+
+@pytest.mark.parametrize(
+    ("losses", "pairs", "verdict"),
+    [
         # Two pairs rule out a loss, and do not prove a gain yet.
         ([-0.13, -0.05], 4, Verdict.IMPROVED),
         ([-0.13, -0.05, 0.0, 0.0], 4, Verdict.UNCHANGED),
@@ -372,8 +394,8 @@ def test_arms_that_are_fresh_already_need_no_others(
 def test_fresh_pairs_may_bear_out_together_with_pairs_of_many_starts(
     monkeypatch: pytest.MonkeyPatch, start_seconds: float, verdict: Verdict
 ) -> None:
-    # Seven pairs find it, when their time runs out; two cannot prove it by themselves in theirs.
-    losses = [*[0.1435, 0.05] * 3, 0.1435, 0.13, 0.01]
+    # Seven pairs find it, when their time runs out; four cannot prove it by themselves in theirs.
+    losses = [*[0.1435, 0.05] * 3, 0.1435, *[0.15, 0.0] * 2]
     loss = iter(losses)
     measured, start = 0, time.monotonic()
 
