@@ -14,14 +14,14 @@ GIT = {
     "GIT_CONFIG_GLOBAL": os.devnull,
 }
 
-PLAIN = "-p no:hypothesispytest -p no:randomly"
+PLAIN = "-p no:hypothesispytest -p no:anyio -p no:randomly"
 
 
 def clean(**more: str) -> dict[str, str]:
     """The environment without what the outer pytest and the user's git put into it, and ``more``.
 
-    Every run would spend half a second on importing Hypothesis, which no project here uses; and
-    checks run in the order in which they are written. All are measured, also those of which nothing
+    Every process would spend a second on importing Hypothesis and Trio, which no project here uses.
+    Checks run in the order in which they are written. All are measured, also those of which nothing
     differs.
     """
     kept = {
