@@ -25,7 +25,7 @@ from pytest_loaderperf.loaders.recognise import describe
 def facts(loader: object) -> dict[str, object]:
     """What a loader tells about itself, all but what it can do and how it is set."""
     known = dict(vars(describe(loader)))
-    del known["start"], known["follow"], known["count"], known["settings"]
+    del known["start"], known["follow"], known["count"], known["settings"], known["batch_size"]
     return known
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pytest_loaderperf.check.sweep import difference
 from pytest_loaderperf.loaders import sample_hashes
-from pytest_loaderperf.loaders.batches import count_samples
+from pytest_loaderperf.loaders.counting import count_samples
 from pytest_loaderperf.loaders.sample_hashes import TwoEpochs, read
 
 

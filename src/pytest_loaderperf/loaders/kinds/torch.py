@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..adapter import Kind, Loader, Wrap, imported, length, one_sample, settings_of
-from ..batches import count_item
+from ..counting import count_item
 
 
 def data_loader(loader: Any) -> Loader:
@@ -21,6 +21,7 @@ def data_loader(loader: Any) -> Loader:
 
     return Loader(
         kind="torch DataLoader",
+        batch_size=_batch_size(loader),
         start=lambda: iter(loader),
         workers=workers,
         prefetch=int(loader.prefetch_factor or 2) if workers else 0,
@@ -39,18 +40,23 @@ def data_loader(loader: Any) -> Loader:
     )
 
 
+def _batch_size(loader: Any) -> int | None:
+    """Samples of a full batch; None where a sampler of the project puts batches together."""
+    batch_sampler = imported("torch.utils.data", "BatchSampler")
+    sampler = loader.batch_sampler
+    size = loader.batch_size
+    if not size and type(sampler) is batch_sampler:
+        size = sampler.batch_size
+    return int(size) if size else None
+
+
 def _samples(loader: Any) -> int | None:
     """Samples per epoch, where the sampler tells: that of an iterable dataset never ends."""
-    batches = length(loader)
-    sampler = loader.sampler
-    batch_size, drop_last = loader.batch_size, loader.drop_last
-    batch_sampler = imported("torch.utils.data", "BatchSampler")
-    if not batch_size and type(loader.batch_sampler) is batch_sampler:
-        sampler = loader.batch_sampler.sampler
-        batch_size, drop_last = loader.batch_sampler.batch_size, loader.batch_sampler.drop_last
-    samples = length(sampler) if batch_size else None
-    if samples is not None and batches is not None and drop_last:
-        return batches * int(batch_size)
+    batches, batch_size = length(loader), _batch_size(loader)
+    told = loader if loader.batch_size else loader.batch_sampler
+    samples = length(told.sampler) if batch_size else None
+    if batch_size and samples is not None and batches is not None and told.drop_last:
+        return batches * batch_size
     return samples
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..adapter import Kind, Loader, Wrap, length
-from ..batches import count_item
+from ..counting import count_item
 from .torch import data_loader
 
 # The stages that make batches of samples, and samples of batches.
