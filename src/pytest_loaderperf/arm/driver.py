@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 import os
 import sys
 import time
@@ -14,13 +13,21 @@ from typing import Any
 from ..errors import LoaderError
 from ..loaders import batches, counting, sample_hashes
 from ..loaders.kinds import Loader
-from ..protocol.messages import Contents, EpochEnd, Opened, Passed, Slice, Span, Stepped, Stretch
+from ..protocol.messages import (
+    Contents,
+    EpochEnd,
+    Examined,
+    Opened,
+    Passed,
+    Slice,
+    Span,
+    Stepped,
+    Stretch,
+)
 from ..system.cpus import cpu_seconds
 from .batch_marks import Workers, spans
 
 __tracebackhide__ = True  # pytest shows a failure from the test on, and in the loader itself
-
-_LOOKS = 8  # batches to look at for the workload: where they differ, it varies
 
 
 class Stream:
@@ -41,7 +48,7 @@ class Stream:
     ) -> None:
         self._loader = loader
         self._injected_loss = injected_loss
-        self._count = samples or loader.count
+        self._count = self._given = samples or loader.count
         self._prepare = prepare
         self._iterator: Iterator[Any] | None = None
         self._batch: Any = None  # the last one: like a user's, it lives until the next is there
@@ -74,16 +81,17 @@ class Stream:
                 "the loader gave no batch: it is empty, or an iterator that was used up before. "
                 "For a one-shot iterator pass a callable that makes one"
             )
-        looks = [self._look(batch[0], first=True)]
+        given = counting.checked(self._given) if self._given else None
+        looks = [batches.look(batch[0], given)]
         for _ in range(warmup):
             started = time.perf_counter()
             batch = self._next()
             self._spent += time.perf_counter() - started
             if batch is None:
                 break
-            if len(looks) < _LOOKS:
-                looks.append(self._look(batch[0]))
-        path = batches.settled_path(looks, self._loader.batch_size, self._loader.samples_per_epoch)
+            if len(looks) < batches.LOOKS:
+                looks.append(batches.look(batch[0], given, first=False))
+        path = batches.settled_path(looks, self._loader)
         if not any(each.counted(path) for each in looks):
             raise _no_samples(len(looks))
         self._count = counting.without(self._injected_loss, self._count or counting.counter(path))
@@ -261,6 +269,11 @@ class Stream:
         hashes = [each.hex() for each in found.hashes]
         return Contents(hashes=hashes, complete=found.complete, repeats=found.repeats)
 
+    def examine(self, seconds: float) -> Examined:
+        """What many batches are like."""
+        self._iterator = None
+        return Examined(workload=batches.examined(self._loader, self._given, seconds))
+
     def _stretch(self, count: int, stride: int) -> tuple[Stretch | None, int, list[float]]:
         """Time so many batches; no stretch if the epoch ends before.
 
@@ -355,26 +368,9 @@ class Stream:
                 break
         self._spent = time.perf_counter() - started
 
-    def _look(self, batch: object, *, first: bool = False) -> batches.Look:
-        return batches.look(batch, self._count_checked if self._count else None, first=first)
-
     def _settling_counter(self) -> counting.SampleCounter:
         told = self._loader.batch_size, self._loader.samples_per_epoch
         return counting.settling_counter(*told)
-
-    def _count_checked(self, batch: object) -> int:
-        """What ``samples=`` says of a batch; LoaderError where that is no number of samples."""
-        assert self._count is not None
-        given: Any = self._count(batch)
-        try:
-            samples = operator.index(given)  # also one of NumPy's integers
-        except TypeError:
-            samples = -1
-        if samples < 0:
-            raise LoaderError(
-                f"samples= gave {given!r} for a batch: it must give the number of samples"
-            )
-        return samples
 
     def _spent_up(self) -> LoaderError:
         return LoaderError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +12,14 @@ from ..errors import LoaderError
 from ..model.batch_kinds import Node, merge
 from ..model.workload import Workload
 from . import nbytes
-from .counting import Path, Tally, SampleCounter, possible_readings, readings, settle
+from .adapter import Loader
+from .counting import Path, SampleCounter, Tally, possible_readings, readings, settle
 from .outlines import outline, settled
 
 __tracebackhide__ = True  # pytest shows a failure from the test on, and in the loader itself
+
+LOOKS = 8  # batches to look at in each trial: where they differ, the workload varies
+_EXAMINED = 1000  # batches at most, where what a few show is not enough
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,26 +55,59 @@ def look(batch: Any, count: SampleCounter | None = None, *, first: bool = True) 
     )
 
 
-def settled_path(
-    looks: Sequence[Look], batch_size: int | None, samples_per_epoch: int | None
-) -> Path:
+def settled_path(looks: Sequence[Look], loader: Loader) -> Path:
     """Which part of a batch tells its samples, where nobody else counts them."""
     told = [each.readings for each in looks]
-    return settle(told, batch_size, samples_per_epoch) if any(told) else ()
+    return settle(told, loader.batch_size, loader.samples_per_epoch) if any(told) else ()
 
 
 def workload(looks: Sequence[Look], path: Path, samples_per_epoch: int | None) -> Workload:
     """The workload that some batches are examples of."""
-    size = sum(each.size for each in looks)
-    samples = [each.counted(path) for each in looks]
-    if sum(samples) < 1:
-        raise LoaderError("the first batches of the loader hold no sample")
-    kinds = [settled(each.outline, count) for each, count in zip(looks, samples, strict=True)]
-    return Workload(
-        batch=str(merge(kinds)),
-        bytes_per_sample=round(size / sum(samples), 1),
-        samples_per_epoch=samples_per_epoch,
-    )
+    seen = _Seen(path)
+    for each in looks:
+        seen.add(each)
+    return seen.workload(samples_per_epoch)
+
+
+def examined(loader: Loader, count: SampleCounter | None, seconds: float) -> Workload:
+    """The workload of many batches, of as many epochs as so many seconds hold."""
+    end = time.monotonic() + seconds
+    epochs = (loader.start() for _ in range(_EXAMINED))
+    batches = itertools.islice(itertools.chain.from_iterable(epochs), _EXAMINED)
+    looks = [look(next(batches, None), count)]
+    looks += [look(each, count, first=False) for each in itertools.islice(batches, LOOKS - 1)]
+    seen = _Seen(settled_path(looks, loader))
+    for each in looks:
+        seen.add(each)
+    for batch in batches:
+        seen.add(look(batch, count, first=False))
+        if time.monotonic() > end:
+            break
+    return seen.workload(loader.samples_per_epoch)
+
+
+class _Seen:
+    """What batches were like that were looked at; each look itself is not kept."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._kinds: set[Node] = set()
+        self._size = self._samples = 0
+
+    def add(self, one: Look) -> None:
+        samples = one.counted(self._path)
+        self._kinds.add(settled(one.outline, samples))
+        self._samples += samples
+        self._size += one.size
+
+    def workload(self, samples_per_epoch: int | None) -> Workload:
+        if self._samples < 1:
+            raise LoaderError("the first batches of the loader hold no sample")
+        return Workload(
+            batch=str(merge(sorted(self._kinds, key=str))),
+            bytes_per_sample=round(self._size / self._samples, 1),
+            samples_per_epoch=samples_per_epoch,
+        )
 
 
 def signature(batch: Any) -> str:

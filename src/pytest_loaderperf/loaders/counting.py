@@ -9,6 +9,7 @@ batches differ.
 from __future__ import annotations
 
 import itertools
+import operator
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -330,6 +331,24 @@ def settling_counter(batch_size: int | None, samples_per_epoch: int | None) -> S
         return settled(batch)
 
     return count
+
+
+def checked(count: SampleCounter) -> SampleCounter:
+    """A counter that checks what ``samples=`` says of a batch: it may be no number of samples."""
+
+    def checked_count(batch: Any) -> int:
+        given: Any = count(batch)
+        try:
+            samples = operator.index(given)  # also one of NumPy's integers
+        except TypeError:
+            samples = -1
+        if samples < 0:
+            raise LoaderError(
+                f"samples= gave {given!r} for a batch: it must give the number of samples"
+            )
+        return samples
+
+    return checked_count
 
 
 def without(share: float, count: SampleCounter) -> SampleCounter:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..model.batch_kinds import VARIES, Alike, Array, Node, Parts, Plain, Named, are_alike, merge
+from ..model.batch_kinds import VARIES, Alike, Array, Named, Node, Parts, Plain, are_alike, merge
 from . import structure
 
 _LISTS = ("list", "tuple")  # others, such as named tuples, have parts that are no samples

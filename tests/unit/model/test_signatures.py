@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_loaderperf.model.batch_kinds import Node, Parts, Named, key_text
+from pytest_loaderperf.model.batch_kinds import Named, Node, Parts, key_text
 from pytest_loaderperf.model.signatures import difference, parsed, same_size
 
 IMAGES = "dict[image: float32[*,3,224,224], label: int64[*]]"
