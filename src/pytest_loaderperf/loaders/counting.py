@@ -98,13 +98,18 @@ def count_item(item: object, *, batches: bool) -> int:
     )
 
 
-def count_row(item: object) -> int:
-    """How many samples an item holds that nobody has put into a batch: one, if that shows.
+def count_row(item: object, *, batches: bool = False) -> int:
+    """How many samples an item holds of a loader that has put none into a batch: one, if it shows.
 
     A single value in it shows that, such as a label. Arrays alone may have been a batch from the
-    start.
+    start. Where that may have made ``batches``, so may several arrays beside a single value.
     """
-    return 1 if has_single_value(item) else count_samples(item)
+    single = has_single_value(item)
+    return (
+        1
+        if single and not (batches and sum(1 for _ in _told(item, "")) > 1)
+        else count_samples(item)
+    )
 
 
 # --- the readings of one batch ------------------------------------------------------------------

@@ -20,23 +20,23 @@ def columns(batch: Any, samples: int) -> Iterator[Sequence[bytes]]:
     if isinstance(batch, list | tuple):
         told = counting.possible_readings(batch)
         if next((not each.path for each in told if each.count == samples), False):
-            yield [_encoded(each) for each in batch]
+            yield [encoded(each) for each in batch]
         elif not structure.holds_samples(batch):
             for part in batch:
                 yield from columns(part, samples)
     elif structure.is_graph(batch):
-        yield [_encoded(each) for each in batch.to_data_list()]
+        yield [encoded(each) for each in batch.to_data_list()]
     elif (named := structure.fields(batch)) is not None:
         for _, part in named:
             if not structure.is_column(batch, part):
                 yield from columns(part, samples)
             elif len(part) == samples:
-                yield [_encoded(each) for each in part]
+                yield [encoded(each) for each in part]
     elif structure.is_array(batch) and len(rows := _rows(batch)) == samples:
-        yield [_encoded(each) for each in rows]
+        yield [encoded(each) for each in rows]
 
 
-def _encoded(value: Any) -> bytes:
+def encoded(value: Any) -> bytes:
     """A value as bytes, whatever it is made of."""
     if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
         return value.tobytes()
@@ -45,24 +45,24 @@ def _encoded(value: Any) -> bytes:
     if isinstance(value, list | tuple):
         return _joined(value)
     if (named := structure.fields(value)) is not None:
-        return b"{" + b",".join(f"{key}:".encode() + _encoded(part) for key, part in named) + b"}"
+        return b"{" + b",".join(f"{key}:".encode() + encoded(part) for key, part in named) + b"}"
     if isinstance(value, np.ndarray | np.generic):
         return repr(value.tolist()).encode()
     return _encoded_rows(value) if structure.is_array(value) else _encoded_value(value)
 
 
 def _joined(values: Iterable[Any]) -> bytes:
-    return b"[" + b",".join(map(_encoded, values)) + b"]"
+    return b"[" + b",".join(map(encoded, values)) + b"]"
 
 
 def _encoded_rows(array: Any) -> bytes:
     rows = _rows(array)
-    return _encoded(rows) if isinstance(rows, np.ndarray) else _joined(rows)
+    return encoded(rows) if isinstance(rows, np.ndarray) else _joined(rows)
 
 
 def _encoded_value(value: Any) -> bytes:
     if structure.dims_of(value) == () and not isinstance(value, structure.SCALARS):
-        return _encoded(_dense(value))  # a tensor of a single number
+        return encoded(_dense(value))  # a tensor of a single number
     return repr(value).encode()
 
 

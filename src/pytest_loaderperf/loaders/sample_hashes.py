@@ -62,7 +62,10 @@ def sample_hashes(batch: object, samples: int) -> list[bytes]:
     hashes = [hashlib.blake2b(digest_size=_BYTES) for _ in range(samples)]
     from . import sample_bytes  # noqa: PLC0415  (which needs numpy: not every arm has imported it)
 
-    for column in sample_bytes.columns(batch, samples):
+    columns = list(sample_bytes.columns(batch, samples))
+    if samples == 1 and not columns:  # it is a sample by itself
+        columns = [[sample_bytes.encoded(batch)]]
+    for column in columns:
         for each, value in zip(hashes, column, strict=True):
             each.update(value.strip(b"\0") + b";")
     return [each.digest() for each in hashes]

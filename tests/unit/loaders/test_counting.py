@@ -223,6 +223,11 @@ def test_rows_with_a_label_and_lists_of_many_lengths_are_samples(name: str) -> N
     assert counted(rows_of(ROWS[name], 8, 8)) == [8, 8]
 
 
+def test_what_some_batch_shows_to_be_no_columns_is_none_in_all() -> None:
+    batches = [[np.zeros(5)] * 4, [np.zeros(size) for size in (3, 9, 2, 4)]]
+    assert counted(batches) == [4, 4]
+
+
 def columns(*sizes: int) -> list[list[Any]]:
     """Collated batches whose columns are alike: of an autoencoder, or of several crops."""
     return [[np.zeros((size, 3)), np.zeros((size, 3))] for size in sizes]
@@ -288,6 +293,7 @@ def test_batches_of_two_kinds_in_turns_are_counted() -> None:
     ("item", "samples"),
     [
         ((np.zeros((28, 28)), np.int64(3)), 1),
+        ((np.zeros((28, 28)), np.zeros((28, 28)), 3), 1),
         ({"image": np.zeros((28, 28)), "label": np.array(3)}, 1),
         (7, 1),
         (np.zeros((8, 28, 28)), 8),
@@ -296,6 +302,14 @@ def test_batches_of_two_kinds_in_turns_are_counted() -> None:
 )
 def test_a_row_with_a_label_is_one_sample(item: object, samples: int) -> None:
     assert count_row(item) == samples
+
+
+def test_arrays_beside_a_single_value_may_be_a_batch_where_something_may_have_made_batches() -> (
+    None
+):
+    batch = np.zeros((8, 28, 28)), np.zeros(8), 0.5
+    assert (count_row(batch), count_row(batch, batches=True)) == (1, 8)
+    assert count_row((np.zeros((28, 28)), 3), batches=True) == 1
 
 
 # --- a known loss -------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ def web_loader(loader: Any) -> Loader:
         kind="webdataset WebLoader",
         start=lambda: iter(loader),
         epoch_batches=_epoch(loader),
+        batch_size=None if stages else known.batch_size,
         follow=follow,
         count=_counter(batches),
     )
