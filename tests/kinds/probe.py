@@ -5,6 +5,7 @@ It is a process of its own, since no process can import all frameworks.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import os
@@ -50,7 +51,8 @@ def _look(given: Any) -> dict[str, Any]:
     facts["settings"] = dict(known.settings)
     try:
         facts["epochs"] = [_epoch(given) for _ in range(2)]
-        facts["workload"] = Stream(describe(given), None).open(2, 0, None).workload
+        opened = Stream(describe(given), None).open(7, 0, None)
+        facts["workload"] = dataclasses.asdict(opened.workload)
     except LoaderError as error:
         facts["error"] = str(error)
     return facts
