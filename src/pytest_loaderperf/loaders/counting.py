@@ -36,18 +36,18 @@ _MANY = 3  # arrays of different lengths in a list: fewer may be two things that
 class Tally:
     """A way to read the number of samples: that of the part at the end of a path.
 
-    It is ``unsure`` where the parts may as well be those of a single sample: arrays of different
-    lengths in a tuple, or few of them.
+    There is a ``doubt`` where the parts may as well be those of a single sample, or a mistake:
+    arrays of different lengths in a tuple, or few of them.
     """
 
     path: Path
     count: int
-    unsure: bool = False
+    doubt: str = ""
 
 
 def count_samples(batch: object) -> int:
     """How many samples a batch holds; LoaderError where its parts disagree or cannot tell."""
-    found = next((each for each in readings(batch) if not each.unsure), None)
+    found = next((each for each in readings(batch) if not each.doubt), None)
     if found is None:
         raise _uncountable(batch)
     return found.count
@@ -62,16 +62,23 @@ def readings(batch: object) -> list[Tally]:
 
 
 def _uncountable(batch: object) -> LoaderError:
-    parts = dict(_told(batch, "batch"))
+    parts = list(_told(batch, "batch"))
     if len(parts) > 1:
-        shown = ", ".join(f"{place} has {count}" for place, count in list(parts.items())[:4])
-        return LoaderError(
-            f"cannot count the samples of a batch, its parts disagree: {shown}. {_SAY_HOW}"
-        )
+        return _disagreeing(_shown(parts))
     return LoaderError(
         f"cannot count the samples of a batch of type {type(batch).__name__}: nothing in it has a "
         f"leading dimension. {_SAY_HOW}"
     )
+
+
+def _disagreeing(parts: str) -> LoaderError:
+    return LoaderError(
+        f"cannot count the samples of a batch, its parts disagree: {parts}. {_SAY_HOW}"
+    )
+
+
+def _shown(parts: Sequence[tuple[str, int]]) -> str:
+    return ", ".join(f"{place} has {count}" for place, count in parts[:4])
 
 
 def possible_readings(batch: object) -> list[Tally]:
@@ -146,9 +153,9 @@ def _of_list(value: list[Any] | tuple[Any, ...], path: Path) -> list[Tally] | No
         return None
     if structure.is_named_tuple(value) or not are_alike([outline(part) for part in value]):
         return columns
-    few = isinstance(value, tuple) or len(value) < _MANY
-    unsure = columns == [] and few and all(map(structure.is_array, value))
-    elements = [Tally(path=path, count=len(value), unsure=unsure)]
+    few = isinstance(value, tuple) or (len(value) < _MANY and all(map(structure.is_array, value)))
+    doubt = _shown(list(_told(value, "batch"))) if columns == [] and few else ""
+    elements = [Tally(path=path, count=len(value), doubt=doubt)]
     return [*elements, *(columns or ())] if _are_rows(value) else [*(columns or ()), *elements]
 
 
@@ -158,9 +165,9 @@ def _agreeing(parts: Sequence[list[Tally] | None]) -> list[Tally] | None:
     if not told:
         return None
     counts = [{reading.count for reading in each} for each in told]
-    sure = [{reading.count for reading in each if not reading.unsure} for each in told]
+    sure = [{reading.count for reading in each if not reading.doubt} for each in told]
     return [
-        replace(each, unsure=not any(each.count in other for other in sure))
+        replace(each, doubt="" if any(each.count in other for other in sure) else each.doubt)
         for each in told[0]
         if all(each.count in other for other in counts)
     ]
@@ -255,8 +262,8 @@ def settle(
             counts = {path: counts[path] for path in counts if most[path] < full}
     # A last batch has fewer samples, and batches by size as many as fit: columns do not vary.
     varied = [path for path, each in counts.items() if len(set(each)) > 1]
-    unsure = {each.path for batch in looked for each in batch if each.unsure}
-    likely = [*varied, *(path for path in counts if path not in unsure)]
+    doubts = {each.path: each.doubt for batch in looked for each in batch if each.doubt}
+    likely = [*varied, *(path for path in counts if path not in doubts)]
     # Whoever puts a batch together may leave out samples, and a stream may end in each worker. But
     # that does not make all batches equally small.
     never = batch_size and samples_per_epoch and (looks >= _NEVER or len(most) > 1) and not varied
@@ -267,10 +274,7 @@ def settle(
             f"parts tell {seen}. {_SAY_HOW}"
         )
     if not likely:
-        raise LoaderError(
-            f"cannot count the samples of a batch: it has {next(iter(most.values()))} arrays of "
-            f"different lengths, which may be samples, or parts of one. {_SAY_HOW}"
-        )
+        raise _disagreeing(next(iter(doubts.values())))
     return likely[0]
 
 
