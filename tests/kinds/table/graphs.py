@@ -55,5 +55,5 @@ KIND = Kind(
         ),
         "of_several_kinds": Expected(),
     },
-    slowed={"batches": Slowed(rows=2000)},
+    slowed={"batches": Slowed(rows=2000, budget=40)},
 )
