@@ -45,8 +45,9 @@ OLDER = {
 
 
 def test_batches_that_vary_are_comparable_also_with_older_baselines(tmp_path: Path) -> None:
-    modules = {name: f"from loaders import *\n\n{check}" for name, check in CHECKS.items()}
-    project = tiny.create(tmp_path / "project", loaders=LOADERS, **modules)
+    project = tiny.create(tmp_path / "project", loaders=LOADERS)
+    for name, check in CHECKS.items():
+        project.write(**{name: f"from loaders import *\n\n{check}"})
     for name, batch in OLDER.items():
         workload = Workload(batch=batch, bytes_per_sample=1.0)
         tiny.accept(project, f"{name}.py::{name}", workload=workload)
