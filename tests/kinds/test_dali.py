@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_loaderperf.loaders.batches import example
+from pytest_loaderperf.loaders.batches import look, workload
 from pytest_loaderperf.loaders.kinds import dali
 
 
@@ -16,9 +16,11 @@ def test_samples_of_a_recorded_batch_are_those_of_all_pipelines() -> None:
     assert dali.count([gpu, gpu]) == 16
     assert dali.count([gpu, last]) == 13
     assert dali.count(gpu) == 8
-    looked_at = example([gpu], dali.count)
+    looked_at = look([gpu], dali.count)
     assert looked_at.samples == 8
-    assert looked_at.signature == ("list[dict[data: float32[*,3,224,224], label: int32[*,1]], ...]")
+    assert workload([looked_at], (), None).batch == (
+        "list[dict[data: float32[*,3,224,224], label: int32[*,1]], ...]"
+    )
 
 
 @pytest.mark.parametrize("name", ["nvidia.dali.plugin.base_iterator"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 import os
 import sys
 import time
@@ -12,15 +11,23 @@ from itertools import islice
 from typing import Any
 
 from ..errors import LoaderError
-from ..loaders import batches, sample_hashes
+from ..loaders import batches, counting, sample_hashes
 from ..loaders.kinds import Loader
-from ..protocol.messages import Contents, EpochEnd, Opened, Passed, Slice, Span, Stepped, Stretch
+from ..protocol.messages import (
+    Contents,
+    EpochEnd,
+    Examined,
+    Opened,
+    Passed,
+    Slice,
+    Span,
+    Stepped,
+    Stretch,
+)
 from ..system.cpus import cpu_seconds
 from .batch_marks import Workers, spans
 
 __tracebackhide__ = True  # pytest shows a failure from the test on, and in the loader itself
-
-_EXAMPLES = 3  # batches to look at for the signature: where they differ, a dimension varies
 
 
 class Stream:
@@ -35,13 +42,13 @@ class Stream:
     def __init__(
         self,
         loader: Loader,
-        samples: batches.SampleCounter | None,
+        samples: counting.SampleCounter | None,
         prepare: Callable[[], None] = lambda: None,
         injected_loss: float = 0.0,
     ) -> None:
         self._loader = loader
         self._injected_loss = injected_loss
-        self._count = samples or loader.count
+        self._count = self._given = samples or loader.count
         self._prepare = prepare
         self._iterator: Iterator[Any] | None = None
         self._batch: Any = None  # the last one: like a user's, it lives until the next is there
@@ -74,19 +81,21 @@ class Stream:
                 "the loader gave no batch: it is empty, or an iterator that was used up before. "
                 "For a one-shot iterator pass a callable that makes one"
             )
-        count = self._count_checked if self._count else batches.fast_counter(batch[0])
-        examples = [batches.example(batch[0], count)]
+        given = counting.checked(self._given) if self._given else None
+        looks = [batches.look(batch[0], given)]
         for _ in range(warmup):
+            started = time.perf_counter()
             batch = self._next()
+            self._spent += time.perf_counter() - started
             if batch is None:
                 break
-            if len(examples) < _EXAMPLES:
-                examples.append(batches.example(batch[0], count))
-        self._spent = time.perf_counter() - started
-        self._count = batches.without(self._injected_loss, self._count or count)
-        if not any(example.samples for example in examples):
-            raise _no_samples(len(examples))
-        workload = batches.workload(examples, self._loader.samples_per_epoch)
+            if len(looks) < batches.LOOKS:
+                looks.append(batches.look(batch[0], given, first=False))
+        path = batches.settled_path(looks, self._loader)
+        if not any(each.counted(path) for each in looks):
+            raise _no_samples(len(looks))
+        self._count = counting.without(self._injected_loss, self._count or counting.counter(path))
+        workload = batches.workload(looks, path, self._loader.samples_per_epoch)
         return Opened(
             first_batch=first_batch,
             workload=workload,
@@ -211,7 +220,7 @@ class Stream:
     def second_epoch(self, seconds: float) -> Passed:
         """Time a second epoch from its start to its end, if it and the first end in time."""
         self._iterator = None
-        count = self._count or batches.count_samples
+        count = self._count or self._settling_counter()
         arrivals: list[float] = []
         ended = 0.0
         for _ in range(2):
@@ -255,10 +264,15 @@ class Stream:
     def contents(self, seconds: float) -> Contents:
         """Which samples an epoch delivers, if it ends within so many seconds."""
         self._iterator = None
-        count = self._count or batches.count_samples
+        count = self._count or self._settling_counter()
         found = sample_hashes.read(self._loader.start, count, seconds)
         hashes = [each.hex() for each in found.hashes]
         return Contents(hashes=hashes, complete=found.complete, repeats=found.repeats)
+
+    def examine(self, seconds: float) -> Examined:
+        """What many batches are like."""
+        self._iterator = None
+        return Examined(workload=batches.examined(self._loader, self._given, seconds))
 
     def _stretch(self, count: int, stride: int) -> tuple[Stretch | None, int, list[float]]:
         """Time so many batches; no stretch if the epoch ends before.
@@ -354,19 +368,9 @@ class Stream:
                 break
         self._spent = time.perf_counter() - started
 
-    def _count_checked(self, batch: object) -> int:
-        """What ``samples=`` says of a batch; LoaderError where that is no number of samples."""
-        assert self._count is not None
-        given: Any = self._count(batch)
-        try:
-            samples = operator.index(given)  # also one of NumPy's integers
-        except TypeError:
-            samples = -1
-        if samples < 0:
-            raise LoaderError(
-                f"samples= gave {given!r} for a batch: it must give the number of samples"
-            )
-        return samples
+    def _settling_counter(self) -> counting.SampleCounter:
+        told = self._loader.batch_size, self._loader.samples_per_epoch
+        return counting.settling_counter(*told)
 
     def _spent_up(self) -> LoaderError:
         return LoaderError(

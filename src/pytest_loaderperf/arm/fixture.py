@@ -17,7 +17,19 @@ from ..loaders.recognise import describe
 from ..model.metrics import METRICS
 from ..model.results import CheckResult
 from ..protocol.channel import Channel
-from ..protocol.messages import Begin, End, Finish, Handed, Open, Pass, Probe, Read, RunSlice, Step
+from ..protocol.messages import (
+    Begin,
+    End,
+    Examine,
+    Finish,
+    Handed,
+    Open,
+    Pass,
+    Probe,
+    Read,
+    RunSlice,
+    Step,
+)
 from ..reports.explain import explain
 from . import isolation
 from .driver import Stream
@@ -123,6 +135,8 @@ class Conversation:
                 self._channel.send(stream.finish(message.seconds))
             elif isinstance(message, Read):
                 self._channel.send(stream.contents(message.seconds))
+            elif isinstance(message, Examine):
+                self._channel.send(stream.examine(message.seconds))
             elif isinstance(message, Pass):
                 self._channel.send(stream.second_epoch(message.seconds))
             elif isinstance(message, Step):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from ..baselines.store import Record
 from ..errors import LoaderError, SettingsError
-from ..measure import interference, turns
+from ..measure import calibration, interference, turns
 from ..measure.plan import PAIR_SECONDS
 from ..measure.timed_trial import RATES, TIMED, Timing
 from ..model.metrics import METRICS, NO_EPOCH
@@ -57,6 +57,7 @@ class _Pairs:
     starts: int = 1  # of the arms that they are from
     earlier: int = 0  # pairs, from arms before the latest ones
     notes: tuple[str, ...] = ()
+    difference: str | None = None  # of the workloads; None as long as no pair was compared
 
     def drop(self) -> None:
         """Forget the pairs, but not what was noted of them."""
@@ -81,9 +82,12 @@ def judge_pairs(bench: Bench, version: Version, known: Known) -> tuple[Known, Fi
         raise LoaderError(NO_EPOCH)
     differ = changes(first.pairs[0][1].settings, known.calibration.loader.settings)
     notes = [f"settings differ: {differ}"] if differ else []
-    if changed := _difference(first.pairs[0]):
+    if first.difference:
         return known, Findings(
-            noise=tuple(first.noise), ran=tuple(first.ran), difference=changed, notes=tuple(notes)
+            noise=tuple(first.noise),
+            ran=tuple(first.ran),
+            difference=first.difference,
+            notes=tuple(notes),
         )
     comparisons = _conclude(bench, version, first.pairs, known.judged)
     regressed = frozenset(
@@ -175,7 +179,7 @@ def _measure(
             spoiled += 1
             continue
         pairs.append(pair)
-        if _difference(pairs[0]):
+        if _differ(bench, version, taken):
             break
         plan = taken.known.plan
         if taken.known.repaced is None:
@@ -326,9 +330,18 @@ def _parts(name: str, timing: Timing) -> Sequence[float]:
     return timing.segments if name == "epoch_time" else timing.steady_segments
 
 
-def _difference(pair: Pair) -> str:
-    candidate, baseline = pair
-    return candidate.workload.difference(baseline.workload)
+def _differ(bench: Bench, version: Version, taken: _Pairs) -> str:
+    """How the workloads of both sides differ; many batches must show it, not the first few."""
+    if taken.difference is None:
+        now, before = (side.workload for side in taken.pairs[0])
+        taken.difference = now.difference(before)
+        if taken.difference:
+            now, before = (
+                calibration.examined(bench.arm(each), bench.spec.nodeid, bench.lengths.pair)
+                for each in (bench.candidate, version)
+            )
+            taken.difference = now.difference(before)
+    return taken.difference
 
 
 def _too_small(bench: Bench, seconds: float) -> SettingsError:

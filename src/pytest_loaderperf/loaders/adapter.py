@@ -18,7 +18,8 @@ class Loader:
 
     ``prefetch`` is how many batches each worker (or, without workers, the loader) may have ready
     in advance; ``epoch_batches`` and ``samples_per_epoch`` are None where unknown, or where epochs
-    are known to be ``endless``.
+    are known to be ``endless``. ``batch_size`` is how many samples a full batch holds, where the
+    loader tells.
     ``follow`` puts another function in the place of the one with which workers finish a batch.
     ``count`` counts the samples of a batch where its arrays do not tell, ``settings`` are those
     that explain a changed number, by the names that the loader has for them, and ``note`` is what
@@ -32,6 +33,7 @@ class Loader:
     prefetch: int = 0
     epoch_batches: int | None = None
     samples_per_epoch: int | None = None
+    batch_size: int | None = None
     follow: Callable[[Wrap], None] = lambda _: None
     count: Callable[[Any], int] | None = None
     settings: Mapping[str, Setting] = field(default_factory=dict)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
+
+from . import structure
 
 __tracebackhide__ = True
 
@@ -20,7 +21,8 @@ class Extent(NamedTuple):
 
 def size(batch: object) -> int:
     """The bytes of a batch."""
-    parts = list(_parts(batch, set()))
+    # What was seen is kept: something else could be at its place otherwise.
+    parts = list(_parts(batch, {}))
     plain = sum(part for part in parts if isinstance(part, int))
     return plain + _shared(sorted(part for part in parts if isinstance(part, Extent)))
 
@@ -40,35 +42,34 @@ def _shared(extents: list[Extent]) -> int:
     return total + min(inside, end - begin)
 
 
-def _parts(batch: object, seen: set[int]) -> Iterator[int | Extent]:
+def _parts(batch: object, seen: dict[int, object]) -> Iterator[int | Extent]:
     """The bytes of everything in a batch: of arrays with their place, as far as they tell it."""
-    if hasattr(batch, "shape"):
-        # An array that comes twice, or of which two views come, is a single one.
-        if id(batch) not in seen:
-            seen.add(id(batch))
-            yield from _array(batch, seen)
-    elif isinstance(batch, Mapping):
-        for part in batch.values():
-            yield from _parts(part, seen)
-    elif isinstance(batch, list | tuple):
-        for part in batch:
-            yield from _parts(part, seen)
-    elif dataclasses.is_dataclass(batch):
-        for each in dataclasses.fields(batch):
-            yield from _parts(getattr(batch, each.name), seen)
-    elif isinstance(batch, str | bytes):
+    if isinstance(batch, str | bytes):
         yield len(batch)
     elif isinstance(batch, int | float | complex):
         yield 8
+    elif isinstance(batch, list | tuple):
+        for part in batch:
+            yield from _parts(part, seen)
+    elif id(batch) in seen:  # an array that comes twice is a single one
+        return
+    elif structure.is_image(batch):
+        seen[id(batch)] = batch
+        yield structure.pixels(batch)[2]
+    elif (named := structure.fields(batch)) is not None:
+        for _, part in named:
+            yield from _parts(part, seen)
+    elif structure.dims_of(batch) is not None:
+        seen[id(batch)] = batch
+        yield from _array(batch, seen)
 
 
-def _array(array: Any, seen: set[int]) -> Iterator[int | Extent]:
-    # Ragged and sparse tensors of TensorFlow's are made of dense ones; so are those of torch's.
-    for names in (("flat_values", "nested_row_splits"), ("values", "indices", "dense_shape")):
-        parts = [getattr(array, name, None) for name in names]
-        if all(hasattr(part, "shape") or isinstance(part, tuple) for part in parts):
-            yield from _parts(tuple(parts), seen)
-            return
+def _array(array: Any, seen: dict[int, object]) -> Iterator[int | Extent]:
+    # Ragged and sparse arrays are made of dense ones.
+    parts = structure.ragged_parts(array) or structure.sparse_parts(array)
+    if parts:
+        yield from _parts(parts, seen)
+        return
     nbytes = _nbytes(array)
     yield _extent(array, nbytes) or nbytes
 
@@ -77,6 +78,8 @@ def _nbytes(array: Any) -> int:
     nbytes = getattr(array, "nbytes", None)
     if nbytes is not None:
         return int(nbytes)
+    if hasattr(array, "estimated_size"):  # a column of polars
+        return int(array.estimated_size())
     # TensorFlow's tensors have none.
     return math.prod([int(dim or 0) for dim in array.shape], start=getattr(array.dtype, "size", 0))
 

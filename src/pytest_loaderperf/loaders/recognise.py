@@ -19,12 +19,13 @@ _STAGES = {"train": "fit", "val": "validate", "test": "test", "predict": "predic
 
 def describe(loader: Any) -> Loader:
     """Recognise a loader; LoaderError where it cannot be iterated."""
-    for kind in kinds():
-        if kind.has(loader):
-            return kind.adapter(loader)
+    if (known := _of_a_kind(loader)) is not None:
+        return known
     module, name = _data_module(loader)
     if module is not None:
         return _of_data_module(module, name)
+    if isinstance(loader, Iterable) and (inner := _inner(loader)) is not None:
+        return _of_wrapper(loader, inner)
     if isinstance(loader, Iterable):
         return Loader(kind="iterable", start=lambda: iter(loader), epoch_batches=length(loader))
     if hasattr(type(loader), "__getitem__"):  # it may go on for ever, so heed its length
@@ -35,6 +36,40 @@ def describe(loader: Any) -> Loader:
     raise LoaderError(
         f"loaderperf() got a {type(loader).__name__}, which cannot be iterated. Pass a loader, "
         "or a callable without arguments that makes one"
+    )
+
+
+def _of_a_kind(loader: Any) -> Loader | None:
+    kind = next((kind for kind in kinds() if kind.has(loader)), None)
+    return kind.adapter(loader) if kind else None
+
+
+def _inner(loader: Any) -> Loader | None:
+    """The only DataLoader that an object holds, as a prefetcher does."""
+    data_loader = imported("torch.utils.data", "DataLoader")
+    if not isinstance(data_loader, type):
+        return None
+    held = {id(each): each for each in getattr(loader, "__dict__", {}).values()}
+    inner = [each for each in held.values() if isinstance(each, data_loader)]
+    return _of_a_kind(inner[0]) if len(inner) == 1 else None
+
+
+def _of_wrapper(loader: Any, inner: Loader) -> Loader:
+    """An object around a DataLoader, whose workers and settings are what it has.
+
+    It may make other batches of those, or fewer. That it does not shows in its length.
+    """
+    batches = length(loader)
+    known = replace(
+        inner,
+        kind=f"{type(loader).__name__} of {inner.kind}",
+        start=lambda: iter(loader),
+        epoch_batches=batches,
+    )
+    if batches is not None and batches == inner.epoch_batches:
+        return known
+    return replace(
+        known, samples_per_epoch=None, batch_size=None, count=None, follow=lambda _: None
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import batches
+from . import counting
 
 _BYTES = 8  # of a hash: among a million samples two are the same once in 40 million times
 SAMPLES_AT_MOST = 500_000
@@ -27,7 +27,7 @@ class TwoEpochs:
 
 
 def read(
-    start: Callable[[], Iterator[Any]], count: batches.SampleCounter, seconds: float
+    start: Callable[[], Iterator[Any]], count: counting.SampleCounter, seconds: float
 ) -> TwoEpochs:
     """Go through two epochs: a loader whose epochs differ gives random samples, or others anew.
 
@@ -42,7 +42,7 @@ def read(
 
 
 def _epoch(
-    iterator: Iterator[Any], count: batches.SampleCounter, seconds: float
+    iterator: Iterator[Any], count: counting.SampleCounter, seconds: float
 ) -> list[bytes] | None:
     hashes: list[bytes] = []
     end = time.monotonic() + seconds
@@ -60,24 +60,12 @@ def sample_hashes(batch: object, samples: int) -> list[bytes]:
     of their batch.
     """
     hashes = [hashlib.blake2b(digest_size=_BYTES) for _ in range(samples)]
-    for column in _columns(batch, samples):
+    from . import sample_bytes  # noqa: PLC0415  (which needs numpy: not every arm has imported it)
+
+    columns = list(sample_bytes.columns(batch, samples))
+    if samples == 1 and not columns:  # it is a sample by itself
+        columns = [[sample_bytes.encoded(batch)]]
+    for column in columns:
         for each, value in zip(hashes, column, strict=True):
             each.update(value.strip(b"\0") + b";")
     return [each.digest() for each in hashes]
-
-
-def _columns(batch: object, samples: int) -> Iterator[Sequence[bytes]]:
-    """Each part of a batch that has a value for every sample, as bytes."""
-    import numpy as np  # noqa: PLC0415  (not in every arm)
-
-    for _, part in batches.columns(batch):
-        if batches.is_leaf(part):
-            values = [_row(row) for row in np.asarray(part)]
-        else:
-            values = [repr(each).encode() for each in part]
-        if len(values) == samples:
-            yield values
-
-
-def _row(row: Any) -> bytes:
-    return repr(row.tolist()).encode() if row.dtype == object else bytes(row.tobytes())

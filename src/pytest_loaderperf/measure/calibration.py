@@ -18,6 +18,8 @@ from ..protocol.messages import (
     Begin,
     Contents,
     EpochEnd,
+    Examine,
+    Examined,
     Finish,
     Handed,
     Open,
@@ -110,6 +112,12 @@ def contents(arm: Arm, nodeid: str, seconds: float) -> Contents:
     """Which samples an epoch of a loader delivers, if two of them end within so many seconds."""
     with arm.begun(nodeid) as (trial, _):
         return trial.ask(Read(seconds=seconds / 2), Contents)
+
+
+def examined(arm: Arm, nodeid: str, seconds: float) -> Workload:
+    """What many batches of a loader are like, of as many epochs as so many seconds hold."""
+    with arm.begun(nodeid) as (trial, _):
+        return trial.ask(Examine(seconds=seconds), Examined).workload
 
 
 def watch(arm: Arm, nodeid: str) -> None:

@@ -120,7 +120,7 @@ class Growth:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class AtRest:
     """What a loader at rest uses and has open, after so many samples."""
 
     samples: int
@@ -144,12 +144,12 @@ class _Trial:
         self.samples += result.samples
         return result
 
-    def look(self) -> Look:
+    def look(self) -> AtRest:
         """Let it come to rest, and look at it."""
         calibration.rest(self._trial.pid, _LONGEST_REST)
         tree = used_by_tree(self._arm.memory_root)
         files = {pid: Counter(process_tree.open_files(pid)) for pid in tree.processes}
-        return Look(samples=self.samples, tree=tree, files=files)
+        return AtRest(samples=self.samples, tree=tree, files=files)
 
 
 def growth(arm: Arm, nodeid: str, pace: Plan, seconds: float) -> Growth:
@@ -218,7 +218,7 @@ def _within_epochs(going: _Trial, seconds: float) -> Growth:
     return Growth(lasting=_with_shared(lasting, kept, of_kept), left_open=left_open(kept))
 
 
-def _with_shared(anonymous: Slope, looks: Sequence[Look], epochs: Sequence[int] = ()) -> Slope:
+def _with_shared(anonymous: Slope, looks: Sequence[AtRest], epochs: Sequence[int] = ()) -> Slope:
     """With the growth of shared memory, where it is beyond doubt: batches under way vary."""
     shared = _slope_of([look.tree.shared for look in looks], looks, epochs)
     if not math.isfinite(shared.error) or shared.value <= 2 * shared.error:
@@ -228,7 +228,7 @@ def _with_shared(anonymous: Slope, looks: Sequence[Look], epochs: Sequence[int] 
     )
 
 
-def _slope_of(used: Sequence[int], looks: Sequence[Look], epochs: Sequence[int] = ()) -> Slope:
+def _slope_of(used: Sequence[int], looks: Sequence[AtRest], epochs: Sequence[int] = ()) -> Slope:
     return slope(
         [
             Reading(epoch=epoch, samples=look.samples, used=each)
@@ -242,7 +242,7 @@ def _settled(looks: Sequence[T]) -> Sequence[T]:
     return looks[max(1, int(_DISCARDED * len(looks))) :]
 
 
-def left_open(looks: Sequence[Look]) -> tuple[str, ...]:
+def left_open(looks: Sequence[AtRest]) -> tuple[str, ...]:
     """Files of which more are open in the second half than in the first, and at its end still."""
     first, middle, last = looks[0], looks[len(looks) // 2], looks[-1]
     before, between, after = (

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 
 from . import signatures
-
-# The signature of batches that are all of one size: no dimension but the first varies, and there
-# is no text in them. Others have as many bytes as their samples happen to need.
-_FIXED = re.compile(r"(?!.*(,\*|\b(str|bytes|object|string)\b)).*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +23,9 @@ class Workload:
     def difference(self, baseline: Workload) -> str:
         """What changed since the baseline, in words; empty if the two are comparable."""
         changes = []
-        if self.batch != baseline.batch:
-            changes.append(signatures.difference(baseline.batch, self.batch))
-        elif _FIXED.fullmatch(self.batch) and not math.isclose(
+        if changed := signatures.difference(baseline.batch, self.batch):
+            changes.append(changed)
+        elif signatures.same_size(baseline.batch, self.batch) and not math.isclose(
             self.bytes_per_sample, baseline.bytes_per_sample, rel_tol=0.01
         ):
             before, after = baseline.bytes_per_sample, self.bytes_per_sample

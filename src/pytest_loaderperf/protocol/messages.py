@@ -155,6 +155,13 @@ class Read:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Examine:
+    """Say what many batches are like, of as many epochs as so many seconds hold."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pass:
     """Go through two whole epochs; each may take so many seconds."""
 
@@ -271,6 +278,13 @@ class Contents:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Examined:
+    """What many batches are like."""
+
+    workload: Workload
+
+
+@dataclass(frozen=True, kw_only=True)
 class Passed:
     """When each batch of the second epoch came, and when it had ended, in seconds since its start.
 
@@ -303,14 +317,14 @@ class Finished:
 
 Message = (
     Setup | Hello | StartTrial | Reap | Collected | Started | Ended | Begin | Open | RunSlice
-    | Finish | Read | Pass | Step | Probe | End | Handed | Opened | Slice | EpochEnd | Contents
-    | Passed | Stepped | Finished
+    | Finish | Read | Examine | Pass | Step | Probe | End | Handed | Opened | Slice | EpochEnd
+    | Contents | Examined | Passed | Stepped | Finished
 )  # fmt: skip
 TYPES: dict[str, type[Message]] = {
     kind.__name__: kind
     for kind in (
         Setup, Hello, StartTrial, Reap, Collected, Started, Ended, Begin, Open, RunSlice,
-        Finish, Read, Pass, Step, Probe, End, Handed, Opened, Slice, EpochEnd, Contents, Passed,
-        Stepped, Finished,
+        Finish, Read, Examine, Pass, Step, Probe, End, Handed, Opened, Slice, EpochEnd, Contents,
+        Examined, Passed, Stepped, Finished,
     )
 }  # fmt: skip

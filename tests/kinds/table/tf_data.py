@@ -54,6 +54,9 @@ def endless(folder, rows, seconds):
 def scalars(folder, rows, seconds):
     return tf.data.Dataset.range(rows)
 
+def labelled(folder, rows, seconds):
+    return tf.data.Dataset.from_tensor_slices((tf.zeros((rows, 28, 28)), tf.range(rows)))
+
 SERVERS = []
 
 def service(folder, rows, seconds):
@@ -84,7 +87,7 @@ KIND = Kind(
         ),
         # A value of four bytes, its place of two numbers, and once a batch the shape: 4 + 16 + 1.6.
         "sparse": Expected(
-            tells=EACH, batch="float32[*,7]", bytes_per_sample=pytest.approx(21.6, abs=0.1)
+            tells=EACH, batch="sparse_float32[*,7]", bytes_per_sample=pytest.approx(21.6, abs=0.1)
         ),
         "texts": Expected(tells=EACH, batch="string[*]"),
         "unknown": Expected(epoch=(53, 6), tells={"epoch_batches": None}, batch="int64[*]"),
@@ -94,7 +97,8 @@ KIND = Kind(
             tells={"epoch_batches": None},
             settings={"private_threadpool_size": 2, "deterministic": False},
         ),
-        "scalars": Expected(error=("samples=lambda",)),
+        "scalars": Expected(epoch=(105, 105)),
+        "labelled": Expected(epoch=(105, 105), batch="tuple[float32[*,28], EagerTensor]"),
         "service": Expected(tells={"epoch_batches": None}, batch="int64[*]"),
     },
     slowed={"plain": Slowed(rows=4000), "service": Slowed(rows=4000)},

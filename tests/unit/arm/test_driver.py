@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import multiprocessing
 import random
 import subprocess
@@ -719,3 +720,33 @@ def test_an_epoch_that_has_ended_is_not_asked_again(batches: int, skip: int, str
     stream = Stream(Loader(kind="own", start=lambda: Once(batches)), len)
     stream.open(1, 0, None)
     assert stream.run_epochs(2, skip, stride).batches == 2 * batches
+
+
+# --- many batches -------------------------------------------------------------------------------
+
+
+def padded(sizes: list[int]) -> list[Any]:
+    return [np.zeros((4, size), np.int64) for size in sizes]
+
+
+def test_what_varies_late_in_an_epoch_shows_if_many_batches_are_examined() -> None:
+    loader = describe(padded([64] * 50 + [80]))
+    assert Stream(loader, None).open(20, 0, None).workload.batch == "int64[*,64]"
+    assert Stream(loader, None).examine(60.0).workload.batch == "int64[*,*]"
+
+
+def test_what_varies_from_epoch_to_epoch_shows_if_many_batches_are_examined() -> None:
+    epochs = itertools.cycle([[64, 64], [64, 64], [64, 80]])  # of which the first one is looked at
+    examined = Stream(describe(lambda: iter(padded(next(epochs)))), None).examine(60.0)
+    assert examined.workload.batch == "int64[*,*]"
+
+
+def test_examined_batches_are_counted_as_the_test_says() -> None:
+    examined = Stream(describe(padded([64] * 9)), lambda _: 2).examine(60.0)
+    assert examined.workload == Workload(batch="int64[*,64]", bytes_per_sample=4 * 64 * 8 / 2)
+
+
+def test_no_more_batches_are_examined_than_time_allows() -> None:
+    fake = Fake(None)
+    fake.stream().examine(0.0)
+    assert fake.taken < 20

@@ -18,7 +18,7 @@ from pytest_loaderperf.baselines.store import Record, Stored
 from pytest_loaderperf.check import paired
 from pytest_loaderperf.check.state import Bench, Findings, Known
 from pytest_loaderperf.errors import LoaderError, SettingsError
-from pytest_loaderperf.measure import interference, turns
+from pytest_loaderperf.measure import calibration, interference, turns
 from pytest_loaderperf.measure.calibration import Calibration
 from pytest_loaderperf.measure.plan import Lengths, Plan, Whole, plan
 from pytest_loaderperf.measure.timed_trial import Timing
@@ -161,7 +161,7 @@ def judged(
     paces = plan(
         0.1, 0, 0, lengths=bench.lengths, epoch_seconds=epoch_seconds, short_turns=short_turns
     )
-    calibration = Calibration(
+    calibrated = Calibration(
         loader=loader,
         workload=WORKLOAD,
         peak_memory=1e6,
@@ -171,7 +171,7 @@ def judged(
         epoch_seconds=epoch_seconds,
         asserted=(),
     )
-    known = Known(calibration=calibration, judged=metrics, deadline=time.monotonic() + seconds)
+    known = Known(calibration=calibrated, judged=metrics, deadline=time.monotonic() + seconds)
     return paired.judge_pairs(bench, baseline, known)[1]
 
 
@@ -665,3 +665,28 @@ def test_what_has_outgrown_the_budget_is_not_called_unchanged() -> None:
     assert paired.doubted(found, "why").verdict is Verdict.INCONCLUSIVE
     worse = Findings(comparisons={"throughput": replace(comparison, verdict=Verdict.REGRESSED)})
     assert paired.doubted(worse, "why").verdict is Verdict.REGRESSED
+
+
+@pytest.mark.parametrize(
+    ("seen", "difference"),
+    [
+        # Batches of 64 and 80 come on both sides, and the first few were all of one size.
+        (["int64[*,*]", "int64[*,*]"], ""),
+        (["int64[*,*]", "int64[*,80]"], ""),
+        (["int64[*,64]", "int64[*,80]"], "batch: int64[*,80] -> int64[*,64]"),
+    ],
+)
+def test_workloads_differ_only_if_many_batches_show_it(
+    monkeypatch: pytest.MonkeyPatch, seen: list[str], difference: str
+) -> None:
+    few, examined = (
+        [Workload(batch=each, bytes_per_sample=8.0) for each in batches]
+        for batches in (["int64[*,64]", "int64[*,80]"], seen)
+    )
+    asked = iter(examined)
+    monkeypatch.setattr(calibration, "examined", lambda *_: next(asked))
+    pair = replace(trial(), workload=few[0]), replace(trial(), workload=few[1])
+    found = judged(monkeypatch, lambda _: pair)
+    assert found.difference == difference
+    assert bool(found.comparisons) is not bool(difference)
+    assert not list(asked)  # once for each side, however many pairs there are

@@ -7,12 +7,14 @@ import itertools
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pytest_loaderperf.errors import LoaderError
@@ -24,7 +26,7 @@ from pytest_loaderperf.loaders.recognise import describe
 def facts(loader: object) -> dict[str, object]:
     """What a loader tells about itself, all but what it can do and how it is set."""
     known = dict(vars(describe(loader)))
-    del known["start"], known["follow"], known["count"], known["settings"]
+    del known["start"], known["follow"], known["count"], known["settings"], known["batch_size"]
     return known
 
 
@@ -210,6 +212,83 @@ def test_a_subclass_is_of_the_same_kind(fake: Callable[..., ModuleType]) -> None
     assert describe(Photos()).kind == "torch DataLoader"
 
 
+class Thread(threading.Thread):
+    """A worker of a loader whose workers are threads."""
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"worker_method": "thread"}, {"multiprocessing_context": SimpleNamespace(Process=Thread)}],
+)
+def test_threads_of_a_torch_loader_are_no_workers(
+    fake: Callable[..., ModuleType], told: dict[str, object]
+) -> None:
+    fake("torch.utils.data", DataLoader=DataLoader)
+    loader = DataLoader(num_workers=3, prefetch_factor=2)
+    loader.collate_fn = list  # type: ignore[attr-defined]
+    vars(loader).update(told)
+    known = describe(loader)
+    assert (known.workers, known.prefetch) == (0, 6)
+    assert (known.settings["num_workers"], known.settings["start_method"]) == (3, "thread")
+    known.follow(lambda _: print)
+    assert loader.collate_fn is list  # type: ignore[attr-defined]
+
+
+class Prefetcher(Sized):
+    """An object around a loader, of which no more is known."""
+
+    def __init__(self, length: int | Exception = 10, **held: object) -> None:
+        super().__init__(length)
+        vars(self).update(held)
+
+
+def test_an_object_around_a_loader_has_its_workers_and_settings(
+    fake: Callable[..., ModuleType],
+) -> None:
+    fake("torch.utils.data", DataLoader=DataLoader)
+    inner = DataLoader(num_workers=2, prefetch_factor=3)
+    wrapper = Prefetcher(loader=inner, again=inner, mean=[0.5])
+    known = describe(wrapper)
+    assert known.kind == "Prefetcher of torch DataLoader"
+    assert (known.workers, known.prefetch, known.epoch_batches) == (2, 3, 10)
+    assert (known.samples_per_epoch, known.batch_size) == (100, 10)
+    assert known.settings == describe(inner).settings
+    assert started(wrapper)[0] == [0, 1, 2]
+    assert describe(lambda: wrapper).kind == f"factory of {known.kind}"
+
+
+def test_an_object_that_makes_others_of_the_batches_tells_no_more_than_workers(
+    fake: Callable[..., ModuleType],
+) -> None:
+    fake("torch.utils.data", DataLoader=DataLoader)
+    for length in (5, TypeError()):
+        inner = DataLoader(num_workers=2)
+        inner.collate_fn = list  # type: ignore[attr-defined]
+        known = describe(Prefetcher(length, loader=inner))
+        assert (known.workers, known.samples_per_epoch, known.batch_size) == (2, None, None)
+        known.follow(lambda _: print)
+        assert inner.collate_fn is list  # type: ignore[attr-defined]
+
+
+def test_an_object_around_no_loader_or_several_is_any_iterable(
+    fake: Callable[..., ModuleType],
+) -> None:
+    fake("torch.utils.data", DataLoader=DataLoader)
+    assert describe(Prefetcher()).kind == "iterable"
+    assert describe(Prefetcher(one=DataLoader(), other=DataLoader())).kind == "iterable"
+
+
+def test_what_looks_like_a_loader_and_has_it_inside_is_followed_there(
+    fake: Callable[..., ModuleType],
+) -> None:
+    fake("torch.utils.data", DataLoader=DataLoader)
+    shard, inner = DataLoader(num_workers=2), DataLoader(num_workers=2)
+    vars(shard)["base_dataloader"] = inner
+    inner.collate_fn = list  # type: ignore[attr-defined]
+    describe(shard).follow(lambda _: print)
+    assert inner.collate_fn is print  # type: ignore[attr-defined]
+
+
 class DatasetV2(Sized):
     def cardinality(self) -> object:
         return self.length
@@ -230,6 +309,50 @@ def test_a_tf_pipeline_tells_its_cardinality(
     assert known.endless is (cardinality == -1)
     assert known.prefetch > 0
     assert known.samples_per_epoch is None
+
+
+def pipeline(*names: str) -> DatasetV2:
+    """A pipeline of datasets with these names, from its source to its end."""
+    dataset: object = None
+    for name in names:
+        dataset, before = type(name, (DatasetV2,), {})(3), dataset
+        vars(dataset)["_input_dataset"] = before
+    assert isinstance(dataset, DatasetV2)
+    return dataset
+
+
+ROW, BATCH = (np.zeros((28, 28)), 3), (np.zeros((8, 28)), np.zeros(8), 3)
+
+
+@pytest.mark.parametrize(
+    ("names", "item", "samples"),
+    [
+        (("_TensorSliceDataset",), ROW, 1),
+        (("_TensorSliceDataset", "_MapDataset", "_ShuffleDataset"), ROW, 1),
+        (("_TensorSliceDataset", "_BatchDataset", "_UnbatchDataset"), ROW, 1),
+        (("_TensorSliceDataset", "_MapDataset"), BATCH, 1),
+        (("_RangeDataset", "_FlatMapDataset"), ROW, 1),
+        (("_RangeDataset", "_FlatMapDataset"), BATCH, 8),
+        (("_TensorSliceDataset", "_GroupByWindowDataset"), BATCH, 8),
+        (("OneOfTheProject",), BATCH, 8),
+        (("_TensorSliceDataset",), BATCH[0], 8),
+    ],
+)
+def test_a_row_of_a_tf_pipeline_is_a_sample_where_its_label_shows_that(
+    fake: Callable[..., ModuleType], names: tuple[str, ...], item: object, samples: int
+) -> None:
+    fake("tensorflow.python.data.ops.dataset_ops", DatasetV2=DatasetV2)
+    count = describe(pipeline(*names)).count
+    assert count is not None
+    assert count(item) == samples
+
+
+@pytest.mark.parametrize("last", ["_BatchDataset", "_ParallelBatchDataset", "_PaddedBatchDataset"])
+def test_batches_of_a_tf_pipeline_are_counted_by_their_arrays(
+    fake: Callable[..., ModuleType], last: str
+) -> None:
+    fake("tensorflow.python.data.ops.dataset_ops", DatasetV2=DatasetV2)
+    assert describe(pipeline("_TensorSliceDataset", last, "_MapDataset")).count is None
 
 
 @pytest.mark.parametrize("loader", [DataLoader(), DatasetV2(3)])

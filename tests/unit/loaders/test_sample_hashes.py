@@ -6,6 +6,8 @@ import itertools
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,9 @@ from hypothesis import strategies as st
 
 from pytest_loaderperf.check.sweep import difference
 from pytest_loaderperf.loaders import sample_hashes
-from pytest_loaderperf.loaders.batches import count_samples
+from pytest_loaderperf.loaders.batches import signature
+from pytest_loaderperf.loaders.counting import count_samples
+from pytest_loaderperf.loaders.nbytes import size
 from pytest_loaderperf.loaders.sample_hashes import TwoEpochs, read
 
 
@@ -101,3 +105,144 @@ def test_every_part_of_a_sample_counts() -> None:
     assert one(text=["a", "c"])[1] != second
     assert one(image=np.add(np.arange(6.0).reshape(2, 3), [[0], [1]]))[1] != second
     assert one(names=np.array([["x", None], ["y", None]], object))[0] != first
+
+
+class Tensor:
+    """One of torch's: an array of numpy's if nothing is in the way."""
+
+    is_nested = False
+
+    def __init__(self, array: Any, layout: str = "torch.strided", **refused: bool) -> None:
+        self.array, self.layout, self.refused = array, layout, refused
+        self.shape, self.dtype = array.shape, f"torch.{array.dtype}"
+
+    def is_floating_point(self) -> bool:
+        return True
+
+    def element_size(self) -> int:
+        return 2 if self.refused.get("small") else 4
+
+    def _with(self, name: str) -> Tensor:
+        layout = "torch.strided" if name == "sparse" else self.layout
+        return Tensor(self.array, layout, **{**self.refused, name: False})
+
+    def detach(self) -> Tensor:
+        return self._with("gradient")
+
+    def to_dense(self) -> Tensor:
+        return self._with("sparse")
+
+    def float(self) -> Tensor:
+        return self._with("small")
+
+    def cpu(self) -> Tensor:
+        return self
+
+    def numpy(self) -> Any:
+        if any(self.refused.values()):
+            raise TypeError(self.refused)
+        return self.array
+
+    def values(self) -> Any:
+        return self.array
+
+    crow_indices = col_indices = values
+
+
+class Nested:
+    is_nested = True
+
+    def __init__(self, *rows: Any) -> None:
+        self.rows = rows
+
+    def detach(self) -> Nested:
+        return self
+
+    def unbind(self) -> list[Tensor]:
+        return [Tensor(row) for row in self.rows]
+
+    def size(self, _: int) -> int:
+        return len(self.rows)
+
+    def dim(self) -> int:
+        return 2
+
+
+@dataclass
+class Row:
+    image: Any
+    label: int
+
+
+VALUES = np.arange(6.0, dtype="float32").reshape(2, 3) + 1
+ONE, OTHER = np.array([1.0, 2, 3], "float32"), np.array([4.0, 5, 6], "float32")
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        VALUES,
+        Tensor(VALUES),
+        Tensor(VALUES, gradient=True),
+        Tensor(VALUES, small=True),
+        Tensor(VALUES, "torch.sparse_csr", sparse=True),
+        Nested(ONE, OTHER),
+        [Nested(ONE, OTHER), None],
+        {"x": Tensor(VALUES)},
+    ],
+)
+def test_tensors_of_all_layouts_have_the_samples_of_an_array(batch: Any) -> None:
+    assert sample_hashes.sample_hashes(batch, 2) == sample_hashes.sample_hashes(VALUES, 2)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        lambda value: (np.full((3, 4), value), value),
+        lambda value: np.full((2, 4), value),
+        lambda value: {"image": np.full((3, 4), value)},
+        lambda value: Row(np.full((3, 4), value), 1),
+        lambda value: Row(np.zeros((3, 4)), value),
+        lambda value: [value] * 5,
+        lambda value: (Tensor(np.full((3, 4), value)), 1),
+        lambda value: {"x": [np.full(30_000, value), 0]},
+    ],
+)
+def test_samples_that_are_not_collated_are_told_apart(row: Callable[[int], Any]) -> None:
+    one, again, other = sample_hashes.sample_hashes([row(1), row(1), row(2)], 3)
+    assert one == again != other
+
+
+def test_an_item_that_is_one_sample_is_told_apart() -> None:
+    one, other = ((np.full((3, 4), value), 0) for value in (1, 2))
+    assert sample_hashes.sample_hashes(one, 1) != sample_hashes.sample_hashes(other, 1)
+
+
+class Column:
+    """A column of Arrow's."""
+
+    type = "int64"
+    nbytes = 16
+
+    def __init__(self, *values: int) -> None:
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def to_pylist(self) -> list[int]:
+        return list(self.values)
+
+
+def test_rows_of_tables_are_samples() -> None:
+    table = SimpleNamespace(
+        num_rows=2,
+        shape=(2, 2),
+        schema=SimpleNamespace(names=["a", "b"]),
+        itercolumns=lambda: iter([Column(1, 1), Column(2, 3)]),
+    )
+    one, other = sample_hashes.sample_hashes(table, 2)
+    assert one != other
+    assert signature(table) == "SimpleNamespace[a: int64[*], b: int64[*]]"
+    assert count_samples(table) == 2
+    assert size(table) == 32

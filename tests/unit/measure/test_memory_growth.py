@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_loaderperf.measure.memory_growth import (
+    AtRest,
     Growth,
-    Look,
     Reading,
     Slope,
     epoch_of,
@@ -133,9 +133,9 @@ def test_growth_is_of_what_lasts_and_of_what_ends_with_an_epoch() -> None:
     assert Growth(lasting=shrinking).value == 0
 
 
-def looks(*open_files: dict[int, list[str]]) -> list[Look]:
+def looks(*open_files: dict[int, list[str]]) -> list[AtRest]:
     return [
-        Look(
+        AtRest(
             samples=100 * number,
             tree=Tree(processes={}, unseen=0),
             files={pid: Counter(names) for pid, names in each.items()},

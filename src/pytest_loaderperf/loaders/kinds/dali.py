@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..adapter import Kind, Loader, length, settings_of
-from ..batches import count_samples
+from ..counting import count_samples
 
 
 def iterator(loader: Any) -> Loader:

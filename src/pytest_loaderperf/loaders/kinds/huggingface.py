@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from ..adapter import Kind, Loader, settings_of
-from ..batches import count_item
+from ..counting import count_item
 
 # `Dataset.batch()` makes rows of which each is a batch, and leaves no trace of it.
 _count = partial(count_item, batches=False)

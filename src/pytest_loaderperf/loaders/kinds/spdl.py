@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..adapter import Kind, Loader, length, settings_of
+from ..counting import count_row
 
 
 def data_loader(loader: Any) -> Loader:
@@ -13,6 +14,7 @@ def data_loader(loader: Any) -> Loader:
         kind="spdl DataLoader",
         start=lambda: iter(loader),
         prefetch=loader._buffer_size + loader._num_threads,
+        count=None if loader._batch_size else count_row,
         settings=settings_of(
             batch_size=loader._batch_size,
             num_threads=loader._num_threads,

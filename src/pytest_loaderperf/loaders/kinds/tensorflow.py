@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any
 
 from ..adapter import Kind, Loader, imported, settings_of
+from ..counting import count_row
 
 
 def tf_data(dataset: Any) -> Loader:
@@ -21,6 +23,7 @@ def tf_data(dataset: Any) -> Loader:
         prefetch=4,
         epoch_batches=batches if batches >= 0 else None,
         endless=batches == -1,
+        count=_counter(dataset),
         settings=settings_of(
             prefetch=_prefetch(dataset),
             autotune=options.autotune.enabled,
@@ -28,6 +31,26 @@ def tf_data(dataset: Any) -> Loader:
             deterministic=options.deterministic,
         ),
     )
+
+
+def _counter(dataset: Any) -> Callable[[Any], int] | None:
+    """How to count what comes of a pipeline that may not make batches itself."""
+    batched = _makes_batches(dataset)
+    return None if batched else partial(count_row, batches=batched is None)
+
+
+def _makes_batches(dataset: Any) -> bool | None:
+    """Whether batches come of a pipeline; None where functions or files of the project tell."""
+    while dataset is not None:
+        name = type(dataset).__name__
+        if "Batch" in name:
+            return True
+        if "Unbatch" in name or name.endswith(("TensorSliceDataset", "RangeDataset")):
+            return False
+        if any(each in name for each in ("FlatMap", "Interleave", "GroupBy", "Window")):
+            return None
+        dataset = getattr(dataset, "_input_dataset", None)
+    return None
 
 
 def _prefetch(dataset: Any) -> str | int | None:

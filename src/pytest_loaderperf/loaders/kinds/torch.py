@@ -3,40 +3,49 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from ..adapter import Kind, Loader, Wrap, imported, length, one_sample, settings_of
-from ..batches import count_item
+from ..counting import count_item, count_row
 
 _MOMENT = 0.1  # seconds
 
 
 def data_loader(loader: Any) -> Loader:
-    """A DataLoader, or one of its subclasses: torchdata's StatefulDataLoader is one."""
-    workers = int(loader.num_workers)
+    """A DataLoader, or one of its subclasses: torchdata's StatefulDataLoader is one.
+
+    That of accelerate only looks like one, and has the real one inside.
+    """
+    inner = getattr(loader, "base_dataloader", loader)
+    count = int(loader.num_workers)
+    threads = count > 0 and _has_threads(loader)
+    workers = 0 if threads else count  # threads are none: they are in this process
+    ahead = int(loader.prefetch_factor or 2) if count else 0
 
     def follow(wrap: Wrap) -> None:
         if workers:
-            loader.collate_fn = wrap(loader.collate_fn)
+            inner.collate_fn = wrap(inner.collate_fn)
 
     return Loader(
         kind="torch DataLoader",
+        batch_size=_batch_size(loader),
         start=lambda: _patient(iter(loader)),
         workers=workers,
-        prefetch=int(loader.prefetch_factor or 2) if workers else 0,
+        prefetch=ahead * count if threads else ahead,
         epoch_batches=length(loader),
         samples_per_epoch=_samples(loader),
         follow=follow,
         count=_counter(loader),
         settings=settings_of(
-            batch_size=loader.batch_size,
-            num_workers=workers,
-            prefetch_factor=loader.prefetch_factor if workers else None,
-            start_method=_start_method(loader) if workers else None,
-            persistent_workers=loader.persistent_workers if workers else None,
+            batch_size=_batch_size(loader),
+            num_workers=count,
+            prefetch_factor=loader.prefetch_factor if count else None,
+            start_method="thread" if threads else _start_method(loader) if count else None,
+            persistent_workers=loader.persistent_workers if count else None,
             pin_memory=loader.pin_memory,
         ),
     )
@@ -64,18 +73,30 @@ def _in_moments(wait: Callable[[float], tuple[bool, Any]], timeout: float) -> tu
     return found
 
 
+def _has_threads(loader: Any) -> bool:
+    """Whether the workers of a loader are threads: newer ones can, and MONAI's."""
+    process = getattr(loader.multiprocessing_context, "Process", None)
+    by_context = isinstance(process, type) and issubclass(process, threading.Thread)
+    return by_context or getattr(loader, "worker_method", None) == "thread"
+
+
+def _batch_size(loader: Any) -> int | None:
+    """Samples of a full batch; None where a sampler of the project puts batches together."""
+    batch_sampler = imported("torch.utils.data", "BatchSampler")
+    sampler = loader.batch_sampler
+    size = loader.batch_size
+    if not size and type(sampler) is batch_sampler:
+        size = sampler.batch_size
+    return int(size) if size else None
+
+
 def _samples(loader: Any) -> int | None:
     """Samples per epoch, where the sampler tells: that of an iterable dataset never ends."""
-    batches = length(loader)
-    sampler = loader.sampler
-    batch_size, drop_last = loader.batch_size, loader.drop_last
-    batch_sampler = imported("torch.utils.data", "BatchSampler")
-    if not batch_size and type(loader.batch_sampler) is batch_sampler:
-        sampler = loader.batch_sampler.sampler
-        batch_size, drop_last = loader.batch_sampler.batch_size, loader.batch_sampler.drop_last
-    samples = length(sampler) if batch_size else None
-    if samples is not None and batches is not None and drop_last:
-        return batches * int(batch_size)
+    batches, batch_size = length(loader), _batch_size(loader)
+    told = loader if loader.batch_size else loader.batch_sampler
+    samples = length(told.sampler) if batch_size else None
+    if batch_size and samples is not None and batches is not None and told.drop_last:
+        return batches * batch_size
     return samples
 
 
@@ -131,6 +152,7 @@ def nodes_loader(loader: Any) -> Loader:
         start=lambda: iter(loader),
         workers=workers,
         prefetch=-(-ahead // workers) if workers else ahead,
+        count=None if batch else count_row,
         settings=settings_of(
             batch_size=batch,
             num_workers=sum(node.num_workers for node in mappers),

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..adapter import Kind, Loader, Wrap, length
-from ..batches import count_item
+from ..counting import count_item
 from .torch import data_loader
 
 # The stages that make batches of samples, and samples of batches.
@@ -40,6 +40,7 @@ def web_loader(loader: Any) -> Loader:
         kind="webdataset WebLoader",
         start=lambda: iter(loader),
         epoch_batches=_epoch(loader),
+        batch_size=None if stages else known.batch_size,
         follow=follow,
         count=_counter(batches),
     )
