@@ -286,6 +286,7 @@ def _check(item: pytest.Item) -> CollectedCheck:
         names=names_below_module(item),
         location=item.location,
         keywords=sorted(item.keywords),
+        fixturenames=list(getattr(item, "fixturenames", ())),
         markers=[
             (m.name, list(m.args), dict(m.kwargs)) for m in item.iter_markers() if _is_json(m)
         ],

@@ -55,6 +55,7 @@ class CollectedCheck:
     names: list[str]  # the node id below the module: classes, then the test with its parameters
     location: tuple[str, int | None, str]  # file, line (from 0), domain, as pytest has them
     keywords: list[str]
+    fixturenames: list[str]  # as pytest has them, for hooks that look for some
     # Name, arguments and named arguments of those that JSON can carry.
     markers: list[tuple[str, list[object], dict[str, object]]]
     settings: dict[str, object]  # the arguments of the loaderperf marker
