@@ -98,7 +98,14 @@ def pytest_configure(config: pytest.Config) -> None:
             )
     if config.getoption("numprocesses", None) or config.getoption("tx", None):
         raise pytest.UsageError(
-            "--loaderperf cannot run under xdist (-n): checks that run at once measure each other"
+            "--loaderperf cannot run under xdist (-n): checks that run at once measure each other. "
+            "Add -n 0, also where the ini file or PYTEST_ADDOPTS has -n"
+        )
+    covers = config.getoption("cov_source", None) and not config.getoption("no_cov", False)
+    if covers and config.getoption("cov_fail_under", None):
+        raise pytest.UsageError(
+            "--loaderperf runs no tests but checks, and these in processes that nothing traces: no "
+            "coverage would reach --cov-fail-under. Add --no-cov"
         )
     from .session.run import Session  # noqa: PLC0415
 

@@ -99,6 +99,15 @@ class ArmPlugin:
         if self._conversation is not None:
             self._conversation.misused |= isinstance(error, LoaderPerfError)
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, items: list[pytest.Item]
+    ) -> Generator[None, None, None]:
+        """Keep all tests: whatever plugin selects some has done so in the coordinator."""
+        collected = [*items]
+        yield
+        items[:] = [*collected, *(item for item in items if item not in collected)]
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Serve trials instead of running tests."""

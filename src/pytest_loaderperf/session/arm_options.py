@@ -17,12 +17,14 @@ from ..settings import RunSettings
 from ..supervisor.launch import Launch
 from ..versions.sources import Sources
 
-# Options of the coordinator's pytest that would make an arm select, report or stop differently.
+# Options of the coordinator's pytest that would make an arm select, report or stop differently, or
+# trace what it measures.
 _NOT_FOR_ARMS: dict[str, object] = {
     "keyword": "", "markexpr": "", "deselect": None, "lf": False, "failedfirst": False,
     "newfirst": False, "stepwise": False, "maxfail": 0, "collectonly": False, "usepdb": False,
     "trace": False, "xmlpath": None, "durations": None, "capture": "no", "basetemp": None,
-    "cov_source": [], "setuponly": False, "setupshow": False, "setupplan": False,
+    "cov_source": [], "testmon": False, "memray": False, "profile": False,
+    "setuponly": False, "setupshow": False, "setupplan": False,
     "loaderperf": False, "loaderperf_update": None, "loaderperf_prune": False,
     "benchmark_autosave": None, "benchmark_save": None, "benchmark_save_data": False,
     "benchmark_compare": None, "benchmark_compare_fail": None, "benchmark_histogram": None,

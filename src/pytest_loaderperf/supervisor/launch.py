@@ -30,8 +30,8 @@ class Launch:
     def setup(self, version: Version, module: str, *, fresh: bool) -> Setup:
         """The message that configures the arm of a version for one module."""
         args = [str(version.root / module), "--rootdir", str(version.root)]
-        for plugin in _blocked(self.options.get("plugins")):
-            args += ["-p", plugin]  # before it is loaded: its import may take longer than all else
+        for plugin in _plugins(self.options.get("plugins")):
+            args += ["-p", plugin]  # on a command line: one that is loaded later misses hooks
         if self.ini_file is not None:
             args += ["-c", version.ini_file or version.place(str(self.ini_file))]
         path = {each: version.place(each) for each in self.sys_path}
@@ -48,10 +48,10 @@ class Launch:
         )
 
 
-def _blocked(plugins: object) -> list[str]:
-    """The plugins that -p has blocked in the end: a later one may have asked for it again."""
+def _plugins(plugins: object) -> list[str]:
+    """What -p has said last of each plugin: to load it, or to block it (``no:``)."""
     last = {each.removeprefix("no:"): each for each in plugins} if isinstance(plugins, list) else {}
-    return [each for each in last.values() if each.startswith("no:")]
+    return [*last.values()]
 
 
 def _placed(value: object, version: Version) -> object:
