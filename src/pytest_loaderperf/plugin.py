@@ -5,6 +5,7 @@ Everything heavy is imported only for a run with ``--loaderperf``.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Generator
 from pathlib import Path
@@ -203,9 +204,9 @@ def loaderperf(request: pytest.FixtureRequest) -> LoaderPerf:
 def loaderperf_data(request: pytest.FixtureRequest) -> DataFolder:
     """A folder that is built once and reused by later runs: ``loaderperf_data(name, build)``."""
     arm: ArmPlugin | None = request.config.pluginmanager.get_plugin(ARM)
+    project = request.config.rootpath
     if arm is not None:
-        return arm.data_folder
+        return functools.partial(arm.data_folder, project)
     from . import data  # noqa: PLC0415
 
-    root = data.root(request.config.rootpath)
-    return lambda name, build: data.folder(root, name, build)[0]
+    return lambda name, build: data.folder(data.root(project), name, build, project)[0]

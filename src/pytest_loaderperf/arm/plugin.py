@@ -77,9 +77,9 @@ class ArmPlugin:
         assert self._conversation is not None
         return LoaderPerf(self._conversation)
 
-    def data_folder(self, name: str, build: data.Build) -> Path:
+    def data_folder(self, project: Path, name: str, build: data.Build) -> Path:
         """What the fixture ``loaderperf_data`` does: both versions share one folder."""
-        path, built = data.folder(Path(self._setup.data_root), name, build)
+        path, built = data.folder(Path(self._setup.data_root), name, build, project)
         if self._conversation is not None:
             self._conversation.built_data |= built
         return path
