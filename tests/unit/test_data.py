@@ -201,7 +201,6 @@ WAYS = [closed_over, with_default, with_argument, of_an_object, nested]
         (Path("/data/a"), Path("/data/b")),
         (None, 0),
     ],
-    ids=repr,
 )
 def test_builds_with_other_data_are_told_apart(
     way: Callable[[object], data.Build], one: object, other: object
