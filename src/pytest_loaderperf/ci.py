@@ -25,6 +25,7 @@ from .baselines import store
 from .baselines.history import accepted_commit
 from .errors import CheckoutError, LoaderPerfError
 from .model.results import Verdict, worst
+from .system.signals import heed_children
 from .versions import git
 from .versions.repository import Repository
 
@@ -127,6 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the gate; the exit status of the job."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of tests may have more than it can show
         sys.stdout.reconfigure(errors="backslashreplace")
+    heed_children()
     root, environment = Path.cwd(), os.environ
     if arguments is None:
         arguments = sys.argv[1:] or shlex.split(environment.get("LOADERPERF_ARGUMENTS", ""))
