@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,12 @@ import pytest
 
 from .errors import LoaderPerfError, SettingsError
 from .items import (
+    ARGUMENTS,
     ARM,
     ENVIRONMENT,
     MARKER,
     NEEDS_OPTION,
+    SEARCHED,
     is_check,
     marker_arguments,
     take_batch_sizes,
@@ -64,10 +67,12 @@ def _action(option: Option) -> dict[str, Any]:
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
     """Keep ``--loaderperf-update tests/perf`` from taking the path for the option's value.
 
-    And keep the environment as it is before a conftest of the working tree has added to it: that of
-    another version must do so by itself.
+    And keep the environment and the path as they are before a conftest of the working tree has
+    added to them: that of another version must do so by itself.
     """
     early_config.stash[ENVIRONMENT] = dict(os.environ)
+    early_config.stash[SEARCHED] = [*sys.path]
+    early_config.stash[ARGUMENTS] = args
     args[:] = [
         "--loaderperf-update=changed" if argument == "--loaderperf-update" else argument
         for argument in args

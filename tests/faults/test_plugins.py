@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -54,6 +55,7 @@ class TestPhotos:
     def test_photos(self, loaderperf):
         raise OSError("once")
 """
+CHECKED = ("test_sizes[8]", "test_sizes[16]", "TestPhotos::test_photos")
 MIXED = """\
 def test_passes():
     pass
@@ -197,6 +199,16 @@ def test_checks_beside_a_plugin_are_tests_like_any_other(tmp_path: Path, name: s
     assert list(checked.run.verdicts.values()) == ["error"] * 4
     assert all("OSError: once" in text for text in checked.texts.values())
     assert "INTERNALERROR" not in plain.run.output + checked.run.output
+
+
+def test_other_reports_have_each_check_once(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", git=False, test_it=ENDING, conftest=LOADER)
+    beside(project, "pytest-reportlog", "--loaderperf")
+    lines = map(json.loads, (project.root / "log").read_text().splitlines())
+    calls = [each["nodeid"] for each in lines if each.get("when") == "call"]
+    assert calls == [f"test_it.py::{name}" for name in CHECKED]
+    beside(project, "allure-pytest", "--loaderperf")
+    assert len([*(project.root / "shown").glob("*-result.json")]) == len(CHECKED)
 
 
 def test_each_part_of_split_runs_has_all_of_its_checks(tmp_path: Path) -> None:

@@ -86,6 +86,12 @@ class ArmPlugin:
 
     # --- collection
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Collect one module, also where pytest's argument is a folder around it."""
+        module = Path(self._setup.module)
+        return None if module.is_relative_to(collection_path) else True
+
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep what went wrong, for the coordinator to report."""
         if report.failed:
@@ -221,22 +227,20 @@ class ArmPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
-        """Run a test once, whatever other plugins do with those that fail."""
-        runner.pytest_runtest_protocol(item, nextitem)
+        """Run a test once, whatever other plugins do with those that fail.
+
+        They hear of no report here: a trial is no test, and the coordinator logs its reports.
+        """
+        reports = runner.runtestprotocol(item, log=False, nextitem=nextitem)
+        # That the test was cut short, which pytest takes for a failure, is none.
+        cut = "call" if self._conversation is not None and self._conversation.unwound else ""
+        self._reports = [report for report in reports if report.when != cut]
         return True
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_set_timer(self) -> bool:
         """Keep pytest-timeout from ending a trial: it counts the time of its suspension."""
         return True
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep the reports of this trial, for the coordinator to log."""
-        # That the test was cut short, which pytest takes for a failure, is none.
-        if self._conversation is not None and not (
-            self._conversation.unwound and report.when == "call"
-        ):
-            self._reports.append(report)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
