@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -53,8 +55,11 @@ NODE = "te[st]s/test_it.py::test_paced"
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """Tests in a folder with a bracket, beside a module named as one of the standard library."""
+def project(tmp_path: Path) -> Iterator[Project]:
+    """Tests in a folder with a bracket, beside a module named as one of the standard library.
+
+    It does not lie deep: a temporary folder inside of it must have room for names of sockets.
+    """
     files = {
         "pytest.ini": "[pytest]\nloaderperf_budget = 12\n",
         "te[st]s/conftest.py": "",
@@ -65,9 +70,10 @@ def project(tmp_path: Path) -> Project:
         "data/rows": "",
         ".gitignore": "__pycache__/\n.pytest_cache/\n.loaderperf/\ntmp/\n",
     }
-    created = Project.create(tmp_path / "project", files)
-    tiny.accept(created, NODE)
-    return created
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="lp-") as folder:
+        created = Project.create(Path(folder) / "project", files)
+        tiny.accept(created, NODE)
+        yield created
 
 
 def test_every_version_gets_what_the_command_line_says_in_its_own_tree(
