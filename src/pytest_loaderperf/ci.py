@@ -10,19 +10,23 @@ Outside of a job it does what it can.
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import posixpath
 import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .baselines import store
 from .baselines.history import accepted_commit
 from .errors import CheckoutError, LoaderPerfError
 from .model.results import Verdict, worst
+from .system.signals import heed_children
+from .versions import git
 from .versions.repository import Repository
 
 _REPORT = "loaderperf.json"
@@ -33,31 +37,44 @@ _ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _PROPERTY_ESCAPES = {**_ESCAPES, ":": "%3A", ",": "%2C"}
 
 
-def fetch_history(root: Path) -> None:
+def fetch_history(folder: Path, arguments: Sequence[str] = ()) -> None:
     """Deepen a shallow clone until it has the commit that accepted each baseline.
 
-    Where that cannot be done, the run says so, check by check.
+    ``folder`` is where pytest starts, with these arguments. Where it cannot be done, the run says
+    so, check by check.
     """
-    repository = Repository.find(root)
-    if repository is None:
+    repository = Repository.find(folder)
+    if repository is None or not repository.is_shallow:
         return
+    places = [folder, *(path for each in arguments if (path := folder / each).exists())]
     commits = _DEEPER
-    for path in sorted((root / "baselines").rglob("*.json")):
+    for path in _stores(repository.toplevel, places):
         try:
             keys = list(store.load(path))
-        except LoaderPerfError:  # damaged: the run says so
+        except LoaderPerfError:  # damaged: the run says so; or of another tool
             continue
         for key in keys:
             while not _is_known(repository, path, key):
                 if not repository.is_shallow:
                     return
                 print(f"fetching {commits} commits more, to find what was accepted", flush=True)
-                try:
-                    repository.deepen(commits)
-                except CheckoutError as error:
-                    print(error, flush=True)
-                    return
+                repository.deepen(commits)
                 commits *= 2
+
+
+def _stores(top: Path, places: Sequence[Path]) -> Iterator[Path]:
+    """The files of baselines that a run may use which begins in some places.
+
+    Pytest's root folder is above or below one of these: only pytest knows which it is.
+    """
+    real = [each.resolve() for each in places]
+    for name in sorted(git.names(top, "ls-files", "-z")):
+        file = PurePosixPath(name)
+        folders = [each.parent for each in file.parents if each.name == store.FOLDER]
+        roots = [top.resolve() / each for each in folders if file.suffix == ".json"]
+        pairs = [(root, each) for root in roots for each in real]
+        if any(root.is_relative_to(each) or each.is_relative_to(root) for root, each in pairs):
+            yield top / name
 
 
 def _is_known(repository: Repository, path: Path, key: str) -> bool:
@@ -74,7 +91,7 @@ def marks(results: Mapping[str, Any]) -> Iterator[str]:
         failed = check["outcome"] == "failed"
         if failed or check["verdict"] == Verdict.INCONCLUSIVE:
             properties = {
-                "file": check["file"],
+                "file": posixpath.normpath(posixpath.join(results.get("root", ""), check["file"])),
                 "line": str(check["line"]),
                 "title": f"{check['nodeid']}: {check['verdict']}",
             }
@@ -109,6 +126,9 @@ def _escaped(text: str, escapes: Mapping[str, str]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the gate; the exit status of the job."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of tests may have more than it can show
+        sys.stdout.reconfigure(errors="backslashreplace")
+    heed_children()
     root, environment = Path.cwd(), os.environ
     if arguments is None:
         arguments = sys.argv[1:] or shlex.split(environment.get("LOADERPERF_ARGUMENTS", ""))
@@ -116,7 +136,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     page = report.with_suffix(".html")
     for file in (report, page):
         file.unlink(missing_ok=True)  # that of an earlier run would be taken for this one's
-    fetch_history(root)
+    try:
+        fetch_history(root, arguments)
+    except CheckoutError as error:  # the run says it as well
+        print(error, flush=True)
     command = [sys.executable, "-m", "pytest", "--loaderperf"]
     command += [f"--loaderperf-json={report}", f"--loaderperf-html={page}"]
     if summary := environment.get("GITHUB_STEP_SUMMARY"):
@@ -125,11 +148,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results: Mapping[str, Any] = {"checks": []}
     if report.exists():
         results = json.loads(report.read_text("utf-8"))
-    for line in marks(results):
-        print(line)
     if said := environment.get("GITHUB_OUTPUT"):
         with Path(said).open("a", encoding="utf-8") as out:
             out.writelines(f"{k}={v}\n" for k, v in outputs(results, report, page).items())
+    for line in marks(results):
+        print(line)
     if not results["checks"] and status == 0:
         print("::error title=No loader was measured::The run has proven nothing.")
         return 1

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import hashlib
 import inspect
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence, Set
+from pathlib import Path, PurePath
+from types import CellType, FunctionType, MethodType
+from typing import Any
 
 from .errors import SettingsError
 from .system.files import locked
@@ -23,39 +26,133 @@ def root(project: Path) -> Path:
     return project / ".loaderperf" / "data"
 
 
-def folder(root: Path, name: str, build: Build) -> tuple[Path, bool]:
+def folder(root: Path, name: str, build: Build, project: Path | None = None) -> tuple[Path, bool]:
     """The data folder of this name below ``root``, and whether it had to be built now.
 
-    ``build(path)`` fills an empty folder, which appears under its name only when ``build`` has
-    returned. Another text of ``build`` makes another folder, so that two versions of a test that
-    need different data never share it.
+    ``build(path)`` fills an empty folder, which stays where it is: what it writes may name it. One
+    that has not been filled to its end is built anew. Another text of ``build``, or other data that
+    it is called with, makes another folder, so that tests that need different data never share it.
+    Paths below ``project`` are the same for all versions of it.
     """
     if not re.fullmatch(r"[\w.-]+", name) or name.startswith("."):
         raise SettingsError(f"loaderperf_data({name!r}): a name is letters, digits, '_', '-', '.'")
-    target = root / f"{name}-{_digest(build)}"
-    if target.is_dir():
+    target = root / f"{name}-{_digest(build, project)}"
+    unfinished = root / f"{target.name}.unfinished"  # it lies there from before the folder does
+    if target.is_dir() and not unfinished.exists():
         return target, False
     root.mkdir(parents=True, exist_ok=True)
     # As pytest does for its cache: nobody wants generated data in a commit.
     (root / ".gitignore").write_text("*\n")
     with locked(root / f"{name}.lock"):
-        if target.is_dir():  # another process has built it while this one waited
+        if target.is_dir() and not unfinished.exists():  # another process has built it meanwhile
             return target, False
-        unfinished = Path(tempfile.mkdtemp(prefix=f"{name}-", suffix=".tmp", dir=root))
+        unfinished.touch()
+        shutil.rmtree(target, ignore_errors=True)  # of a build that was killed
         try:
-            build(unfinished)
-            unfinished.chmod(0o755)  # mkdtemp makes it private
-            unfinished.rename(target)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+            target.mkdir()
+            target.chmod(0o755)  # whatever the umask: others may read it
+            build(target)
+        except BaseException:
+            shutil.rmtree(target, ignore_errors=True)
+            if not target.exists():
+                unfinished.unlink()
+            raise
+        unfinished.unlink()
     return target, True
 
 
-def _digest(build: Build) -> str:
-    while isinstance(build, functools.partial):
-        build = build.func
+def _digest(build: Build, project: Path | None) -> str:
+    return hashlib.sha256(_Told(project).call(build).encode(errors="backslashreplace")).hexdigest()[
+        :8
+    ]
+
+
+class _Told:
+    """Calls and values as texts, which tell them apart, and are the same in every process.
+
+    Objects that are equal to themselves alone, such as a factory, count by their type: their state
+    may be another one in each process.
+    """
+
+    def __init__(self, project: Path | None) -> None:
+        here = [project, *project.parents] if project else []
+        top = next((str(each) for each in here if (each / ".git").exists()), str(project or ""))
+        self._places = {top: "<project>", tempfile.gettempdir(): "<temporary>"}
+        self._inside: list[int] = []  # the objects that are being told: some hold themselves
+
+    def call(self, build: Any) -> str:
+        """The text of a function, and the data that it is called with, if there is any."""
+        given: list[object] = []
+        while isinstance(build, functools.partial | MethodType):
+            if isinstance(build, functools.partial):
+                given += [each for each in (build.args, build.keywords) if each]
+                build = build.func
+            else:
+                given.append(build.__self__)
+                build = build.__func__
+        if isinstance(build, FunctionType):
+            cells = [each.cell_contents for each in build.__closure__ or () if _is_full(each)]
+            given += [*(build.__defaults__ or ()), *(build.__kwdefaults__ or {}).values(), *cells]
+        else:
+            given.append(build)
+        told = [self.value(each) for each in given]
+        return "\0".join([_text(build), *told])
+
+    def value(self, value: Any) -> str:
+        """A value, if it is plain data or equal to what has the same attributes."""
+        if id(value) in self._inside:
+            return "..."
+        self._inside.append(id(value))
+        try:
+            return f"{type(value).__qualname__}({self._content(value)})"
+        finally:
+            self._inside.pop()
+
+    def _content(self, value: Any) -> str:
+        if isinstance(value, str | PurePath):
+            told = self._placed(str(value))
+        elif isinstance(value, bool | int | float | complex | bytes | enum.Enum | None):
+            told = repr(value)
+        elif isinstance(value, Mapping):
+            told = ", ".join(sorted(f"{self.value(k)}: {self.value(v)}" for k, v in value.items()))
+        elif isinstance(value, Set):
+            told = ", ".join(sorted(map(self.value, value)))
+        elif isinstance(value, Sequence):
+            told = ", ".join(map(self.value, value))
+        elif isinstance(value, FunctionType | MethodType | functools.partial):
+            told = self.call(value)
+        elif isinstance(value, type):
+            told = f"{value.__module__}.{value.__qualname__}"
+        elif hasattr(value, "tobytes"):  # an array
+            told = f"{getattr(value, 'dtype', '')} {getattr(value, 'shape', '')} {value.tobytes()}"
+        elif hasattr(value, "__dict__") and _is_like_others(value):
+            told = self.value(vars(value))
+        else:
+            told = ""
+        return told
+
+    def _placed(self, text: str) -> str:
+        for place, name in self._places.items():
+            if place and (text == place or text.startswith(place + "/")):
+                return name + text[len(place) :]
+        return text
+
+
+def _is_like_others(value: object) -> bool:
+    """Whether it is equal to other objects that are like it, as those of dataclasses are."""
+    return any("__eq__" in vars(each) for each in type(value).__mro__[:-1])
+
+
+def _is_full(cell: CellType) -> bool:
     try:
-        text = inspect.getsource(build)
+        _ = cell.cell_contents
+    except ValueError:  # of a name that has no value yet
+        return False
+    return True
+
+
+def _text(build: Any) -> str:
+    try:
+        return inspect.getsource(build)
     except (OSError, TypeError):  # a function without a file: its name must do
-        text = getattr(build, "__qualname__", "")
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+        return str(getattr(build, "__qualname__", ""))

@@ -10,7 +10,11 @@ import pytest
 from .errors import SettingsError
 
 ARM = "loaderperf-arm"  # the name of the plugin object of a process that measures
-ENVIRONMENT = pytest.StashKey[Mapping[str, str]]()  # of pytest, before it has loaded a conftest
+# Of pytest, before it has loaded a conftest: its environment, its path, and its arguments, with
+# those of the ini file.
+ENVIRONMENT = pytest.StashKey[Mapping[str, str]]()
+SEARCHED = pytest.StashKey[list[str]]()
+ARGUMENTS = pytest.StashKey[list[str]]()
 MARKER = "loaderperf"  # and of the fixture
 BENCHMARK = "benchmark"  # the fixture of pytest-benchmark
 NEEDS_OPTION = "a loader check: run pytest --loaderperf"

@@ -5,7 +5,9 @@ Everything heavy is imported only for a run with ``--loaderperf``.
 
 from __future__ import annotations
 
+import functools
 import os
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,17 +16,19 @@ import pytest
 
 from .errors import LoaderPerfError, SettingsError
 from .items import (
+    ARGUMENTS,
     ARM,
     ENVIRONMENT,
     MARKER,
     NEEDS_OPTION,
+    SEARCHED,
     is_check,
     marker_arguments,
     take_batch_sizes,
 )
 from .options import LOOKS, OPTIONS, RUNS, Option
 from .session import discovery
-from .session.collection import UnimportedFile
+from .session.collection import CheckFile, SkippedFile, UnimportedCheck
 
 if TYPE_CHECKING:
     from .arm.fixture import LoaderPerf
@@ -63,10 +67,12 @@ def _action(option: Option) -> dict[str, Any]:
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
     """Keep ``--loaderperf-update tests/perf`` from taking the path for the option's value.
 
-    And keep the environment as it is before a conftest of the working tree has added to it: that of
-    another version must do so by itself.
+    And keep the environment and the path as they are before a conftest of the working tree has
+    added to them: that of another version must do so by itself.
     """
     early_config.stash[ENVIRONMENT] = dict(os.environ)
+    early_config.stash[SEARCHED] = [*sys.path]
+    early_config.stash[ARGUMENTS] = args
     args[:] = [
         "--loaderperf-update=changed" if argument == "--loaderperf-update" else argument
         for argument in args
@@ -98,7 +104,14 @@ def pytest_configure(config: pytest.Config) -> None:
             )
     if config.getoption("numprocesses", None) or config.getoption("tx", None):
         raise pytest.UsageError(
-            "--loaderperf cannot run under xdist (-n): checks that run at once measure each other"
+            "--loaderperf cannot run under xdist (-n): checks that run at once measure each other. "
+            "Add -n 0, also where the ini file or PYTEST_ADDOPTS has -n"
+        )
+    covers = config.getoption("cov_source", None) and not config.getoption("no_cov", False)
+    if covers and config.getoption("cov_fail_under", None):
+        raise pytest.UsageError(
+            "--loaderperf runs no tests but checks, and these in processes that nothing traces: no "
+            "coverage would reach --cov-fail-under. Add --no-cov"
         )
     from .session.run import Session  # noqa: PLC0415
 
@@ -109,46 +122,45 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collect_file(
-    file_path: Path, parent: pytest.Collector
+def pytest_pycollect_makemodule(
+    module_path: Path, parent: pytest.Collector
 ) -> Generator[None, object, object]:
-    """Collect files with checks without importing them."""
-    collectors = yield
+    """Collect test modules with checks without importing them."""
+    made = yield
     manager = parent.config.pluginmanager
     if manager.has_plugin(ARM):
-        return collectors
+        return made
     session: Session | None = manager.get_plugin(SESSION)
     if session is not None:
-        holds = _holds_checks(collectors, file_path, parent)
-        return [session.collecting.check_file(file_path, parent)] if holds else []
-    others = [each for each in _list(collectors) if not isinstance(each, pytest.Module)]
-    if len(others) == len(_list(collectors)) or not _has_usual_names(parent.config):
-        return collectors
+        root = parent.config.rootpath
+        mentions = discovery.read(module_path).mentions
+        holds = mentions or discovery.conftest_mentions(module_path, root)
+        return session.collecting.check_file(module_path, parent) if holds else made
+    if not _has_usual_names(parent.config):
+        return made
     if any("::" in argument for argument in parent.config.args):
-        return collectors  # only an imported file knows its tests by their full names
-    checks = discovery.read(file_path).checks
-    if checks is None:
+        return made  # only an imported file knows its tests by their full names
+    written = discovery.read(module_path).written
+    if written is None:
+        return made
+    file: SkippedFile = SkippedFile.from_parent(parent, path=module_path)
+    file.written = written
+    return file
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(parent: pytest.Collector) -> Generator[None, list[object], list[object]]:
+    """Leave what is no check to a run without ``--loaderperf``, such as doctests."""
+    collectors = yield
+    if not parent.config.pluginmanager.has_plugin(SESSION):
         return collectors
-    unimported: UnimportedFile = UnimportedFile.from_parent(parent, path=file_path)
-    unimported.checks = checks
-    return [unimported, *others]
-
-
-def _holds_checks(collectors: object, path: Path, parent: pytest.Collector) -> bool:
-    is_module = any(isinstance(each, pytest.Module) for each in _list(collectors))
-    return is_module and (
-        discovery.read(path).mentions or discovery.conftest_mentions(path, parent.config.rootpath)
-    )
+    return [each for each in collectors if isinstance(each, CheckFile)]
 
 
 def _has_usual_names(config: pytest.Config) -> bool:
     """Whether tests are named as the reader of test files knows it."""
     names = config.getini("python_functions"), config.getini("python_classes")
     return names == (["test"], ["Test"])
-
-
-def _list(collectors: object) -> list[object]:
-    return collectors if isinstance(collectors, list) else []
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -180,7 +192,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.pluginmanager.has_plugin(ARM) or config.pluginmanager.has_plugin(SESSION):
         return
     for item in items:
-        if is_check(item):
+        if not isinstance(item, UnimportedCheck) and is_check(item):
             item.add_marker(pytest.mark.skip(reason=NEEDS_OPTION))
 
 
@@ -197,9 +209,9 @@ def loaderperf(request: pytest.FixtureRequest) -> LoaderPerf:
 def loaderperf_data(request: pytest.FixtureRequest) -> DataFolder:
     """A folder that is built once and reused by later runs: ``loaderperf_data(name, build)``."""
     arm: ArmPlugin | None = request.config.pluginmanager.get_plugin(ARM)
+    project = request.config.rootpath
     if arm is not None:
-        return arm.data_folder
+        return functools.partial(arm.data_folder, project)
     from . import data  # noqa: PLC0415
 
-    root = data.root(request.config.rootpath)
-    return lambda name, build: data.folder(root, name, build)[0]
+    return lambda name, build: data.folder(data.root(project), name, build, project)[0]

@@ -65,14 +65,24 @@ def pull_request(origin: Project, name: str, folder: Path, **changed: str) -> Pr
     return job
 
 
-def run(project: Project, folder: Path, *arguments: str, given: str = "") -> Job:
-    """Run the script with the files that a runner gives, and the arguments of an action."""
+def run(
+    project: Project,
+    folder: Path,
+    *arguments: str,
+    given: str = "",
+    start: str = "",
+    **variables: str,
+) -> Job:
+    """Run the script with the files that a runner gives, and the arguments of an action.
+
+    It starts in the folder ``start`` of the project.
+    """
     files = {name: folder / name for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT")}
     for file in files.values():
         file.touch()
     finished = subprocess.run(
         [sys.executable, "-m", "pytest_loaderperf.ci", *arguments],
-        cwd=project.root,
+        cwd=project.root / start,
         env=environment.clean(
             **{name: str(file) for name, file in files.items()},
             GITHUB_ACTIONS="true",
@@ -80,6 +90,7 @@ def run(project: Project, folder: Path, *arguments: str, given: str = "") -> Job
             CI="true",
             LOADERPERF_REPORT=str(folder / "out" / "report.json"),
             TMPDIR=str(folder),
+            **variables,
         ),
         capture_output=True,
         text=True,
@@ -132,6 +143,49 @@ def test_a_job_ends_as_its_run_does(
         assert "fetching 128 commits more" in job.log
         accepted = origin.git("log", "-1", "--format=%H", "--", "baselines")
         assert json.loads(report.read_text())["against"]["commits"] == [accepted]
+
+
+@pytest.fixture(scope="module")
+def nested(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A repository with the ini file in a folder of tests, and baselines from long ago."""
+    files = {
+        "pkg/tests/pytest.ini": "[pytest]\n",
+        "pkg/tests/test_it.py": "def test_größe(loaderperf): raise OSError('a → b')\n",
+        "data/baselines/other.json": "{}",
+    }
+    root = tmp_path_factory.mktemp("nested") / "project"
+    project = Project.create(root, files)
+    tiny.accept(Project(root / "pkg" / "tests"), "test_it.py::test_größe", commit=False)
+    project.commit("accept")
+    for number in range(_LATER):
+        project.git("commit", "-q", "--allow-empty", "-m", f"later {number}")
+    return project
+
+
+@pytest.mark.parametrize(("start", "argument"), [("pkg", "tests"), ("", "pkg/tests"), ("", ".")])
+def test_the_history_is_that_of_the_root_folder_wherever_it_lies(
+    nested: Project, tmp_path: Path, start: str, argument: str
+) -> None:
+    clone = nested.clone(tmp_path / "job", "--depth=1")
+    job = run(clone, tmp_path, argument, start=start, PYTHONIOENCODING="ascii")
+    if argument != ".":
+        assert job.status == 1, job.log
+        assert job.outputs["verdict"] == "error"
+        (mark,) = re.findall(r"^::error .*$", job.log, re.MULTILINE)
+        assert "::error file=pkg/tests/test_it.py,line=1,title=test_it.py%3A%3Atest_gr\\xf6" in mark
+    assert "fetching 64 commits more" in job.log
+    assert "fetching 128 commits more" in job.log
+    assert "Traceback" not in job.log
+
+
+def test_a_repository_that_git_refuses_is_said_in_gits_words(
+    nested: Project, tmp_path: Path
+) -> None:
+    job = run(nested, tmp_path, "pkg/tests", GIT_TEST_ASSUME_DIFFERENT_OWNER="1")
+    assert job.status == 4, job.log
+    assert "git refuses the repository" in job.log
+    assert "Traceback" not in job.log
+    assert job.outputs["verdict"] == "nothing"
 
 
 def test_what_is_in_doubt_is_a_warning_and_red_where_it_is_strict(

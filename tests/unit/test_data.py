@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import functools
+import hashlib
+import inspect
 import os
+import queue
 import stat
+import tempfile
 import threading
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 
 from pytest_loaderperf import data
@@ -53,8 +64,8 @@ def test_another_name_or_another_way_to_build_is_another_folder(
     assert second != first
 
 
-def _into(path: Path, name: str) -> None:
-    (path / name).touch()
+def _into(path: Path, name: object) -> None:
+    (path / str(name)).touch()
 
 
 def test_ways_to_build_that_have_no_text_are_told_apart(tmp_path: Path) -> None:
@@ -87,37 +98,168 @@ def test_a_failed_build_leaves_nothing_and_is_tried_again(tmp_path: Path) -> Non
     assert (path / "photo.jpg").exists()
 
 
-def test_a_folder_appears_only_when_it_is_whole(tmp_path: Path) -> None:
-    target, _ = data.folder(tmp_path / "elsewhere", "photos", fill)
+def test_what_a_build_writes_may_name_its_folder(tmp_path: Path) -> None:
+    def build(path: Path) -> None:
+        fill(path)
+        (path / "manifest").write_text(str(path / "photo.jpg"))
 
-    def there() -> bool:
-        return (tmp_path / "here" / target.name).exists()
+    path, _ = data.folder(tmp_path, "photos", build)
+    assert Path((path / "manifest").read_text()).read_bytes() == b"jpeg"
 
-    seen: list[bool] = []
 
-    class Watched:
-        """Writes as ``fill`` does, whose text it has, and looks around."""
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="has no fork")
+def test_a_build_that_is_killed_is_started_anew(tmp_path: Path) -> None:
+    def build(path: Path) -> None:
+        assert not list(path.iterdir())
+        fill(path)
+        if os.getpid() != parent:
+            os._exit(9)
 
-        def __call__(self, path: Path) -> None:
-            fill(path)
-            seen.append(there())
+    parent = os.getpid()
+    child = os.fork()
+    if child == 0:
+        data.folder(tmp_path, "photos", build)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    path, built = data.folder(tmp_path, "photos", build)
+    assert built
+    assert (path / "photo.jpg").exists()
+    assert data.folder(tmp_path, "photos", build) == (path, False)
 
-    watched = Watched()
-    functools.update_wrapper(watched, fill)
-    path, _ = data.folder(tmp_path / "here", "photos", watched)
-    assert path.name == target.name
-    assert seen == [False]
-    assert there()
+
+def test_a_folder_of_an_earlier_version_is_whole(tmp_path: Path) -> None:
+    path, _ = data.folder(tmp_path / "a", "photos", fill)
+    digest = hashlib.sha256(inspect.getsource(fill).encode()).hexdigest()[:8]
+    assert path.name == f"photos-{digest}"  # as it always was, so that nothing is built anew
+    (tmp_path / "b" / path.name).mkdir(parents=True)
+    assert data.folder(tmp_path / "b", "photos", fill) == (tmp_path / "b" / path.name, False)
+
+
+# --- what a build is called with
+
+
+@dataclass
+class Config:
+    rows: int
+
+
+class Factory:
+    """Equal to itself alone."""
+
+    def __init__(self) -> None:
+        self.made = object()
+
+
+def closed_over(value: object) -> data.Build:
+    return lambda path: (path / str(value)).touch()
+
+
+def with_default(value: object) -> data.Build:
+    def build(path: Path, each: object = value) -> None:
+        (path / str(each)).touch()
+
+    return build
+
+
+def with_argument(value: object) -> data.Build:
+    return functools.partial(_into, name=value)
+
+
+def of_an_object(value: object) -> data.Build:
+    config: Any = Config(rows=value)  # type: ignore[arg-type]
+    return types.MethodType(_into, config)
+
+
+def nested(value: object) -> data.Build:
+    inner = closed_over(value)
+
+    def build(path: Path) -> None:
+        inner(path)
+
+    return build
+
+
+WAYS = [closed_over, with_default, with_argument, of_an_object, nested]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (100, 200),
+        (1, True),
+        (1, "1"),
+        ("a", b"a"),
+        ([1, 2], [2, 1]),
+        ({"a": [1]}, {"a": [2]}),
+        ({1, 2}, {1, 3}),
+        (Config(rows=1), Config(rows=2)),
+        (SimpleNamespace(a=1), SimpleNamespace(a=2)),
+        (np.zeros(2), np.ones(2)),
+        (np.zeros(2), np.zeros(2, dtype="f4")),
+        (int, float),
+        (fill, fill_differently),
+        (Path("/data/a"), Path("/data/b")),
+        (None, 0),
+    ],
+)
+def test_builds_with_other_data_are_told_apart(
+    way: Callable[[object], data.Build], one: object, other: object
+) -> None:
+    first, second = data._digest(way(one), None), data._digest(way(other), None)
+    assert first != second
+    assert first == data._digest(way(copy.deepcopy(one)), None)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_objects_that_are_like_no_other_count_by_their_type(
+    way: Callable[[object], data.Build],
+) -> None:
+    assert data._digest(way(Factory()), None) == data._digest(way(Factory()), None)
+    assert data._digest(way(Factory()), None) != data._digest(way(threading.Event()), None)
+
+
+def test_the_order_of_sets_and_dictionaries_does_not_count() -> None:
+    words = [str(n) for n in range(50)]
+    assert len({data._digest(closed_over({*each}), None) for each in (words, words[::-1])}) == 1
+    one, other = {"a": 1, "b": 2}, {"b": 2, "a": 1}
+    assert data._digest(closed_over(one), None) == data._digest(closed_over(other), None)
+
+
+def test_what_holds_itself_is_told(tmp_path: Path) -> None:
+    value: list[object] = [1]
+    value.append(value)
+    assert data._digest(closed_over(value), None)
+
+    def again(path: Path) -> None:
+        _ = again
+
+    assert data._digest(again, None)
+
+
+def test_paths_of_a_version_and_of_temporary_folders_are_the_same_for_all(tmp_path: Path) -> None:
+    digests = set()
+    for place in ("working-tree", "worktree"):
+        project = tmp_path / place / "sub"
+        project.mkdir(parents=True)
+        (project.parent / ".git").touch()
+        for path in (project / "texts", project.parent / "texts"):
+            digests.add(data._digest(closed_over(path), project))
+            digests.add(data._digest(closed_over(str(path)), project))
+    assert len(digests) == 4  # two folders, each as a path and as a text
+    temporary = Path(tempfile.gettempdir())
+    assert data._digest(closed_over(temporary / "a"), None) != data._digest(
+        closed_over(Path("/a")), None
+    )
 
 
 def test_who_comes_second_waits_and_does_not_build(tmp_path: Path) -> None:
     building, second_built = threading.Event(), threading.Event()
-    times: list[str] = []
+    times: queue.SimpleQueue[str] = queue.SimpleQueue()
     results: list[tuple[Path, bool]] = []
 
     def build(path: Path) -> None:
-        times.append("built")
-        if len(times) > 1:
+        times.put("built")
+        if times.qsize() > 1:
             second_built.set()
         building.set()
         second_built.wait(0.2)  # long enough for a second one that does not wait
@@ -132,7 +274,7 @@ def test_who_comes_second_waits_and_does_not_build(tmp_path: Path) -> None:
     threads[1].start()
     for thread in threads:
         thread.join(WAIT)
-    assert times == ["built"]
+    assert times.qsize() == 1
     assert sorted(built for _, built in results) == [False, True]
     assert len({path for path, _ in results}) == 1
 

@@ -35,6 +35,11 @@ def main() -> None:
     sys.path[:] = [*setup.sys_path, *kept]
     try:
         config = pytest.Config.fromdictargs(setup.options, setup.args)
+        # In front they would hide modules of the standard library while plugins are imported.
+        sys.path[-1:-1] = [each for each in setup.more_path if each not in sys.path]
+        given = [each for texts in setup.typed.values() for each in texts]
+        converted = vars(config._parser.parse_known_args(given))
+        vars(config.option).update({k: v for k, v in converted.items() if k in setup.typed})
         config.pluginmanager.register(ArmPlugin(channel, setup), ARM)
         config.hook.pytest_cmdline_main(config=config)
     except (Exception, pytest.UsageError) as error:  # noqa: BLE001  (whatever a conftest raises)

@@ -14,6 +14,14 @@ import pytest
 from ..system.process_tree import LINUX
 from ..system.signals import SHOW_STACKS
 
+# What a report of pytest has, in which a test may have recorded anything.
+_OF_PYTEST = frozenset(
+    {
+        "$report_type", "duration", "keywords", "location", "longrepr", "nodeid", "outcome",
+        "sections", "start", "stop", "user_properties", "when",
+    }
+)  # fmt: skip
+
 
 def register(descriptor: int) -> None:
     """Have this process, and all that it forks, write its stacks to a file when it is asked."""
@@ -39,7 +47,18 @@ def shipped(item: pytest.Item, report: pytest.TestReport, output: str) -> dict[s
     if report.failed and output.strip():
         report.sections.append(("Captured output", output))
     hook = item.config.hook
-    return as_json(hook.pytest_report_to_serializable(config=item.config, report=report))
+    fields = hook.pytest_report_to_serializable(config=item.config, report=report)
+    return as_json({name: each for name, each in fields.items() if _is_carried(name, each)})
+
+
+def _is_carried(field: str, value: object) -> bool:
+    """Whether it is pytest's own, or another plugin finds in it what it has put there."""
+    if field in _OF_PYTEST:
+        return True
+    try:
+        return bool(json.loads(json.dumps(value)) == value)
+    except (TypeError, ValueError):
+        return False
 
 
 def as_json(fields: Mapping[str, object]) -> dict[str, object]:

@@ -78,14 +78,20 @@ class ArmPlugin:
         assert self._conversation is not None
         return LoaderPerf(self._conversation)
 
-    def data_folder(self, name: str, build: data.Build) -> Path:
+    def data_folder(self, project: Path, name: str, build: data.Build) -> Path:
         """What the fixture ``loaderperf_data`` does: both versions share one folder."""
-        path, built = data.folder(Path(self._setup.data_root), name, build)
+        path, built = data.folder(Path(self._setup.data_root), name, build, project)
         if self._conversation is not None:
             self._conversation.built_data |= built
         return path
 
     # --- collection
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Collect one module, also where pytest's argument is a folder around it."""
+        module = Path(self._setup.module)
+        return None if module.is_relative_to(collection_path) else True
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep what went wrong, for the coordinator to report."""
@@ -99,6 +105,15 @@ class ArmPlugin:
             self._usage_error = self._usage_error or str(error)
         if self._conversation is not None:
             self._conversation.misused |= isinstance(error, LoaderPerfError)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, items: list[pytest.Item]
+    ) -> Generator[None, None, None]:
+        """Keep all tests: whatever plugin selects some has done so in the coordinator."""
+        collected = [*items]
+        yield
+        items[:] = [*collected, *(item for item in items if item not in collected)]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -213,22 +228,20 @@ class ArmPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
-        """Run a test once, whatever other plugins do with those that fail."""
-        runner.pytest_runtest_protocol(item, nextitem)
+        """Run a test once, whatever other plugins do with those that fail.
+
+        They hear of no report here: a trial is no test, and the coordinator logs its reports.
+        """
+        reports = runner.runtestprotocol(item, log=False, nextitem=nextitem)
+        # That the test was cut short, which pytest takes for a failure, is none.
+        cut = "call" if self._conversation is not None and self._conversation.unwound else ""
+        self._reports = [report for report in reports if report.when != cut]
         return True
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_set_timer(self) -> bool:
         """Keep pytest-timeout from ending a trial: it counts the time of its suspension."""
         return True
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep the reports of this trial, for the coordinator to log."""
-        # That the test was cut short, which pytest takes for a failure, is none.
-        if self._conversation is not None and not (
-            self._conversation.unwound and report.when == "call"
-        ):
-            self._reports.append(report)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -287,6 +300,7 @@ def _check(item: pytest.Item) -> CollectedCheck:
         names=names_below_module(item),
         location=item.location,
         keywords=sorted(item.keywords),
+        fixturenames=list(getattr(item, "fixturenames", ())),
         markers=[
             (m.name, list(m.args), dict(m.kwargs)) for m in item.iter_markers() if _is_json(m)
         ],

@@ -90,6 +90,11 @@ class References:
         """The commits that have been checked out so far."""
         return list(self._versions)
 
+    @property
+    def prefix(self) -> str:
+        """The project's root folder below the top folder of the repository; POSIX, or empty."""
+        return self.repository.prefix if self.repository else ""
+
     def entries(self, module: str) -> store.Entries:
         """What the store holds for a module; StoreError if its file is damaged."""
         if module not in self._stores:

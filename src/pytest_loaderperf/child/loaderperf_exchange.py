@@ -24,7 +24,8 @@ class Exchange:
 
     ``old`` is the working tree and ``new`` the tree that takes its place, both empty where none
     does. ``copies`` gives the place in the working tree of files and folders that are installed as
-    copies of it. ``kept`` (a package's folder, or nothing) is the same for all versions. ``own``
+    copies of it. ``kept`` (a package's folder, or nothing) is the same for all versions, and so is
+    ``temporary``, a folder that is no part of the tree although it may lie inside of it. ``own``
     are other installed files that belong to the project, ``names`` its modules and packages.
     """
 
@@ -36,17 +37,18 @@ class Exchange:
         kept: str = "",
         own: Iterable[str] = (),
         names: Iterable[str] = (),
+        temporary: str = "",
     ) -> None:
         self.old, self.new = old, new
         self.copies = dict(sorted(copies.items(), key=lambda copy: -len(copy[0])))
-        self.kept = kept
+        self.kept, self.temporary = kept, temporary
         self.own, self.names = frozenset(own), frozenset(names)
         self._folders: dict[str, str] = {}
         self._foreign: dict[str, bool] = {}
 
     def dump(self) -> str:
         """All of it as a text, which ``load`` reads."""
-        fields = [self.old, self.new, self.kept]
+        fields = [self.old, self.new, self.kept, self.temporary]
         for each in (self.own, self.names):
             fields += [str(len(each)), *each]
         for place in self.copies.items():
@@ -56,13 +58,15 @@ class Exchange:
     @classmethod
     def load(cls, text: str) -> Exchange:
         """The one that ``dump`` has made a text of."""
-        old, new, kept, *rest = text.split("\0")
+        old, new, kept, temporary, *rest = text.split("\0")
         sets = []
         for _ in range(2):
             end = 1 + int(rest[0])
             sets.append(rest[1:end])
             rest = rest[end:]
-        return cls(old, new, dict(zip(rest[::2], rest[1::2])), kept, *sets)  # noqa: B905  (3.9)
+        copies = dict(zip(rest[::2], rest[1::2]))  # noqa: B905  (3.9)
+        own, names = sets
+        return cls(old, new, copies, kept, own, names, temporary)
 
     def real(self, path: str) -> str:
         """A path without links; a folder with installed packages is asked for only once."""
@@ -79,6 +83,7 @@ class Exchange:
             and real.startswith(self.old + os.sep)
             and not (self.new and real.startswith(self.new + os.sep))
             and not self._is_kept(real)
+            and not (self.temporary and real.startswith(self.temporary + os.sep))
             and not real.startswith(_STANDARD_LIBRARY)
             and not is_installed(real + os.sep)
             and not self._is_foreign(real)

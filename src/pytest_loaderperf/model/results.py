@@ -172,3 +172,4 @@ class Run:
     mode: str  # what it was compared with
     commits: Sequence[str]  # that were measured beside the candidate
     memory_limit: float  # that a loader may use, in bytes
+    root: str = ""  # the root folder of pytest, below the top folder of the repository

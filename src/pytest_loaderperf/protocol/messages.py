@@ -15,8 +15,11 @@ class Setup:
     """How an arm configures its pytest: as the coordinator's, but in its own tree."""
 
     args: list[str]
+    module: str  # the only one to collect
     options: dict[str, object]
+    typed: dict[str, list[str]]  # arguments of options whose values are no plain data, by name
     sys_path: list[str]
+    more_path: list[str]  # that conftests have added: it comes last
     keeps_path: bool  # after `sys_path` comes the interpreter's own: it is another one
     data_root: str
     fresh: bool  # the arm runs one trial itself, instead of forking one for each request
@@ -55,6 +58,7 @@ class CollectedCheck:
     names: list[str]  # the node id below the module: classes, then the test with its parameters
     location: tuple[str, int | None, str]  # file, line (from 0), domain, as pytest has them
     keywords: list[str]
+    fixturenames: list[str]  # as pytest has them, for hooks that look for some
     # Name, arguments and named arguments of those that JSON can carry.
     markers: list[tuple[str, list[object], dict[str, object]]]
     settings: dict[str, object]  # the arguments of the loaderperf marker

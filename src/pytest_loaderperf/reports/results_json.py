@@ -21,6 +21,7 @@ def to_json(run: Run, sweeps: Sequence[Sweep]) -> dict[str, object]:
     return {
         "schema": SCHEMA,
         "plugin": run.plugin,
+        "root": run.root,
         "machine": dict(run.machine),
         "against": {"mode": run.mode, "commits": list(run.commits)},
         "checks": [_check_json(result) for result in run.results],

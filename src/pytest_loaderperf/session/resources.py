@@ -15,6 +15,7 @@ from ..model.version import Version
 from ..options import RUNS
 from ..settings import RunSettings
 from ..supervisor.arm import Arms
+from ..system.files import temporary_place
 from ..versions.project import Project
 from ..versions.sources import Sources
 from .arm_options import arm_launch, configuration
@@ -40,7 +41,9 @@ class Resources:
         )
         root = config.rootpath.resolve()
         # One folder for all that is temporary: worktrees, logs, what loaders leave behind.
-        folder = tempfile.TemporaryDirectory(prefix="loaderperf-", ignore_cleanup_errors=True)
+        folder = tempfile.TemporaryDirectory(
+            prefix="loaderperf-", dir=temporary_place(), ignore_cleanup_errors=True
+        )
         scratch = Path(cleanup.enter_context(folder)).resolve()
         references = References(root, settings, scratch, configuration(config, root))
         cleanup.callback(references.close)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ..system.signals import heed_children
 from .collecting import Collecting
 from .resources import Resources
 from .running import Running
@@ -19,6 +20,7 @@ class Session:
     """A run from its beginning to its end. LoaderPerfError where its settings make no sense."""
 
     def __init__(self, config: pytest.Config) -> None:
+        heed_children()
         with contextlib.ExitStack() as cleanup:
             resources = Resources.opened(config, cleanup)
             self._cleanup = cleanup.pop_all()

@@ -122,6 +122,7 @@ class Summary:
             mode=self._resources.references.mode,
             commits=self._resources.references.commits,
             memory_limit=self._memory_limit,
+            root=self._resources.references.prefix,
         )
         folder = self._resources.config.invocation_params.dir
         settings, say = self._resources.settings, self._resources.say

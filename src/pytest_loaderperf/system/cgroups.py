@@ -242,20 +242,28 @@ class Memory:
     @property
     def total(self) -> float:
         """Bytes of the machine, or of the tightest control group."""
-        import psutil  # noqa: PLC0415  (here: plain `pytest` does not import it)
-
-        return min([psutil.virtual_memory().total, *(group.limit for group in self._groups)])
+        return min([_of_machine()[0], *(group.limit for group in self._groups)])
 
     @property
     def available(self) -> float:
         """Bytes that can still be used without swapping."""
-        import psutil  # noqa: PLC0415
-
-        found = [psutil.virtual_memory().available]
+        found: list[float] = [_of_machine()[1]]
         for group in self._groups:
             with contextlib.suppress(OSError, ValueError):  # it is gone
                 found.append(group.available)
         return max(0, min(found))
+
+
+def _of_machine() -> tuple[int, int]:
+    """Bytes that the machine has in all, and that can still be used."""
+    import psutil  # noqa: PLC0415  (here: plain `pytest` does not import it)
+
+    try:
+        memory = psutil.virtual_memory()
+    except OSError:  # a /proc that shows processes alone: what is free, without what could be
+        page = os.sysconf("SC_PAGE_SIZE")
+        return os.sysconf("SC_PHYS_PAGES") * page, os.sysconf("SC_AVPHYS_PAGES") * page
+    return memory.total, memory.available
 
 
 def limiting_groups(membership: Path = _MEMBERSHIP, mount: Path = _MOUNT) -> Iterator[Limit]:

@@ -59,10 +59,13 @@ class MachineSeconds(NamedTuple):
 
 
 def machine_seconds(cpus: Sequence[int]) -> MachineSeconds:
-    """What these CPUs have given away; in steps of some 10 ms."""
+    """What these CPUs have given away; in steps of some 10 ms. Zero where nobody tells."""
     import psutil  # noqa: PLC0415
 
-    times = psutil.cpu_times(percpu=True)
+    try:
+        times = psutil.cpu_times(percpu=True)
+    except OSError:  # a /proc that shows processes alone
+        return MachineSeconds(0.0, 0.0)
     each = [times[cpu]._asdict() for cpu in cpus if cpu < len(times)]
     # Time given to a guest is in that of the user already.
     idle = ("idle", "iowait", "guest", "guest_nice")

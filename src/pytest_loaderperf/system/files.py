@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import os
 import shutil
 import tempfile
@@ -25,23 +27,43 @@ def machine_lock(say: Callable[[str], None]) -> Iterator[None]:
 def locked(path: Path, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Hold the lock that a file stands for, on systems that have such; ``waiting`` is called first.
 
-    The lock belongs to the open file: it goes with the process, however that ends.
+    The lock belongs to the open file: it goes with the process, however that ends. A file system
+    may have none (NFS without a lock service, Lustre): then a file on another one of this machine
+    stands for it, and where there is none nothing is locked.
     """
     try:
         import fcntl  # noqa: PLC0415
     except ImportError:
         yield
         return
-    descriptor = _open(path)
-    try:
+    same = f"pytest-loaderperf-{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}.lock"
+    elsewhere = [Path(each) / same for each in (tempfile.gettempdir(), "/dev/shm", "/tmp")]  # noqa: S108
+    for place in (path, *elsewhere):
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waiting()
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+            descriptor = _open(place)
+        except OSError:
+            if place == path:
+                raise
+            continue
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                waiting()
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    raise
+                continue
+            yield
+            return
+        finally:
+            os.close(descriptor)
+    yield
+
+
+# What file systems say that have no locks.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 def _open(path: Path) -> int:
@@ -56,6 +78,20 @@ def _open(path: Path) -> int:
         with contextlib.suppress(OSError):  # not on every file system
             os.fchmod(descriptor, 0o644)  # whatever the umask: other users must be able to open it
         return descriptor
+
+
+# Of a path that stands for a socket; below a run's folder those of multiprocessing lie.
+_SOCKET_BYTES = 107
+_BELOW = "/loaderperf-12345678/tmp-10/pymp-12345678/listener-12345678"
+
+
+def temporary_place() -> str:
+    """Where a run's temporary folder is made: not so deep that its trials could open no socket."""
+    asked = tempfile.gettempdir()
+    for place in (asked, "/tmp"):  # noqa: S108  (where the former is too deep)
+        if len(os.fsencode(os.path.realpath(place) + _BELOW)) <= _SOCKET_BYTES:
+            return place if os.access(place, os.W_OK | os.X_OK) else asked
+    return asked
 
 
 _SHOWN_BYTES = 16_384

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
@@ -22,6 +23,16 @@ _TIDYING_SECONDS = 1.0  # they take some milliseconds
 _STOPPING_SECONDS = 0.25  # some milliseconds, too
 _STOPPING_LOOK = 0.0002  # seconds between looks
 _STANDING = b"TtXZ"  # states of a thread that has stopped, or ended
+
+
+def heed_children() -> None:
+    """Have this process hear how its children end, also if its parent wanted to hear of none.
+
+    Who ignores SIGCHLD hands that on to what it starts, where each status then reads as 0.
+    """
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread and signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def suspend(group: int) -> None:

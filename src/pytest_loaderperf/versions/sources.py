@@ -152,6 +152,7 @@ class Sources:
                 str(Path(__file__).resolve().parents[1]) if version.is_of_this_python else "",
                 {*copies.own, *copies.stray},
                 self.project.names,
+                str(self._folder),
             )
             path = self._folder / f"exchange-{len(self._exchanges)}"
             path.parent.mkdir(parents=True, exist_ok=True)

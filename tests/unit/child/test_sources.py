@@ -87,11 +87,17 @@ IMPORT = "import package.version"
 # --- which file stands for which ----------------------------------------------------------------
 
 
-@given(PATHS, PATHS, st.dictionaries(PATHS, PATHS), PATHS, st.sets(PATHS), st.sets(NAMES))
+@given(PATHS, PATHS, st.dictionaries(PATHS, PATHS), PATHS, st.sets(PATHS), st.sets(NAMES), PATHS)
 def test_an_exchange_survives_the_way_to_another_process(
-    old: str, new: str, copies: dict[str, str], kept: str, own: set[str], names: set[str]
+    old: str,
+    new: str,
+    copies: dict[str, str],
+    kept: str,
+    own: set[str],
+    names: set[str],
+    temporary: str,
 ) -> None:
-    exchange = Exchange(old, new, copies, kept, own, names)
+    exchange = Exchange(old, new, copies, kept, own, names, temporary)
     again = Exchange.load(exchange.dump())
     assert vars(again) == vars(exchange)
 
@@ -109,11 +115,12 @@ def test_what_lies_outside_of_the_tree_stays(names: list[str]) -> None:
         "/tree/.venv/lib/python3.11/site-packages/package/version.py",
         "/tree/lib/python3.11/site-packages/package/version.py",  # its own folder is that of one
         "/tree/kept/package.py",
+        "/tree/.nox/tmp/run/pytest-of-me/rows.csv",
         "/tree",
     ],
 )
 def test_what_is_no_source_of_the_tree_stays(path: str) -> None:
-    exchange = Exchange("/tree", "/worktree", {}, kept="/tree/kept")
+    exchange = Exchange("/tree", "/worktree", {}, kept="/tree/kept", temporary="/tree/.nox/tmp/run")
     assert exchange.place(path) == path
     assert not exchange.in_working_tree(path)
 

@@ -89,6 +89,7 @@ def exported(results: Sequence[CheckResult]) -> dict[str, Any]:
         mode="accepted",
         commits=["1a2b3c4d5e6f"],
         memory_limit=2.0**30,
+        root="tests",
     )
     content = results_json.to_json(run, sweeps(run.results, run.memory_limit))
     read: dict[str, Any] = json.loads(json.dumps(content, allow_nan=False))
@@ -407,6 +408,7 @@ def test_the_results_file_is_as_documented() -> None:
     assert content == {
         "schema": 1,
         "plugin": "0.1.0",
+        "root": "tests",
         "machine": {"cpus": 2},
         "against": {"mode": "accepted", "commits": ["1a2b3c4d5e6f"]},
         "checks": [

@@ -96,7 +96,7 @@ def test_other_words_are_none(source: str) -> None:
     ],
 )  # fmt: skip
 def test_checks_are_named_in_order(source: str, checks: tuple[str, ...]) -> None:
-    assert said(source) == Mention(mentions=True, checks=checks)
+    assert said(source).checks == checks
 
 
 OTHER_TESTS = {
@@ -139,11 +139,52 @@ OTHER_TESTS = {
 @pytest.mark.parametrize("first", [True, False], ids=["first", "last"])
 def test_a_file_with_more_than_checks_is_left_to_pytest(other: str, first: bool) -> None:
     source = f"{other}\n{CHECK}" if first else f"{CHECK}{other}\n"
-    assert said(source) == Mention(mentions=True, checks=None)
+    assert said(source) == Mention(mentions=True)
 
 
 def test_a_file_without_tests_of_its_own_is_left_to_pytest() -> None:
-    assert said("def perf(loaderperf): pass") == Mention(mentions=True, checks=None)
+    assert said("def perf(loaderperf): pass") == Mention(mentions=True)
+
+
+WRITTEN = """\
+import pytest
+pytestmark = [pytest.mark.slow, pytest.mark.needs(SOME)]
+
+class TestA:
+    pytestmark = pytest.mark.inside
+
+    @pytest.mark.loaderperf(budget="9s")
+    @pytest.mark.issue(7, by="us")
+    @pytest.mark.parametrize("n", [1, 2])
+    @other.decorator
+    def test_a(self, n): pass
+
+@pytest.mark.loaderperf(batch_sizes=[8])
+def test_b(batch_size): pass
+"""
+
+
+def test_lines_and_marks_are_those_of_the_text() -> None:
+    written = said(WRITTEN).written
+    assert written is not None
+    one, two = written
+    assert (one.names, one.line) == (("TestA", "test_a"), 6)  # of the first decorator
+    marks = [(mark.name, mark.args, dict(mark.kwargs)) for mark in one.marks]
+    assert marks == [
+        ("issue", (7,), {"by": "us"}),
+        ("loaderperf", (), {"budget": "9s"}),
+        ("inside", (), {}),
+        ("slow", (), {}),
+    ]
+    assert one.parametrized
+    assert (two.names, two.line, two.parametrized) == (("test_b",), 12, True)
+    assert [mark.name for mark in two.marks] == ["loaderperf", "slow"]
+
+
+def test_test_without_parameters_shows_none() -> None:
+    written = said("@pytest.mark.loaderperf\ndef test_a(n): pass").written
+    assert written is not None
+    assert not written[0].parametrized
 
 
 # --- any source ---------------------------------------------------------------------------------
@@ -219,7 +260,8 @@ def write(path: Path, content: bytes) -> Path:
 
 def test_a_file_is_read_as_its_text_says(tmp_path: Path) -> None:
     path = write(tmp_path / "test_a.py", CHECK.encode())
-    assert read(path) == parse(CHECK.encode()) == Mention(mentions=True, checks=("test_check",))
+    assert read(path) == parse(CHECK.encode())
+    assert read(path).checks == ("test_check",)
 
 
 @pytest.mark.parametrize(
@@ -232,9 +274,7 @@ def test_a_file_is_read_as_its_text_says(tmp_path: Path) -> None:
     ids=["latin-1", "byte order mark", "CRLF"],
 )
 def test_a_file_may_be_encoded_as_python_allows(tmp_path: Path, content: bytes) -> None:
-    assert read(write(tmp_path / "test_a.py", content)) == Mention(
-        mentions=True, checks=("test_check",)
-    )
+    assert read(write(tmp_path / "test_a.py", content)).checks == ("test_check",)
 
 
 UNPARSABLE = {
@@ -251,7 +291,7 @@ def test_a_broken_file_with_the_name_is_left_to_pytest_to_complain(
 ) -> None:
     # A guard that skipped it would pass while its checks do not run.
     mention = read(write(tmp_path / "test_a.py", content))
-    assert mention == Mention(mentions=True, checks=None)
+    assert mention == Mention(mentions=True)
 
 
 @pytest.mark.parametrize("content", [b"-" * 100_000 + b"1", b"a" + b".b" * 100_000])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,16 @@ def test_a_lock_is_open_for_writing_as_nfs_demands(
         path.touch()
     with files.locked(path):
         assert modes == [os.O_RDWR]
+
+
+def test_a_run_lies_where_its_trials_can_open_sockets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short, deep = "/tmp", tmp_path / ("x" * 60)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", short)
+    assert files.temporary_place() == short
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    assert files.temporary_place() == "/tmp"
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert files.temporary_place() == str(deep)

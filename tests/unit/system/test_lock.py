@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pytest_loaderperf.system.files import machine_lock
+from pytest_loaderperf.system.files import locked, machine_lock
 
-pytest.importorskip("fcntl")
+fcntl = pytest.importorskip("fcntl")
 
 # Holds the lock until its input ends, then says so before it lets go.
 HOLDER = """
@@ -127,3 +129,52 @@ def test_a_lock_file_that_can_only_be_read_will_do(folder: Path) -> None:
     with machine_lock(pytest.fail):
         pass
     assert list(folder.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP])
+def test_where_the_file_system_has_no_locks_another_one_has(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    share = folder / "share"
+    share.mkdir()
+    flock = fcntl.flock
+
+    def without(descriptor: int, operation: int) -> None:
+        if Path(f"/proc/self/fd/{descriptor}").readlink().parent == share:
+            raise OSError(number, os.strerror(number))
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", without)
+    said: list[str] = []
+    inside = threading.Event()
+
+    def second() -> None:
+        with locked(share / "a.lock", lambda: said.append("waits")):
+            inside.set()
+
+    thread = threading.Thread(target=second, daemon=True)
+    with locked(share / "a.lock"), locked(share / "b.lock"):
+        thread.start()
+        assert not inside.wait(0.1)
+    assert inside.wait(10)
+    assert said == ["waits"]
+
+
+def test_without_any_lock_a_run_goes_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks")
+
+    monkeypatch.setattr(fcntl, "flock", without)
+    with machine_lock(print):
+        pass
+
+
+def test_what_else_goes_wrong_with_a_lock_is_said(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(descriptor: int, operation: int) -> None:
+        raise OSError(errno.EIO, "input/output error")
+
+    monkeypatch.setattr(fcntl, "flock", broken)
+    with pytest.raises(OSError, match="input/output error"), machine_lock(print):
+        pass

@@ -70,3 +70,18 @@ def test_without_a_limit_there_is_none(tmp_path: Path, membership: str) -> None:
 def test_this_machine_has_some_of_its_memory_left() -> None:
     memory = Memory()
     assert 0 < memory.available < memory.total <= psutil.virtual_memory().total
+
+
+def test_where_proc_shows_processes_alone_the_machine_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = Memory()
+    known._groups = []
+    total, page = known.total, 4096
+
+    def missing() -> None:
+        raise FileNotFoundError("/proc/meminfo")
+
+    monkeypatch.setattr(psutil, "virtual_memory", missing)
+    assert known.total == pytest.approx(total, abs=page)
+    assert 0 < known.available <= total

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -442,3 +443,26 @@ def test_memory_that_torch_was_about_to_share_goes_with_its_process() -> None:
             assert stays.exists()
         finally:
             stays.unlink(missing_ok=True)
+
+
+def test_where_proc_shows_processes_alone_nobody_takes_anything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(*, percpu: bool) -> None:
+        raise FileNotFoundError("/proc/stat")
+
+    monkeypatch.setattr(psutil, "cpu_times", missing)
+    assert cpus.machine_seconds([0, 1]) == (0.0, 0.0)
+
+
+def test_who_ignores_its_children_hears_of_them_again() -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        signals.heed_children()
+        assert subprocess.run([sys.executable, "-c", "exit(3)"], check=False).returncode == 3
+        own = signal.signal(signal.SIGCHLD, lambda *_: None)
+        assert own is signal.SIG_DFL
+        signals.heed_children()
+        assert signal.getsignal(signal.SIGCHLD) is not signal.SIG_DFL  # somebody's own handler
+    finally:
+        signal.signal(signal.SIGCHLD, before)
