@@ -32,15 +32,17 @@ def hazard() -> str:
     The threads of GNU's OpenMP, which do not outlive a fork, are ended before: a trial starts new
     ones. Those of a library that starts none anew are a hazard.
     """
-    known = _known()
-    if known or not (found := _dangerous()):
-        return known or _open_files(threads.mappings())
-    if _end_openmp():
-        until = time.monotonic() + _SECONDS
-        while found and time.monotonic() < until:
-            time.sleep(0.01)
-            found = _dangerous()
-    return found[0] if found else _open_files(threads.mappings())
+    if known := _known():
+        return known
+    ended = bool(threads.others()) and _end_openmp()
+    until = time.monotonic() + _SECONDS
+    while (native := _native()) and time.monotonic() < until:
+        if not ended and not any(thread.busy for thread in native):
+            break  # they have nothing to do, and will be there
+        time.sleep(0.01)
+    told = [f"a thread of {_library(each)} runs ({each.name})" for each in native]
+    told += [f"the Python thread {each.name!r} runs" for each in _of_python()]
+    return told[0] if told else _open_files(threads.mappings())
 
 
 def _known() -> str:
@@ -64,21 +66,17 @@ def _tf_in_use(context: Any) -> bool:
     return bool(getattr(context.context_safe(), "_initialized", False))
 
 
-def _dangerous() -> list[str]:
-    """What is to be said of each thread that a fork would harm."""
-    own = [thread.name for thread in threading.enumerate() if _is_missed(thread)]
-    native = [thread for thread in threads.others() if not _heeds_forks(thread)]
-    return [
-        *(f"a thread of {_library(thread)} runs ({thread.name})" for thread in native),
-        *(f"the Python thread {name!r} runs" for name in own),
-    ]
+def _native() -> list[Thread]:
+    """The native threads that a fork would harm, as far as can be seen.
+
+    One that is busy cannot be seen. One of which nothing can be read is taken for harmless: a trial
+    that it harms is tried again.
+    """
+    return [each for each in threads.others() if each.busy or not _heeds_forks(each)]
 
 
 def _heeds_forks(thread: Thread) -> bool:
-    """Whether a thread is left alone by a fork, or is Python's, which knows more of it.
-
-    One of which nothing can be read is taken for harmless: a trial that it harms is tried again.
-    """
+    """Whether a thread is left alone by a fork, or is Python's, which knows more of it."""
     owner = thread.owner
     if thread.name == _JEMALLOC or not owner or owner.startswith(_PYTHON):
         return True
@@ -86,7 +84,11 @@ def _heeds_forks(thread: Thread) -> bool:
 
 
 def _library(thread: Thread) -> str:
-    return thread.owner.partition(".")[0]
+    return thread.owner.partition(".")[0] or "an unknown library"
+
+
+def _of_python() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if _is_missed(thread)]
 
 
 def _is_missed(thread: threading.Thread) -> bool:

@@ -21,11 +21,12 @@ _WORD = struct.calcsize("P")
 class Thread:
     """A thread: its name, and the file names of libraries on its stack, the innermost first.
 
-    Without libraries it ran while it was looked at, or they cannot be read here.
+    Without libraries it was ``busy`` when it was looked at, or they cannot be read here.
     """
 
     name: str
     libraries: tuple[str, ...] = ()
+    busy: bool = False
 
     @property
     def owner(self) -> str:
@@ -79,13 +80,14 @@ def _thread(folder: Path, mapped: Sequence[Mapping]) -> Thread:
     with contextlib.suppress(OSError):  # it has ended, or may not be looked at
         name = (folder / "comm").read_text(errors="replace").strip()
         syscall = (folder / "syscall").read_text()
-    return Thread(name=name, libraries=tuple(_libraries(syscall, mapped)))
+    busy = syscall.strip() == "running"
+    return Thread(name=name, libraries=tuple(_libraries(syscall, mapped)), busy=busy)
 
 
 def _libraries(syscall: str, mapped: Sequence[Mapping]) -> Iterator[str]:
     """The libraries into which words on a stack point: return addresses, above all."""
     fields = syscall.split()
-    if len(fields) < 3:  # "running"
+    if len(fields) < 3:  # it runs
         return
     stack, at = (int(each, 16) for each in fields[-2:])
     code = [each for each in mapped if "x" in each.access and each.path]

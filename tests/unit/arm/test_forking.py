@@ -112,6 +112,7 @@ def test_an_open_lmdb_environment_is_a_hazard(tmp_path: Path) -> None:
         (Thread(name="python", libraries=("libarrow.so.2600",)), ""),
         (Thread(name="jemalloc_bg_thd", libraries=("daft.abi3.so",)), ""),
         (Thread(name="python"), ""),  # nothing can be read
+        (Thread(name="python", busy=True), "an unknown library"),
     ],
 )
 def test_threads_are_told_by_what_they_run(
@@ -124,6 +125,16 @@ def test_threads_are_told_by_what_they_run(
     told = forking.hazard()
     assert found in told
     assert bool(told) is bool(found)
+
+
+def test_a_thread_that_is_busy_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([True, True, True, False, False])
+    openblas = Thread(name="python", libraries=("libopenblas.so",))
+    busy = Thread(name="python", busy=True)
+    monkeypatch.setattr(threads, "others", lambda: [busy if next(looks) else openblas])
+    monkeypatch.setattr(forking, "_of_python", list)
+    monkeypatch.setattr(forking, "_known", str)
+    assert forking.hazard() == ""
 
 
 # --- what frameworks say of themselves
@@ -161,7 +172,8 @@ def test_a_framework_in_use_is_a_hazard_and_named(
 ) -> None:
     for name in ("torch", "tensorflow.python.eager.context", "jax._src.xla_bridge"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.setattr(forking, "_dangerous", list)  # threads of whoever runs the tests
+    for look in ("_native", "_of_python"):  # threads of whoever runs the tests
+        monkeypatch.setattr(forking, look, list)
     stand_in = ModuleType(module)
     vars(stand_in).update(contents)
     monkeypatch.setitem(sys.modules, module, stand_in)
