@@ -225,11 +225,25 @@ def test_bound(loaderperf):
 def test_dying(loaderperf):
     loaderperf.check(Dying())
 """
+DYING_CHECKS = """\
+from lost import Dying
+from paced import Paced
+
+def test_always(loaderperf):
+    loaderperf.check(Dying())
+
+def test_sound(loaderperf):
+    loaderperf.check(Paced())
+"""
 
 
 def test_what_a_fork_would_lose_is_measured_in_processes_of_their_own(tmp_path: Path) -> None:
     project = tiny.create(
-        tmp_path / "project", lost=LOST_FORKS, test_thread=THREAD_CHECK, test_fork=FORK_CHECKS
+        tmp_path / "project",
+        lost=LOST_FORKS,
+        test_thread=THREAD_CHECK,
+        test_fork=FORK_CHECKS,
+        test_dies=DYING_CHECKS,
     )
     project.commit("with checks")
     found = tiny.report(project, "--loaderperf", "--loaderperf-against=HEAD")
@@ -238,6 +252,8 @@ def test_what_a_fork_would_lose_is_measured_in_processes_of_their_own(tmp_path: 
         "test_answers": "unchanged",
         "test_bound": "unchanged",
         "test_dying": "error",
+        "test_always": "error",
+        "test_sound": "unchanged",
     }
     anew = "each trial is a process of its own, which takes longer: "
     (thread,) = found.checks["test_answers"]["notes"]
@@ -247,6 +263,9 @@ def test_what_a_fork_would_lose_is_measured_in_processes_of_their_own(tmp_path: 
     assert fork == f"{anew}a trial of the working tree was killed by SIGABRT"
     assert found.run.output.count(anew) == 2
     assert "was killed by SIGABRT" in found.texts["test_dying"]
+    # Both starts have lost it, so that the fork was not the reason: others are forked again.
+    assert "so was a first trial, forked" in found.texts["test_always"]
+    assert found.checks["test_sound"]["notes"] == []
     # Whoever asks for forks gets them.
     forked = tiny.report(
         project, "--loaderperf", "--loaderperf-against=HEAD", "--loaderperf-trials=fork",

@@ -20,6 +20,7 @@ from ..protocol.messages import Begin, Finished
 from ..settings import RunSettings
 from ..stats.sequential import Rule
 from ..supervisor.arm import Arms
+from ..supervisor.diagnostics import shared_memory
 from ..supervisor.trial import TrialOver
 from ..system import packages
 from ..system.machine import machine_class
@@ -122,6 +123,7 @@ class Coordinator:
         try:
             return self._check(bench)
         except LostTrialError as error:
+            self._arms.fork_again(module)  # the other checks lose nothing by it
             raise ArmError(f"{error}\n{_TRIED_TWICE}") from None
 
     def _check(self, bench: Bench) -> Outcome:
@@ -293,12 +295,14 @@ class Coordinator:
             return Outcome(result=_error(spec, _NEVER_CALLED))
         if bad["outcome"] == "skipped":
             return Outcome(result=None, reports=reports)
-        return Outcome(
-            result=_error(spec, "the test failed before its loader was measured"), reports=reports
-        )
+        failed = "the test failed before its loader was measured"
+        return Outcome(result=_error(spec, failed, over.finished.text), reports=reports)
 
 
-def _error(spec: Spec, message: str) -> CheckResult:
+def _error(spec: Spec, message: str, said: str = "") -> CheckResult:
+    """An error; what to do about it may show in what was ``said`` besides."""
+    if todo := shared_memory(f"{message}\n{said}"):
+        message = f"{message}\n{todo}"
     return CheckResult(
         nodeid=spec.nodeid,
         verdict=Verdict.ERROR,

@@ -96,7 +96,7 @@ class Arm:
     def trial(self, nodeid: str) -> Trial:
         """Start a trial of a check; it waits for Begin."""
         _ = self.collected
-        if self.starts_anew and (self._used or not self._started_fresh):
+        if self._started_fresh != self.starts_anew or (self.starts_anew and self._used):
             self._restart()
         self._used = True
         channel, theirs = Channel.pair()
@@ -302,6 +302,10 @@ class Arms:
             return False
         self._anew[module] = why
         return True
+
+    def fork_again(self, module: str) -> None:
+        """Fork the trials of a module again, which are lost as processes of their own, too."""
+        self._anew.pop(module, None)
 
     def get(self, version: Version, module: str) -> Arm:
         """The arm of a version for a module, started if there is none; does not wait for it."""

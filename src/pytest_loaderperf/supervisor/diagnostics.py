@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import time
 from pathlib import Path
 
+from ..model.units import format_size
 from ..system import process_tree
 from ..system.signals import SHOW_STACKS
 
@@ -119,3 +121,26 @@ def ending(status: int) -> str:
 def shown(output: str) -> str:
     """The last output of a process, as the end of a sentence."""
     return f"; its last output:\n{output}" if output.strip() else ", without any output"
+
+
+# What programs say, and how they die, where no more shared memory is to be had.
+_NO_SHARED_MEMORY = re.compile(
+    r"(?:/dev/shm|</torch_).*No space left|No space left.*/dev/shm|insufficient shared memory"
+    r"|SIGBUS|[Bb]us error"
+)
+_SHARED = "/dev/shm"  # noqa: S108  (looked at, never written to)
+
+
+def shared_memory(said: str) -> str:
+    """What to do where the end of a process shows that it found too little shared memory."""
+    if not _NO_SHARED_MEMORY.search(said):
+        return ""
+    try:
+        there = os.statvfs(_SHARED)
+    except OSError:
+        return ""
+    return (
+        f"{_SHARED} has {format_size(there.f_frsize * there.f_blocks)}, and two loaders are alive "
+        "at once here, one of each version. Give it more (docker run --shm-size=1g), or these "
+        "loaders fewer batches ahead"
+    )

@@ -90,3 +90,19 @@ def test_the_innermost_frames_of_each_thread_are_shown() -> None:
     assert text.count("frame 0\n") == 2
     assert text.count("  ...\n") == 2
     assert "frame 40" not in text
+
+
+@pytest.mark.parametrize(
+    ("said", "helps"),
+    [
+        ("OSError: [Errno 28] No space left on device: '/dev/shm/torch_1_2'", True),
+        ("RuntimeError: unable to write to file </torch_1_2>: No space left on device (28)", True),
+        ("It is possible that dataloader's workers are out of shared memory (insufficient shared "
+         "memory (shm))", True),
+        ("a trial of the working tree was killed by SIGBUS", True),
+        ("OSError: [Errno 28] No space left on device: '/data/rows.bin'", False),
+        ("RuntimeError: DataLoader worker (pid 7) is killed by signal: Bus error.", True),
+    ],
+)  # fmt: skip
+def test_a_lack_of_shared_memory_is_told_with_what_to_do(said: str, helps: bool) -> None:
+    assert ("--shm-size" in diagnostics.shared_memory(said)) is helps
