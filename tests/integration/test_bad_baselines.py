@@ -258,7 +258,7 @@ class TestProof:
 
     def test_server_of_one_version_that_serves_the_other_is_an_error(self, proven: Proven) -> None:
         """Both are as slow as the one that has started first."""
-        says = "in each pair of trials only one version ran server.py, which has changed"
+        says = "in a pair of trials only one version ran server.py, which has changed"
         assert says in proven.text("asks")
 
     def test_python_that_shows_nothing_is_an_error(self, proven: Proven) -> None:

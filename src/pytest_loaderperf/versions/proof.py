@@ -260,18 +260,27 @@ class Proof:
     def _check_pairs(
         self, baseline: Version, differing: Iterable[str], pairs: Sequence[tuple[Folders, Folders]]
     ) -> None:
-        """A file that differs must have run on both sides: one may serve the other as well."""
-        alone = {(each, way) for each in differing for way in (False, True)} if pairs else set()
+        """A file that differs must have run on both sides: one may serve the other as well.
+
+        Both may have started a program at the same moment, of which one ends at once, since its
+        port is taken: where one is started in every pair, it must be on both sides of each.
+        """
+        in_all = {(each, way) for each in differing for way in (False, True)} if pairs else set()
+        alone = set(in_all)
+        once: set[tuple[str, bool]] = set()
         served: set[tuple[str, bool]] = set()
         for here, there in pairs:
             candidates = _in_two_ways(_all_of(here), self._top)
             baselines = _in_two_ways(_all_of(there), baseline.moved_to)
+            in_all &= candidates | baselines
             alone &= candidates ^ baselines
+            once |= candidates ^ baselines
             served |= baselines
+        alone |= {(each, started) for each, started in in_all & once if started}
         files = sorted({each for each, _ in alone & served})
         if files:  # else the baseline never ran it, which is another matter
             raise ArmError(
-                f"in each pair of trials only one version ran {_list(files)}, which has changed: "
+                f"in a pair of trials only one version ran {_list(files)}, which has changed: "
                 "perhaps a server that the first one starts serves the other one, too. Have each "
                 "process start its own, on a port that is free"
             )
