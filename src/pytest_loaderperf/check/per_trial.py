@@ -23,6 +23,8 @@ from .state import Bench, Findings, Known, doubt
 # that two pairs differ in the same way. They may show that nothing has changed, and confirm.
 _TRIALS = 4
 _FEW_TRIALS = 2
+# No such pipeline is known whose heights are as far apart as this ratio.
+_FAR = 1.5
 # Now and then a trial of such a pipeline peaks higher: of so many pairs, the extremes do not count.
 _MANY_TRIALS = 6
 _TRIALS_AT_MOST = 10  # memory repeats well: what ten pairs leave open, more would too
@@ -257,10 +259,16 @@ def _pairs(
 
 def _enough(comparison: Comparison, *, late: bool, confirming: bool) -> int:
     """How many pairs may say what a comparison says."""
-    if comparison.verdict is Verdict.REGRESSED and confirming:
+    if comparison.verdict is Verdict.REGRESSED and (confirming or _is_far(comparison)):
         return _FEW_TRIALS
     if comparison.verdict in (Verdict.REGRESSED, Verdict.IMPROVED):
         return _TRIALS
     if is_open(comparison):
         return _TRIALS if late else _TRIALS_AT_MOST
     return _FEW_TRIALS
+
+
+def _is_far(comparison: Comparison) -> bool:
+    """Whether a loss is beyond all doubt, in whatever direction its metric is better."""
+    ratio = comparison.ratio
+    return ratio is not None and not 1 / _FAR < ratio < _FAR

@@ -97,6 +97,7 @@ def repeat(*values: float) -> Iterator[float]:
         (repeat(100.0), repeat(100.0), "unchanged", 2),
         (repeat(100.0), repeat(200.0), "improved", 4),
         (repeat(130.0), repeat(100.0), "regressed", 4),
+        (repeat(200.0), repeat(100.0), "regressed", 2),  # no chance is as large as this
         # Two pairs rule out an increase, more of them prove a gain.
         (repeat(92.0, 86.0), repeat(100.0), "improved", 4),
         # Two heights, met the other way round by chance: two pairs do not make a regression.
