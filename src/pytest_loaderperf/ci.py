@@ -46,7 +46,8 @@ def fetch_history(folder: Path, arguments: Sequence[str] = ()) -> None:
     repository = Repository.find(folder)
     if repository is None or not repository.is_shallow:
         return
-    places = [folder, *(path for each in arguments if (path := folder / each).exists())]
+    named = [folder / each for each in arguments]
+    places = [folder, *filter(os.path.exists, named)]  # -k may be longer than a path can be
     commits = _DEEPER
     for path in _stores(repository.toplevel, places):
         try:

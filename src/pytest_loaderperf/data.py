@@ -125,10 +125,10 @@ class _Told:
             told = f"{value.__module__}.{value.__qualname__}"
         elif hasattr(value, "tobytes"):  # an array
             told = f"{getattr(value, 'dtype', '')} {getattr(value, 'shape', '')} {value.tobytes()}"
-        elif hasattr(value, "__dict__") and _is_like_others(value):
-            told = self.value(vars(value))
+        elif fields := _fields(value):
+            told = self.value(fields)
         else:
-            told = ""
+            told = _shown(value)
         return told
 
     def _placed(self, text: str) -> str:
@@ -136,6 +136,26 @@ class _Told:
             if place and (text == place or text.startswith(place + "/")):
                 return name + text[len(place) :]
         return text
+
+
+def _fields(value: object) -> dict[str, Any]:
+    """What an object has that is equal to others like it, also where it has slots."""
+    if not _is_like_others(value):
+        return {}
+    slots = [getattr(each, "__slots__", ()) for each in type(value).__mro__]
+    names = [name for each in slots for name in ([each] if isinstance(each, str) else each)]
+    held = {name: getattr(value, name) for name in names if hasattr(value, name)}
+    return {**held, **getattr(value, "__dict__", {})}
+
+
+def _shown(value: object) -> str:
+    """How an object shows itself, unless that is but where it lies."""
+    shows = type(value).__repr__ is not object.__repr__
+    try:
+        told = repr(value) if shows else ""
+    except Exception:  # noqa: BLE001  (whatever it raises)
+        return ""
+    return "" if " at 0x" in told else told
 
 
 def _is_like_others(value: object) -> bool:

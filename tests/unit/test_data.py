@@ -14,6 +14,8 @@ import threading
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -142,6 +144,11 @@ class Config:
     rows: int
 
 
+@dataclass(frozen=True, slots=True)
+class Slotted:
+    rows: int
+
+
 class Factory:
     """Equal to itself alone."""
 
@@ -193,6 +200,10 @@ WAYS = [closed_over, with_default, with_argument, of_an_object, nested]
         ({"a": [1]}, {"a": [2]}),
         ({1, 2}, {1, 3}),
         (Config(rows=1), Config(rows=2)),
+        (Slotted(rows=1), Slotted(rows=2)),
+        (date(2026, 1, 1), date(2026, 1, 2)),
+        (Decimal("1.5"), Decimal("1.25")),
+        (np.dtype("f4"), np.dtype("f8")),
         (SimpleNamespace(a=1), SimpleNamespace(a=2)),
         (np.zeros(2), np.ones(2)),
         (np.zeros(2), np.zeros(2, dtype="f4")),

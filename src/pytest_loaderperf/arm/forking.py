@@ -34,7 +34,7 @@ def hazard() -> str:
     """
     if known := _known():
         return known
-    ended = bool(threads.others()) and _end_openmp()
+    ended = threads.count() > 1 and _end_openmp()
     until = time.monotonic() + _SECONDS
     while (native := _native()) and time.monotonic() < until:
         if not ended and not any(thread.busy for thread in native):

@@ -253,7 +253,12 @@ def _confirm(
     bench.start_anew(version)
     confirming, known = bench.confirming, first.known
     again = _measure(
-        confirming, version, _Pairs(known=known), regressed, known.deadline, confirming=True
+        confirming,
+        version,
+        _Pairs(known=known, difference=""),
+        regressed,
+        known.deadline,
+        confirming=True,
     )
     repeated = _conclude(confirming, version, again.pairs, regressed)
     every = _Pairs(

@@ -68,7 +68,8 @@ def _peak(bench: Bench, known: Known, version: Version) -> Value:
 
 def _growth(bench: Bench, known: Known, version: Version) -> Value:
     seconds = _LONG * bench.lengths.pair
-    rise = memory_growth.growth(bench.arm(version), bench.spec.nodeid, known.plan, seconds)
+    epoch = known.calibration.epoch_seconds
+    rise = memory_growth.growth(bench.arm(version), bench.spec.nodeid, known.plan, seconds, epoch)
     return Value(value=rise.value, note=rise.describe())
 
 

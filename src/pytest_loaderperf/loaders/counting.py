@@ -320,13 +320,21 @@ def counter(path: Path) -> SampleCounter:
         nonlocal chosen
         if chosen is None:
             try:
-                is_quick = length(batch) == exactly(batch)
+                counted = exactly(batch)
+                is_quick = length(batch) == counted and not _may_be_chance(batch, path)
             except (TypeError, KeyError, IndexError, AttributeError, RuntimeError):
                 is_quick = False  # not everything with rows has a length
             chosen = quickly if is_quick else exactly
         return chosen(batch)
 
     return count
+
+
+def _may_be_chance(batch: Any, path: Path) -> bool:
+    """Whether the length of what tells the samples may be that of something else."""
+    for kind, key in path:
+        batch = batch[key] if kind == "item" else getattr(batch, key)
+    return structure.is_graph(batch)
 
 
 def settling_counter(batch_size: int | None, samples_per_epoch: int | None) -> SampleCounter:

@@ -16,6 +16,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from ..errors import LoaderError
 from ..model.metrics import METRICS
 from ..model.units import format_value
 from ..protocol.messages import Open, Opened, RunSlice, Slice
@@ -36,6 +37,10 @@ _EPOCHS = 4  # at whose ends memory is read, at least
 _LONGER = 2.5  # times as long as a trial should take, for that
 _STEPS_WITHIN = 12  # points within epochs, after those between them
 _FILES_SHOWN = 3
+_TOO_SHORT = (
+    "memory_growth cannot be told: an epoch has too few batches for its workers. Give this check a "
+    "loader with longer ones, or leave the metric out"
+)
 _LONGEST_REST = 3.0  # seconds that a loader may take to come to rest
 
 
@@ -139,6 +144,8 @@ class _Trial:
     def run(self, step: RunSlice) -> Slice:
         """Go on."""
         result = self._trial.ask(step, Slice)
+        if not result.stretches:
+            raise LoaderError(_TOO_SHORT)
         self.restarts += len(result.stretches) - 1
         self.batches += result.batches
         self.samples += result.samples
@@ -152,17 +159,20 @@ class _Trial:
         return AtRest(samples=self.samples, tree=tree, files=files)
 
 
-def growth(arm: Arm, nodeid: str, pace: Plan, seconds: float) -> Growth:
-    """How fast memory grows in one more trial, over some such time of batches."""
+def growth(arm: Arm, nodeid: str, pace: Plan, seconds: float, epoch: float) -> Growth:
+    """How fast memory grows in one more trial, over some such time of batches.
+
+    An epoch takes so many seconds (of the candidate: both versions are measured in one way).
+    LoaderError where its batches are too few to tell.
+    """
     with arm.begun(nodeid) as (trial, loader):
         trial.ask(
             Open(warmup=pace.warmup, drain=pace.drain, epoch_batches=pace.epoch_batches), Opened
         )
         going = _Trial(arm, trial, loader.workers, pace)
-        if pace.whole:
-            epoch = going.run(RunSlice(batches=0, epochs=1)).seconds
-            if epoch * _EPOCHS <= _LONGER * seconds:
-                return _over_epochs(going, epoch, seconds)
+        if pace.whole and epoch * _EPOCHS <= _LONGER * seconds:
+            going.run(RunSlice(batches=0, epochs=1))
+            return _over_epochs(going, epoch, seconds)
         return _within_epochs(going, seconds)
 
 
@@ -189,6 +199,7 @@ def _passing(going: _Trial, lasting: Container[int], seconds: float) -> Slope:
     if not going.workers or going.pace.epochs:
         return nothing
     points: list[Reading] = []
+    starting: list[Reading] = []
     going.restarts = going.batches = 0
     epoch = -1
     for _ in range(_STEPS_WITHIN):
@@ -199,10 +210,16 @@ def _passing(going: _Trial, lasting: Container[int], seconds: float) -> Slope:
         # Pages that are shared count in full in those that stay: only copies of them are new.
         kept = sum(used.whole for pid, used in look.tree.processes.items() if pid in lasting)
         starts, epoch = epoch, epoch_of(going.pace, going.batches, going.restarts)
-        if epoch == starts:  # else they have just started, and copy what they are made of
-            used = look.tree.anonymous - kept
-            points.append(Reading(epoch=epoch, samples=look.samples, used=used))
-    return slope(points)
+        used = look.tree.anonymous - kept
+        point = Reading(epoch=epoch, samples=look.samples, used=used)
+        # Those that have just started copy what they are made of.
+        (points if epoch == starts else starting).append(point)
+    found = slope(points)
+    if not math.isfinite(found.error):
+        found = slope([*starting, *points])
+    if not math.isfinite(found.error):
+        raise LoaderError(_TOO_SHORT)
+    return found
 
 
 def _within_epochs(going: _Trial, seconds: float) -> Growth:
@@ -214,6 +231,8 @@ def _within_epochs(going: _Trial, seconds: float) -> Growth:
         looks.append(going.look())
         epochs.append(epoch_of(going.pace, going.batches, going.restarts))
     kept, of_kept = _settled(looks), _settled(epochs)
+    if len(set(of_kept)) > len(of_kept) // 2:  # each epoch has but one: from one to the next, then
+        of_kept = [0] * len(kept)
     lasting = _slope_of([look.tree.anonymous for look in kept], kept, of_kept)
     return Growth(lasting=_with_shared(lasting, kept, of_kept), left_open=left_open(kept))
 

@@ -81,14 +81,17 @@ def _typed(config: pytest.Config) -> dict[str, list[str]]:
     Arms convert them as the run's own pytest did, each with the types of its version.
     """
     values = vars(config.option).items()
-    parser: Any = config._parser
-    actions = {each.dest: each for each in parser.optparser._actions}
+    parser: Any = getattr(config._parser, "optparser")  # noqa: B009  (no part of its types)
+    actions = {each.dest: each for each in parser._actions}
     dests = [name for name, value in values if name in actions and not _is_plain(value)]
+    if not dests:
+        return {}
+    given = [*map(os.fspath, config.stash.get(ARGUMENTS, config.invocation_params.args))]
     kept = [(actions[name], actions[name].type, actions[name].choices) for name in dests]
     try:
         for action, _, _ in kept:
             action.type = action.choices = None
-        texts = vars(parser.parse_known_args(config.stash[ARGUMENTS]))
+        texts = vars(parser.parse_known_args(given)[0])
     finally:
         for action, kind, choices in kept:
             action.type, action.choices = kind, choices

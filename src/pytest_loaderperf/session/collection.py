@@ -69,7 +69,7 @@ class UnimportedModule(pytest.Module):
         module: pytest.Module = pytest.Module.from_parent(self.parent, path=self.path)
         try:
             return module.obj, list(_functions(module))
-        except (Exception, pytest.skip.Exception) as error:  # noqa: BLE001  (whatever it raises)
+        except (Exception, pytest.skip.Exception, pytest.fail.Exception) as error:  # noqa: BLE001  (whatever it raises)
             return f"it cannot be imported: {error}"
 
     @functools.cached_property

@@ -7,6 +7,7 @@ have these, and import the real module for anything else.
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -37,11 +38,14 @@ def stand_in(path: Path, name: str, real: Callable[[], ModuleType]) -> ModuleTyp
 
     module = ModuleType(name)
     module.__file__ = str(path)
-    tree = ast.parse(path.read_bytes())
-    tree.body = list(_bare(tree.body))
     namespace = vars(module)
     namespace |= {_CLASS: Deferred, _FIXTURE: pytest.fixture}
-    exec(compile(tree, str(path), "exec", dont_inherit=True), namespace)  # noqa: S102  (defines only)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they are those of its import
+        tree = ast.parse(path.read_bytes())
+        tree.body = list(_bare(tree.body))
+        code = compile(tree, str(path), "exec", dont_inherit=True)
+    exec(code, namespace)  # noqa: S102  (defines only)
     del namespace[_CLASS], namespace[_FIXTURE]
     namespace["__getattr__"] = attribute
     return module

@@ -85,12 +85,7 @@ class Arm:
         if self._stuck is not None:
             raise self._stuck
         if self._collected is None:
-            self._collected = self._first_answer()
-            hazard = self._collected.fork_hazard
-            if hazard and self._launch.fresh is None:
-                self._anew.setdefault(self.module, f"{hazard}, in {self.version.name}")
-            if self.starts_anew and not self._started_fresh:
-                self._restart()
+            self._collected = self._answered()
         return self._collected
 
     def trial(self, nodeid: str) -> Trial:
@@ -214,8 +209,17 @@ class Arm:
     def _restart(self) -> None:
         self.close()
         self._start()
-        self._first_answer()
+        self._answered()
         self._used = False
+
+    def _answered(self) -> Collected:
+        """What it has collected, started anew if it may not be forked."""
+        collected = self._first_answer()
+        if collected.fork_hazard and self._launch.fresh is None:
+            self._anew.setdefault(self.module, f"{collected.fork_hazard}, in {self.version.name}")
+        if self.starts_anew and not self._started_fresh:
+            self._restart()
+        return collected
 
     def _first_answer(self) -> Collected:
         hello = self._receive(Hello)

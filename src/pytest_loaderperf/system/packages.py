@@ -38,7 +38,8 @@ def versions(before: Collection[str] = ()) -> dict[str, str]:
             try:
                 found[distribution] = metadata.version(distribution)
             except metadata.PackageNotFoundError:
-                found[distribution] = str(getattr(sys.modules[module], "__version__", "unknown"))
+                held = object.__getattribute__(sys.modules[module], "__dict__")
+                found[distribution] = str(held.get("__version__", "unknown"))
     return dict(sorted(found.items()))
 
 
@@ -67,7 +68,9 @@ def _is_installed(name: str) -> bool:
     module = sys.modules[name]
     if name in sys.stdlib_module_names or not isinstance(module, ModuleType):
         return False
-    places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+    held = object.__getattribute__(module, "__dict__")  # to ask would import one that is lazy
+    places = [held.get("__file__"), getattr(held.get("__spec__"), "origin", None)]
+    places += held.get("__path__") or ()
     return any(folder in str(place) for place in places for folder in _INSTALLED)
 
 

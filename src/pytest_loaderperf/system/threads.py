@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ _COMMON = ("libc.", "libc-", "ld-", "libpthread", "libstdc++", "libgcc", "ld-mus
 # A thread that waits has little on its stack: some 5 KiB in pools of a dozen libraries.
 _STACK = 64 * 2**10
 _WORD = struct.calcsize("P")
+_ADDRESS = 2**48 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,14 @@ class Mapping(NamedTuple):
     def name(self) -> str:
         """The file's, without its folder."""
         return self.path.rpartition("/")[2]
+
+
+def count() -> int:
+    """How many threads this process has, as far as the system tells."""
+    try:
+        return len(os.listdir("/proc/self/task"))  # noqa: PTH208  (no more than their number)
+    except OSError:
+        return 1
 
 
 def others() -> list[Thread]:
@@ -90,10 +100,15 @@ def _libraries(syscall: str, mapped: Sequence[Mapping]) -> Iterator[str]:
     if len(fields) < 3:  # it runs
         return
     stack, at = (int(each, 16) for each in fields[-2:])
-    code = [each for each in mapped if "x" in each.access and each.path]
+    code = [each for each in mapped if "x" in each.access and each.path]  # in order
+    begins = [each.begin for each in code]
     last = ""
     for word in (at, *_words(stack, mapped)):
-        library = next((each.name for each in code if each.begin <= word < each.end), "")
+        # Without the signature that newer ARM processors put into the upper bits.
+        address = word & _ADDRESS
+        place = code[bisect_right(begins, address) - 1] if code else None
+        inside = place is not None and place.begin <= address < place.end
+        library = place.name if place is not None and inside else ""
         if library and library != last and not library.startswith(_COMMON):
             last = library
             yield library

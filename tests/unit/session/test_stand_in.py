@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -42,6 +43,12 @@ def made(tmp_path: Path, text: str = TEXT, real: object = None) -> Any:
         return real  # type: ignore[return-value]
 
     return stand_in(path, "package.test_it", imported)
+
+
+def test_warnings_of_a_text_are_those_of_its_import(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert made(tmp_path, 'def test_it(pattern="\\d"): "\\w"\n').test_it
 
 
 def test_names_documentation_and_signatures_are_those_of_the_text(tmp_path: Path) -> None:

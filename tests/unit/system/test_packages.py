@@ -93,3 +93,12 @@ def test_versions_of_both_sides_are_compared() -> None:
     now = {"imagesize": "2.0.0", "numpy": "1.0", "added": "1"}
     assert differing(before, now) == {"imagesize": ("1.4.1", "2.0.0")}
     assert told({"b": ("1", "2"), "a": ("3", "4")}) == "a 3 -> 4, b 1 -> 2"
+
+
+def test_a_module_that_is_lazy_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lazy(ModuleType):
+        def __getattribute__(self, name: str) -> object:
+            raise ImportError("it is imported when somebody asks for it")
+
+    monkeypatch.setitem(sys.modules, "a_lazy_one", Lazy("a_lazy_one"))
+    assert "a_lazy_one" not in versions(frozenset(sys.modules) - {"a_lazy_one"})
