@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_loaderperf.errors import LoaderError
+from pytest_loaderperf.measure import memory_growth
 from pytest_loaderperf.measure.memory_growth import (
     AtRest,
     Growth,
@@ -20,7 +23,8 @@ from pytest_loaderperf.measure.memory_growth import (
     slope,
 )
 from pytest_loaderperf.measure.plan import Plan
-from pytest_loaderperf.system.smaps import Tree
+from pytest_loaderperf.protocol.messages import RunSlice
+from pytest_loaderperf.system.smaps import Tree, Used
 
 MIB = 2**20
 no_deadline = settings(deadline=None)
@@ -164,3 +168,48 @@ def test_files_that_stay_open_are_named() -> None:
 )
 def test_files_that_come_and_go_do_not_stay_open(files: list[dict[int, list[str]]]) -> None:
     assert left_open(looks(*files)) == ()
+
+
+MAIN, WORKER = 1, 2
+
+
+class Going:
+    """A trial whose batches of ten samples each cost so many bytes, in one of its processes."""
+
+    def __init__(self, pace: Plan, workers: int, grows: int) -> None:
+        self.pace, self.workers, self.grows = pace, workers, grows
+        self.restarts = self.batches = self.samples = 0
+
+    def run(self, step: RunSlice) -> None:
+        self.batches += step.batches
+        self.samples += 10 * step.batches
+
+    def look(self) -> AtRest:
+        used = {each: 1000 * (self.grows == each) * self.samples for each in (MAIN, WORKER)}
+        processes = {each: Used(anonymous=size, whole=size) for each, size in used.items()}
+        return AtRest(samples=self.samples, tree=Tree(processes=processes, unseen=0), files={})
+
+
+LONG = Plan(warmup=2, drain=1, batches=4, slices=8, epoch_batches=14)
+SHORT = Plan(warmup=4, drain=9, batches=4, slices=8, epoch_batches=18)  # four steady batches
+
+
+@pytest.mark.parametrize(("grows", "expected"), [(WORKER, 1e6), (MAIN, 0.0)])
+def test_what_processes_take_that_end_with_their_epoch(grows: int, expected: float) -> None:
+    going: Any = Going(LONG, 2, grows)
+    assert memory_growth._passing(going, {MAIN}, 4.8).value == pytest.approx(expected)
+
+
+def test_what_cannot_be_told_of_them_is_an_error() -> None:
+    going: Any = Going(SHORT, 4, WORKER)
+    with pytest.raises(LoaderError, match="too few batches for its workers"):
+        memory_growth._passing(going, {MAIN}, 4.8)
+
+
+@pytest.mark.parametrize("pace", [LONG, SHORT])
+@pytest.mark.parametrize("grows", [MAIN, WORKER])
+def test_growth_within_epochs_is_told_also_where_each_holds_one_point(
+    pace: Plan, grows: int
+) -> None:
+    going: Any = Going(pace, 4, grows)
+    assert memory_growth._within_epochs(going, 4.8).value == pytest.approx(1e6)
