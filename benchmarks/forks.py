@@ -1,7 +1,7 @@
 """Measures loaders whose libraries start threads while the tests are imported.
 
     pip install torch scikit-learn polars numba tokenizers lmdb opencv-python-headless duckdb daft
-    python benchmarks/forks.py [--only NAME] [--budget 30]
+    python benchmarks/forks.py [--only NAME] [--budget 60]
 
 Each library does some work when its test module is imported, and again in each batch. A trial that
 is forked without heed hangs, is killed, or is slower than a plain loop. Each loader is checked
@@ -148,7 +148,7 @@ CASES: Mapping[str, Case] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=list(CASES), nargs="*", default=list(CASES))
-    parser.add_argument("--budget", type=float, default=30.0, help="seconds of judging")
+    parser.add_argument("--budget", type=float, default=60.0, help="seconds of judging")
     options = parser.parse_args()
     row = "{:<14} {:<14} {:<14} {:>8}  {}"
     print(row.format("library", "unchanged", "half as much", "of bare", "trials"), flush=True)

