@@ -301,14 +301,14 @@ class Coordinator:
 
 def _error(spec: Spec, message: str, said: str = "") -> CheckResult:
     """An error; what to do about it may show in what was ``said`` besides."""
-    if todo := shared_memory(f"{message}\n{said}"):
-        message = f"{message}\n{todo}"
+    todo = shared_memory(f"{message}\n{said}")
     return CheckResult(
         nodeid=spec.nodeid,
         verdict=Verdict.ERROR,
         batch_size=spec.batch_size,
         outcome="failed",
         message=message,
+        notes=(todo,) if todo else (),
     )
 
 
