@@ -71,7 +71,7 @@ def test_long(loaderperf):
 def test_endless(loaderperf):
     loaderperf.check(limited)
 
-@pytest.mark.loaderperf(budget=24)
+@pytest.mark.loaderperf(budget=30)
 def test_stalls(loaderperf):
     loaderperf.check(stalling)
 
