@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections import UserDict
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -166,6 +168,26 @@ def test_the_fast_counter_looks_at_one_part_only(first: object, later: object) -
 def test_the_fast_counter_refuses_what_cannot_be_counted() -> None:
     with pytest.raises(LoaderError, match=r"disagree: batch.0. has 3, batch.1. has 4"):
         fast_counter((np.zeros(3), np.zeros(4)))
+
+
+class Graphs:
+    """A batch of graphs as PyG's: its length is the number of its fields."""
+
+    def __init__(self, num_graphs: int) -> None:
+        self.num_graphs = num_graphs
+
+    def __len__(self) -> int:
+        return 5
+
+    def to_dict(self) -> dict[str, object]:
+        return {name: np.zeros(9) for name in ("x", "edge_index", "y", "batch", "ptr")}
+
+
+def test_a_length_that_is_equal_by_chance_counts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("torch_geometric.data.data")
+    vars(module)["BaseData"] = Graphs
+    monkeypatch.setitem(sys.modules, "torch_geometric.data.data", module)
+    assert fast_counter(Graphs(5))(Graphs(3)) == 3
 
 
 # --- what can be read in several ways -----------------------------------------------------------
