@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,6 +22,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from study import git, pytest
 
 LOADER = """\
 import numpy as np
@@ -40,7 +40,7 @@ class Batches:
                 {work}
             yield np.zeros((64, 8))
 
-{at_import}
+{work}
 """
 CHECK = "import loaders\n\ndef test_it(loaderperf):\n    loaderperf.check(loaders.Batches())\n"
 BARE = """\
@@ -175,32 +175,24 @@ def create(root: Path, case: Case, budget: float) -> None:
     """A project with the check of a library, committed."""
     root.mkdir()
     files = {
-        "loaders.py": LOADER.format(
-            imported=case.imported, work=case.work, times=case.times, at_import=case.work
-        ),
+        "loaders.py": LOADER.format(imported=case.imported, work=case.work, times=case.times),
         "test_it.py": CHECK,
         "pytest.ini": f"[pytest]\nloaderperf_budget = {budget:g}\n",
         ".gitignore": "rows/\n.loaderperf/\n",
     }
     for name, text in files.items():
         (root / name).write_text(text)
-    user = ["-c", "user.name=b", "-c", "user.email=b@localhost"]
-    for arguments in (["init", "-q"], ["add", "-A"], [*user, "commit", "-qm", "as it is"]):
-        git = shutil.which("git") or "git"
-        subprocess.run([git, *arguments], cwd=root, check=True)
+    git(root, "init", "-q")
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "as it is")
 
 
 def checked(root: Path) -> dict[str, Any]:
     """What a run says of the check."""
-    results = root.parent / "results.json"
-    arguments = [
-        "--loaderperf", "--loaderperf-against=HEAD", "--loaderperf-always",
-        "--loaderperf-timeout=60", f"--loaderperf-json={results}", "-p", "no:cacheprovider",
-    ]  # fmt: skip
-    subprocess.run(
-        [sys.executable, "-m", "pytest", *arguments], cwd=root, check=False, capture_output=True
-    )
-    check: dict[str, Any] = json.loads(results.read_text())["checks"][0]
+    (check,) = pytest(
+        root, "--loaderperf", "--loaderperf-against=HEAD", "--loaderperf-always",
+        "--loaderperf-timeout=60", "-p", "no:cacheprovider",
+    )  # fmt: skip
     if check["verdict"] == "error":
         print(check["message"], file=sys.stderr)
     return check

@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from study import pytest
 
 MIB = 2**20
 # Batches of two samples every 2 ms; epochs of 100 batches, where they end.
@@ -221,12 +220,9 @@ def measured(module: str, name: str) -> dict[str, Any]:
         }
         for file, text in files.items():
             (root / file).write_text(text)
-        results = root.parent / "results.json"
-        command = [sys.executable, "-m", "pytest", "--loaderperf", f"--loaderperf-json={results}"]
-        run = subprocess.run(command, cwd=root, check=False, capture_output=True, text=True)
-        check: dict[str, Any] = json.loads(results.read_text())["checks"][0]
+        (check,) = pytest(root, "--loaderperf")
         if "memory_growth" not in check["metrics"]:
-            raise SystemExit(run.stdout)
+            raise SystemExit(f"{name} was not measured: {check['message']}")
         return check
 
 

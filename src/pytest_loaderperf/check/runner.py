@@ -13,7 +13,7 @@ from ..baselines.update import Acceptance, accepted_entry, refusal
 from ..errors import ArmError, LoaderPerfError, LostTrialError, MemoryLimitError
 from ..measure import calibration
 from ..model.results import CheckResult, Verdict
-from ..model.units import format_size
+from ..model.units import format_changes, format_size
 from ..model.version import Version
 from ..model.workload import Workload
 from ..protocol.messages import Begin, Finished
@@ -198,8 +198,8 @@ class Coordinator:
             known, changed = self._changed(bench, known, reference.entry.workload)
         found = Findings()
         if record is not None and (differ := packages.differing(record.versions, bench.versions)):
-            told = packages.told(differ)
-            found = Findings(notes=(f"versions differ from those recorded: {told}",))
+            told = f"versions differ from those recorded: {format_changes(differ)}"
+            found = Findings(notes=(told,))
         if reference.version is not None and not changed:
             known, beside = paired.judge_pairs(bench, reference.version, known)
             if why := paired.outgrown(bench, known, record):

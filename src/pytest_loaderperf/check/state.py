@@ -11,6 +11,7 @@ from ..measure.plan import Lengths, Plan
 from ..measure.timed_trial import Timing
 from ..measure.turns import Side
 from ..model.results import CheckResult, Comparison, Coverage, Noise, Verdict, worst
+from ..model.units import format_changes
 from ..model.version import Version
 from ..settings import CheckSettings
 from ..stats.sequential import Rule
@@ -202,11 +203,8 @@ def doubt(name: str, first: int, again: int) -> str:
 
 def changes(before: Mapping[str, object], now: Mapping[str, object]) -> str:
     """Which entries differ, as text; empty if none does."""
-    return ", ".join(
-        f"{name} {before.get(name, 'absent')} -> {now.get(name, 'absent')}"
-        for name in dict.fromkeys([*before, *now])
-        if before.get(name) != now.get(name)
-    )
+    differ = [n for n in dict.fromkeys([*before, *now]) if before.get(n) != now.get(n)]
+    return format_changes({n: (before.get(n, "absent"), now.get(n, "absent")) for n in differ})
 
 
 def result_of(spec: Spec, known: Known, found: Findings) -> CheckResult:

@@ -298,17 +298,11 @@ def counter(path: Path) -> SampleCounter:
     It looks at one part only: that all of them agree was checked on the first batches. Where a
     batch does not have that part, all that it has is looked at.
     """
-    steps = [(kind == "item", key) for kind, key in path]
     chosen: SampleCounter | None = None
-
-    def length(batch: Any) -> int:
-        for is_item, key in steps:
-            batch = batch[key] if is_item else getattr(batch, key)
-        return len(batch)
 
     def quickly(batch: Any) -> int:
         try:
-            return length(batch)
+            return len(_at(path, batch))
         except (TypeError, KeyError, IndexError, AttributeError):
             return count_samples(batch)
 
@@ -320,8 +314,8 @@ def counter(path: Path) -> SampleCounter:
         nonlocal chosen
         if chosen is None:
             try:
-                counted = exactly(batch)
-                is_quick = length(batch) == counted and not _may_be_chance(batch, path)
+                part = _at(path, batch)  # of a graph the length is another, equal by chance
+                is_quick = len(part) == exactly(batch) and not structure.is_graph(part)
             except (TypeError, KeyError, IndexError, AttributeError, RuntimeError):
                 is_quick = False  # not everything with rows has a length
             chosen = quickly if is_quick else exactly
@@ -330,11 +324,11 @@ def counter(path: Path) -> SampleCounter:
     return count
 
 
-def _may_be_chance(batch: Any, path: Path) -> bool:
-    """Whether the length of what tells the samples may be that of something else."""
+def _at(path: Path, batch: Any) -> Any:
+    """The part at the end of a path."""
     for kind, key in path:
         batch = batch[key] if kind == "item" else getattr(batch, key)
-    return structure.is_graph(batch)
+    return batch
 
 
 def settling_counter(batch_size: int | None, samples_per_epoch: int | None) -> SampleCounter:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -155,8 +155,14 @@ class _Trial:
         """Let it come to rest, and look at it."""
         calibration.rest(self._trial.pid, _LONGEST_REST)
         tree = used_by_tree(self._arm.memory_root)
-        files = {pid: Counter(process_tree.open_files(pid)) for pid in tree.processes}
+        files = {pid: Counter(_names_of_open(pid)) for pid in tree.processes}
         return AtRest(samples=self.samples, tree=tree, files=files)
+
+
+def _names_of_open(pid: int) -> Iterator[str]:
+    """What a process has open: all of its sockets have one name, and so have all pipes."""
+    for _, name in process_tree.open_files(pid):
+        yield name if name.startswith("/") else name.partition(":")[0]
 
 
 def growth(arm: Arm, nodeid: str, pace: Plan, seconds: float, epoch: float) -> Growth:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ..errors import SettingsError
 
@@ -75,6 +75,11 @@ def format_percent(fraction: float) -> str:
 def format_change(value: float, before: float) -> str:
     """How much a value differs from the one before it: ``"-9.1 %"``."""
     return f"{100 * (value / before - 1):+.1f} %"
+
+
+def format_changes(changes: Mapping[str, tuple[object, object]]) -> str:
+    """What things were and are, by name: ``"num_workers 2 -> 0, prefetch_factor 3 -> 4"``."""
+    return ", ".join(f"{name} {before} -> {now}" for name, (before, now) in changes.items())
 
 
 def format_value(value: float, unit: str) -> str:

@@ -6,8 +6,7 @@ import shlex
 
 from ..model.metrics import METRICS, Metric
 from ..model.results import STORED, CheckResult, Comparison, Coverage, Verdict
-from ..model.units import format_percent, format_value
-from ..system.packages import told
+from ..model.units import format_changes, format_percent, format_value
 
 
 def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
@@ -35,7 +34,7 @@ def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
 
 def packages_that_differ(result: CheckResult) -> list[str]:
     """Which packages the two sides have in other versions: a line, if there are any."""
-    return [f"packages differ: {told(result.packages)}"] if result.packages else []
+    return [f"packages differ: {format_changes(result.packages)}"] if result.packages else []
 
 
 def seen(coverage: Coverage) -> str:

@@ -48,13 +48,8 @@ def differing(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, tu
 
     One that only one side has imported is no other version: its code has changed.
     """
-    both = [name for name in before if name in now]
+    both = [name for name in sorted(before) if name in now]
     return {name: (before[name], now[name]) for name in both if before[name] != now[name]}
-
-
-def told(packages: Mapping[str, tuple[str, str]]) -> str:
-    """Versions that differ, as text."""
-    return ", ".join(f"{name} {old} -> {new}" for name, (old, new) in sorted(packages.items()))
 
 
 def _top_level(before: Collection[str]) -> Iterator[str]:

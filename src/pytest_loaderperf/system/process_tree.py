@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,12 +72,9 @@ def tasks(pid: int) -> list[Path]:
         return []
 
 
-def open_files(pid: int) -> list[str]:
-    """What a process has open, by name (Linux); all sockets are one, and so are all pipes."""
-    names = []
-    with contextlib.suppress(OSError):
-        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+def open_files(pid: int) -> Iterator[tuple[os.DirEntry[str], str]]:
+    """Each descriptor of a process, and what it has open (Linux): a path, or ``socket:[123]``."""
+    with contextlib.suppress(OSError), os.scandir(f"/proc/{pid}/fd") as descriptors:
+        for descriptor in descriptors:
             with contextlib.suppress(OSError):  # closed in the meantime
-                name = str(descriptor.readlink())
-                names.append(name if name.startswith("/") else name.partition(":")[0])
-    return names
+                yield descriptor, os.readlink(descriptor)  # noqa: PTH115  (at each sample of memory)

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ..errors import LoaderError
-from .process_tree import tree
+from .process_tree import open_files, tree
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,12 +208,11 @@ def _mapped(pid: int) -> list[Mapped]:
 
 def _open_files(pid: int) -> Iterator[tuple[File, int]]:
     """The shared memory that a process holds open, with its size in bytes."""
-    with contextlib.suppress(OSError), os.scandir(f"/proc/{pid}/fd") as descriptors:
-        for descriptor in descriptors:
+    for descriptor, name in open_files(pid):
+        if name.startswith(_SHARED):
             with contextlib.suppress(OSError):  # closed in the meantime
-                if str(Path(descriptor).readlink()).startswith(_SHARED):
-                    status = descriptor.stat()
-                    yield (status.st_dev, status.st_ino), status.st_blocks * _BLOCK
+                status = descriptor.stat()
+                yield (status.st_dev, status.st_ino), status.st_blocks * _BLOCK
 
 
 def _used_by(pid: int) -> Used | None:

@@ -10,7 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from pytest_loaderperf.system.packages import differing, told, versions
+from pytest_loaderperf.model.units import format_changes
+from pytest_loaderperf.system.packages import differing, versions
 
 
 @pytest.fixture
@@ -92,7 +93,8 @@ def test_versions_of_both_sides_are_compared() -> None:
     before = {"numpy": "1.0", "imagesize": "1.4.1", "dropped": "1"}
     now = {"imagesize": "2.0.0", "numpy": "1.0", "added": "1"}
     assert differing(before, now) == {"imagesize": ("1.4.1", "2.0.0")}
-    assert told({"b": ("1", "2"), "a": ("3", "4")}) == "a 3 -> 4, b 1 -> 2"
+    two = differing({"b": "1", "a": "3"}, {"b": "2", "a": "4"})
+    assert format_changes(two) == "a 3 -> 4, b 1 -> 2"
 
 
 def test_a_module_that_is_lazy_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
