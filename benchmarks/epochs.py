@@ -3,7 +3,9 @@
     python benchmarks/epochs.py checks FOLDER bursts [--loss 0.1] [--rounds 20] [--only NAME]
     python benchmarks/epochs.py checks FOLDER waiting [--loss 0.25] [--rounds 10] [--only NAME]
     python benchmarks/epochs.py show FOLDER
-    python benchmarks/epochs.py figures [--rounds 7]
+    python benchmarks/epochs.py figures waiting|wrappers [--rounds 7]
+
+`wrappers` needs timm, accelerate and monai.
 
 `checks` runs whole checks of the loaders in `benchmarks/bursts_project` or `waiting_project`, in a
 small git project below FOLDER, and appends what came out to `results.jsonl` there: an interrupted
@@ -28,7 +30,6 @@ from typing import Any
 from study import bound, git, pytest, source
 
 ROOT = Path(__file__).resolve().parents[1]
-WAITING = ROOT / "benchmarks" / "waiting_project"
 SECONDS = 5.0  # of a bare loop
 # The project, and the line of its loaders that makes a loss.
 PROJECTS = {
@@ -37,18 +38,20 @@ PROJECTS = {
 }
 
 
-def names() -> list[str]:
+def names(project: Path) -> list[str]:
     """The loaders."""
     code = "import loaders; print(*loaders.LOADERS)"
     command = [sys.executable, "-c", code]
-    output = subprocess.run(command, cwd=WAITING, capture_output=True, text=True, check=True)
+    output = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
     return output.stdout.split()
 
 
-def bare(name: str) -> float:
+def bare(project: Path, name: str) -> float:
     """Samples/s of a plain loop."""
-    command = [sys.executable, "bare.py", name, str(SECONDS)]
-    output = subprocess.run(command, cwd=WAITING, capture_output=True, text=True, check=True)
+    command = [sys.executable, str(Path(__file__).with_name("bare.py")), str(project), name]
+    output = subprocess.run(
+        [*command, str(SECONDS)], cwd=project, capture_output=True, text=True, check=True
+    )
     return float(output.stdout)
 
 
@@ -78,15 +81,15 @@ def sources(name: str) -> Path:
     return ROOT / "benchmarks" / f"{name}_project"
 
 
-def figures(rounds: int) -> int:
+def figures(project: Path, rounds: int) -> int:
     """Print a line for each loader; 1 if one misses the bar of 3 %."""
     worst = 0.0
-    for name in names():
+    for name in names(project):
         ratios, guards = [], []
         for turn in range(rounds):
             found = {}
             for way in ("guard", "bare") if turn % 2 else ("bare", "guard"):
-                found[way] = bare(name) if way == "bare" else guarded(name)
+                found[way] = bare(project, name) if way == "bare" else guarded(project, name)
             ratios.append(found["guard"] / found["bare"])
             guards.append(found["guard"])
         median = statistics.median(ratios)
@@ -97,9 +100,9 @@ def figures(rounds: int) -> int:
     return int(worst > 0.03)
 
 
-def guarded(name: str) -> float:
+def guarded(project: Path, name: str) -> float:
     """What a run of the guard says of the throughput, compared with nothing."""
-    results = WAITING / ".loaderperf-results.json"
+    results = project / ".loaderperf-results.json"
     against = ["--loaderperf-against=stored", f"--loaderperf-json={results}"]
     command = [
         sys.executable,
@@ -108,20 +111,20 @@ def guarded(name: str) -> float:
         "-q",
         "-p",
         "no:cacheprovider",
-        f"test_waiting.py::test_waiting[{name}]",
+        f"test_{project.name.removesuffix('_project')}.py::test_it[{name}]",
     ]
-    plain = ["-c", os.devnull, f"--rootdir={WAITING}"]
+    plain = ["-c", os.devnull, f"--rootdir={project}"]
     try:
         subprocess.run(
             [*command, *plain, "--loaderperf", *against],
-            cwd=WAITING,
+            cwd=project,
             stdout=subprocess.DEVNULL,
             check=False,  # there is no baseline
         )
         (check,) = json.loads(results.read_text())["checks"]
     finally:
         results.unlink(missing_ok=True)
-        shutil.rmtree(WAITING / ".loaderperf", ignore_errors=True)
+        shutil.rmtree(project / ".loaderperf", ignore_errors=True)
     return float(check["metrics"]["throughput"]["value"])
 
 
@@ -184,10 +187,12 @@ def main() -> int:
     running.add_argument("--rounds", type=int, default=1)
     running.add_argument("--only", default="")
     actions.add_parser("show").add_argument("folder", type=Path)
-    actions.add_parser("figures").add_argument("--rounds", type=int, default=7)
+    alternating = actions.add_parser("figures")
+    alternating.add_argument("project", choices=("waiting", "wrappers"))
+    alternating.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
     if options.action == "figures":
-        return figures(options.rounds)
+        return figures(sources(options.project), options.rounds)
     folder = options.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if options.action == "checks":

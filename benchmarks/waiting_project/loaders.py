@@ -20,6 +20,7 @@ from pathlib import Path
 FACTOR = 1.0
 BATCH = [0] * 8
 READ = 1 << 20  # bytes of a file for a batch
+samples = len  # of a batch
 
 
 class Loader:

@@ -9,6 +9,6 @@ from loaders import LOADERS
 
 
 @pytest.mark.parametrize("name", LOADERS)
-def test_waiting(loaderperf: Any, name: str) -> None:
+def test_it(loaderperf: Any, name: str) -> None:
     """Check one of them."""
     loaderperf.check(LOADERS[name]())

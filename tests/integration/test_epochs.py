@@ -68,10 +68,11 @@ def test_a_slower_start_of_epochs_is_a_regression(tmp_path: Path) -> None:
     run = project.pytest("--loaderperf", "--loaderperf-budget=16")
     assert run.verdicts == {tiny.NODE: "regressed"}, run.output
     overhead = run.results["checks"][0]["metrics"]["epoch_overhead"]
-    # By the clock of this machine, which may oversleep: at least what was asked for.
-    assert 0.59 < overhead["value"] < 0.9
-    assert 0.19 < overhead["baseline"] < 0.35
-    assert re.search(r"epoch_overhead regressed: [678]\d\d(\.\d+)? ms", run.output), run.output
+    # Three times as much. What each is by the clock of this machine, which oversleeps now and then
+    # in the batches that are taken off, is loose.
+    assert 2 < overhead["ratio"] < 4
+    assert 0.3 < overhead["value"] < 1.2
+    assert re.search(r"epoch_overhead regressed: \d+(\.\d+)? m?s, baseline", run.output), run.output
 
 
 def test_epochs_that_never_end_have_no_overhead(tmp_path: Path) -> None:

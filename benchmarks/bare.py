@@ -1,20 +1,24 @@
-"""The throughput of a loader in a plain loop, in samples/s: ``python bare.py NAME SECONDS``."""
+"""The throughput of a loader in a plain loop, in samples/s: ``python bare.py FOLDER NAME SECONDS``.
+
+The folder has a module ``loaders``, which says how many samples a batch has.
+"""
 
 from __future__ import annotations
 
+import importlib
 import sys
 import time
 from typing import Any
-
-from loaders import LOADERS
 
 WARMUP = 1.0  # seconds
 
 
 def main() -> None:
     """Go through the loader, epoch after epoch, and print its rate."""
-    name, seconds = sys.argv[1], float(sys.argv[2])
-    loader: Any = LOADERS[name]()
+    folder, name, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
+    sys.path.insert(0, folder)
+    loaders = importlib.import_module("loaders")
+    loader: Any = loaders.LOADERS[name]()
     began, samples, at = time.perf_counter(), 0, 0.0
     while True:
         for batch in loader() if callable(loader) else loader:
@@ -22,7 +26,7 @@ def main() -> None:
             if not at and now - began > WARMUP:
                 at, samples = now, 0
             elif at:
-                samples += len(batch)
+                samples += loaders.samples(batch)
                 if now - at > seconds:
                     print(samples / (now - at))
                     return
