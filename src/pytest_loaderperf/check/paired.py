@@ -27,7 +27,7 @@ from ..stats.comparison import (
 from ..stats.sequential import Within, log_cost
 from ..versions.sources import Folders
 from . import stalls
-from .state import Bench, Findings, Known, Pair, changes, doubt, seen
+from .state import Bench, Findings, Known, Pair, changes, doubt, phase, seen
 
 # Spoiled pairs are repeated, but no more of them than this: the machine would only be as noisy.
 _SPOILED_AT_MOST = 4
@@ -69,6 +69,7 @@ class _Pairs:
         return self.pairs[self.earlier :]
 
 
+@phase("timing")
 def judge_pairs(bench: Bench, version: Version, known: Known) -> tuple[Known, Findings]:
     """Compare all timed metrics; also returns what is known with a plan that fits.
 
@@ -239,6 +240,7 @@ def _borne_out(bench: Bench, version: Version, first: _Pairs, regressed: frozens
     return all(by_themselves[name].verdict is Verdict.REGRESSED for name in regressed)
 
 
+@phase("confirming")
 def _confirm(
     bench: Bench,
     version: Version,

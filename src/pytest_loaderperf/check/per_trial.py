@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from ..baselines.store import Record, Stored
+from ..baselines.store import Record
 from ..errors import SettingsError
 from ..measure import calibration, epochs, memory_growth
 from ..model.metrics import METRICS, Metric
@@ -17,7 +17,7 @@ from ..model.results import Comparison, Verdict
 from ..model.version import Version
 from ..stats.comparison import compare, compare_stored, fast_path, is_open, uncompared
 from ..stats.sequential import Within
-from .state import Bench, Findings, Known, doubt
+from .state import Bench, Findings, Known, doubt, phase
 
 # The fewest: pipelines that tune themselves can peak at one of two heights, and it is no rare thing
 # that two pairs differ in the same way. They may show that nothing has changed, and confirm.
@@ -66,6 +66,12 @@ def _peak(bench: Bench, known: Known, version: Version) -> Value:
     return Value(value=again.peak_memory)
 
 
+def _early_peak(bench: Bench, known: Known, version: Version) -> Value:
+    """The same in a trial that does not go on to the end of its epoch."""
+    calibrated = calibration.early(known.calibration)
+    return _peak(bench, replace(known, calibration=calibrated), version)
+
+
 def _growth(bench: Bench, known: Known, version: Version) -> Value:
     seconds = _LONG * bench.lengths.pair
     epoch = known.calibration.epoch_seconds
@@ -91,6 +97,7 @@ def _stall(bench: Bench, known: Known, version: Version) -> Value:
 # Peaks scatter by less than 1 % or by some 1 MiB (docs/evidence.md), two of a pair by 1.4 times as
 # much. A megabyte can be far more of a small loader, but then it is little of the tolerance.
 PEAK = Quantity(metric=METRICS["peak_memory"], measure=_peak, between=0.015)
+EARLY_PEAK = replace(PEAK, measure=_early_peak)
 # Measured only where somebody judges or looks at them.
 ASKED_FOR = (
     Quantity(metric=METRICS["memory_growth"], measure=_growth),
@@ -99,6 +106,7 @@ ASKED_FOR = (
 )
 
 
+@phase("memory")
 def judge_trials(
     bench: Bench, version: Version | None, record: Record | None, known: Known
 ) -> Findings:
@@ -107,15 +115,21 @@ def judge_trials(
     The peak of a loader depends little on how busy its machine is, so that one look at the stored
     number settles it for most checks: where machine class and versions match, and it did not move.
     """
-    peak = [Value(value=known.calibration.peak_memory)]
+    ours = Value(value=known.calibration.peak_memory)
     found = _settled_by_store(bench, record, known)
-    if found is None:
-        found = _judged(bench, version, record, known, PEAK, peak)
+    if found is None and version is not None:
+        found = _peaks_beside(bench, version, known)
+    elif found is None:
+        found = _with_stored(bench, record, known, PEAK, [ours])
     for quantity in wanted(known):
-        found += _judged(bench, version, record, known, quantity, [])
+        if version is None:
+            found += _with_stored(bench, record, known, quantity)
+        else:
+            found += _beside(bench, version, known, quantity)
     return found
 
 
+@phase("memory")
 def show(bench: Bench, known: Known, verdict: Verdict) -> Findings:
     """The peak, and each other metric that somebody wants, measured once and compared with none."""
     found = _shown(PEAK, known, Value(value=known.calibration.peak_memory), verdict)
@@ -162,33 +176,38 @@ def _settled_by_store(bench: Bench, record: Record | None, known: Known) -> Find
     return _findings(name, compared, [Value(value=known.calibration.peak_memory)])
 
 
-def _judged(
-    bench: Bench,
-    version: Version | None,
-    record: Record | None,
-    known: Known,
-    quantity: Quantity,
-    values: list[Value],
-) -> Findings:
-    if version is not None:
-        return _beside(bench, version, known, quantity, values)
-    stored = record.metrics.get(quantity.metric.name) if record else None
-    return _with_stored(bench, stored, known, quantity, values)
+def _peaks_beside(bench: Bench, version: Version, known: Known) -> Findings:
+    """Compare peaks. The first trial of each side reads a whole epoch, where one fits.
+
+    Where both have their peaks early, the others need not: a leak or a cache that fills up later
+    would show in the first ones.
+    """
+    ours, arm = known.calibration, bench.arm(version)
+    bench.progress(f"{PEAK.label}, pair 1")
+    theirs = calibration.calibrate(arm, bench.spec.nodeid, bench.lengths, ours)
+    quantity = EARLY_PEAK if ours.peaks_early and theirs.peaks_early else PEAK
+    first = [Value(value=ours.peak_memory)], [theirs.peak_memory]
+    return _beside(bench, version, known, quantity, *first)
 
 
 def _beside(
-    bench: Bench, version: Version, known: Known, quantity: Quantity, first: Sequence[Value]
+    bench: Bench,
+    version: Version,
+    known: Known,
+    quantity: Quantity,
+    candidate: Sequence[Value] = (),
+    baseline: Sequence[float] = (),
 ) -> Findings:
-    """Compare pairs, beginning with the values of the candidate that there are.
+    """Compare pairs, beginning with the values that there are.
 
     A regression is confirmed by fresh processes; else it is not sure.
     """
     name = quantity.metric.name
-    compared, values = _pairs(bench, version, known, quantity, first)
+    compared, values = _pairs(bench, version, known, quantity, candidate, baseline)
     if not (compared.judged and compared.verdict is Verdict.REGRESSED):
         return _findings(name, compared, values)
     bench.start_anew(version)
-    again, _ = _pairs(bench.confirming, version, known, quantity, (), confirming=True)
+    again, _ = _pairs(bench.confirming, version, known, quantity, confirming=True)
     if again.verdict is Verdict.REGRESSED:
         return _findings(name, compared, values)
     doubtful = replace(compared, verdict=Verdict.INCONCLUSIVE)
@@ -196,10 +215,15 @@ def _beside(
 
 
 def _with_stored(
-    bench: Bench, stored: Stored | None, known: Known, quantity: Quantity, first: Sequence[Value]
+    bench: Bench,
+    record: Record | None,
+    known: Known,
+    quantity: Quantity,
+    first: Sequence[Value] = (),
 ) -> Findings:
     """Compare values of the candidate, those that there are first, with a stored number."""
     name = quantity.metric.name
+    stored = record.metrics.get(name) if record else None
     values = list(first)
     while len(values) < _TRIALS:
         values.append(quantity.measure(bench, known, bench.candidate))
@@ -220,7 +244,8 @@ def _pairs(
     version: Version,
     known: Known,
     quantity: Quantity,
-    first: Sequence[Value],
+    candidate: Sequence[Value] = (),
+    baseline: Sequence[float] = (),
     *,
     confirming: bool = False,
 ) -> tuple[Comparison, list[Value]]:
@@ -228,7 +253,7 @@ def _pairs(
 
     Also returns the values of the candidate.
     """
-    values, baseline = list(first), list[float]()
+    ours, theirs = list(candidate), list(baseline)
     # A trial takes little time, so that every pair is looked at.
     looks = tuple(range(_FEW_TRIALS, _TRIALS_AT_MOST + 1))
     rule, within = replace(bench.rule, looks=looks, trimmed_from=_MANY_TRIALS), None
@@ -238,15 +263,18 @@ def _pairs(
     name = quantity.metric.name
     judged = name in known.judged
     label = f"{'confirming, ' if confirming else ''}{quantity.label}"
+    count = max(1, len(theirs))
     while True:
-        bench.progress(f"{label}, pair {len(baseline) + 1}")
-        if len(values) == len(baseline):
-            values.append(quantity.measure(bench, known, bench.candidate))
-        baseline.append(quantity.measure(bench, known, version).value)
+        if len(theirs) < count:
+            bench.progress(f"{label}, pair {count}")
+        if len(ours) < count:
+            ours.append(quantity.measure(bench, known, bench.candidate))
+        if len(theirs) < count:
+            theirs.append(quantity.measure(bench, known, version).value)
         comparison = compare(
             quantity.metric,
-            [each.value for each in values[: len(baseline)]],
-            baseline,
+            [each.value for each in ours],
+            theirs,
             bench.spec.settings.tolerances[name],
             rule,
             judged=judged,
@@ -254,8 +282,9 @@ def _pairs(
             within=within,
         )
         enough = _enough(comparison, late=time.monotonic() > known.deadline, confirming=confirming)
-        if len(baseline) >= enough or not judged:  # one pair shows what nobody judges
-            return comparison, values
+        if count >= enough or not judged:  # one pair shows what nobody judges
+            return comparison, ours
+        count += 1
 
 
 def _enough(comparison: Comparison, *, late: bool, confirming: bool) -> int:

@@ -108,7 +108,12 @@ class Coordinator:
             return outcome
         result = outcome.result
         reason = result.reason or self._identical.reasons.get(spec.nodeid, "")
-        result = replace(result, seconds=time.monotonic() - started, reason=reason)
+        result = replace(
+            result,
+            seconds=time.monotonic() - started,
+            phases=dict(bench.phases.seconds),
+            reason=reason,
+        )
         return replace(outcome, result=result)
 
     def _tried(self, bench: Bench) -> Outcome:
@@ -172,11 +177,13 @@ class Coordinator:
         return Outcome(result=replace(result, outcome="passed"))
 
     def _calibrated(self, bench: Bench) -> Known:
-        _ = bench.arm().collected
+        with bench.phases("starting"):
+            _ = bench.arm().collected
         self._proof.check(self._candidate, bench.spec.module)
         bench.progress("memory")
         settings = bench.spec.settings
-        calibrated = calibration.calibrate(bench.arm(), bench.spec.nodeid, bench.lengths)
+        with bench.phases("memory"):
+            calibrated = calibration.calibrate(bench.arm(), bench.spec.nodeid, bench.lengths)
         self._proof.check(self._candidate, bench.spec.module, bench.spec.nodeid)
         return Known(
             calibration=calibrated,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Concatenate, ParamSpec, TypeVar
 
 from ..measure.calibration import Calibration, paced
 from ..measure.plan import Lengths, Plan
@@ -17,7 +19,10 @@ from ..settings import CheckSettings
 from ..stats.sequential import Rule
 from ..supervisor.arm import Arm, Arms
 from ..versions.sources import Folders
+from .phases import Phases
 
+P = ParamSpec("P")
+R = TypeVar("R")
 Pair = tuple[Timing, Timing]  # candidate, baseline
 
 # A start of fresh arms may take so much of the time that is left.
@@ -55,6 +60,7 @@ class Bench:
     rule: Rule
     progress: Callable[[str], None]
     whole_epochs: bool = True
+    phases: Phases = field(default_factory=Phases)
 
     def arm(self, version: Version | None = None) -> Arm:
         """The arm of a version, by default the candidate's."""
@@ -80,10 +86,11 @@ class Bench:
         What the memory layout of a process does to its speed stays for life, in all of its trials.
         """
         arms = [self.candidate] if version is None else [version, self.candidate]
-        for each in arms:
-            self.arms.drop(each, self.spec.module)
-        for arm in [self.arm(each) for each in arms]:  # they import side by side
-            _ = arm.collected
+        with self.phases("starting"):
+            for each in arms:
+                self.arms.drop(each, self.spec.module)
+            for arm in [self.arm(each) for each in arms]:  # they import side by side
+                _ = arm.collected
 
     def start_pays(self, left: float) -> bool:
         """Whether fresh arms are worth their time, if so many seconds are left for measuring."""
@@ -101,6 +108,22 @@ class Bench:
     def versions(self) -> dict[str, str]:
         """The versions of the packages that matter, as the candidate uses them."""
         return self.arm().collected.versions
+
+
+def phase(
+    name: str,
+) -> Callable[[Callable[Concatenate[Bench, P], R]], Callable[Concatenate[Bench, P], R]]:
+    """Count the time of a function of a bench as a phase of its check."""
+
+    def counted(function: Callable[Concatenate[Bench, P], R]) -> Callable[Concatenate[Bench, P], R]:
+        @functools.wraps(function)
+        def inner(bench: Bench, /, *arguments: P.args, **options: P.kwargs) -> R:
+            with bench.phases(name):
+                return function(bench, *arguments, **options)
+
+        return inner
+
+    return counted
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from ..model.metrics import METRICS, NO_EPOCH
 from ..model.results import Verdict
 from ..stats.comparison import compare_stored, uncompared
 from . import per_trial
-from .state import Bench, Findings, Known, seen
+from .state import Bench, Findings, Known, phase, seen
 
 _TRIALS = 4  # the fewest that can be judged
 _STORED_ARMS = 3  # behind stored numbers
@@ -79,6 +79,7 @@ def repeat(bench: Bench, known: Known) -> Mapping[str, Sequence[float]]:
         peaks.append(per_trial.PEAK.measure(bench, known, bench.candidate).value)
 
 
+@phase("timing")
 def _timing(bench: Bench, known: Known, number: int) -> Timing:
     bench.progress(f"trial {number + 1}")
     return turns.time_alone(bench.arm(), bench.spec.nodeid, known.plan)

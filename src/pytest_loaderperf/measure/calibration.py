@@ -47,6 +47,8 @@ _LONGEST_FILL = 15.0  # seconds
 # memory is sampled meanwhile, and its first second may have been a slow one.
 _READ = 1.5
 _UNKNOWN = 2  # times what a pair times of each side, for epochs that may never end
+# A peak that the rest of an epoch raises by no more than this has come early.
+_EARLY = 1.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +56,13 @@ class Calibration:
     """What a memory trial tells: how big the loader is, and how to pace its timing trials.
 
     ``values`` are those of the timed metrics, slowed down by the sampling of memory.
+    ``early_peak`` is the peak, in bytes, before the trial went on to the end of its epoch.
     """
 
     loader: Handed
     workload: Workload
     peak_memory: float  # bytes
+    early_peak: float = 0.0
     values: dict[str, float]
     batches: int  # taken in the steady state
     plan: Plan
@@ -70,6 +74,11 @@ class Calibration:
     thrashing: str = ""  # what there is to say of a machine that was short of memory
     memory: tuple[MemorySample, ...] = ()
 
+    @property
+    def peaks_early(self) -> bool:
+        """Whether the rest of an epoch takes no more memory than its beginning."""
+        return self.peak_memory <= _EARLY * self.early_peak
+
 
 def calibrate(
     arm: Arm, nodeid: str, lengths: Lengths, like: Calibration | None = None
@@ -77,13 +86,18 @@ def calibrate(
     """Measure peak memory in a trial of its own; learn from it how to time this loader.
 
     It goes on to the end of an epoch, where that fits. With ``like`` the trial takes as many
-    batches as that one did, so that the two compare.
+    batches as that one did, and goes as far, so that the two compare.
     """
     result = _calibrate(arm, nodeid, lengths, like)
     if result.loader.built_data:
         # A trial that has built test data has spent memory on that: its peak says nothing.
         result = _calibrate(arm, nodeid, lengths, like)
     return result
+
+
+def early(calibration: Calibration) -> Calibration:
+    """What a trial is to be like that ends where the rest of an epoch would begin."""
+    return replace(calibration, epoch_seconds=math.inf)
 
 
 def paced(calibration: Calibration, timings: Sequence[Timing], lengths: Lengths) -> Plan:
@@ -164,7 +178,8 @@ def _followed(
         others = cpus.cpu_seconds(os.getpid()) - used - taken.cpu_seconds
         usable = len(cpus.usable_cpus()) - others / (time.monotonic() - began)
     _let_queues_fill(trial.pid, memory, 2 * max(warmup, drain) * taken.seconds / taken.batches)
-    epoch_seconds, peak = like.epoch_seconds if like else math.inf, memory.peak
+    epoch_seconds = like.epoch_seconds if like else math.inf
+    early_peak = peak = memory.peak
     if like.epoch_seconds < math.inf if like else not loader.endless:
         with memory.followed(_SAMPLE_SECONDS):
             longest = epoch_at_most(like.epoch_seconds) if like else lengths.epoch
@@ -187,6 +202,7 @@ def _followed(
         loader=loader,
         workload=opened.workload,
         peak_memory=float(peak),
+        early_peak=float(early_peak),
         values={**rates(taken, taken.batches), "first_batch": opened.first_batch},
         batches=taken.batches,
         plan=pace_after(taken, busy=is_busy(taken, loader.workers, usable)),

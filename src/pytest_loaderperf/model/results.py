@@ -142,6 +142,7 @@ class CheckResult:
     batch_size: int | None = None
     outcome: str = ""
     seconds: float = 0.0
+    phases: Mapping[str, float] = field(default_factory=dict)  # what of the seconds went where
     pairs: int = 0
     workload: Workload | None = None
     message: str = ""

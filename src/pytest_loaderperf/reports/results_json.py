@@ -56,6 +56,7 @@ def _check_json(result: CheckResult) -> dict[str, object]:
         "verdict": result.verdict.value,
         "outcome": result.outcome,
         "seconds": round(result.seconds, 1),
+        "phases": {name: round(taken, 1) for name, taken in result.phases.items()},
         "pairs": result.pairs,
         "workload": vars(result.workload) if result.workload else {},
         "loader": {"kind": result.loader, "settings": dict(result.settings)},

@@ -226,6 +226,21 @@ def memory_sources(results: Sequence[CheckResult]) -> list[str]:
     return [f"memory: from {' and '.join(sources)}"] if sources else []
 
 
+def seconds(results: Sequence[CheckResult]) -> list[str]:
+    """Where the time of all checks went; a line, if it took any to speak of."""
+    whole = sum(result.seconds for result in results)
+    spent: dict[str, float] = {}
+    for result in results:
+        for name, taken in result.phases.items():
+            spent[name] = spent.get(name, 0.0) + taken
+    if sum(spent.values()) < 1:
+        return []
+    spent["other"] = max(0.0, whole - sum(spent.values()))
+    most_first = sorted(spent.items(), key=lambda each: -each[1])
+    parts = (f"{name} {taken:.0f} s" for name, taken in most_first if round(taken))
+    return [f"{whole:.0f} s: {', '.join(parts)}"]
+
+
 def summary(results: Sequence[CheckResult]) -> str:
     """How many checks ended how."""
     counts = Counter(result.verdict for result in results)

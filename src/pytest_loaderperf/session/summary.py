@@ -82,9 +82,8 @@ class Summary:
         if self._resources.settings.sweep or verbose:
             lines += batch_sizes.lines(self._sweeps)
         lines += terminal.below(results, everything=verbose or not terminal.is_plain(results))
-        for line in lines:
+        for line in [*lines, *terminal.seconds(results), summary]:
             terminalreporter.write_line(line)
-        terminalreporter.write_line(summary)
 
     @functools.cached_property
     def _accepted_so_far(self) -> Histories:

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_loaderperf.baselines.store import Record, Stored
 from pytest_loaderperf.check import per_trial, stored
+from pytest_loaderperf.check.phases import Phases
 from pytest_loaderperf.check.state import Findings, Known
 from pytest_loaderperf.measure import turns
 from pytest_loaderperf.measure.plan import Plan
@@ -39,6 +40,7 @@ def timing(values: dict[str, float]) -> Timing:
 
 def bench(**settings: Any) -> Any:
     return SimpleNamespace(
+        phases=Phases(),
         progress=lambda _: None,
         arm=lambda: None,
         rule=Rule(),

@@ -321,6 +321,15 @@ def test_below_a_table_there_are_notes_coverage_the_machine_and_the_source_of_me
     assert memory.startswith("memory: ")
 
 
+def test_a_line_says_where_the_time_went() -> None:
+    timed = replace(RESULT, seconds=30.0, phases={"timing": 20.0, "memory": 6.2})
+    quick = replace(RESULT, seconds=10.4, phases={"memory": 9.7, "starting": 0.4})
+    identical = replace(having(Verdict.IDENTICAL), seconds=0.1)
+    told = "40 s: timing 20 s, memory 16 s, other 4 s"
+    assert terminal.seconds([timed, quick, identical]) == [told]
+    assert not terminal.seconds([identical])
+
+
 def test_the_summary_counts_verdicts() -> None:
     results = [having(Verdict.UNCHANGED), RESULT, having(Verdict.UNCHANGED)]
     assert terminal.summary(results) == "2 unchanged, 1 regressed"
@@ -391,6 +400,7 @@ def test_the_results_file_is_as_documented() -> None:
         noise=(NOISE,),
         coverage=PARTLY,
         packages={"imagesize": ("1.4.1", "2.0.0")},
+        phases={"timing": 14.55, "memory": 6.0},
     )
     content = exported([passed])
     metrics = content["checks"][0].pop("metrics")
@@ -420,6 +430,7 @@ def test_the_results_file_is_as_documented() -> None:
                 "verdict": "unchanged",
                 "outcome": "passed",
                 "seconds": 21.3,
+                "phases": {"timing": 14.6, "memory": 6.0},
                 "pairs": 8,
                 "workload": {
                     "batch": "tuple[float32[*,3,224,224], int64[*]]",
