@@ -13,7 +13,7 @@ import pytest
 
 from pytest_loaderperf.baselines import store as baselines
 from support import leftovers, tiny
-from support.background import Running, started, wait_until
+from support.background import Running, started
 from support.project import Project
 
 # A loader with a worker process that would stay; each trial that has started it leaves a sign.
@@ -69,7 +69,8 @@ def test_sigterm_ends_everything(project: Project, temporary: Path) -> None:
 @pytest.mark.parametrize("trials", ["fork", "fresh"])
 def test_sigkill_leaves_no_process(project: Project, temporary: Path, trials: str) -> None:
     with started(project, temporary, "--loaderperf", f"--loaderperf-trials={trials}") as running:
-        wait_until(lambda: any_is_frozen(temporary), 60)
+        running.wait_for_trials(3)
+        freeze(temporary)  # as those are that have no turn
         running.process.kill()
         running.ended()
         running.wait_for_processes_to_end()
@@ -115,12 +116,15 @@ def test_second(loaderperf):
     assert baselines.load(baselines.store_path(project.root, "test_it.py")).keys() == {"test_first"}
 
 
-def any_is_frozen(temporary: Path) -> bool:
-    statuses = []
+def freeze(temporary: Path) -> None:
+    """Stop the arms of a run, and all that they have started."""
+    frozen = 0
     for process in leftovers.processes_of(temporary):
         with contextlib.suppress(psutil.Error):
-            statuses.append(process.status())
-    return psutil.STATUS_STOPPED in statuses
+            if "pytest_loaderperf.arm" in process.cmdline():
+                process.suspend()
+                frozen += 1
+    assert frozen >= 2  # both arms, which are trials where those are fresh
 
 
 def assert_nothing_is_left(project: Project, running: Running) -> None:
