@@ -127,6 +127,12 @@ class Plan:
         """How many slices a timing trial has."""
         return self.whole.slices if self.whole else self.slices
 
+    def outdoes(self, other: Plan) -> bool:
+        """Whether it times other turns than another one, or at least twice as much."""
+        mine, others = (each.step(each.timed_slices) for each in (self, other))
+        more = mine.batches >= 2 * others.batches > 0 or mine.epochs >= 2 * others.epochs > 0
+        return self.short_turns != other.short_turns or more
+
     def step(self, slices: int = 1) -> RunSlice:
         """What a timing trial does in so many of its slices, without a pause."""
         if self.whole:

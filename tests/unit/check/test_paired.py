@@ -206,6 +206,26 @@ def test_the_first_pair_counts_if_it_took_the_turns_that_fit(
     assert found.verdict is Verdict.UNCHANGED
 
 
+@pytest.mark.parametrize(("seconds", "dropped"), [(0.04, 1), (0.9, 0)])
+def test_a_first_pair_that_was_far_too_short_does_not_count(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, dropped: int
+) -> None:
+    took: list[int] = []
+
+    def time_pair(pace: Plan) -> tuple[Timing, Timing]:
+        batches = pace.batches * pace.slices
+        took.append(batches)
+        # By the calibration a batch takes 0.1 s.
+        each = trial(1.0, seconds=0.1 * batches)
+        quick = replace(each.taken, stretches=[(0.0, seconds * 0.1 * batches)])
+        each = replace(each, taken=replace(quick, cpu_seconds=quick.seconds))
+        return each, each
+
+    found = judged(monkeypatch, time_pair)
+    assert len(took) == found.pairs + dropped
+    assert min(took[dropped:]) * seconds * 0.1 > 1.0  # seconds of each side
+
+
 @pytest.mark.parametrize("hit", [{"external_load": 0.5}, {"paused": True}])
 @pytest.mark.parametrize("candidate", [True, False])
 def test_a_pair_that_was_hit_on_one_side_is_measured_again(
