@@ -42,7 +42,7 @@ class Resources:
         root = config.rootpath.resolve()
         # One folder for all that is temporary: worktrees, logs, what loaders leave behind.
         folder = tempfile.TemporaryDirectory(
-            prefix="loaderperf-", dir=temporary_place(), ignore_cleanup_errors=True
+            prefix="lp-", dir=temporary_place(), ignore_cleanup_errors=True
         )
         scratch = Path(cleanup.enter_context(folder)).resolve()
         references = References(root, settings, scratch, configuration(config, root))

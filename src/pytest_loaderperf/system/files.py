@@ -80,9 +80,10 @@ def _open(path: Path) -> int:
         return descriptor
 
 
-# Of a path that stands for a socket; below a run's folder those of multiprocessing lie.
+# Of a path that stands for a socket; below a run's folder those of multiprocessing lie, or of ray,
+# which needs 65 bytes for one: so the names of the folders above it are short.
 _SOCKET_BYTES = 107
-_BELOW = "/loaderperf-12345678/tmp-10/pymp-12345678/listener-12345678"
+_BELOW = "/lp-12345678/t10/pymp-12345678/listener-12345678"
 
 
 def temporary_place() -> str:

@@ -73,7 +73,7 @@ class Sources:
         Python's cleanup, and what one version has built must not be taken for the other's.
         """
         exchange = self._dumped(version)[1]
-        temporary = exchange.with_name(exchange.name.replace("exchange", "tmp"))
+        temporary = exchange.with_name(exchange.name.replace("exchange-", "t"))
         temporary.mkdir(parents=True, exist_ok=True)
         path = (str(Path(child.__file__).parent), given.get("PYTHONPATH"))
         variables = {

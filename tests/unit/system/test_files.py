@@ -70,7 +70,7 @@ def test_a_lock_is_open_for_writing_as_nfs_demands(
 def test_a_run_lies_where_its_trials_can_open_sockets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    short, deep = "/tmp", tmp_path / ("x" * 60)
+    short, deep = "/tmp", tmp_path / ("x" * 70)
     deep.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", short)
     assert files.temporary_place() == short
