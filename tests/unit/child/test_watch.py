@@ -175,6 +175,14 @@ def test_the_link_to_a_module_is_told(tree: Tree) -> None:
     assert tree.told(LINKED, "sys.path.insert(0, ''); import link") == {"link.py"}
 
 
+def test_the_link_to_a_module_is_told_although_its_bytecode_is_read(tree: Tree) -> None:
+    """Which lies beside the link."""
+    code = "sys.path.insert(0, ''); import link"
+    tree.python(code, variables={"PYTHONDONTWRITEBYTECODE": "", RAN: str(tree.top.parent)})
+    assert (tree.top / "__pycache__").is_dir()
+    assert tree.told(LINKED, code) == {"link.py"}
+
+
 def test_a_copy_stands_for_its_source(tree: Tree, tmp_path: Path) -> None:
     copy = tmp_path / "lib/site-packages/package"
     copy.mkdir(parents=True)
