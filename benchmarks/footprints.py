@@ -4,9 +4,11 @@
 
 Each project has a loader that reaches its parts in many ways: imports three files away, inside of a
 function, in a process that it starts, by a name in a string or in a configuration file, through a
-link, and data of several kinds. After each edit the loader runs, and what it gives is compared with
-what it gave before. Where that differs, the footprint must say that something differs. Of edits
-that touch what no loader uses, most should be told to be nothing. Printed are both counts.
+link, and data of several kinds. Before any edit it runs once, watched as a check is when its
+baseline is accepted, and what it uses is recorded. After one edit or two the loader runs, and what
+it gives is compared with what it gave before. Where that differs, the footprint must say that
+something differs, alone and with the record. Of edits that touch what no loader uses, most should
+be told to be nothing. Printed are all these counts.
 """
 
 from __future__ import annotations
@@ -24,7 +26,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_loaderperf.versions.footprint import SourceTree, conftests, why_measured
+from pytest_loaderperf.child.loaderperf_sources import WHOLLY
+from pytest_loaderperf.errors import UseError
+from pytest_loaderperf.model.version import Version
+from pytest_loaderperf.versions import git
+from pytest_loaderperf.versions.footprint import (
+    SourceTree,
+    changes_since,
+    conftests,
+    why_measured,
+)
+from pytest_loaderperf.versions.project import Project
+from pytest_loaderperf.versions.sources import Sources, read
+from pytest_loaderperf.versions.usage import (
+    Evidence,
+    UsedFiles,
+    gathered,
+    is_of,
+    recorded,
+    words_of,
+)
 
 # Does what an arm does: conftests from the outside in, the test's folder first on the path.
 DRIVER = """\
@@ -145,11 +166,83 @@ CONFIGURED = {
     "kinds/slow_kind.py": "from kinds import deep\nVALUE = deep.VALUE\n",
     "kinds/deep.py": "VALUE = 2\n",
 }
+# A file says which modules are imported, by name and by a part of it; one comes late in an epoch.
+FLAGS = {
+    "flags.py": "FAST = 0\nWHICH = 0\nROWS = 9\n",
+    "test_it.py": (
+        "import flags\n\ndef loader(options):\n"
+        "    if flags.FAST:\n        import quick\n        yield quick.VALUE\n"
+        "    kind = ['plain', 'other'][flags.WHICH % 2]\n"
+        "    yield __import__('rows_' + kind).VALUE\n"
+        "    for row in range(flags.ROWS):\n"
+        "        if row > 6:\n            from rows_end import VALUE\n            yield VALUE\n"
+    ),
+    "quick.py": "VALUE = 1\n",
+    "rows_plain.py": "VALUE = 1\n",
+    "rows_other.py": "import rows_deep\nVALUE = rows_deep.VALUE\n",
+    "rows_deep.py": "VALUE = 3\n",
+    "rows_end.py": "VALUE = 1\n",
+}
+# What is opened is run, and so is one of what a folder has.
+OPENED = {
+    "tests/test_it.py": (
+        "import os\nfrom pathlib import Path\nTOP = Path(__file__).parents[1]\n\n"
+        "def run(path):\n    names = {}\n    with open(path) as file:\n"
+        "        exec(file.read(), names)\n    return names['VALUE']\n\n"
+        "def loader(options):\n    yield run(TOP / 'snippets' / ('st' + 'ep.py'))\n"
+        "    names = sorted(os.listdir(TOP / 'recipes'))\n"
+        "    which = int((TOP / 'which.txt').read_text()) % len(names)\n"
+        "    yield names[which], run(TOP / 'recipes' / names[which])\n"
+    ),
+    "which.txt": "1\n",
+    "snippets/step.py": "from snippets_part import VALUE\n",
+    "tests/snippets_part.py": "VALUE = 1\n",
+    "recipes/cut.py": "VALUE = 1\n",
+    "recipes/mix.py": "VALUE = 2\n",
+    "recipes/pad.py": "VALUE = 3\n",
+}
+# A shell runs a Python, of which nobody knows what else the shell reads.
+SHELL = {
+    "test_it.py": (
+        "import subprocess\nfrom pathlib import Path\nHERE = Path(__file__).parent\n\n"
+        "def loader(options):\n    command = ['sh', str(HERE / 'tools' / 'rows.sh')]\n"
+        "    yield subprocess.run(command, capture_output=True, text=True, cwd=HERE).stdout\n"
+    ),
+    "tools/rows.sh": "python tools/rows.py\ncat tools/table.py\n",
+    "tools/rows.py": "import shapes\nprint(shapes.VALUE)\n",
+    "tools/shapes.py": "VALUE = 1\n",
+    "tools/table.py": "VALUE = 1\n",
+}
+# A process of its own imports what a file names.
+SPAWNED = {
+    "conf/worker.json": '{"target": "jobs.resize_1"}\n',
+    "test_it.py": "from feeding import loader\n",
+    "feeding.py": (
+        "import importlib, json, multiprocessing\nfrom pathlib import Path\n\n"
+        "def work(queue):\n    text = (Path(__file__).parent / 'conf/worker.json').read_text()\n"
+        "    try:\n        queue.put(importlib.import_module(json.loads(text)['target']).VALUE)\n"
+        "    except Exception as error:\n        queue.put(type(error).__name__)\n\n"
+        "def loader(options):\n    context = multiprocessing.get_context('spawn')\n"
+        "    queue = context.SimpleQueue()\n"
+        "    worker = context.Process(target=work, args=(queue,))\n    worker.start()\n"
+        "    worker.join()\n    yield worker.exitcode\n"
+        "    yield None if queue.empty() else queue.get()\n"
+    ),
+    "jobs/__init__.py": "",
+    "jobs/resize_1.py": "from jobs import pixels\nVALUE = pixels.VALUE\n",
+    "jobs/resize_2.py": "VALUE = 2\n",
+    "jobs/pixels.py": "VALUE = 1\n",
+}
+PLAIN = {"pyproject.toml": "[tool.loader]\nfactor = 3\n"}
 PROJECTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "package": ("tests/perf/test_it.py", {**UNUSED, **PACKAGE}),
     "workers": ("test_it.py", {**UNUSED, **WORKERS}),
     "plugins": ("tests/test_it.py", {**UNUSED, **PLUGINS}),
     "configured": ("tests/test_it.py", {**UNUSED, **CONFIGURED}),
+    "flags": ("test_it.py", {**UNUSED, **PLAIN, **FLAGS}),
+    "opened": ("tests/test_it.py", {**UNUSED, **PLAIN, **OPENED}),
+    "shell": ("test_it.py", {**UNUSED, **PLAIN, **SHELL}),
+    "spawned": ("test_it.py", {**UNUSED, **PLAIN, **SPAWNED}),
 }
 # New files: some hide a module that others import.
 NEW = (
@@ -157,15 +250,9 @@ NEW = (
     "steps/flip.py", "steps/zoom.py", "tests/perf/conftest.py", "src/late.py", "colours.py",
     "workers/colorsys.py", "subprocess.py", "sitecustomize.py", "scratch/more.py", "docs/new.md",
     "data/rows_2.csv", "first.py", "helpers/__init__.py", "kinds.py", "pathlib.py", "notes.txt",
+    "recipes/add.py", "quick/__init__.py", "rows_plain/__init__.py", "tools/shapes/__init__.py",
+    "jobs/colours.py", "snippets_part.py",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Edited:
-    """What an edit has made of a project."""
-
-    what: str
-    changes: list[str]
 
 
 def write(root: Path, files: Mapping[str, str]) -> None:
@@ -178,10 +265,47 @@ def write(root: Path, files: Mapping[str, str]) -> None:
             path.write_text(text)
 
 
-def observed(root: Path, module: str) -> tuple[str, list[str]]:
+@dataclass(frozen=True)
+class Template:
+    """A project before any edit, in a repository: what its loader gives, and what it uses."""
+
+    root: Path
+    module: str
+    given: str
+    usage: UsedFiles | None
+
+
+def template(root: Path, module: str, files: Mapping[str, str]) -> Template:
+    """Write and commit a project; have its loader run, watched as a check is."""
+    write(root, files)
+    names = [f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")]
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "start"]):
+        git.run(root, *command, variables=dict.fromkeys(names, "nobody"))
+    sources = Sources(lambda: Project.find(root), root.with_name(f"{root.name}-told"))
+    version = Version(root=root)
+    folder = sources.new_folder(version, module)
+    watched = sources.environment(version, folder, os.environ, watch=WHOLLY)
+    given, _ = observed(root, module, watched)
+    try:
+        own = sources.copies(sys.executable).own
+        seen = gathered({*read(folder)}, sources.exchange(version), own.__contains__)
+        usage = recorded(root, seen)
+        assert is_of(usage, git.contents(root, "HEAD"))
+    except UseError as error:
+        print(f"{root.name}: no record, since {error}")
+        usage = None
+    return Template(root, module, given, usage)
+
+
+NOT_WATCHED: Mapping[str, str] = {}
+
+
+def observed(
+    root: Path, module: str, watched: Mapping[str, str] = NOT_WATCHED
+) -> tuple[str, list[str]]:
     """What the loader gives, and the files that its module has imported."""
     command = [sys.executable, "-c", DRIVER, module]
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **watched}
     finished = subprocess.run(
         command, cwd=root, env=environment, capture_output=True, text=True, check=False
     )
@@ -192,52 +316,50 @@ def observed(root: Path, module: str) -> tuple[str, list[str]]:
     return given, [each for each in used if not each.startswith("..")]
 
 
-def change_value(root: Path, names: list[str], rng: random.Random) -> Edited:
-    name = rng.choice(names)
-    path = root / name
+def change_value(root: Path, names: list[str], rng: random.Random) -> str:
+    path = root / rng.choice([each for each in names if (root / each).is_file()])
     text = path.read_text()
     numbers = [at for at, letter in enumerate(text) if letter.isdigit()]
     if numbers:
         at = rng.choice(numbers)
         text = text[:at] + rng.choice("456789") + text[at + 1 :]
     else:
-        text += "\nVALUE = 7\n" if name.endswith(".py") else "more\n"
+        text += "\nVALUE = 7\n" if path.suffix == ".py" else "more\n"
     path.write_text(text)
-    return Edited("value", [os.path.relpath(path.resolve(), root)])
+    return "value"
 
 
-def remove(root: Path, names: list[str], rng: random.Random) -> Edited:
-    name = rng.choice(names)
-    (root / name).unlink()
-    return Edited("removed", [name])
+def remove(root: Path, names: list[str], rng: random.Random) -> str:
+    (root / rng.choice(names)).unlink(missing_ok=True)
+    return "removed"
 
 
-def rename(root: Path, names: list[str], rng: random.Random) -> Edited:
+def rename(root: Path, names: list[str], rng: random.Random) -> str:
     name = rng.choice(names)
     new = name.replace(".", "_renamed.", 1) if rng.random() < 0.5 else rng.choice(NEW)
     target = root / new
-    if new in names or os.path.lexists(target):
+    if os.path.lexists(target) or not os.path.lexists(root / name):
         return change_value(root, names, rng)
     target.parent.mkdir(parents=True, exist_ok=True)
     (root / name).rename(target)
-    return Edited("renamed", [name, new])
+    return "renamed"
 
 
-def add(root: Path, names: list[str], rng: random.Random) -> Edited:
-    name = rng.choice([each for each in NEW if each not in names])
+def add(root: Path, names: list[str], rng: random.Random) -> str:
+    name = rng.choice([each for each in NEW if each not in names and not (root / each).exists()])
     text = rng.choice(["VALUE = 9\n", "import os\nos.environ['MODE'] = 'other'\nVALUE = 9\n"])
     write(root, {name: text})
-    return Edited("added", [name])
+    return "added"
 
 
-def link(root: Path, names: list[str], rng: random.Random) -> Edited:
+def link(root: Path, names: list[str], rng: random.Random) -> str:
     name, other = rng.sample(names, 2)
-    (root / name).unlink()
+    (root / name).unlink(missing_ok=True)
     (root / name).symlink_to(os.path.relpath(root / other, (root / name).parent))
-    return Edited("linked", [name])
+    return "linked"
 
 
-EDITS: tuple[Callable[[Path, list[str], random.Random], Edited], ...] = (
+EDITS: tuple[Callable[[Path, list[str], random.Random], str], ...] = (
     change_value, change_value, change_value, remove, rename, add, add, link,
 )  # fmt: skip
 
@@ -246,40 +368,43 @@ EDITS: tuple[Callable[[Path, list[str], random.Random], Edited], ...] = (
 class Outcome:
     """How an edit came out.
 
-    ``idle``: it touched what no loader uses; ``changed``: the loader gives something else.
+    ``idle``: it touched what no loader uses; ``changed``: the loader gives something else. The
+    others say whether the footprint alone and with the record told that nothing differs.
     """
 
     project: str
     what: str
     idle: bool
     changed: bool
-    identical: bool
+    by_footprint: bool
+    by_record: bool
 
 
-def one_edit(project: str, folder: Path, before: str, rng: random.Random) -> Outcome:
+def one_edit(project: str, before: Template, folder: Path, rng: random.Random) -> Outcome:
     """Edit a fresh copy of a project, run its loader, and ask whether it is identical."""
-    module, files = PROJECTS[project]
     root = folder / "project"
     shutil.rmtree(root, ignore_errors=True)
-    root.mkdir()
-    write(root, files)
-    only_unused = rng.random() < 0.4
-    names = [*UNUSED] if only_unused else [*files]
-    edit = change_value if only_unused else rng.choice(EDITS)
-    edited = edit(root, names, rng)
-    after, used = observed(root, module)
-    now = [
-        os.path.relpath(path, root)
-        for path in root.rglob("*")
-        if path.is_symlink() or path.is_file()
-    ]
-    tree = SourceTree(top=str(root), files=now)
-    roots = [*used, module, *conftests(module)]
-    why = why_measured(edited.changes, tree.footprint(roots), ("baselines",))
-    changed = after != before
-    if changed and not why:
-        print(f"WRONG: {project}, {edited.what} {edited.changes}: {after}")
-    return Outcome(project, edited.what, only_unused, changed, not why)
+    shutil.copytree(before.root, root, symlinks=True)
+    idle = rng.random() < 0.4
+    names = [*UNUSED] if idle else [*PROJECTS[project][1]]
+    what = change_value(root, names, rng) if idle else rng.choice(EDITS)(root, names, rng)
+    if not idle and rng.random() < 0.4:
+        what += f" and {rng.choice(EDITS)(root, names, rng)}"
+    after, used = observed(root, before.module)
+    changes = changes_since(root, "HEAD")
+    tree = SourceTree(top=str(root), files=git.listed(root))
+    footprint = tree.footprint([*used, before.module, *conftests(before.module)])
+    evidence = None
+    if before.usage is not None:
+        heard = words_of(os.environ, [])
+        modified = git.modified(root, "HEAD")
+        evidence = Evidence(usage=before.usage, modified=modified, heard=heard)
+    by_footprint = not why_measured(changes, footprint, ("baselines",))
+    by_record = not why_measured(changes, footprint, ("baselines",), evidence)
+    changed = after != before.given
+    if changed and (by_footprint or by_record):
+        print(f"WRONG: {project}, {what} {changes}: {after}")
+    return Outcome(project, what, idle, changed, by_footprint, by_record)
 
 
 def main() -> int:
@@ -292,28 +417,33 @@ def main() -> int:
     outcomes = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch).resolve()
-        before = {}
+        templates = {}
         for project, (module, files) in PROJECTS.items():
-            write(folder / "project", files)
-            before[project], _ = observed(folder / "project", module)
-            print(f"{project}: {before[project]}")
-            shutil.rmtree(folder / "project")
+            templates[project] = template(folder / project, module, files)
+            print(f"{project}: {templates[project].given}")
         for number in range(options.edits):
             project = [*PROJECTS][number % len(PROJECTS)]
-            outcomes.append(one_edit(project, folder, before[project], rng))
+            outcomes.append(one_edit(project, templates[project], folder, rng))
     for project in PROJECTS:
         mine = [each for each in outcomes if each.project == project]
-        changed = [each for each in mine if each.changed]
-        idle = [each for each in mine if each.idle]
-        wrong = sum(each.identical for each in changed)
-        told = sum(each.identical for each in idle)
-        kinds = Counter(each.what for each in changed)
-        print(
-            f"{project}: {len(mine)} edits; {len(changed)} changed what the loader gives "
-            f"({', '.join(f'{what} {count}' for what, count in sorted(kinds.items()))}), wrongly "
-            f"identical {wrong}; {len(idle)} touched what it does not use, identical {told}"
-        )
-    return int(any(each.changed and each.identical for each in outcomes))
+        kinds = Counter(each.what for each in mine if each.changed)
+        print(f"{project}: {told(mine)}")
+        print(f"    ({', '.join(f'{what} {count}' for what, count in sorted(kinds.items()))})")
+    print(f"all: {told(outcomes)}")
+    return int(any(each.changed and (each.by_footprint or each.by_record) for each in outcomes))
+
+
+def told(outcomes: list[Outcome]) -> str:
+    """The counts of some edits."""
+    changed = [each for each in outcomes if each.changed]
+    idle = [each for each in outcomes if each.idle]
+    return (
+        f"{len(outcomes)} edits; {len(changed)} changed what the loader gives, wrongly identical "
+        f"{sum(each.by_footprint for each in changed)} by the footprint and "
+        f"{sum(each.by_record for each in changed)} with the record; {len(idle)} touched what it "
+        f"does not use, identical {sum(each.by_footprint for each in idle)} by the footprint and "
+        f"{sum(each.by_record for each in idle)} with the record"
+    )
 
 
 if __name__ == "__main__":

@@ -17,6 +17,10 @@ class CheckoutError(LoaderPerfError):
     """The commit to compare with cannot be found or checked out."""
 
 
+class UseError(LoaderPerfError):
+    """Nobody can tell which files of the project a check uses; the message says why."""
+
+
 class ArmError(LoaderPerfError):
     """A process that measures could not start, could not collect, or died."""
 

@@ -17,7 +17,7 @@ from support.tiny import Report
 # A module of checks for each store, so that one run shows them all.
 STORES = {
     "damaged": ('{"format": 1, "checks": ', "Expecting value"),
-    "newer": ('{"format": 2, "entries": []}', "upgrade the plugin"),
+    "newer": ('{"format": 3, "entries": []}', "upgrade the plugin"),
     "conflict": ("<<<<<<< HEAD\n", "merge conflict"),
     "folder": (None, ": the baselines cannot be read"),
 }

@@ -6,6 +6,7 @@ Their content is data: nothing in it is executed, imported or used as a path.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -17,12 +18,15 @@ from ..errors import StoreError
 from ..model.units import round_significant
 from ..model.workload import Workload
 from ..system import files
+from ..versions.usage import UsedFiles
 
 FOLDER = "baselines"
 
 # History of the format, oldest first. A change that an older version would misread adds a number.
 #   1  first format
-FORMAT = 1
+#   2  a record may say which files were ``used``; a file without any is still written as 1
+FORMAT = 2
+_WITHOUT_USED = 1
 
 _LARGEST = 1e30  # no metric comes near it, and its square is still a number
 _REPAIR = "restore the file from git, or delete it and record it anew with --loaderperf-update"
@@ -43,10 +47,14 @@ class Stored:
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What one machine class measured: metrics by name, and the versions of the packages."""
+    """What one machine class measured: metrics by name, and the versions of the packages.
+
+    ``used`` are the project's files that the check has used; None where nobody knows.
+    """
 
     metrics: Mapping[str, Stored]
     versions: Mapping[str, str]
+    used: UsedFiles | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +117,8 @@ def render(entries: Entries) -> str:
         }
         for key, entry in entries.items()
     }
-    document = {"checks": checks, "format": FORMAT}
+    has_used = any(each.used for entry in entries.values() for each in entry.records.values())
+    document = {"checks": checks, "format": FORMAT if has_used else _WITHOUT_USED}
     text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     try:
         _read(text)  # what the next run would refuse must not be written by this one
@@ -156,7 +165,9 @@ def save(path: Path, entries: Entries) -> None:
 
 
 def _rendered(record: Record) -> dict[str, object]:
+    used = {"used": dataclasses.asdict(record.used)} if record.used else {}
     return {
+        **used,
         "metrics": {
             # A spread is estimated from few runs: a third digit would be noise.
             name: {
@@ -197,9 +208,13 @@ class _Node:
             members[key] = node
         return members
 
-    def fields(self, *names: str) -> list[_Node]:
-        """Return the members of an object with exactly these keys, in this order."""
+    def fields(self, *names: str, but: str = "") -> list[_Node]:
+        """Return the members of an object with exactly these keys, in this order.
+
+        It may have one more, ``but``.
+        """
         members = self.members()
+        members.pop(but, None)
         for name in names:
             if name not in members:
                 raise _DamageError(f"{self.place} has no {name!r}")
@@ -211,6 +226,13 @@ class _Node:
         if not isinstance(self.value, str) or re.search("[\ud800-\udfff]", self.value):
             raise self.wrong("a text that UTF-8 can encode")
         return self.value
+
+    def texts(self) -> tuple[str, ...]:
+        """Return the items of a list of texts."""
+        if not isinstance(self.value, list):
+            raise self.wrong("a list")
+        items = enumerate(self.value)
+        return tuple(_Node(value=each, place=f"{self.place}[{at}]").text() for at, each in items)
 
     def number(self) -> float:
         if (
@@ -240,8 +262,8 @@ def _read(text: str | bytes) -> Entries:
             f"{version.place} is {version.value}, and this version of the plugin reads {FORMAT}",
             "upgrade the plugin: pip install --upgrade pytest-loaderperf",
         )
-    if version is not None and version.count() < FORMAT:
-        raise version.wrong(f"{FORMAT}")
+    if version is not None and version.count() < _WITHOUT_USED:
+        raise version.wrong(f"{_WITHOUT_USED} or {FORMAT}")
     checks, _ = document.fields("checks", "format")
     return {key: _entry(node) for key, node in checks.members().items()}
 
@@ -276,11 +298,18 @@ def _entry(node: _Node) -> Entry:
 
 
 def _record(node: _Node) -> Record:
-    metrics, versions = node.fields("metrics", "versions")
+    metrics, versions = node.fields("metrics", "versions", but="used")
+    used = node.members().get("used")
     return Record(
+        used=None if used is None else _used(used),
         metrics={name: _stored(metric) for name, metric in metrics.members().items()},
         versions={package: version.text() for package, version in versions.members().items()},
     )
+
+
+def _used(node: _Node) -> UsedFiles:
+    made_of, used_files, folders = node.fields("digest", "files", "folders")
+    return UsedFiles(files=used_files.texts(), folders=folders.texts(), digest=made_of.text())
 
 
 def _stored(node: _Node) -> Stored:

@@ -14,6 +14,7 @@ from ..model.workload import Workload
 from ..options import Update
 from ..stats.comparison import spread, typical
 from ..system.machine import machine_class
+from ..versions.usage import UsedFiles
 from . import store
 from .store import Entry, Record, Stored
 
@@ -45,11 +46,12 @@ def accepted_entry(
     old: Entry | None,
     *,
     moved: bool,
+    used: UsedFiles | None = None,
 ) -> Entry:
     """The entry to store: the numbers of this machine class, with their spread between trials.
 
     ``values`` are those of each metric, one of every trial. Numbers of other classes are kept as
-    long as they still describe this loader.
+    long as they still describe this loader. ``used`` are the files that the check has used.
     """
     record = Record(
         metrics={
@@ -57,6 +59,7 @@ def accepted_entry(
             for name, each in values.items()
         },
         versions=versions,
+        used=used,
     )
     kept = {} if old is None or moved else old.records
     return Entry(workload=workload, records={**kept, machine_class(versions): record})

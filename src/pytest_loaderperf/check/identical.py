@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from ..baselines.reference import References
 from ..model.results import CheckResult, Verdict
 from ..model.version import Version
 from ..settings import RunSettings
+from ..system.machine import machine_class, runs_the_same
 from ..versions import generated, git
 from ..versions.footprint import (
     Footprint,
@@ -23,10 +24,12 @@ from ..versions.footprint import (
 )
 from ..versions.project import Project
 from ..versions.proof import Changes, Proof
+from ..versions.usage import Evidence, is_of, words_of
 from ..versions.worktree import is_never_carried
 from .asserted import needs_numbers
 from .state import Spec
 
+_SHOWN = 3  # of several files that are to be named
 _PACKAGE = Path(__file__).resolve().parents[1]  # the same for both versions, also in its repository
 
 
@@ -34,13 +37,22 @@ class Identical:
     """Says of each check whether it is to be measured, and why."""
 
     def __init__(
-        self, references: References, candidate: Version, proof: Proof, settings: RunSettings
+        self,
+        references: References,
+        candidate: Version,
+        proof: Proof,
+        settings: RunSettings,
+        packages: Callable[[Version, str], Mapping[str, str] | None],
+        arguments: Sequence[str],
     ) -> None:
         self._references = references
         self._candidate = candidate
         self._proof = proof
         self._settings = settings
+        self._packages = packages  # that the arm of a module has imported
+        self._arguments = arguments  # of pytest's command line
         self._changes: dict[str, list[str]] = {}
+        self._commits: dict[str, Mapping[str, str]] = {}  # what is in their files
         self._footprints: dict[str, Footprint] = {}
         self.reasons: dict[str, str] = {}  # why checks are measured, as far as that was asked
 
@@ -74,7 +86,11 @@ class Identical:
         changes = self._differing(commit)
         if hidden := self._hidden(module, changes):
             return f"git ignores {hidden}, which it uses: nobody knows what that was"
-        return why_measured(changes, self._footprint(module), self._unused) if changes else ""
+        if not changes:
+            return ""
+        evidence, doubt = self._evidence(spec, commit)
+        why = why_measured(changes, self._footprint(module), self._unused, evidence)
+        return f"{why} ({doubt})" if doubt and why.endswith("may be run") else why
 
     def result(self, spec: Spec) -> CheckResult:
         """The result of a check that was not measured."""
@@ -82,8 +98,10 @@ class Identical:
         commit = self._references.commit(module, spec.key)
         assert commit is not None
         compared = ""
-        if self._differing(commit):
-            compared = f" ({len(self._footprint(module).files)} files compared)"
+        if changes := self._differing(commit):
+            footprint = self._footprint(module)
+            excused = [each for each in changes if why_measured([each], footprint, self._unused)]
+            compared = f" ({len(footprint.files)} files compared{_not_used(excused)})"
         told = f"nothing that it uses differs from commit {commit[:12]}{compared}"
         return CheckResult(
             nodeid=spec.nodeid,
@@ -100,6 +118,35 @@ class Identical:
             changes = changes_since(Path(self._project.top), commit)
             self._changes[commit] = [each for each in changes if not self._is_own(each)]
         return self._changes[commit]
+
+    def _evidence(self, spec: Spec, commit: str) -> tuple[Evidence | None, str]:
+        """What the record of a check proves, if there is one to be believed; else why it is not."""
+        entry = self._references.entries(spec.module).get(spec.key)
+        packages = self._packages(self._candidate, spec.module)
+        dynamic = bool(self._footprint(spec.module).dynamic)
+        if entry is None or packages is None:
+            return None, ""
+        doubt = ""
+        for machine, record in entry.records.items():
+            if record.used is None:
+                continue
+            if not _holds_here(machine, record.versions, packages, exactly=dynamic):
+                doubt = doubt or "the record of what it uses is of another kind of machine"
+            elif not is_of(record.used, self._contents(commit)):
+                doubt = f"the record of what it uses is of other files than commit {commit[:12]}"
+            else:
+                modified = git.modified(Path(self._project.top), commit)
+                return Evidence(usage=record.used, modified=modified, heard=self._heard), ""
+        return None, doubt
+
+    def _contents(self, commit: str) -> Mapping[str, str]:
+        if commit not in self._commits:
+            self._commits[commit] = git.contents(Path(self._project.top), commit)
+        return self._commits[commit]
+
+    @functools.cached_property
+    def _heard(self) -> frozenset[str]:
+        return words_of(os.environ, self._arguments)
 
     def _footprint(self, module: str) -> Footprint:
         if module not in self._footprints:
@@ -170,6 +217,26 @@ class Identical:
     @property
     def _stores(self) -> str:
         return f"{self._prefix}baselines/*.json"
+
+
+def _holds_here(
+    machine: str, recorded: Mapping[str, str], packages: Mapping[str, str], *, exactly: bool
+) -> bool:
+    """Whether what was seen on a class of machine would be seen here.
+
+    ``exactly``: code that computes the names of modules may do so from anything, as from the CPU.
+    Other code names what it imports in its text, wherever it runs.
+    """
+    alike = machine == machine_class(packages) if exactly else runs_the_same(machine, packages)
+    return alike and dict(recorded) == dict(packages)
+
+
+def _not_used(excused: Sequence[str]) -> str:
+    """What to say of the files that no text excuses, but the record does."""
+    if not excused:
+        return ""
+    more = f" and {len(excused) - _SHOWN} more" if len(excused) > _SHOWN else ""
+    return f"; not used when it was accepted: {', '.join(sorted(excused)[:_SHOWN])}{more}"
 
 
 def _modules_below(top: Path, folder: str) -> Iterator[str]:

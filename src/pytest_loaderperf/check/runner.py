@@ -25,8 +25,10 @@ from ..supervisor.trial import TrialOver
 from ..system import packages
 from ..system.machine import machine_class
 from ..versions.proof import Proof
+from ..versions.sources import Sources
 from . import paired, per_trial, selftest, stored
 from .identical import Identical
+from .recording import Recording
 from .sides import Sides
 from .state import Bench, Findings, Known, Spec, result_of
 from .sweep import Sweeps
@@ -56,17 +58,22 @@ class Coordinator:
         arms: Arms,
         references: References,
         candidate: Version,
-        proof: Proof,
+        sources: Sources,
         settings: RunSettings,
         rule: Rule,
+        arguments: Sequence[str] = (),
     ) -> None:
+        proof = Proof(sources)
         self._arms = arms
         self._references = references
         self._candidate = candidate
         self._proof = proof
         self._settings = settings
         self._rule = rule
-        self._identical = Identical(references, candidate, proof, settings)
+        self._identical = Identical(
+            references, candidate, proof, settings, arms.packages, arguments
+        )
+        self._recording = Recording(arms, references, candidate, sources)
         self._sides = Sides(arms, references, candidate, proof, settings)
         self._sweeps = Sweeps()
         self.accepted: list[Acceptance] = []  # to be written when the run ends
@@ -249,7 +256,7 @@ class Coordinator:
     def _accept(
         self, bench: Bench, reference: Reference, known: Known, found: Findings, *, failed: bool
     ) -> str:
-        """Accept the check's numbers where the update mode says so; returns why not."""
+        """Accept the check's numbers where the update mode says so; returns what to note."""
         update = self._settings.update
         if update is None:
             return ""
@@ -257,12 +264,14 @@ class Coordinator:
         refused = refusal(found.verdict, update, moved=found.moved, failed=failed, stored=alone)
         if refused is not None:
             return f"baseline not written: {refused}" if refused else ""
+        used, note = self._recording.used(bench)
         new = accepted_entry(
             known.calibration.workload,
             stored.repeat(bench, known),
             bench.versions,
             reference.entry,
             moved=found.moved,
+            used=used,
         )
         self.accepted.append(
             Acceptance(
@@ -274,7 +283,7 @@ class Coordinator:
                 judged=known.judged,
             )
         )
-        return ""
+        return note
 
     def _out_of_memory(self, spec: Spec, error: MemoryLimitError) -> str:
         where = "" if error.version == self._candidate.name else f"{error.version}: "

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -19,7 +22,6 @@ from ..settings import CheckSettings
 from ..stats.sequential import Rule
 from ..supervisor.arm import Arm, Arms
 from ..versions.sources import Folders
-from .phases import Phases
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,6 +47,28 @@ class Spec:
     sweep: str = ""  # the test without its batch size, with its module
     names: tuple[str, ...] = ()
     benchmark: bool = False
+
+
+class Phases:
+    """The seconds of each phase so far: those of a phase inside of another count in it alone."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._inner: list[float] = []  # the seconds of inner phases, for each phase that goes on
+        self.seconds = defaultdict[str, float](float)
+
+    @contextlib.contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        """A phase, however it ends."""
+        began = self._clock()
+        self._inner.append(0.0)
+        try:
+            yield
+        finally:
+            took = self._clock() - began
+            self.seconds[name] += took - self._inner.pop()
+            if self._inner:
+                self._inner[-1] += took
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,16 +38,24 @@ def _flags(argument: str) -> str:
     return letters
 
 
+def name_of_program(program: Any, arguments: Any) -> str:
+    """What the file of a program is called that is started with these arguments."""
+    return os.path.basename(os.fsdecode(program or _words(arguments)[0]))
+
+
+def _words(arguments: Any) -> list[str]:
+    """The words of a command; a text stands for one, and so does a path."""
+    alone = isinstance(arguments, (str, bytes, os.PathLike))
+    return [os.fsdecode(each) for each in ([arguments] if alone else arguments)]
+
+
 def unseen(program: Any, arguments: Any, environment: Any, needed: Sequence[str]) -> str:
     """The command of a Python that will not show what it runs; empty for any other command.
 
     It must inherit the variables that are ``needed``, and the folder of this file in PYTHONPATH.
     """
-    words = [
-        os.fsdecode(each) for each in ([arguments] if isinstance(arguments, str) else arguments)
-    ]
-    name = os.path.basename(os.fsdecode(program or words[0]))
-    if not name.startswith(("python", "pypy")):
+    words = _words(arguments)
+    if not name_of_program(program, arguments).startswith(("python", "pypy")):
         return ""
     isolated, rest = False, iter(words[1:])
     for word in rest:

@@ -21,11 +21,13 @@ from importlib.machinery import SourcelessFileLoader as BytecodeLoader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING or __package__:
-    from .loaderperf_commands import main, unseen
+    from .loaderperf_commands import main
     from .loaderperf_exchange import SYSTEM, USUAL, Exchange, is_installed
+    from .loaderperf_watch import Watcher
 else:  # as sitecustomize imports it
-    from loaderperf_commands import main, unseen
+    from loaderperf_commands import main
     from loaderperf_exchange import SYSTEM, USUAL, Exchange, is_installed
+    from loaderperf_watch import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -36,11 +38,10 @@ if TYPE_CHECKING:
 EXCHANGE = "LOADERPERF_EXCHANGE"  # the file that says which tree stands for which
 RAN = "LOADERPERF_RAN"  # the folder that takes a file of each process: what it has run
 WATCH = "LOADERPERF_WATCH"  # if set, the files that are opened are written down, too
+WHOLLY = "wholly"  # a value of it: with all that a record of the files that are used needs
 
 # What stands in the place of a module's name where a file was not run as one.
-OPENED = "*opened"
 MAPPED = "*mapped"  # a library that is no part of the system, nor of an installed package
-UNSEEN = "*unseen"  # not a file: the command of a Python that does not start this module
 
 
 class Finder:
@@ -152,6 +153,7 @@ class Ledger:
         self._exchange = exchange
         self._folder = folder
         self._seen: set[tuple[str, str]] = set()
+        self._links: Callable[[str], None] | None = None  # tells by which links a file is reached
         self.note_start()
 
     def turn_to(self, folder: str) -> None:
@@ -170,6 +172,8 @@ class Ledger:
         real = self._exchange.real(path)
         if self._exchange.is_told(name, real):
             self.tell(name, real)
+            if self._links is not None:
+                self._links(path)
 
     def tell(self, name: str, what: str) -> None:
         """Write something down, once."""
@@ -191,33 +195,11 @@ class Ledger:
 
         For the rest of this process, and for all that it starts. It makes some operations slower.
         """
-        os.environ[WATCH] = "1"
-        busy = False
-
-        def hook(event: str, arguments: tuple[Any, ...]) -> None:
-            nonlocal busy
-            if busy or event not in _WATCHED:
-                return
-            busy = True
-            try:
-                self._told(event, arguments)
-            except (TypeError, ValueError, OSError):  # a descriptor is no path
-                pass
-            finally:
-                busy = False
-
-        sys.addaudithook(hook)
-
-    def _told(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event in _STARTS:
-            command = unseen(arguments[0], arguments[1], arguments[-1], (EXCHANGE, RAN))
-            if command:
-                self.tell(UNSEEN, command)
-        elif event != "open" or _reads(*arguments[1:]):
-            path = os.fspath("." if arguments[0] is None else arguments[0])
-            real = self._exchange.real(os.fsdecode(path))
-            if self._exchange.in_working_tree(real) and os.path.exists(real):
-                self.tell(OPENED, real)
+        wholly = os.environ.setdefault(WATCH, "1") == WHOLLY
+        watcher = Watcher(self._exchange, self.tell, (EXCHANGE, RAN), wholly=wholly)
+        if wholly:
+            self._links = watcher.links
+        sys.addaudithook(watcher.hook)
 
     def _write(self, data: bytes) -> None:
         # No file stays open: a loader may close what it does not know, or count on its number.
@@ -228,8 +210,11 @@ class Ledger:
                 os.write(file, data)
             finally:
                 os.close(file)
-        except OSError:  # the run has ended, or the disk is full: what is not told is not proven
-            pass
+        except OSError as error:
+            # The run has ended, or the disk is full: what is not told is not proven. In a record,
+            # which proves what was not used, nothing may be missing.
+            if self._links is not None:
+                raise RuntimeError("what it does cannot be written down") from error
 
 
 def start() -> None:
@@ -296,16 +281,3 @@ def _mapped() -> Iterable[str]:
     except OSError:  # on this system nobody tells
         pass
     return found
-
-
-# --- what is opened and started, where nothing is timed
-
-
-# These tell of a start: program and arguments first, the environment last.
-_STARTS = ("subprocess.Popen", "os.exec", "os.posix_spawn")
-_WATCHED = frozenset(["open", "os.listdir", "os.scandir", *_STARTS])
-
-
-def _reads(mode: Any, flags: int) -> bool:
-    """Whether a file is opened to be read."""
-    return "r" in mode if isinstance(mode, str) else flags & (os.O_WRONLY | os.O_RDWR) == 0

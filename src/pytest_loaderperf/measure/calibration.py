@@ -24,6 +24,8 @@ from ..protocol.messages import (
     Handed,
     Open,
     Opened,
+    Pass,
+    Passed,
     Probe,
     Read,
     RunSlice,
@@ -139,6 +141,23 @@ def watch(arm: Arm, nodeid: str) -> None:
     with arm.begun(nodeid, watched=True) as (trial, loader):
         warmup = warmup_batches(loader.workers, loader.prefetch)
         trial.ask(Open(warmup=warmup, drain=0, epoch_batches=loader.epoch_batches), Opened)
+
+
+def go_through(arm: Arm, nodeid: str, seconds: float) -> bool:
+    """Have one more trial take two epochs, and come to the end of its test, for whoever watches.
+
+    Whether it did: an epoch may take so many seconds.
+    """
+    with arm.trials():
+        trial = arm.trial(nodeid)
+        loader = trial.ask(Begin(), Handed)
+        if loader.endless:
+            return False
+        trial.ask(Open(warmup=0, drain=0, epoch_batches=loader.epoch_batches), Opened)
+        if not trial.ask(Pass(seconds=seconds), Passed).arrivals:
+            return False
+        trial.send(Probe())
+        return all(report["outcome"] != "failed" for report in trial.finished().reports)
 
 
 def _calibrate(arm: Arm, nodeid: str, lengths: Lengths, like: Calibration | None) -> Calibration:

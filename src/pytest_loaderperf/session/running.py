@@ -16,7 +16,6 @@ from ..model.results import CheckResult, Verdict
 from ..reports import explain
 from ..stats.sequential import Rule
 from ..system.files import machine_lock
-from ..versions.proof import Proof
 from . import pytest_benchmark, pytest_reports
 from .collecting import schedule, spec_of, specs
 from .collection import Check
@@ -51,9 +50,10 @@ class Running:
             self._resources.arms,
             self._resources.references,
             self._resources.candidate,
-            Proof(self._resources.sources),
+            self._resources.sources,
             self._resources.settings,
             Rule.for_metrics(sum(len(spec.settings.metrics) for spec in checks)),
+            [str(each) for each in session.config.invocation_params.args],
         )
         # What has changed comes first: whoever waits sees the news at once. The order stays else.
         identical = {spec.nodeid for spec in checks if coordinator.is_identical(spec)}

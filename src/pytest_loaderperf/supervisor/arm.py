@@ -7,10 +7,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from .. import __version__
+from ..child.loaderperf_sources import WHOLLY
 from ..errors import ArmError, HangError
 from ..model.metrics import MemoryLimit
 from ..model.version import Version
@@ -60,7 +61,7 @@ class Arm:
         mark: str,
         anew: dict[str, str],
         *,
-        watched: bool = False,
+        watch: str = "",
     ) -> None:
         self.version = version
         self.module = module
@@ -74,7 +75,7 @@ class Arm:
         self._anew = anew  # of all arms: modules whose trials are not forked, and why
         self._used = False
         self._mark = mark
-        self._watched = watched
+        self._watch = watch  # what its processes write down beside what they run
         self._daemons: set[int] = set()  # that the module itself has started, for its trials
         self._trials: list[Trial] = []
         self._start()
@@ -88,6 +89,11 @@ class Arm:
             self._collected = self._answered()
         return self._collected
 
+    @property
+    def packages(self) -> Mapping[str, str] | None:
+        """The versions of the packages that it has imported, once somebody has asked for these."""
+        return None if self._collected is None else self._collected.versions
+
     def trial(self, nodeid: str) -> Trial:
         """Start a trial of a check; it waits for Begin."""
         _ = self.collected
@@ -96,7 +102,7 @@ class Arm:
         self._used = True
         channel, theirs = Channel.pair()
         with theirs:
-            ran = self._launch.sources.new_folder(self.version, self.module, nodeid)
+            ran = self._new_folder(nodeid)
             self.ran = self._collecting, ran
             self._send(StartTrial(nodeid=nodeid, ran=str(ran)), theirs.fileno())
             started = self._receive(Started)
@@ -181,14 +187,14 @@ class Arm:
         log, name = new_file("arm", self._launch.scratch)
         self._log = Path(name)
         directory = Path(self.version.place(str(self._launch.invocation_dir)))
-        self._collecting = self._launch.sources.new_folder(self.version, self.module)
+        self._collecting = self._new_folder()
         environment = {
             name: self.version.place_all(each)
             for name, each in self._launch.environment.items()
             if not _is_coverage(name)
         }
         environment |= self._launch.sources.environment(
-            self.version, self._collecting, environment, watch=self._watched
+            self.version, self._collecting, environment, watch=self._watch
         )
         environment[strays.VARIABLE] = self._mark
         with theirs:
@@ -205,6 +211,10 @@ class Arm:
         os.close(log)
         self._started_fresh = self.starts_anew
         self._send(self._launch.setup(self.version, self.module, fresh=self._started_fresh))
+
+    def _new_folder(self, nodeid: str = "") -> Path:
+        apart = self._watch == WHOLLY
+        return self._launch.sources.new_folder(self.version, self.module, nodeid, apart=apart)
 
     def _restart(self) -> None:
         self.close()
@@ -288,6 +298,7 @@ class Arms:
         self._launch = launch
         self._ceiling = Ceiling(limit or MemoryLimit())
         self._arms: dict[tuple[Version, str], Arm] = {}
+        self._packages: dict[tuple[Version, str], Mapping[str, str]] = {}  # of arms that have ended
         self._mark = strays.new_mark()
         self._guard: Guard | None = None
         self._started = 0
@@ -317,29 +328,42 @@ class Arms:
         arm = self._arms.pop(key, None) or self._new(version, module)
         self._arms[key] = arm  # the most recently used comes last
         while len(self._arms) > self._AT_MOST:
-            self._arms.pop(next(iter(self._arms))).close()
+            self.drop(*next(iter(self._arms)))
         return arm
 
+    def packages(self, version: Version, module: str) -> Mapping[str, str] | None:
+        """The versions of the packages that a module has imported, if an arm has told these."""
+        key = version, module
+        arm = self._arms.get(key)
+        now = arm.packages if arm else None
+        return self._packages.get(key) if now is None else now
+
     @contextlib.contextmanager
-    def watched(self, version: Version, module: str) -> Iterator[Arm]:
-        """One more arm of a version, which writes down which files are opened."""
-        arm = self._new(version, module, watched=True)
+    def watched(self, version: Version, module: str, how: str = "1") -> Iterator[Arm]:
+        """One more arm of a version, which writes down which files are opened.
+
+        With ``WHOLLY`` it does so apart, and its trials write down all that a record needs.
+        """
+        arm = self._new(version, module, watch=how)
         try:
             yield arm
         finally:
             arm.close()
 
-    def _new(self, version: Version, module: str, *, watched: bool = False) -> Arm:
+    def _new(self, version: Version, module: str, *, watch: str = "") -> Arm:
         if self._guard is None:
             self._guard = Guard(self._mark, self._launch.scratch, self._launch.root)
         self._started += 1
         mark = f"{self._mark}-{self._started}-"
-        return Arm(self._launch, version, module, self._ceiling, mark, self._anew, watched=watched)
+        return Arm(self._launch, version, module, self._ceiling, mark, self._anew, watch=watch)
 
     def drop(self, version: Version, module: str) -> None:
         """End an arm, so that the next one is a fresh process."""
-        arm = self._arms.pop((version, module), None)
+        key = version, module
+        arm = self._arms.pop(key, None)
         if arm is not None:
+            if arm.packages is not None:
+                self._packages[key] = arm.packages
             arm.close()
 
     def drop_dead(self) -> None:

@@ -19,11 +19,22 @@ def machine_class(packages: Mapping[str, str]) -> str:
     Numbers of one class may be compared; no field of it moves with frequency, load or host name.
     """
     facts = machine()
+    return f"{facts['cpu']} x{facts['cores']}, {_software(packages)}"
+
+
+def runs_the_same(machine: str, packages: Mapping[str, str]) -> bool:
+    """Whether a class of machines has the system, the architecture and the Python of this one.
+
+    Its CPU may be another one.
+    """
+    return machine.endswith(f", {_software(packages)}")
+
+
+def _software(packages: Mapping[str, str]) -> str:
+    facts = machine()
     majors = [f"{name} {packages[name].split('.')[0]}" for name in _FRAMEWORKS if name in packages]
-    return ", ".join(
-        [f"{facts['cpu']} x{facts['cores']}", f"{facts['os']} {facts['architecture']}",
-         f"Python {facts['python']}", *majors]
-    )  # fmt: skip
+    system = f"{facts['os']} {facts['architecture']}"
+    return ", ".join([system, f"Python {facts['python']}", *majors])
 
 
 def machine() -> dict[str, str | int]:

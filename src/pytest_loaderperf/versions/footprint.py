@@ -20,6 +20,7 @@ from pathlib import Path
 from ..child.loaderperf_exchange import USUAL, is_installed
 from . import git
 from .source_text import WORD, Text, read
+from .usage import Evidence
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -82,6 +83,11 @@ class Footprint:
     strings: str
     dynamic: str = ""  # a file that may run modules that no text names
     wraps: str = ""  # a file that has a fixture of its own around that of this plugin
+
+    @functools.cached_property
+    def parts(self) -> frozenset[str]:
+        """The words of all strings: of them, code may put together the name of a module."""
+        return frozenset(part for each in WORD.findall(self.strings) for part in each.split("_"))
 
 
 @dataclass(kw_only=True)
@@ -267,27 +273,48 @@ def conftests(module: str) -> list[str]:
     return ["/".join([*folders[:depth], "conftest.py"]) for depth in range(len(folders) + 1)]
 
 
-def why_measured(changes: Iterable[str], footprint: Footprint, unused: Sequence[str] = ()) -> str:
+def why_measured(
+    changes: Iterable[str],
+    footprint: Footprint,
+    unused: Sequence[str] = (),
+    evidence: Evidence | None = None,
+) -> str:
     """Which file that differs a check may use, and why; empty if it uses none of them.
 
-    ``unused`` are patterns, or folders, that the user has named.
+    ``unused`` are patterns, or folders, that the user has named. ``evidence`` is the record of what
+    was used, if there is one that is to be believed.
     """
     for file in sorted(changes):
-        if why := _why(file, footprint, unused):
+        if why := _why(file, footprint, unused, evidence):
             return f"{file} {why}"
     return ""
 
 
-def _why(file: str, footprint: Footprint, unused: Sequence[str]) -> str:
+def _why(file: str, footprint: Footprint, unused: Sequence[str], evidence: Evidence | None) -> str:
     if file in footprint.files:
         return "differs"
-    if any(fnmatch(file, each) or file.startswith(f"{each.rstrip('/')}/") for each in unused):
-        return ""
+    is_unused = any(
+        fnmatch(file, each) or file.startswith(f"{each.rstrip('/')}/") for each in unused
+    )
+    known = evidence.against(file, is_unused=is_unused) if evidence else ""
+    if known or is_unused:
+        return known
     if file.endswith(".py"):
-        return _why_module(file, footprint)
+        return "" if _is_excused(file, footprint, evidence) else _why_module(file, footprint)
     if _is_plainly_unused(file) and not _is_named(file, footprint):
         return ""
     return "differs, and may be read"
+
+
+def _is_excused(file: str, footprint: Footprint, evidence: Evidence | None) -> bool:
+    """Whether it is known that a module is not used.
+
+    The record tells what was used; the text, what may be another time, by chance or elsewhere.
+    """
+    if evidence is None:
+        return False
+    parts = footprint.parts if footprint.dynamic else ()
+    return evidence.excuses(file, name_of(file), footprint.words, parts)
 
 
 def _why_module(file: str, footprint: Footprint) -> str:

@@ -48,6 +48,9 @@ _ADDED = {
 # What to say where a commit is missing.
 DEEPEN = "if the clone is shallow, run `git fetch --unshallow`; in CI set `fetch-depth: 0`"
 
+# What the mode of a file begins with, and what it is then.
+_KINDS = {"100": "file", "120": "link"}
+
 Read = Callable[[str], bytes | None]  # the content of an object, None if there is none
 
 
@@ -149,6 +152,70 @@ def differing(folder: Path, *against: str) -> list[str]:
     What was renamed counts twice. CheckoutError, in git's own words, if git cannot tell.
     """
     return names(folder, "diff", "--name-only", "-z", "--no-ext-diff", "--no-renames", *against)
+
+
+def modified(folder: Path, commit: str) -> frozenset[str]:
+    """The regular files that a commit and the working tree have alike, but for their contents.
+
+    CheckoutError, in git's own words, if git cannot tell.
+    """
+    options = ("--raw", "-z", "--no-ext-diff", "--no-renames", "--ignore-submodules=none")
+    fields = names(folder, "diff", *options, commit)
+    found = set()
+    for what, name in zip(fields[::2], fields[1::2], strict=True):
+        before, now, _, _, status = what.removeprefix(":").split()
+        if before == now and before.startswith("100") and status == "M":
+            found.add(name)
+    return frozenset(found)
+
+
+def listed(folder: Path) -> list[str]:
+    """What a checkout has, and git tracks or would if it were added; a submodule is one name.
+
+    CheckoutError, in git's own words, if git cannot tell.
+    """
+    files = names(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    there = (each for each in dict.fromkeys(files) if os.path.lexists(folder / each))
+    return [each for each in there if not each.endswith("/")]  # these are repositories
+
+
+def contents(folder: Path, commit: str) -> dict[str, str]:
+    """What each file of a commit is: the kind, and the name that git has for its content.
+
+    CheckoutError, in git's own words, if git cannot tell.
+    """
+    found = {}
+    for line in names(folder, "ls-tree", "-r", "-z", "--full-tree", commit):
+        what, _, name = line.partition("\t")
+        mode, _, content = what.split()
+        found[name] = f"{_KINDS.get(mode[:3], mode)} {content}"
+    return found
+
+
+def contents_now(folder: Path, files: Iterable[str]) -> dict[str, str]:
+    """The same of files of the working tree, as they would be if they were committed.
+
+    CheckoutError, in git's own words, if git cannot tell.
+    """
+    every = sorted(files)
+    links = [each for each in every if (folder / each).is_symlink()]
+    plain = [each for each in every if each not in {*links}]
+    if any("\n" in each for each in plain):
+        raise CheckoutError("git takes no names of files that have the end of a line in them")
+    given = b"".join(os.fsencode(each) + b"\n" for each in plain)
+    hashed = _hashed(folder, "--stdin-paths", given=given)  # as filters of git store them
+    found = {each: f"file {name}" for each, name in zip(plain, hashed, strict=True)}
+    for each in links:
+        (name,) = _hashed(folder, "--stdin", given=os.fsencode((folder / each).readlink()))
+        found[each] = f"link {name}"
+    return found
+
+
+def _hashed(folder: Path, how: str, *, given: bytes) -> list[str]:
+    finished = run(folder, "hash-object", how, given=given)
+    if finished.returncode:
+        raise CheckoutError(f"git hash-object fails in {folder}: {words(finished)}")
+    return finished.stdout.decode().split()
 
 
 def all_ignored(folder: Path) -> list[str]:

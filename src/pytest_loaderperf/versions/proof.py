@@ -14,7 +14,8 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from ..child.loaderperf_exchange import is_installed
-from ..child.loaderperf_sources import MAPPED, OPENED, UNSEEN
+from ..child.loaderperf_sources import MAPPED
+from ..child.loaderperf_watch import OPENED, UNSEEN
 from ..errors import ArmError
 from ..model.version import Version
 from . import generated

@@ -64,11 +64,12 @@ class Sources:
         return self._copies[python]
 
     def environment(
-        self, version: Version, folder: Path, given: Mapping[str, str], *, watch: bool = False
+        self, version: Version, folder: Path, given: Mapping[str, str], *, watch: str = ""
     ) -> dict[str, str]:
         """The variables that make all of an arm's processes run the sources of its version.
 
-        They write down in ``folder`` what they have run, and with ``watch`` also what they open.
+        They write down in ``folder`` what they have run, and with ``watch`` also what they open,
+        or wholly what a record needs (``WHOLLY``).
         Each version has a temporary folder of its own, which goes with the run: trials end without
         Python's cleanup, and what one version has built must not be taken for the other's.
         """
@@ -82,12 +83,18 @@ class Sources:
             EXCHANGE: str(exchange),
             RAN: str(folder),
         }
-        return {**variables, WATCH: "1"} if watch else variables
+        return {**variables, WATCH: watch} if watch else variables
 
-    def new_folder(self, version: Version, module: str, nodeid: str = "") -> Path:
-        """Where the processes of one more arm are to write while it collects, or of one trial."""
+    def new_folder(
+        self, version: Version, module: str, nodeid: str = "", *, apart: bool = False
+    ) -> Path:
+        """Where the processes of one more arm are to write while it collects, or of one trial.
+
+        What is written ``apart`` is no proof, and is not among what they ``ran``.
+        """
         self._count += 1
-        folder = self._all(version, module) / f"{_name(nodeid)}-{self._count}"
+        name = f"{'apart-' * apart}{_name(nodeid)}-{self._count}"
+        folder = self._all(version, module) / name
         folder.mkdir(parents=True)
         return folder
 

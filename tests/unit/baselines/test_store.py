@@ -5,6 +5,7 @@ import os
 import resource
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from pytest_loaderperf.baselines.store import (
 from pytest_loaderperf.errors import StoreError
 from pytest_loaderperf.model.units import round_significant
 from pytest_loaderperf.model.workload import Workload
+from pytest_loaderperf.versions.usage import UsedFiles
 
 KEY = "test_photos[32]"
 ENTRIES: Entries = {
@@ -71,7 +73,22 @@ TEXT = """\
 }
 """
 
+USAGE = UsedFiles(files=("a.py", "tests/größe.py"), folders=("data",), digest="0123")
+RECORDED = """\
+          "used": {
+            "digest": "0123",
+            "files": [
+              "a.py",
+              "tests/größe.py"
+            ],
+            "folders": [
+              "data"
+            ]
+          },
+          "versions": {
+"""
 texts = st.text(st.characters(codec="utf-8"))
+lists = st.lists(texts, max_size=3).map(tuple)
 numbers = st.floats(min_value=0, max_value=1e29)
 entries = st.dictionaries(
     texts,
@@ -91,6 +108,7 @@ entries = st.dictionaries(
                     texts, st.builds(Stored, value=numbers, spread=numbers), max_size=3
                 ),
                 versions=st.dictionaries(texts, texts, max_size=3),
+                used=st.none() | st.builds(UsedFiles, files=lists, folders=lists, digest=texts),
             ),
             max_size=3,
         ),
@@ -122,6 +140,7 @@ def rounded(original: Entries) -> Entries:
                         for name, stored in record.metrics.items()
                     },
                     versions=record.versions,
+                    used=record.used,
                 )
                 for machine, record in entry.records.items()
             },
@@ -165,6 +184,24 @@ def test_render_is_the_documented_layout() -> None:
 def test_parse_reads_the_documented_layout() -> None:
     assert parse(TEXT, "x.json") == rounded(ENTRIES)
     assert parse(TEXT.replace("\n", "\r\n").encode(), "x.json") == rounded(ENTRIES)
+
+
+def with_usage(usage: UsedFiles) -> Entries:
+    entry = ENTRIES[KEY]
+    records = {name: replace(record, used=usage) for name, record in entry.records.items()}
+    return {KEY: replace(entry, records=records)}
+
+
+def test_what_was_used_makes_a_file_of_the_second_format() -> None:
+    text = TEXT.replace('          "versions": {\n', RECORDED).replace(": 1\n", ": 2\n")
+    assert render(with_usage(USAGE)) == text
+    assert parse(text, "x.json") == rounded(with_usage(USAGE))
+    assert '"format": 2' in render({**with_usage(USAGE), "test_b": ENTRIES[KEY]})
+
+
+def test_a_name_that_utf8_cannot_encode_is_refused() -> None:
+    with pytest.raises(StoreError, match=r"\['files'\]\[1\] is not a text"):
+        render(with_usage(replace(USAGE, files=("a.py", "\udcff.py"))))
 
 
 def test_entries_are_sorted_and_readable_in_any_language() -> None:
@@ -216,6 +253,10 @@ def set_at(*places: str, value: Any) -> Callable[[Any], None]:
     return change
 
 
+def used(**changed: object) -> dict[str, object]:
+    return {"digest": "0", "files": [], "folders": [], **changed}
+
+
 ENTRY = ("checks", KEY)
 RECORD = (*ENTRY, "records", "x86_64 32 cores")
 METRIC = (*RECORD, "metrics", "throughput")
@@ -239,6 +280,13 @@ WORKLOAD = (*ENTRY, "workload")
         (set_at(*RECORD, "host", value="a"), "['x86_64 32 cores'] has an unknown key 'host'"),
         (set_at(*RECORD, "versions", value=[]), "['versions'] is not an object"),
         (set_at(*RECORD, "versions", "torch", value=2), "['versions']['torch'] is not a text"),
+        (set_at(*RECORD, "used", value=[]), "['used'] is not an object"),
+        (set_at(*RECORD, "used", value={"files": []}), "['used'] has no 'digest'"),
+        (set_at(*RECORD, "used", value=used(files={})), "['used']['files'] is not a list"),
+        (set_at(*RECORD, "used", value=used(files=[["a"]])), "['files'][0] is not a text"),
+        (set_at(*RECORD, "used", value=used(folders=None)), "['folders'] is not a list"),
+        (set_at(*RECORD, "used", value=used(digest=1)), "['digest'] is not a text"),
+        (set_at(*RECORD, "used", value=used(host="a")), "['used'] has an unknown key 'host'"),
         (set_at(*METRIC, value=561.9), "['throughput'] is not an object"),
         (set_at(*METRIC, value={"value": 1.0}), "['throughput'] has no 'spread'"),
         (set_at(*METRIC, "value", value="561"), "['value'] is not a finite number"),
@@ -294,8 +342,8 @@ def test_damaged_text_names_the_place(complaint: str) -> None:
 
 
 def test_a_newer_format_says_to_upgrade_whatever_else_it_holds() -> None:
-    with pytest.raises(StoreError, match=r"is 2, .* reads 1; upgrade the plugin"):
-        parse('{"format": 2, "tables": [], "checks": 7}', "x.json")
+    with pytest.raises(StoreError, match=r"is 3, .* reads 2; upgrade the plugin"):
+        parse('{"format": 3, "tables": [], "checks": 7}', "x.json")
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
@@ -340,6 +388,8 @@ def test_any_json_is_read_or_refused(value: object) -> None:
 def test_any_json_at_any_place_is_read_or_refused(data: st.DataObject) -> None:
     document = json.loads(TEXT)
     places = [("checks",), ENTRY, RECORD, METRIC, WORKLOAD, (*METRIC, "value"), ("format",)]
+    places += [(*RECORD, "used"), (*RECORD, "used", "files")]
+    set_at(*RECORD, "used", value=used())(document)
     set_at(*data.draw(st.sampled_from(places)), value=data.draw(json_values))(document)
     survives(json.dumps(document))
 

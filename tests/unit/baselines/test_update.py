@@ -31,6 +31,7 @@ from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.options import UPDATES, Update
 from pytest_loaderperf.reports.accepted import table
 from pytest_loaderperf.system.machine import machine_class
+from pytest_loaderperf.versions.usage import UsedFiles
 
 WORKLOAD = Workload(batch="float32[*,3]", bytes_per_sample=12.0, samples_per_epoch=100)
 VERSIONS = {"torch": "2.14.1", "numpy": "2.4.6"}
@@ -85,6 +86,14 @@ def findings(
         moved=found.moved,
         values={**timed, "peak_memory": peaks, **(more or {})},
     )
+
+
+def test_what_was_used_is_stored_with_the_numbers_of_this_machine() -> None:
+    usage = UsedFiles(files=("a.py",), digest="0")
+    old = accepted_entry(WORKLOAD, {}, {"torch": "1.0"}, None, moved=False)
+    new = accepted_entry(WORKLOAD, {}, VERSIONS, old, moved=False, used=usage)
+    used = {machine: record.used for machine, record in new.records.items()}
+    assert used == {machine_class({"torch": "1.0"}): None, machine_class(VERSIONS): usage}
 
 
 # --- what may be written ------------------------------------------------------------------------

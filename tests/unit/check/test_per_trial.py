@@ -13,8 +13,7 @@ import pytest
 
 from pytest_loaderperf.baselines.store import Record, Stored
 from pytest_loaderperf.check import per_trial
-from pytest_loaderperf.check.phases import Phases
-from pytest_loaderperf.check.state import Findings, Known
+from pytest_loaderperf.check.state import Findings, Known, Phases
 from pytest_loaderperf.measure import calibration
 from pytest_loaderperf.measure.calibration import Calibration
 from pytest_loaderperf.measure.plan import Lengths, plan

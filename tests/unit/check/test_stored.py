@@ -9,8 +9,7 @@ import pytest
 
 from pytest_loaderperf.baselines.store import Record, Stored
 from pytest_loaderperf.check import per_trial, stored
-from pytest_loaderperf.check.phases import Phases
-from pytest_loaderperf.check.state import Findings, Known
+from pytest_loaderperf.check.state import Findings, Known, Phases
 from pytest_loaderperf.measure import turns
 from pytest_loaderperf.measure.plan import Plan
 from pytest_loaderperf.measure.timed_trial import Timing

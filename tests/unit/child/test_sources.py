@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from pytest_loaderperf import child
 from pytest_loaderperf.child.loaderperf_exchange import Exchange, is_installed
-from pytest_loaderperf.child.loaderperf_sources import EXCHANGE, MAPPED, OPENED, RAN, UNSEEN, WATCH
+from pytest_loaderperf.child.loaderperf_sources import EXCHANGE, MAPPED, RAN, WATCH
+from pytest_loaderperf.child.loaderperf_watch import OPENED, UNSEEN
 from pytest_loaderperf.versions.sources import Ran, read
 
 CHILD = Path(child.__file__).parent

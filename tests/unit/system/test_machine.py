@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from pytest_loaderperf.system.machine import machine, machine_class
+from pytest_loaderperf.system.machine import machine, machine_class, runs_the_same
 
 # --- the class ----------------------------------------------------------------------------------
 
@@ -23,6 +23,17 @@ def test_major_versions_of_the_frameworks_make_a_class() -> None:
     both = {"torch": "2.4.0", "tensorflow": "2.16.1"}
     assert machine_class(both) == machine_class(dict(reversed(both.items())))
     assert machine_class(both) == f"{plain}, torch 2, tensorflow 2"
+
+
+@pytest.mark.parametrize("packages", [{}, {"torch": "2.4.0"}])
+def test_another_cpu_runs_the_same_and_another_python_does_not(packages: dict[str, str]) -> None:
+    here = machine_class(packages)
+    assert runs_the_same(here, packages)
+    assert runs_the_same(here.replace(f"{machine()['cpu']} x", "Another, fast one x1"), packages)
+    assert not runs_the_same(here.replace("Python 3", "Python 2"), packages)
+    assert not runs_the_same(here.replace(f"{machine()['os']} ", "Other "), packages)
+    assert not runs_the_same(here, {**packages, "tensorflow": "2.16.1"})
+    assert not runs_the_same(f"{here}, tensorflow 2", packages)
 
 
 def test_the_class_names_processor_cores_system_and_python() -> None:

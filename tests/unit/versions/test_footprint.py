@@ -14,6 +14,7 @@ from pytest_loaderperf.versions.footprint import (
     name_of,
     why_measured,
 )
+from pytest_loaderperf.versions.usage import Evidence, UsedFiles
 
 FILES = {
     "pyproject.toml": "[project]\nname = 'shop'\nreadme = 'README.md'\n",
@@ -57,12 +58,13 @@ def why(
     *changed: str,
     unused: tuple[str, ...] = (),
     texts: Mapping[str, str] = NOTHING,
+    evidence: Evidence | None = None,
 ) -> str:
     """Why a check of the project is measured whose files differ; some have other texts."""
     files = {**FILES, **texts}
     tree = tree_of(root, files)
     footprint = tree.footprint([MODULE, *conftests(MODULE)])
-    return why_measured(changed, footprint, unused)
+    return why_measured(changed, footprint, unused, evidence)
 
 
 @pytest.mark.parametrize(
@@ -256,3 +258,72 @@ def test_what_is_behind_a_link_counts(tmp_path: Path) -> None:
 )
 def test_a_module_has_the_name_that_it_is_imported_by(file: str, name: str) -> None:
     assert name_of(file) == name
+
+
+# --- with a record of what was used -------------------------------------------------------------
+
+
+def recorded(
+    *modified: str, files: tuple[str, ...] = (), folders: tuple[str, ...] = ()
+) -> Evidence:
+    """A record of these files and folders; some others were modified since."""
+    usage = UsedFiles(files=files, folders=folders, digest="")
+    return Evidence(usage=usage, modified=frozenset(modified))
+
+
+UNUSED = "src/shop/unrelated.py"
+DYNAMIC = {"src/shop/decode.py": "import importlib\nPARTS = ['tables', 'report_']\n"}
+
+
+@pytest.mark.parametrize("file", [UNUSED, "tools/report.py", "src/shop/utils.py"])
+def test_a_module_that_was_not_used_is_no_reason(tmp_path: Path, file: str) -> None:
+    assert why(tmp_path, file) != ""
+    if file != "src/shop/utils.py":  # a word of the code
+        assert why(tmp_path, file, evidence=recorded(file)) == ""
+    assert why(tmp_path, file, evidence=recorded()) == f"{file} differs, and may be run"
+
+
+@pytest.mark.parametrize("file", [MODULE, "src/shop/tables.py", "tools/pixels.py"])
+def test_what_the_text_leads_to_counts_although_it_was_not_used(tmp_path: Path, file: str) -> None:
+    """By chance, or on this machine."""
+    assert why(tmp_path, file, evidence=recorded(file)) == f"{file} differs"
+
+
+def test_a_word_counts_although_it_was_not_used(tmp_path: Path) -> None:
+    file = "src/shop/utils.py"
+    assert why(tmp_path, file, evidence=recorded(file)) == f"{file} differs, and may be run"
+
+
+def test_a_part_of_a_name_counts_where_names_are_computed(tmp_path: Path) -> None:
+    evidence = recorded(UNUSED, "tools/report_2.py")
+    assert why(tmp_path, UNUSED, texts=DYNAMIC, evidence=evidence) == ""
+    static = {"src/shop/decode.py": "PARTS = ['tables', 'report_']\n"}
+    assert why(tmp_path, "tools/report_2.py", texts=static, evidence=evidence) == ""
+    assert why(tmp_path, "tools/report_2.py", texts=DYNAMIC, evidence=evidence) != ""
+
+
+def test_other_tests_are_excused_where_any_module_may_be_imported(tmp_path: Path) -> None:
+    file = "tests/other/test_other.py"
+    assert "may import any module" in why(tmp_path, file, texts=DYNAMIC)
+    assert why(tmp_path, file, texts=DYNAMIC, evidence=recorded(file)) == ""
+
+
+@pytest.mark.parametrize("file", ["README.md", ".github/workflows/ci.yml", UNUSED])
+def test_what_was_used_counts(tmp_path: Path, file: str) -> None:
+    evidence = recorded(file, files=(file,))
+    told = f"{file} differs, and was used when its baseline was accepted"
+    assert why(tmp_path, file, evidence=evidence) == told
+    assert why(tmp_path, file, unused=(file,), evidence=evidence) == told
+
+
+def test_a_listed_folder_counts_with_what_is_new_in_it(tmp_path: Path) -> None:
+    evidence = recorded("docs/page.md", "tools/report.py", folders=("docs", "tools"))
+    assert "in a folder that it lists" in why(tmp_path, "docs/new.md", evidence=evidence)
+    assert why(tmp_path, "docs/new.md", unused=("docs",), evidence=evidence) == ""
+    assert why(tmp_path, "docs/page.md", evidence=evidence) == ""
+    assert why(tmp_path, "tools/report.py", evidence=evidence) != ""
+
+
+@pytest.mark.parametrize("file", ["data/words.txt", "tools/build.sh", "src/shop/fast.c"])
+def test_what_is_no_module_counts_whether_it_was_used_or_not(tmp_path: Path, file: str) -> None:
+    assert why(tmp_path, file, evidence=recorded(file)) == f"{file} differs, and may be read"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_loaderperf.child.loaderperf_sources import MAPPED, OPENED, UNSEEN
+from pytest_loaderperf.child.loaderperf_sources import MAPPED
+from pytest_loaderperf.child.loaderperf_watch import OPENED, UNSEEN
 from pytest_loaderperf.errors import ArmError
 from pytest_loaderperf.model.version import Version
 from pytest_loaderperf.versions.project import Copies, Project
