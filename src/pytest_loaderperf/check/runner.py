@@ -264,7 +264,7 @@ class Coordinator:
         refused = refusal(found.verdict, update, moved=found.moved, failed=failed, stored=alone)
         if refused is not None:
             return f"baseline not written: {refused}" if refused else ""
-        used, note = self._recording.used(bench)
+        used, note = self._recording.used(bench, known)
         new = accepted_entry(
             known.calibration.workload,
             stored.repeat(bench, known),
