@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from ..baselines.store import Record
 from ..errors import LoaderError, SettingsError
 from ..measure import calibration, interference, turns
-from ..measure.plan import PAIR_SECONDS
+from ..measure.plan import PAIR_SECONDS, Lengths
 from ..measure.timed_trial import RATES, TIMED, Timing
 from ..model.metrics import METRICS, NO_EPOCH
 from ..model.results import Comparison, Noise, Verdict
@@ -38,6 +38,9 @@ _OF_A_START = 2
 _STARTS = 3
 # So many pairs may say that what looks like a loss is not proven: two of a busy machine cannot.
 _IN_ANY_CASE = 4
+# So far the ratios of both epochs of a pair may lie apart (as logarithms), unless a loss lives in
+# one of them alone.
+_ALIKE = 0.03
 # How much more a budget should hold than what has just been measured.
 _TO_SPARE = 1.25
 # How long a pair takes, by how long it times each side: two sides, and their starts.
@@ -182,16 +185,11 @@ def _measure(
         pairs.append(pair)
         if _differ(bench, version, taken):
             break
-        plan = taken.known.plan
-        if taken.known.repaced is None:
-            taken.known = taken.known.paced_by(pairs[0], lengths)
-        # In a calibration that was slow to start, batches took longer: so few of them say little.
-        if taken.known.plan.outdoes(plan):
-            taken.drop()
+        if not _paced(taken, lengths):
             continue
         if judged.isdisjoint(TIMED):  # one pair shows what nobody judges
             break
-        longer = lengths if plan.whole else stalls.longer(pairs, lengths)
+        longer = lengths if taken.known.plan.whole else stalls.longer(pairs, lengths)
         needed = bench.rule.looks[0] * _PAIR_BY_SIDE * longer.pair
         if longer != lengths and taken.known.deadline - time.monotonic() > needed:
             lengths = longer
@@ -215,6 +213,38 @@ def _measure(
         if out_of_time or (bench.rule.is_look(len(pairs)) and settled(comparisons)):
             break
     return taken
+
+
+def _paced(taken: _Pairs, lengths: Lengths) -> bool:
+    """Have later pairs take what fits the loader, by the first one; whether that one counts."""
+    known, pairs = taken.known, taken.pairs
+    if known.repaced is None:
+        taken.known = known.paced_by(pairs[0], lengths)
+    # In a calibration that was slow to start, batches took longer: so few of them say little.
+    if taken.known.plan.outdoes(known.plan):
+        taken.drop()
+        return False
+    if len(pairs) == 1 and (first := _first_epochs(pairs[0], lengths)):
+        pairs[0] = first
+        taken.known = replace(taken.known, repaced=taken.known.plan.of_one_epoch)
+    return True
+
+
+def _first_epochs(pair: Pair, lengths: Lengths) -> Pair | None:
+    """The first epochs of a pair of two, where the second ones say the same.
+
+    Then one is enough for each trial of later pairs, if it is long enough: more pairs tell more.
+    What has changed in later epochs alone, such as a cache that the first one fills, shows in the
+    second ones.
+    """
+    candidate, baseline = (timing.first_epoch for timing in pair)
+    if candidate is None or baseline is None:
+        return None
+    first = [each.taken.seconds for each in (candidate, baseline)]
+    second = [timing.taken.seconds - each for timing, each in zip(pair, first, strict=True)]
+    apart = math.log(first[0] / first[1]) - math.log(second[0] / second[1])
+    long_enough = min(first) >= lengths.pair / 2
+    return (candidate, baseline) if long_enough and abs(apart) <= _ALIKE else None
 
 
 def _pair(bench: Bench, version: Version, taken: _Pairs, *, candidate_first: bool) -> Pair:

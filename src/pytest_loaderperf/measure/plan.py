@@ -127,6 +127,12 @@ class Plan:
         """How many slices a timing trial has."""
         return self.whole.slices if self.whole else self.slices
 
+    @property
+    def of_one_epoch(self) -> Plan:
+        """The same with one whole epoch in a trial."""
+        assert self.whole is not None
+        return replace(self, whole=replace(self.whole, slices=1))
+
     def outdoes(self, other: Plan) -> bool:
         """Whether it times other turns than another one, or at least twice as much."""
         mine, others = (each.step(each.timed_slices) for each in (self, other))

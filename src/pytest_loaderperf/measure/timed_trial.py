@@ -37,7 +37,8 @@ class Timing:
     ``parts`` holds the rates of every two slices: this side's half of an ABBA block. Rates are of
     the batches that were ``made`` (which may be a part of one), not of those ``taken``. Where whole
     epochs are timed, or there are no turns, there are no ``parts``: ``segments`` says how long each
-    part of each stretch took (s), and ``steady_segments`` those of their steady state.
+    part of each stretch took (s), and ``steady_segments`` those of their steady state. Of two whole
+    epochs ``first_epoch`` is what the first one alone says.
     """
 
     values: dict[str, float]
@@ -52,6 +53,7 @@ class Timing:
     external_load: float = 0.0  # the share of the CPUs that others took while it ran
     paused: bool = False  # whether the whole machine seems to have stood still meanwhile
     settings: Mapping[str, str | int | bool] = field(default_factory=dict)  # as the loader has them
+    first_epoch: Timing | None = None
 
     @property
     def batch_seconds(self) -> float:
@@ -159,8 +161,15 @@ class TimedTrial:
 
     def result(self) -> Timing:
         """What it has measured."""
+        timing = self._timing(self._slices)
+        whole = self._pace.whole
+        if whole is None or (whole.epochs, len(self._slices)) != (1, 2):
+            return timing
+        return replace(timing, first_epoch=self._timing(self._slices[:1]))
+
+    def _timing(self, taken_slices: Sequence[Slice]) -> Timing:
         clock = Clock(self._suspended)
-        slices = [awake(measured, clock) for measured in self._slices]
+        slices = [awake(measured, clock) for measured in taken_slices]
         taken = total(slices)
         made = batches_made(taken, taken.marks, self._ahead)
         whole = self._pace.whole is not None

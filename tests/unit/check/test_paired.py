@@ -206,6 +206,35 @@ def test_the_first_pair_counts_if_it_took_the_turns_that_fit(
     assert found.verdict is Verdict.UNCHANGED
 
 
+@pytest.mark.parametrize(
+    ("epoch", "second", "later"),
+    [
+        (2.0, 1.0, 1),
+        (2.0, 1.02, 1),
+        (2.0, 1.1, 2),  # what a first epoch has stored serves later ones no more
+        (2.0, 0.9, 2),
+        (1.0, 1.0, 2),  # one would be short
+    ],
+)
+def test_one_epoch_is_enough_where_the_second_one_says_the_same(
+    monkeypatch: pytest.MonkeyPatch, epoch: float, second: float, later: int
+) -> None:
+    took: list[int] = []
+
+    def time_pair(pace: Plan) -> tuple[Timing, Timing]:
+        assert pace.whole is not None
+        took.append(pace.whole.slices)
+        if pace.whole.slices == 1:
+            return trial(seconds=epoch), trial(seconds=epoch)
+        first = trial(seconds=epoch)
+        candidate = trial(seconds=epoch * (1 + second), first_epoch=first)
+        return candidate, trial(seconds=2 * epoch, first_epoch=first)
+
+    found = judged(monkeypatch, time_pair, epoch_seconds=epoch)
+    assert took == [2, *[later] * (found.pairs - 1)]
+    assert found.pairs >= 2
+
+
 @pytest.mark.parametrize(("seconds", "dropped"), [(0.04, 1), (0.9, 0)])
 def test_a_first_pair_that_was_far_too_short_does_not_count(
     monkeypatch: pytest.MonkeyPatch, seconds: float, dropped: int

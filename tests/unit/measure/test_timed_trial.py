@@ -306,6 +306,14 @@ def test_a_steady_state_has_no_time_of_an_epoch() -> None:
     assert "epoch_time" not in timed(waiting(1), stretch(0.0, 1.0, 1.0)).values
 
 
+def test_of_two_epochs_the_first_one_is_told_apart() -> None:
+    first, second = epoch(0.0, *[0.5] * 20), epoch(100.0, *[1.0] * 20)
+    both = timed(whole(2), first, second)
+    assert both.first_epoch == timed(whole(1), first)
+    assert timed(whole(3), first, second, first).first_epoch is None
+    assert timed(whole(1, epochs=2), total([first, second])).first_epoch is None
+
+
 def test_throughput_is_that_of_the_steady_state_of_whole_epochs() -> None:
     values = timed(whole(), epoch(0.0, 50.0, 3.0, 3.0, *[0.5] * 20, after=9.0)).values
     assert values["throughput"] == pytest.approx(8 / 0.5)
