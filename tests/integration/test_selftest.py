@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,8 @@ def test_a_loader_is_compared_with_itself_and_with_a_known_loss(tmp_path: Path) 
     assert result["metrics"]["throughput"]["pairs"] >= 6
     # A busy machine may add a note of its own, on stalls.
     (trusted,) = (note for note in result["notes"] if note.startswith("identical pairs scatter"))
-    assert "at 20 %: trusted, about" in trusted
+    # Whether they are to be trusted, the noise of this machine says.
+    assert re.search(r"at 20 %: (trusted, |needs )about \d+ s a check", trusted), trusted
     assert "a loss of 15 % was called regressed, as it should be" in result["notes"]
     assert trusted in run.output
     assert not (project.root / "baselines").exists()
