@@ -17,11 +17,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from pytest_loaderperf.check.state import Phases
 
 ROOT = Path(__file__).resolve().parents[1]
 REST = "everything else"
@@ -33,8 +33,7 @@ class Anatomy:
 
     def __init__(self) -> None:
         self.seconds: dict[str, dict[str, float]] = {}
-        self._now = defaultdict[str, float](float)
-        self._inner: list[float] = []  # the seconds of inner phases, for each phase that goes on
+        self._now = Phases()
 
     def follow(self, owner: Any, name: str, phase: str) -> None:
         """Have the calls of a function count as a phase."""
@@ -47,24 +46,17 @@ class Anatomy:
         setattr(owner, name, followed)
 
     def _followed(self, phase: str, call: Callable[[], Any]) -> Any:
-        began = time.monotonic()
-        self._inner.append(0.0)
-        try:
+        with self._now(phase):
             return call()
-        finally:
-            took = time.monotonic() - began
-            self._now[phase] += took - self._inner.pop()
-            if self._inner:
-                self._inner[-1] += took
 
     def follow_checks(self, coordinator: Any) -> None:
         """Have each check begin anew."""
         function = coordinator.check
 
         def check(own: Any, spec: Any, progress: Any) -> Any:
-            self._now.clear()
+            self._now.seconds.clear()
             outcome = self._followed(REST, functools.partial(function, own, spec, progress))
-            self.seconds[spec.nodeid] = dict(self._now)
+            self.seconds[spec.nodeid] = dict(self._now.seconds)
             return outcome
 
         coordinator.check = check

@@ -9,11 +9,9 @@ from typing import Any
 import pytest
 
 from support import tiny
-from support.environment import PLAIN
 from support.project import Project, Run
+from support.tiny import SOON, USUAL
 
-# As users run it; the other tests here measure always.
-USUAL = {"PYTEST_ADDOPTS": PLAIN}
 FILES = {
     "first.py": "from second import paced\n",
     "second.py": "def paced():\n    from third import Paced\n    return Paced()\n",
@@ -54,10 +52,6 @@ def create(root: Path) -> Project:
         project.put(name, text)
     tiny.accept(project, *NODES.values())
     return project
-
-
-# What is measured ends after one pair then, with an error.
-SOON = ("-o", "loaderperf_budget=1")
 
 
 def run(project: Project, *arguments: str) -> Seen:

@@ -11,12 +11,9 @@ from typing import Any
 import pytest
 
 from support import tiny
-from support.environment import PLAIN
 from support.project import Project
+from support.tiny import SOON, USUAL
 
-USUAL = {"PYTEST_ADDOPTS": PLAIN}
-# What is measured ends after one pair then, with an error.
-SOON = ("-o", "loaderperf_budget=1")
 LOADING = """\
 import importlib, multiprocessing, time
 from pathlib import Path

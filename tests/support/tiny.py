@@ -12,6 +12,7 @@ from pytest_loaderperf.baselines import store
 from pytest_loaderperf.baselines.store import Entry, Record, Stored
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.system.machine import machine_class
+from support.environment import PLAIN
 from support.project import Project, Run
 
 # Batches of two samples every 2 ms.
@@ -53,6 +54,10 @@ listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 while True:
     threading.Thread(target=answer, args=(listening.accept()[0],), daemon=True).start()
 """
+# As users run it; other runs measure always.
+USUAL = {"PYTEST_ADDOPTS": PLAIN}
+# What is measured ends after one pair then, with an error.
+SOON = ("-o", "loaderperf_budget=1")
 KEY = "test_paced"
 NODE = f"test_it.py::{KEY}"
 

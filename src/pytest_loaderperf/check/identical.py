@@ -52,7 +52,8 @@ class Identical:
         self._packages = packages  # that the arm of a module has imported
         self._arguments = arguments  # of pytest's command line
         self._changes: dict[str, list[str]] = {}
-        self._commits: dict[str, Mapping[str, str]] = {}  # what is in their files
+        # What is in the files of commits, and which of them have only been modified since.
+        self._commits: dict[str, tuple[Mapping[str, str], frozenset[str]]] = {}
         self._footprints: dict[str, Footprint] = {}
         self.reasons: dict[str, str] = {}  # why checks are measured, as far as that was asked
 
@@ -132,16 +133,17 @@ class Identical:
                 continue
             if not _holds_here(machine, record.versions, packages, exactly=dynamic):
                 doubt = doubt or "the record of what it uses is of another kind of machine"
-            elif not is_of(record.used, self._contents(commit)):
+            elif not is_of(record.used, self._commit(commit)[0]):
                 doubt = f"the record of what it uses is of other files than commit {commit[:12]}"
             else:
-                modified = git.modified(Path(self._project.top), commit)
+                _, modified = self._commit(commit)
                 return Evidence(usage=record.used, modified=modified, heard=self._heard), ""
         return None, doubt
 
-    def _contents(self, commit: str) -> Mapping[str, str]:
+    def _commit(self, commit: str) -> tuple[Mapping[str, str], frozenset[str]]:
         if commit not in self._commits:
-            self._commits[commit] = git.contents(Path(self._project.top), commit)
+            top = Path(self._project.top)
+            self._commits[commit] = git.contents(top, commit), git.modified(top, commit)
         return self._commits[commit]
 
     @functools.cached_property
