@@ -65,7 +65,8 @@ def test_a_module_among_baselines_is_one() -> None:
 
 # --- what a record excuses ----------------------------------------------------------------------
 
-USAGE = UsedFiles(files=("loading.py", "docs/rows.md"), folders=("steps", "."), digest="")
+FILES = ("loading.py", "docs/rows.md", "kinds/quick.py")
+USAGE = UsedFiles(files=FILES, folders=("steps", "."), digest="")
 
 
 def excuses(
@@ -94,6 +95,7 @@ def test_a_module_that_was_not_used_is_excused() -> None:
 def test_no_other_is() -> None:
     assert not excuses(modified=False)  # added, removed, renamed or turned into a link
     assert not excuses("loading.py")
+    assert not excuses("kinds/quick.py")  # it was used, and nobody lists its folder
     assert not excuses("steps/flip.py")  # the folder is listed: perhaps another one is chosen
     assert not excuses("setup.py")
     assert not excuses(words="fast_rows")
