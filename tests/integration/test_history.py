@@ -20,7 +20,8 @@ ROOM = "--loaderperf-budget=24"  # for pairs on a busy machine
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """A project in which one check was accepted twice."""
-    project = tiny.create(tmp_path / "project", test_it=tiny.CHECK)
+    # A tolerance at which no machine is too noisy for a verdict.
+    project = tiny.create(tmp_path / "project", ini="loaderperf_throughput = 50%\n")
     tiny.accept(project)
     path = project.root / "baselines" / "test_it.json"
     entries = store.load(path)
