@@ -18,9 +18,10 @@ from .in_flight import batches_made
 from .plan import SLICES_AT_LEAST, Plan
 from .waits import Clock, Waits
 
-# How a trial is found to wait when its turn is over: in so short a time (s) it has used less than
-# such a part of what it uses else.
+# How a trial is found to wait when its turn is over: in so short a time (s), or such a part of a
+# turn, it has used less than such a part of what it uses else.
 _GLANCE_SECONDS = 0.01
+_GLANCE = 1 / 4
 _WORKING = 0.5
 _LONGEST_TURN = 30.0  # seconds
 _PARTS, _LONG_PARTS = 16, 4  # of the time of a trial, at most
@@ -138,12 +139,13 @@ class TimedTrial:
         Where it waits for something when its turn is over, it has a longer one: what it waits for
         would go on while it is suspended, and be there for nothing when it is resumed.
         """
+        glance = min(_GLANCE_SECONDS, _GLANCE * seconds)
         self.resume()
         began, used = time.perf_counter(), cpus.cpu_seconds(self._trial.pid)
-        ended = self._trial.wait(seconds - _GLANCE_SECONDS)
+        ended = self._trial.wait(seconds - glance)
         while not ended and time.perf_counter() - began < _LONGEST_TURN:
             before, glanced = time.perf_counter(), cpus.cpu_seconds(self._trial.pid)
-            ended = self._trial.wait(_GLANCE_SECONDS)
+            ended = self._trial.wait(glance)
             now, used_now = time.perf_counter(), cpus.cpu_seconds(self._trial.pid)
             self._watch.tick()
             if used_now - glanced >= _WORKING * self._usual_load * (now - before):
