@@ -69,14 +69,21 @@ def every(batches: int) -> Loader:
 
 def every_wait(batches: int) -> Loader:
     """A wait after every so many batches."""
-    seconds = EXTRA * batches * unit_seconds()
+    seconds = EXTRA * BATCHES * unit_seconds() / (BATCHES // batches)
     return Loader(lambda number: time.sleep(seconds) if number % batches == batches - 1 else None)
 
 
-def at_random() -> Loader:
-    """Waits of 20 ms, now and then."""
-    chance = EXTRA * unit_seconds() / 0.02
-    return Loader(lambda _: time.sleep(0.02) if LOSS and random.random() < chance else None)
+class AtRandom(Loader):
+    """Waits of 20 ms: in each epoch as many, in other places."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda number: time.sleep(0.02) if number in self._places else None)
+        self._waits = round(EXTRA * BATCHES * unit_seconds() / 0.02)
+        self._places: set[int] = set()
+
+    def __iter__(self) -> Iterator[list[int]]:
+        self._places = {*random.sample(range(BATCHES), self._waits)}
+        return super().__iter__()
 
 
 def part(first: float, last: float) -> Loader:
@@ -104,17 +111,21 @@ class Cached(Loader):
             self._cache[key] = number
 
 
-def by_the_clock() -> Loader:
-    """A wait whenever another second begins by the clock of the wall."""
-    seen = [int(time.monotonic())]
+class ByTheClock(Loader):
+    """A wait whenever another second begins by the clock of the wall, within an epoch."""
 
-    def extra(_: int) -> None:
-        now = int(time.monotonic())
-        if LOSS and now != seen[0]:
+    def __init__(self) -> None:
+        super().__init__(self._wait)
+        self._seen = 0
+
+    def __iter__(self) -> Iterator[list[int]]:
+        self._seen = int(time.monotonic())
+        return super().__iter__()
+
+    def _wait(self, _: int) -> None:
+        if LOSS and int(time.monotonic()) != self._seen:
             time.sleep(LOSS)
-            seen[0] = int(time.monotonic())
-
-    return Loader(extra)
+            self._seen = int(time.monotonic())
 
 
 def collected() -> Loader:
@@ -133,6 +144,13 @@ def collected() -> Loader:
 
 
 SHARDS = 4
+# What reading a batch takes beside, in units of work: it is a part of the epoch.
+READING_TAR, READING_PARQUET = 90, 130
+
+
+def extra_of_a_shard(reading: float) -> float:
+    """The units of work that make up the loss of a shard."""
+    return LOSS / (1 - LOSS) * (UNITS + reading) * BATCHES / SHARDS
 
 
 def webdataset() -> Any:
@@ -151,7 +169,7 @@ def webdataset() -> Any:
 
     def checked(source: Iterator[Any]) -> Iterator[Any]:
         for shard in source:
-            work(EXTRA * BATCHES / SHARDS)
+            work(extra_of_a_shard(READING_TAR))
             yield shard
 
     def batch(sample: dict[str, Any]) -> list[int]:
@@ -184,7 +202,7 @@ def parquet() -> Any:
         def __iter__(self) -> Iterator[list[int]]:
             file = pyarrow.parquet.ParquetFile(path)
             for group in range(file.num_row_groups):
-                work(EXTRA * BATCHES / SHARDS)
+                work(extra_of_a_shard(READING_PARQUET))
                 for rows in file.read_row_group(group).to_batches(8):
                     work(UNITS)
                     yield rows.column("sample").to_pylist()
@@ -196,12 +214,12 @@ LOADERS: dict[str, Callable[[], Any]] = {
     "every_100": lambda: every(100),
     "every_300_waits": lambda: every_wait(300),
     "every_900_waits": lambda: every_wait(900),
-    "at_random": at_random,
+    "at_random": AtRandom,
     "slow_start": lambda: part(0, 0.1),
     "slow_end": lambda: part(0.9, 1),
     "slow_half": lambda: part(0.5, 1),
     "cache": Cached,
-    "wall_clock": by_the_clock,
+    "wall_clock": ByTheClock,
     "collector": collected,
     "webdataset": webdataset,
     "row_groups": parquet,
