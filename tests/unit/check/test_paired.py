@@ -563,7 +563,12 @@ def test_the_latest_arms_bear_a_loss_out(
 ) -> None:
     benches: list[tuple[Bench, Version]] = []
     real = paired._conclude
-    monkeypatch.setattr(paired, "_conclude", lambda *a: (benches.append((a[0], a[1])), real(*a))[1])
+
+    def conclude(bench: Bench, version: Version, *rest: Any) -> dict[str, Comparison]:
+        benches.append((bench, version))
+        return real(bench, version, *rest)
+
+    monkeypatch.setattr(paired, "_conclude", conclude)
     judged(monkeypatch, lambda _: (trial(), trial()))
     bench, version = benches[0]
     pairs = [(scaled(trial(), each), trial()) for each in (*UNDECIDED, *latest)]
