@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..baselines.store import Record
 from ..errors import LoaderError, SettingsError
 from ..measure import calibration, interference, turns
 from ..measure.plan import PAIR_SECONDS, Lengths
-from ..measure.timed_trial import RATES, TIMED, Timing
+from ..measure.timed_trial import RATES, TIMED, Timing, first_epochs
 from ..model.metrics import METRICS, NO_EPOCH
 from ..model.results import Comparison, Noise, Verdict
 from ..model.version import Version
@@ -26,7 +25,7 @@ from ..stats.comparison import (
 )
 from ..stats.sequential import Within, log_cost
 from ..versions.sources import Folders
-from . import stalls
+from . import doubts
 from .state import Bench, Findings, Known, Pair, changes, doubt, phase, seen
 
 # Spoiled pairs are repeated, but no more of them than this: the machine would only be as noisy.
@@ -38,9 +37,6 @@ _OF_A_START = 2
 _STARTS = 3
 # So many pairs may say that what looks like a loss is not proven: two of a busy machine cannot.
 _IN_ANY_CASE = 4
-# So far the ratios of both epochs of a pair may lie apart (as logarithms), unless a loss lives in
-# one of them alone.
-_ALIKE = 0.03
 # How much more a budget should hold than what has just been measured.
 _TO_SPARE = 1.25
 # How long a pair takes, by how long it times each side: two sides, and their starts.
@@ -59,6 +55,7 @@ class _Pairs:
     ran: list[tuple[Folders, Folders]] = field(default_factory=list)
     starts: int = 1  # of the arms that they are from
     earlier: int = 0  # pairs, from arms before the latest ones
+    extended: bool = False  # into the time for a confirmation
     notes: tuple[str, ...] = ()
     difference: str | None = None  # of the workloads; None as long as no pair was compared
 
@@ -100,10 +97,15 @@ def judge_pairs(bench: Bench, version: Version, known: Known) -> tuple[Known, Fi
         if comparison.judged and comparison.verdict is Verdict.REGRESSED
     )
     every = first
-    if regressed and not _borne_out(bench, version, first, regressed):
-        every, comparisons, doubts = _confirm(bench, version, first, comparisons, regressed)
-        notes += doubts
-    notes += [told for each in comparisons.values() if (told := stalls.shown(each))]
+    if regressed and not _borne_out(bench, version, first, comparisons, regressed):
+        if first.extended:
+            comparisons = {name: doubts.unconfirmed(each) for name, each in comparisons.items()}
+            counts = first.earlier, len(first.of_the_latest_arms)
+            notes += [doubt(name, *counts) for name in sorted(regressed)]
+        else:
+            every, comparisons, doubtful = _confirm(bench, version, first, comparisons, regressed)
+            notes += doubtful
+    notes += [told for each in comparisons.values() if (told := doubts.shown(each))]
     candidates = [candidate for candidate, _ in every.pairs]
     found = Findings(
         comparisons=comparisons,
@@ -121,42 +123,8 @@ def judge_pairs(bench: Bench, version: Version, known: Known) -> tuple[Known, Fi
             (seen(pair, every.known.plan) for pair in every.pairs), key=lambda each: each.batches
         ),
     )
-    why = "" if known.plan.whole else stalls.unproven(every.pairs)
-    return known, doubted(found, why) if why else found
-
-
-def outgrown(bench: Bench, known: Known, record: Record | None) -> str:
-    """Why an epoch that is not timed as a whole may be one that has become too long for that.
-
-    Empty if nothing speaks for it: it was longer before, or it is as long as its start promises.
-    """
-    if known.plan.whole is not None or not bench.lengths.epoch:
-        return ""
-    before = record.metrics.get("epoch_time") if record else None
-    calibration = known.calibration
-    batches = calibration.plan.epoch_batches
-    promised = math.inf
-    if batches is not None and known.repaced is not None:
-        promised = calibration.values["first_batch"] + batches / calibration.pace
-    if before is None and promised > bench.lengths.epoch:
-        return ""
-    return (
-        "an epoch takes longer than it did, or than its start promises, and does not fit into the "
-        f"budget any more: give this check budget='{math.ceil(2 * bench.spec.settings.budget)}s'"
-    )
-
-
-def doubted(findings: Findings, why: str) -> Findings:
-    """Findings of which those that have proven no loss of throughput could not."""
-    comparisons = {name: _doubted(each) for name, each in findings.comparisons.items()}
-    return replace(findings, comparisons=comparisons, notes=(*findings.notes, why))
-
-
-def _doubted(comparison: Comparison) -> Comparison:
-    """A comparison that has proven no loss, and could not."""
-    if comparison.metric in RATES and comparison.verdict in (Verdict.UNCHANGED, Verdict.IMPROVED):
-        return replace(comparison, verdict=Verdict.INCONCLUSIVE)
-    return comparison
+    why = "" if known.plan.whole else doubts.unproven(every.pairs)
+    return known, doubts.doubted(found, why) if why else found
 
 
 def _measure(
@@ -173,10 +141,8 @@ def _measure(
     spoiled = 0
     while len(pairs) < bench.rule.pairs_at_most:
         enough = len(taken.of_the_latest_arms) >= _OF_A_START
-        if enough and bench.start_pays(deadline - time.monotonic()):
-            bench.start_anew(version)
-            taken.earlier = len(pairs)
-            taken.starts += 1
+        if enough and not taken.extended and bench.start_pays(deadline - time.monotonic()):
+            _start_anew(bench, version, taken)
         pair = _pair(bench, version, taken, candidate_first=len(pairs) % 2 == 0)
         in_time = time.monotonic() < deadline
         if taken.noise[-1].spoiled and spoiled < _SPOILED_AT_MOST and in_time:
@@ -189,12 +155,17 @@ def _measure(
             continue
         if judged.isdisjoint(TIMED):  # one pair shows what nobody judges
             break
-        longer = lengths if taken.known.plan.whole else stalls.longer(pairs, lengths)
+        stays = taken.known.plan.whole or taken.extended
+        longer = lengths if stays else doubts.longer(pairs, lengths)
         needed = bench.rule.looks[0] * _PAIR_BY_SIDE * longer.pair
-        if longer != lengths and taken.known.deadline - time.monotonic() > needed:
+        if (
+            longer != lengths
+            and not taken.extended
+            and taken.known.deadline - time.monotonic() > needed
+        ):
             lengths = longer
             taken.known = taken.known.paced_by(pairs[0], lengths)
-            taken.notes = (stalls.note(pairs, lengths),)
+            taken.notes = (doubts.note(pairs, lengths),)
             taken.drop()
             continue
         comparisons = _compare(bench, version, pairs, judged)
@@ -207,12 +178,50 @@ def _measure(
                 raise _too_small(bench, taken.noise[-1].seconds)
         label = "confirming, " if confirming else ""
         bench.progress(f"{label}{_news(comparisons['throughput'], left)}")
-        if confirming and missing > 0:  # fewer would confirm nothing
+        if not _is_over(bench, taken, comparisons, left, confirming=confirming):
             continue
-        out_of_time = left < 0 and not (len(pairs) < _IN_ANY_CASE and looks_lost(comparisons))
-        if out_of_time or (bench.rule.is_look(len(pairs)) and settled(comparisons)):
+        if confirming or not _extends(bench, taken, comparisons):
             break
+        deadline = taken.known.deadline
+        _start_anew(bench, version, taken)
     return taken
+
+
+def _is_over(
+    bench: Bench,
+    taken: _Pairs,
+    comparisons: Mapping[str, Comparison],
+    left: float,
+    *,
+    confirming: bool,
+) -> bool:
+    """Whether pairs have decided all that is judged, or the time for them has run out."""
+    pairs = len(taken.pairs)
+    fresh = len(taken.of_the_latest_arms) if taken.extended else pairs
+    if (confirming or taken.extended) and fresh < bench.rule.looks[0]:
+        return False  # fewer would confirm nothing
+    if bench.rule.is_look(pairs) and settled(comparisons):
+        return True
+    return left < 0 and not (pairs < _IN_ANY_CASE and looks_lost(comparisons))
+
+
+def _extends(bench: Bench, taken: _Pairs, comparisons: Mapping[str, Comparison]) -> bool:
+    """Whether pairs go on in the time that is kept for a confirmation, if enough of them fit.
+
+    They may prove what only looks like a loss so far, and since they are of fresh arms, they
+    confirm it as well.
+    """
+    if taken.extended or settled(comparisons) or not looks_lost(comparisons):
+        return False
+    needed = bench.arm().start_seconds + bench.rule.looks[0] * taken.noise[-1].seconds
+    taken.extended = taken.known.deadline - time.monotonic() >= needed
+    return taken.extended
+
+
+def _start_anew(bench: Bench, version: Version, taken: _Pairs) -> None:
+    bench.start_anew(version)
+    taken.earlier = len(taken.pairs)
+    taken.starts += 1
 
 
 def _paced(taken: _Pairs, lengths: Lengths) -> bool:
@@ -224,27 +233,10 @@ def _paced(taken: _Pairs, lengths: Lengths) -> bool:
     if taken.known.plan.outdoes(known.plan):
         taken.drop()
         return False
-    if len(pairs) == 1 and (first := _first_epochs(pairs[0], lengths)):
+    if len(pairs) == 1 and (first := first_epochs(pairs[0], lengths.pair / 2)):
         pairs[0] = first
         taken.known = replace(taken.known, repaced=taken.known.plan.of_one_epoch)
     return True
-
-
-def _first_epochs(pair: Pair, lengths: Lengths) -> Pair | None:
-    """The first epochs of a pair of two, where the second ones say the same.
-
-    Then one is enough for each trial of later pairs, if it is long enough: more pairs tell more.
-    What has changed in later epochs alone, such as a cache that the first one fills, shows in the
-    second ones.
-    """
-    candidate, baseline = (timing.first_epoch for timing in pair)
-    if candidate is None or baseline is None:
-        return None
-    first = [each.taken.seconds for each in (candidate, baseline)]
-    second = [timing.taken.seconds - each for timing, each in zip(pair, first, strict=True)]
-    apart = math.log(first[0] / first[1]) - math.log(second[0] / second[1])
-    long_enough = min(first) >= lengths.pair / 2
-    return (candidate, baseline) if long_enough and abs(apart) <= _ALIKE else None
 
 
 def _pair(bench: Bench, version: Version, taken: _Pairs, *, candidate_first: bool) -> Pair:
@@ -262,13 +254,20 @@ def _pair(bench: Bench, version: Version, taken: _Pairs, *, candidate_first: boo
     return pair
 
 
-def _borne_out(bench: Bench, version: Version, first: _Pairs, regressed: frozenset[str]) -> bool:
-    """Whether the latest arms bear a regression out by themselves, as fresh ones would have to."""
+def _borne_out(
+    bench: Bench,
+    version: Version,
+    first: _Pairs,
+    comparisons: Mapping[str, Comparison],
+    regressed: frozenset[str],
+) -> bool:
+    """Whether the latest arms bear a regression out, as fresh ones would have to."""
     latest = first.of_the_latest_arms
     if first.starts == 1 or len(latest) < bench.rule.looks[0]:
         return False
     by_themselves = _conclude(bench.confirming, version, latest, regressed)
-    return all(by_themselves[name].verdict is Verdict.REGRESSED for name in regressed)
+    together = comparisons if first.extended and first.starts > _STARTS else {}
+    return all(is_confirmed(by_themselves[name], together.get(name)) for name in regressed)
 
 
 @phase("confirming")
@@ -302,15 +301,15 @@ def _confirm(
         notes=tuple(dict.fromkeys(first.notes + again.notes)),
     )
     pooled = _compare(bench.ending, version, every.pairs, known.judged)
-    found, doubts = {}, []
+    found, doubtful = {}, []
     for name in pooled:
         verdict = comparisons[name].verdict
         together = pooled[name] if first.starts >= _STARTS else None
         if name in regressed and not is_confirmed(repeated[name], together):
             verdict = Verdict.INCONCLUSIVE
-            doubts.append(doubt(name, len(first.pairs), len(again.pairs)))
+            doubtful.append(doubt(name, len(first.pairs), len(again.pairs)))
         found[name] = replace(pooled[name], verdict=verdict)
-    return every, found, doubts
+    return every, found, doubtful
 
 
 def _conclude(

@@ -26,7 +26,7 @@ from ..system import packages
 from ..system.machine import machine_class
 from ..versions.proof import Proof
 from ..versions.sources import Sources
-from . import paired, per_trial, selftest, stored
+from . import doubts, paired, per_trial, selftest, stored
 from .identical import Identical
 from .recording import Recording
 from .sides import Sides
@@ -216,8 +216,8 @@ class Coordinator:
             found = Findings(notes=(told,))
         if reference.version is not None and not changed:
             known, beside = paired.judge_pairs(bench, reference.version, known)
-            if why := paired.outgrown(bench, known, record):
-                beside = paired.doubted(beside, why)
+            if why := doubts.outgrown(bench, known, record):
+                beside = doubts.doubted(beside, why)
             found += beside
             if not beside.difference:
                 return known, found + per_trial.judge_trials(

@@ -14,13 +14,12 @@ from typing import Any
 
 import pytest
 
-from pytest_loaderperf.baselines.store import Record, Stored
 from pytest_loaderperf.check import paired
 from pytest_loaderperf.check.state import Bench, Findings, Known
 from pytest_loaderperf.errors import LoaderError, SettingsError
 from pytest_loaderperf.measure import calibration, interference, turns
 from pytest_loaderperf.measure.calibration import Calibration
-from pytest_loaderperf.measure.plan import Lengths, Plan, Whole, plan
+from pytest_loaderperf.measure.plan import Plan, plan
 from pytest_loaderperf.measure.timed_trial import Timing
 from pytest_loaderperf.measure.waits import Waits
 from pytest_loaderperf.model.metrics import METRICS, Tolerance
@@ -494,6 +493,107 @@ def test_when_time_runs_out_the_last_look_spends_what_is_left(
     assert (found.pairs > late) == (verdict is Verdict.REGRESSED)
 
 
+# --- time that is kept for a confirmation --------------------------------------------------------
+
+UNDECIDED = (0.84, 0.96, 0.84, 0.96)  # of throughput, in the time of the first pairs
+FIRST_PAIRS = 0.2  # seconds, of a budget of 60; a third of that is kept for a confirmation
+
+
+def extended(
+    monkeypatch: pytest.MonkeyPatch,
+    later: tuple[float, ...],
+    first: tuple[float, ...] = UNDECIDED,
+    start_seconds: float = 0.0,
+) -> tuple[Findings, list[int]]:
+    """What comes of these ratios; and after how many pairs arms were replaced."""
+    ratios = itertools.chain(first, itertools.cycle(later))
+    taken, replaced = 0, []
+
+    def time_pair(_: Plan) -> tuple[Timing, Timing]:
+        nonlocal taken
+        taken += 1
+        time.sleep(FIRST_PAIRS / len(first) * 1.05)
+        return scaled(trial(), next(ratios)), trial()
+
+    found = judged(
+        monkeypatch,
+        time_pair,
+        seconds=FIRST_PAIRS + 60 * paired.FOR_CONFIRMING,
+        arm=SimpleNamespace(**{**vars(SLOW_TO_START), "start_seconds": start_seconds}),
+        replaced=lambda name: replaced.append(taken) if name == "new" else None,
+    )
+    return found, replaced
+
+
+def test_what_looks_like_a_loss_has_the_time_of_its_confirmation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found, replaced = extended(monkeypatch, (0.9,))
+    assert found.verdict is Verdict.REGRESSED
+    assert found.pairs >= len(UNDECIDED) + 2
+    assert replaced[-1] == len(UNDECIDED)  # all that follow are of the arms that confirm it
+
+
+def test_fresh_arms_that_show_no_loss_leave_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, _ = extended(monkeypatch, (1.0,))
+    assert found.verdict is not Verdict.REGRESSED
+    assert found.pairs > len(UNDECIDED)
+
+
+def test_a_loss_that_those_arms_do_not_bear_out_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paired, "_borne_out", lambda *_: False)
+    found, _ = extended(monkeypatch, (0.9,))
+    assert found.verdict is Verdict.INCONCLUSIVE
+    (note,) = found.notes
+    again = found.pairs - len(UNDECIDED)
+    assert f"in a first run of 4 pairs, which {again} pairs of fresh processes did not" in note
+
+
+@pytest.mark.parametrize(
+    ("starts", "latest", "borne_out"),
+    [
+        (2, (0.90, 0.90), True),
+        (2, (0.75, 1.05), False),  # two that scatter prove nothing by themselves
+        (4, (0.75, 1.05), True),  # but all together do, and no single start has made them
+        (4, (0.97, 0.98), False),
+    ],
+)
+def test_the_latest_arms_bear_a_loss_out(
+    monkeypatch: pytest.MonkeyPatch, starts: int, latest: tuple[float, ...], *, borne_out: bool
+) -> None:
+    benches: list[tuple[Bench, Version]] = []
+    real = paired._conclude
+
+    def conclude(bench: Bench, version: Version, *rest: Any) -> dict[str, Comparison]:
+        benches.append((bench, version))
+        return real(bench, version, *rest)
+
+    monkeypatch.setattr(paired, "_conclude", conclude)
+    judged(monkeypatch, lambda _: (trial(), trial()))
+    bench, version = benches[0]
+    pairs = [(scaled(trial(), each), trial()) for each in (*UNDECIDED, *latest)]
+    known: Any = None
+    first = paired._Pairs(known=known, pairs=pairs, starts=starts, earlier=4, extended=True)
+    lost = Comparison(metric="throughput", value=1.0, judged=True, verdict=Verdict.REGRESSED)
+    names = frozenset({"throughput"})
+    assert paired._borne_out(bench, version, first, {"throughput": lost}, names) == borne_out
+
+
+@pytest.mark.parametrize(
+    ("first", "start_seconds"),
+    [
+        (UNDECIDED, 30.0),  # no time for fresh arms
+        ((1.06, 0.90, 1.06, 0.90), 0.0),  # nothing looks like a loss
+    ],
+)
+def test_otherwise_that_time_is_kept(
+    monkeypatch: pytest.MonkeyPatch, first: tuple[float, ...], start_seconds: float
+) -> None:
+    found, _ = extended(monkeypatch, (0.9,), first=first, start_seconds=start_seconds)
+    assert found.pairs == len(first)
+    assert found.verdict is Verdict.INCONCLUSIVE
+
+
 # --- stalls -------------------------------------------------------------------------------------
 
 
@@ -675,45 +775,6 @@ def scaled(timing: Timing, factor: float) -> Timing:
     values = {**timing.values, "throughput": factor * timing.values["throughput"]}
     parts = tuple({**part, "throughput": factor * part["throughput"]} for part in timing.parts)
     return replace(timing, values=values, parts=parts)
-
-
-# --- epochs that have become too long ------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("pace", "epoch_batches", "stored", "told"),
-    [
-        (10.0, 50, None, True),  # five seconds by its start, and yet it does not fit
-        (10.0, 100, None, False),  # ten seconds do not fit, as its start tells
-        (10.0, 100, 6.0, True),  # it has fitted before
-        (10.0, None, None, False),
-        (10.0, None, 4.0, True),
-    ],
-)
-def test_an_epoch_that_has_outgrown_the_budget_is_told(
-    pace: float, epoch_batches: int | None, stored: float | None, told: bool
-) -> None:
-    steady = Plan(warmup=2, drain=0, batches=10, slices=4, epoch_batches=epoch_batches)
-    calibration: Any = SimpleNamespace(plan=steady, pace=pace, values={"first_batch": 0.1})
-    known = Known(calibration=calibration, judged=frozenset(), repaced=steady)
-    metrics = {"epoch_time": Stored(value=stored, spread=0.0)} if stored else {}
-    bench: Any = SimpleNamespace(
-        lengths=Lengths.within(60.0), spec=SimpleNamespace(settings=SimpleNamespace(budget=60.0))
-    )
-    record = Record(metrics=metrics, versions={})
-    assert bool(paired.outgrown(bench, known, record)) == told
-    fits = replace(known, repaced=replace(steady, whole=Whole(epochs=1, slices=1, skip=3)))
-    assert not paired.outgrown(bench, fits, record)
-
-
-def test_what_has_outgrown_the_budget_is_not_called_unchanged() -> None:
-    comparison = Comparison(
-        metric="throughput", value=1.0, judged=True, verdict=Verdict.UNCHANGED, baseline=1.0
-    )
-    found = Findings(comparisons={"throughput": comparison})
-    assert paired.doubted(found, "why").verdict is Verdict.INCONCLUSIVE
-    worse = Findings(comparisons={"throughput": replace(comparison, verdict=Verdict.REGRESSED)})
-    assert paired.doubted(worse, "why").verdict is Verdict.REGRESSED
 
 
 @pytest.mark.parametrize(

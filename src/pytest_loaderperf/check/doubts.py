@@ -1,14 +1,18 @@
-"""Stalls further apart than a pair is long: whether one lies in it is luck, and proves nothing."""
+"""What speaks against a verdict: too few stalls in a pair, an epoch too long, no confirmation."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
+from ..baselines.store import Record
 from ..measure.plan import Lengths
+from ..measure.timed_trial import RATES
 from ..measure.waits import Waits
-from ..model.results import Comparison
+from ..model.results import Comparison, Verdict
 from ..model.units import format_percent, format_value
-from .state import Pair
+from .state import Bench, Findings, Known, Pair
 
 # Stalls that take less of the time do not decide anything.
 _SHARE = 0.02
@@ -51,6 +55,47 @@ def unproven(pairs: Sequence[Pair]) -> str:
         f"stalls come about every {every}, and a pair times only {long} of each side: give this "
         "check a larger budget"
     )
+
+
+def outgrown(bench: Bench, known: Known, record: Record | None) -> str:
+    """Why an epoch that is not timed as a whole may be one that has become too long for that.
+
+    Empty if nothing speaks for it: it was longer before, or it is as long as its start promises.
+    """
+    if known.plan.whole is not None or not bench.lengths.epoch:
+        return ""
+    before = record.metrics.get("epoch_time") if record else None
+    calibration = known.calibration
+    batches = calibration.plan.epoch_batches
+    promised = math.inf
+    if batches is not None and known.repaced is not None:
+        promised = calibration.values["first_batch"] + batches / calibration.pace
+    if before is None and promised > bench.lengths.epoch:
+        return ""
+    return (
+        "an epoch takes longer than it did, or than its start promises, and does not fit into the "
+        f"budget any more: give this check budget='{math.ceil(2 * bench.spec.settings.budget)}s'"
+    )
+
+
+def doubted(findings: Findings, why: str) -> Findings:
+    """Findings of which those that have proven no loss of throughput could not."""
+    comparisons = {name: _doubtful(each) for name, each in findings.comparisons.items()}
+    return replace(findings, comparisons=comparisons, notes=(*findings.notes, why))
+
+
+def _doubtful(comparison: Comparison) -> Comparison:
+    """A comparison that has proven no loss, and could not."""
+    if comparison.metric in RATES and comparison.verdict in (Verdict.UNCHANGED, Verdict.IMPROVED):
+        return replace(comparison, verdict=Verdict.INCONCLUSIVE)
+    return comparison
+
+
+def unconfirmed(comparison: Comparison) -> Comparison:
+    """A comparison whose loss the latest arms do not bear out."""
+    if comparison.judged and comparison.verdict is Verdict.REGRESSED:
+        return replace(comparison, verdict=Verdict.INCONCLUSIVE)
+    return comparison
 
 
 def distance(pairs: Sequence[Pair]) -> float:

@@ -1,12 +1,17 @@
-"""Stalls: how far apart they are, and what pairs that hold too few of them can show."""
+"""What speaks against a verdict: stalls that pairs are too short for, epochs too long."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from pytest_loaderperf.check import stalls
-from pytest_loaderperf.check.state import Pair
-from pytest_loaderperf.measure.plan import Lengths
+from pytest_loaderperf.baselines.store import Record, Stored
+from pytest_loaderperf.check import doubts
+from pytest_loaderperf.check.state import Findings, Known, Pair
+from pytest_loaderperf.measure.plan import Lengths, Plan, Whole
 from pytest_loaderperf.measure.timed_trial import Timing
 from pytest_loaderperf.measure.waits import Waits
 from pytest_loaderperf.model.results import Comparison, Verdict
@@ -51,19 +56,19 @@ def pairs(seconds: float, *counts: tuple[int, int], lost: float = 0.5) -> list[P
 def test_they_are_as_far_apart_as_on_the_side_that_has_fewer(
     counts: list[tuple[int, int]], apart: float
 ) -> None:
-    assert stalls.distance(pairs(2.0, *counts)) == apart
+    assert doubts.distance(pairs(2.0, *counts)) == apart
 
 
 @pytest.mark.parametrize(("lost", "apart"), [(0.03, 0.0), (0.05, 2.0)])
 def test_those_that_take_next_to_no_time_do_not_count(lost: float, apart: float) -> None:
-    assert stalls.distance(pairs(2.0, (1, 1), lost=lost)) == apart
+    assert doubts.distance(pairs(2.0, (1, 1), lost=lost)) == apart
 
 
 # --- longer pairs ---------------------------------------------------------------------------------
 
 
 def test_without_stalls_pairs_are_as_long_as_they_were() -> None:
-    assert stalls.longer(pairs(2.0, (0, 0)), LENGTHS) == LENGTHS
+    assert doubts.longer(pairs(2.0, (0, 0)), LENGTHS) == LENGTHS
 
 
 @pytest.mark.parametrize(
@@ -76,28 +81,28 @@ def test_without_stalls_pairs_are_as_long_as_they_were() -> None:
     ],
 )
 def test_pairs_that_hold_too_few_stalls_get_longer(counts: tuple[int, int], pair: float) -> None:
-    assert stalls.longer(pairs(2.0, counts), LENGTHS) == Lengths(pair=pair, most=8.0)
+    assert doubts.longer(pairs(2.0, counts), LENGTHS) == Lengths(pair=pair, most=8.0)
 
 
 def test_they_get_no_longer_than_a_budget_allows() -> None:
     few = pairs(2.0, (1, 0), (0, 1), (0, 0))
-    assert stalls.distance(few) == 6.0
-    assert stalls.longer(few, LENGTHS) == Lengths(pair=8.0, most=8.0)
+    assert doubts.distance(few) == 6.0
+    assert doubts.longer(few, LENGTHS) == Lengths(pair=8.0, most=8.0)
 
 
 @pytest.mark.parametrize(("seconds", "pair"), [(7.0, 8.0), (7.3, 2.0)])
 def test_what_is_nearly_as_long_is_not_measured_anew(seconds: float, pair: float) -> None:
-    assert stalls.longer(pairs(seconds, (1, 1)), LENGTHS).pair == pair
+    assert doubts.longer(pairs(seconds, (1, 1)), LENGTHS).pair == pair
 
 
 def test_pairs_of_the_longest_length_stay() -> None:
-    longest = stalls.longer(pairs(2.0, (0, 1), (0, 0)), LENGTHS)
+    longest = doubts.longer(pairs(2.0, (0, 1), (0, 0)), LENGTHS)
     assert longest.pair == 8.0
-    assert stalls.longer(pairs(8.0, (0, 1), (0, 0)), longest) == longest
+    assert doubts.longer(pairs(8.0, (0, 1), (0, 0)), longest) == longest
 
 
 def test_longer_pairs_are_noted() -> None:
-    text = stalls.note(pairs(2.0, (1, 1)), Lengths(pair=6.0, most=8.0))
+    text = doubts.note(pairs(2.0, (1, 1)), Lengths(pair=6.0, most=8.0))
     assert text == "stalls come about every 2 s: each pair has timed 6 s of both sides"
 
 
@@ -108,11 +113,11 @@ def test_longer_pairs_are_noted() -> None:
 def test_pairs_that_hold_a_stall_each_can_prove_that_nothing_has_changed(
     counts: list[tuple[int, int]],
 ) -> None:
-    assert stalls.unproven(pairs(2.0, *counts)) == ""
+    assert doubts.unproven(pairs(2.0, *counts)) == ""
 
 
 def test_pairs_between_which_stalls_lie_prove_nothing() -> None:
-    text = stalls.unproven(pairs(2.0, (1, 1), (0, 0), (0, 0)))
+    text = doubts.unproven(pairs(2.0, (1, 1), (0, 0), (0, 0)))
     assert text.startswith("stalls come about every 6 s, and a pair times only 2 s of each side")
     assert text.endswith("give this check a larger budget")
 
@@ -132,4 +137,43 @@ def test_stalls_are_told_where_they_take_some_time(
     comparison = Comparison(
         metric=name, value=now, judged=False, verdict=Verdict.UNCHANGED, baseline=before
     )
-    assert stalls.shown(comparison) == told
+    assert doubts.shown(comparison) == told
+
+
+# --- epochs that have become too long ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pace", "epoch_batches", "stored", "told"),
+    [
+        (10.0, 50, None, True),  # five seconds by its start, and yet it does not fit
+        (10.0, 100, None, False),  # ten seconds do not fit, as its start tells
+        (10.0, 100, 6.0, True),  # it has fitted before
+        (10.0, None, None, False),
+        (10.0, None, 4.0, True),
+    ],
+)
+def test_an_epoch_that_has_outgrown_the_budget_is_told(
+    pace: float, epoch_batches: int | None, stored: float | None, told: bool
+) -> None:
+    steady = Plan(warmup=2, drain=0, batches=10, slices=4, epoch_batches=epoch_batches)
+    calibration: Any = SimpleNamespace(plan=steady, pace=pace, values={"first_batch": 0.1})
+    known = Known(calibration=calibration, judged=frozenset(), repaced=steady)
+    metrics = {"epoch_time": Stored(value=stored, spread=0.0)} if stored else {}
+    bench: Any = SimpleNamespace(
+        lengths=Lengths.within(60.0), spec=SimpleNamespace(settings=SimpleNamespace(budget=60.0))
+    )
+    record = Record(metrics=metrics, versions={})
+    assert bool(doubts.outgrown(bench, known, record)) == told
+    fits = replace(known, repaced=replace(steady, whole=Whole(epochs=1, slices=1, skip=3)))
+    assert not doubts.outgrown(bench, fits, record)
+
+
+def test_what_has_outgrown_the_budget_is_not_called_unchanged() -> None:
+    comparison = Comparison(
+        metric="throughput", value=1.0, judged=True, verdict=Verdict.UNCHANGED, baseline=1.0
+    )
+    found = Findings(comparisons={"throughput": comparison})
+    assert doubts.doubted(found, "why").verdict is Verdict.INCONCLUSIVE
+    worse = Findings(comparisons={"throughput": replace(comparison, verdict=Verdict.REGRESSED)})
+    assert doubts.doubted(worse, "why").verdict is Verdict.REGRESSED
