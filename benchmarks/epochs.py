@@ -3,14 +3,12 @@
     python benchmarks/epochs.py checks FOLDER bursts [--loss 0.1] [--rounds 20] [--only NAME]
     python benchmarks/epochs.py checks FOLDER waiting [--loss 0.25] [--rounds 10] [--only NAME]
     python benchmarks/epochs.py show FOLDER
-    python benchmarks/epochs.py figures waiting|wrappers [--rounds 7]
-
-`wrappers` needs timm, accelerate and monai.
+    python benchmarks/epochs.py figures [--rounds 7]
 
 `checks` runs whole checks of the loaders in `benchmarks/bursts_project` or `waiting_project`, in a
 small git project below FOLDER, and appends what came out to `results.jsonl` there: an interrupted
 study goes on. The loss is a share of throughput. `figures` alternates a bare loop and a timing
-trial of the guard, and prints the ratio of what they say for each loader.
+trial of the guard, and prints the ratio of what they say for each loader that waits.
 """
 
 from __future__ import annotations
@@ -85,7 +83,6 @@ def sources(name: str) -> Path:
 def figures(project: Path, rounds: int) -> int:
     """Print a line for each loader; 1 if one misses the bar of 3 %."""
     worst = 0.0
-    os.environ["MALLOC_CONF"] = ""  # has trials leave the allocator as it is, as in the bare loop
     for name in names(project):
         ratios, guards = [], []
         for turn in range(rounds):
@@ -191,11 +188,10 @@ def main() -> int:
     running.add_argument("--only", default="")
     actions.add_parser("show").add_argument("folder", type=Path)
     alternating = actions.add_parser("figures")
-    alternating.add_argument("project", choices=("waiting", "wrappers"))
     alternating.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
     if options.action == "figures":
-        return figures(sources(options.project), options.rounds)
+        return figures(sources("waiting"), options.rounds)
     folder = options.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if options.action == "checks":

@@ -1,9 +1,10 @@
 """Does the guard slow down what it measures? Its throughput against a bare loop.
 
-    python benchmarks/overhead.py [--rounds 10] [--batch-size 64] [--more]
+    python benchmarks/overhead.py [--rounds 10] [--batch-size 64] [--loaders more|wrappers]
 
-With ``--more`` the loaders are torch's without workers, and those of grain and of Hugging Face's
-datasets, whose packages are in the extra ``kinds``.
+``more`` are torch's without workers, and those of grain and of Hugging Face's datasets;
+``wrappers`` are those of timm, accelerate and MONAI around torch's. Their packages are in the extra
+``kinds``.
 
 One round is a pair of the guard's own timing trials, taking turns as in a check, and a bare ``for
 batch in loader`` loop in a process of its own, which runs through: workers go on in the
@@ -52,6 +53,18 @@ MORE = (
     ("benchmarks/more_loaders/test_grain", "test_photos", "grain_loader"),
     ("benchmarks/more_loaders/test_datasets", "test_photos", "dataset_loader"),
 )
+WRAPPERS = tuple(
+    ("benchmarks/more_loaders/test_wrappers", f"test_{name}", name)
+    for name in (
+        "timm_prefetch",
+        "timm_multi_epochs",
+        "accelerated",
+        "monai_ahead",
+        "monai_threads",
+        "monai_buffer",
+    )
+)
+SETS = {"reference": LOADERS, "more": MORE, "wrappers": WRAPPERS}
 PATHS = (ROOT / "tests", ROOT / "benchmarks")
 STRETCH_SECONDS = 12.0  # of each side in a round
 TURN_SECONDS = 0.5  # the machine changes its speed within seconds
@@ -195,12 +208,12 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--more", action="store_true")
+    parser.add_argument("--loaders", choices=SETS, default="reference")
     options = parser.parse_args()
     # As Ctrl-C does: no frozen loop stays behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     worst = 0.0
-    for module, test, fixture in MORE if options.more else LOADERS:
+    for module, test, fixture in SETS[options.loaders]:
         ratios = [
             one_round(module, test, fixture, options.batch_size, guard_first=turn % 2 == 0)
             for turn in range(options.rounds)
