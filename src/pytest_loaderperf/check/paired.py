@@ -158,11 +158,7 @@ def _measure(
         stays = taken.known.plan.whole or taken.extended
         longer = lengths if stays else doubts.longer(pairs, lengths)
         needed = bench.rule.looks[0] * _PAIR_BY_SIDE * longer.pair
-        if (
-            longer != lengths
-            and not taken.extended
-            and taken.known.deadline - time.monotonic() > needed
-        ):
+        if longer != lengths and taken.known.deadline - time.monotonic() > needed:
             lengths = longer
             taken.known = taken.known.paced_by(pairs[0], lengths)
             taken.notes = (doubts.note(pairs, lengths),)

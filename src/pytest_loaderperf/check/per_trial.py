@@ -5,7 +5,6 @@ Trials run one after the other, since these depend little on time.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -24,11 +23,6 @@ from .state import Bench, Findings, Known, doubt, phase
 # that two pairs differ in the same way. They may show that nothing has changed, and confirm.
 _TRIALS = 4
 _FEW_TRIALS = 2
-# Where nothing tunes itself, one may show that nothing has changed, if the tolerance leaves room.
-# A pair is then taken to scatter by twice what peaks of torch's loader do: relative, and in bytes.
-_ONE_TRIAL = 1
-_ROOM = 0.07
-_SIMPLE, _SIMPLE_BYTES = 0.01, 2.0**19
 # No such pipeline is known whose heights are as far apart as this ratio.
 _FAR = 1.5
 # Now and then a trial of such a pipeline peaks higher: of so many pairs, the extremes do not count.
@@ -260,17 +254,14 @@ def _pairs(
     Also returns the values of the candidate.
     """
     ours, theirs = list(candidate), list(baseline)
+    # A trial takes little time, so that every pair is looked at.
+    looks = tuple(range(_FEW_TRIALS, _TRIALS_AT_MOST + 1))
+    rule, within = replace(bench.rule, looks=looks, trimmed_from=_MANY_TRIALS), None
+    if quantity.between is not None:
+        rule = replace(rule, between_processes=quantity.between)
+        within = Within(variance=0.0, freedom=rule.prior_freedom)
     name = quantity.metric.name
     judged = name in known.judged
-    few, between = _FEW_TRIALS, quantity.between
-    if theirs and between is not None and _one_may_do(bench, known, name, theirs[0]):
-        few, between = _ONE_TRIAL, math.hypot(_SIMPLE, _SIMPLE_BYTES / max(theirs[0], 1.0))
-    # A trial takes little time, so that every pair is looked at.
-    looks = tuple(range(few, _TRIALS_AT_MOST + 1))
-    rule, within = replace(bench.rule, looks=looks, trimmed_from=_MANY_TRIALS), None
-    if between is not None:
-        rule = replace(rule, between_processes=between)
-        within = Within(variance=0.0, freedom=rule.prior_freedom)
     label = f"{'confirming, ' if confirming else ''}{quantity.label}"
     count = max(1, len(theirs))
     while True:
@@ -290,28 +281,21 @@ def _pairs(
             source=version.name,
             within=within,
         )
-        late = time.monotonic() > known.deadline
-        enough = _enough(comparison, few, late=late, confirming=confirming)
+        enough = _enough(comparison, late=time.monotonic() > known.deadline, confirming=confirming)
         if count >= enough or not judged:  # one pair shows what nobody judges
             return comparison, ours
         count += 1
 
 
-def _one_may_do(bench: Bench, known: Known, name: str, baseline: float) -> bool:
-    """Whether one pair can show that nothing has changed, beside a baseline of this value."""
-    allowed = bench.spec.settings.tolerances[name].relative_to(max(baseline, 1.0))
-    return known.calibration.simple and allowed >= _ROOM
-
-
-def _enough(comparison: Comparison, few: int, *, late: bool, confirming: bool) -> int:
-    """How many pairs may say what a comparison says: so ``few``, if it is that nothing changed."""
+def _enough(comparison: Comparison, *, late: bool, confirming: bool) -> int:
+    """How many pairs may say what a comparison says."""
     if comparison.verdict is Verdict.REGRESSED and (confirming or _is_far(comparison)):
         return _FEW_TRIALS
     if comparison.verdict in (Verdict.REGRESSED, Verdict.IMPROVED):
         return _TRIALS
     if is_open(comparison):
         return _TRIALS if late else _TRIALS_AT_MOST
-    return few
+    return _FEW_TRIALS
 
 
 def _is_far(comparison: Comparison) -> bool:

@@ -58,8 +58,7 @@ class Calibration:
     """What a memory trial tells: how big the loader is, and how to pace its timing trials.
 
     ``values`` are those of the timed metrics, slowed down by the sampling of memory.
-    ``early_peak`` is the peak, in bytes, before the trial went on to the end of its epoch. A loader
-    that is ``simple`` has one thread, or workers: nothing in it tunes itself.
+    ``early_peak`` is the peak, in bytes, before the trial went on to the end of its epoch.
     """
 
     loader: Handed
@@ -73,7 +72,6 @@ class Calibration:
     asserted: tuple[str, ...]  # metrics that the test compares with a baseline
     used: tuple[str, ...] = ()  # metrics that it looks at, in whatever way
     memory_source: str = ""  # what ``peak_memory`` comes from
-    simple: bool = False
     pace: float = math.inf  # batches/s in the first second of an epoch
     thrashing: str = ""  # what there is to say of a machine that was short of memory
     memory: tuple[MemorySample, ...] = ()
@@ -215,7 +213,6 @@ def _followed(
             epoch_seconds = max(end.seconds, by_pace)
     pace_after = partial(pace_after, epoch_seconds=epoch_seconds)
     paged_at_end = Paging.of(trial.pid)
-    simple = loader.workers > 0 or process_tree.has_one_thread(trial.pid)
     trial.send(Probe())
     finished = trial.finished()
     if finished.misused:
@@ -231,7 +228,6 @@ def _followed(
         epoch_seconds=epoch_seconds,
         asserted=tuple(finished.asserted),
         used=tuple(finished.used),
-        simple=simple,
         pace=taken.batches / taken.seconds,
         memory_source=memory.source,
         thrashing=paging.note(paged, paged_at_end),

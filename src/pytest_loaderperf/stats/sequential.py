@@ -160,9 +160,9 @@ def decide(
     large where the slices of a pair differ in their ratios. That there is no loss must hold with
     this one; that there is one may be proven with either. ``extra_variance`` is added to the
     variance of the mean: what a comparison with stored numbers does not know about the day and the
-    machine. With fewer than two pairs nothing is known, unless a first look is at one.
+    machine. With fewer than two pairs nothing is known.
     """
-    if len(losses) < (1 if within is not None and rule.looks[0] == 1 else 2):
+    if len(losses) < 2:
         loss = losses[0] if losses else 0.0
         return Decision(
             verdict=None, log_cost=loss, low=-math.inf, high=math.inf, minimum_detectable=math.inf
@@ -241,7 +241,7 @@ def _middle(losses: Sequence[float], rule: Rule) -> tuple[float, float, int]:
 def _variance(values: Sequence[float]) -> float:
     # Not that of ``statistics``, which computes with fractions and takes twenty times as long.
     mean = statistics.fmean(values)
-    return math.fsum((value - mean) ** 2 for value in values) / max(1, len(values) - 1)
+    return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
 
 
 @dataclass(frozen=True, kw_only=True)

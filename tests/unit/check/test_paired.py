@@ -504,8 +504,12 @@ def extended(
     later: tuple[float, ...],
     first: tuple[float, ...] = UNDECIDED,
     start_seconds: float = 0.0,
+    stalls: int = 0,
 ) -> tuple[Findings, list[int]]:
-    """What comes of these ratios; and after how many pairs arms were replaced."""
+    """What comes of these ratios; and after how many pairs arms were replaced.
+
+    Later pairs have so many stalls.
+    """
     ratios = itertools.chain(first, itertools.cycle(later))
     taken, replaced = 0, []
 
@@ -513,7 +517,8 @@ def extended(
         nonlocal taken
         taken += 1
         time.sleep(FIRST_PAIRS / len(first) * 1.05)
-        return scaled(trial(), next(ratios)), trial()
+        each = trial(stalls=stalls if taken > len(first) else 0)
+        return scaled(each, next(ratios)), each
 
     found = judged(
         monkeypatch,
@@ -532,6 +537,11 @@ def test_what_looks_like_a_loss_has_the_time_of_its_confirmation(
     assert found.verdict is Verdict.REGRESSED
     assert found.pairs >= len(UNDECIDED) + 2
     assert replaced[-1] == len(UNDECIDED)  # all that follow are of the arms that confirm it
+
+
+def test_stalls_that_show_then_make_no_pair_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, _ = extended(monkeypatch, (0.9,), stalls=4)
+    assert found.pairs >= len(UNDECIDED) + 2  # none was dropped for longer ones
 
 
 def test_fresh_arms_that_show_no_loss_leave_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -28,7 +27,7 @@ MIB = 2.0**20
 CANDIDATE, BASELINE = SimpleNamespace(name="new"), SimpleNamespace(name="old")
 
 
-def calibrated(peak: float, early: float = 1.0, *, simple: bool = False) -> Calibration:
+def calibrated(peak: float, early: float = 1.0) -> Calibration:
     """A memory trial of an epoch of 5 s, with this peak, of which its start has such a part."""
     loader = Handed(
         kind="iterable",
@@ -48,7 +47,6 @@ def calibrated(peak: float, early: float = 1.0, *, simple: bool = False) -> Cali
         plan=plan(0.01, 0, 0),
         epoch_seconds=5.0,
         asserted=(),
-        simple=simple,
     )
 
 
@@ -57,18 +55,15 @@ def judge(
     baseline: Iterator[float] | None,
     seconds: float = 60.0,
     record: Record | None = None,
-    tolerance: float | Tolerance = 0.1,
+    tolerance: float = 0.1,
     early: tuple[float, float] = (1.0, 1.0),
     lasted: list[float] | None = None,
-    *,
-    simple: bool = False,
 ) -> Findings:
     """What comes of peaks (MiB) that the two versions have, one trial after the other.
 
     The starts of the first epochs have such parts of it. How long a trial was to go on is added to
     ``lasted``.
     """
-    allowed = Tolerance(relative=tolerance) if isinstance(tolerance, float) else tolerance
     bench: Any = SimpleNamespace(
         phases=Phases(),
         progress=lambda _: None,
@@ -80,11 +75,11 @@ def judge(
         lengths=Lengths(),
         spec=SimpleNamespace(
             nodeid="test",
-            settings=SimpleNamespace(tolerances={"peak_memory": allowed}),
+            settings=SimpleNamespace(tolerances={"peak_memory": Tolerance(relative=tolerance)}),
         ),
     )
     bench.confirming = SimpleNamespace(**{**vars(bench), "rule": bench.rule.confirming})
-    first = calibrated(next(candidate) * MIB, early[0], simple=simple)
+    first = calibrated(next(candidate) * MIB, early[0])
     known = Known(
         calibration=first,
         judged=frozenset({"peak_memory"}),
@@ -151,63 +146,8 @@ def test_trials_end_early_where_the_first_of_both_had_their_peaks_by_then(
     assert len(lasted) == 2 * (4 + 2) - 1  # of four pairs and two that confirm, one was there
 
 
-@pytest.mark.parametrize(
-    ("candidate", "tolerance", "pairs"),
-    [
-        (repeat(100.0), 0.1, 1),
-        (repeat(98.0), 0.1, 1),
-        (repeat(100.0), 0.05, 2),  # one could not show it
-        (iter([106.0, *[100.0] * 9]), 0.1, 2),  # it may be one of too much, by luck
-    ],
-)
-def test_one_pair_may_do_where_nothing_tunes_itself(
-    candidate: Iterator[float], tolerance: float, pairs: int
-) -> None:
-    found = judge(candidate, repeat(100.0), tolerance=tolerance, simple=True)
-    comparison = found.comparisons["peak_memory"]
-    assert (comparison.verdict.value, comparison.pairs) == ("unchanged", pairs)
-
-
-@pytest.mark.parametrize(("peak", "verdict"), [(112.0, "regressed"), (88.0, "improved")])
-def test_one_pair_shows_no_change(peak: float, verdict: str) -> None:
-    found = judge(repeat(peak), repeat(100.0), simple=True)
-    comparison = found.comparisons["peak_memory"]
-    assert comparison.verdict.value == verdict
-    assert comparison.pairs >= 4
-
-
-@pytest.mark.parametrize(
-    ("baseline", "scatter"),
-    [(6.0, 0.2), (50.0, 0.5), (100.0, 0.8)],  # MiB; twice of what was measured
-)
-def test_a_growth_of_the_tolerance_passes_one_pair_at_most_at_rate_beta(
-    baseline: float, scatter: float
-) -> None:
-    generator = random.Random(5)
-    tolerance = Tolerance(relative=0.05, absolute=8 * MIB)  # as by default
-
-    def trials(mean: float) -> Iterator[float]:
-        while True:
-            yield generator.gauss(mean, scatter)
-
-    grown = [
-        judge(
-            trials(max(1.05 * baseline, baseline + 8)),
-            trials(baseline),
-            tolerance=tolerance,
-            simple=True,
-        )
-        for _ in range(1000)
-    ]
-    passed = sum(found.verdict is Verdict.UNCHANGED for found in grown)
-    assert passed <= Rule().beta * len(grown)
-
-
-@pytest.mark.parametrize("simple", [False, True])  # nothing is lost by a look that can show nothing
-def test_two_pairs_that_differ_by_half_a_percent_settle_a_tolerance_of_five(
-    *, simple: bool
-) -> None:
-    found = judge(repeat(100.5, 100.0), repeat(100.0), tolerance=0.05, simple=simple)
+def test_two_pairs_that_differ_by_half_a_percent_settle_a_tolerance_of_five() -> None:
+    found = judge(repeat(100.5, 100.0), repeat(100.0), tolerance=0.05)
     comparison = found.comparisons["peak_memory"]
     assert (comparison.verdict.value, comparison.pairs) == ("unchanged", 2)
 
