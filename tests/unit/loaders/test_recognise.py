@@ -428,15 +428,23 @@ def test_the_real_torch_loader() -> None:
 def test_a_timeout_of_torch_does_not_run_while_its_trial_is_frozen() -> None:
     # A freeze makes one wait longer: of many short ones, the others are still to come.
     answers = in_subprocess("""
+        import time
         from torch.utils.data import DataLoader
+        from pytest_loaderperf.loaders.kinds import torch as adapter
 
-        def waits(comes_at):
+        now = 0.0
+        adapter.time = type(time)("time")
+        adapter.time.monotonic = lambda: now
+
+        def waits(comes_at, frozen=0.0, of=1):
             iterator = describe(DataLoader([1, 2], num_workers=1, timeout=30)).start()
             list(iterator)
             asked = []
 
             def wait(timeout):
+                global now
                 asked.append(timeout)
+                now += timeout + frozen * (len(asked) % of == 0)  # in each of so many
                 return len(asked) == comes_at, "a batch"
 
             iterator._try_get_data = type(iterator._try_get_data)(
@@ -448,11 +456,18 @@ def test_a_timeout_of_torch_does_not_run_while_its_trial_is_frozen() -> None:
                 found = str(error)
             return [found, len(asked), round(sum(asked), 6), max(asked) < 1]
 
-        print(json.dumps({"late": waits(7)[:2] + [True], "never": waits(10**9)}))
+        print(json.dumps({
+            "late": waits(7)[:2],
+            "never": waits(10**9),
+            "frozen now and then": waits(10**9, frozen=0.1, of=3)[:2],
+            "frozen all the time": waits(10_000, frozen=0.1)[:2],
+        }))
     """)
     assert answers == {
-        "late": ["a batch", 7, True],
-        "never": ["DataLoader timed out after 30 seconds", 300, 30.0, True],
+        "late": ["a batch", 7],
+        "never": ["DataLoader timed out after 30 seconds", 1500, 30.0, True],
+        "frozen now and then": ["DataLoader timed out after 30 seconds", 2249],
+        "frozen all the time": ["a batch", 10_000],
     }
 
 

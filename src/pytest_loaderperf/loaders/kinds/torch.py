@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -12,7 +13,8 @@ from typing import Any
 from ..adapter import Kind, Loader, Wrap, imported, length, one_sample, settings_of
 from ..counting import count_item, count_row
 
-_MOMENT = 0.1  # seconds
+_MOMENT = 0.02  # seconds; several of them are a turn
+_LATE = 2  # times as long: it was frozen meanwhile, for nobody knows which part of it
 
 
 def data_loader(loader: Any) -> Loader:
@@ -54,7 +56,7 @@ def data_loader(loader: Any) -> Loader:
 def _patient(iterator: Any) -> Iterator[Any]:
     """An iterator whose timeout does not run while its trial is frozen.
 
-    It waits in attempts of a moment, of which one that a freeze has made longer counts as one.
+    It waits in attempts of a moment, of which those do not count that a freeze has made longer.
     """
     wait = getattr(iterator, "_try_get_data", None)
     if wait is None or not getattr(iterator, "_timeout", 0) or isinstance(wait, partial):
@@ -65,12 +67,13 @@ def _patient(iterator: Any) -> Iterator[Any]:
 
 
 def _in_moments(wait: Callable[[float], tuple[bool, Any]], timeout: float) -> tuple[bool, Any]:
-    found: tuple[bool, Any] = False, None
-    for _ in range(math.ceil(timeout / _MOMENT)):
+    left = math.ceil(timeout / _MOMENT)
+    while True:
+        began = time.monotonic()
         found = wait(_MOMENT)
-        if found[0]:
-            break
-    return found
+        left -= time.monotonic() - began < _LATE * _MOMENT
+        if found[0] or left <= 0:
+            return found
 
 
 def _has_threads(loader: Any) -> bool:
