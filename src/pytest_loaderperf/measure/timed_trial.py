@@ -241,10 +241,9 @@ class TimedTrial:
 def first_epochs(pair: tuple[Timing, Timing], at_least: float) -> tuple[Timing, Timing] | None:
     """The first epochs of a pair of two, where the second ones say the same.
 
-    Then one is enough for each trial of later pairs, if it takes so many seconds: more pairs
-    tell more.
-    What has changed in later epochs alone, such as a cache that the first one fills, shows in the
-    second ones.
+    Then one is enough for each trial of later pairs, if it takes so many seconds: more pairs tell
+    more. What has changed in later epochs alone, such as a cache that the first one fills, shows in
+    the second ones.
     """
     candidate, baseline = (timing.first_epoch for timing in pair)
     if candidate is None or baseline is None:

@@ -14,7 +14,7 @@ from ..adapter import Kind, Loader, Wrap, imported, length, one_sample, settings
 from ..counting import count_item, count_row
 
 _MOMENT = 0.02  # seconds; several of them are a turn
-_LATE = 2  # times as long: it was frozen meanwhile, for nobody knows which part of it
+_LATE = 2  # times as long takes an attempt that was frozen, nobody knows for which part of it
 
 
 def data_loader(loader: Any) -> Loader:
