@@ -144,8 +144,10 @@ def _measure(
         if enough and not taken.extended and bench.start_pays(deadline - time.monotonic()):
             _start_anew(bench, version, taken)
         pair = _pair(bench, version, taken, candidate_first=len(pairs) % 2 == 0)
-        in_time = time.monotonic() < deadline
-        if taken.noise[-1].spoiled and spoiled < _SPOILED_AT_MOST and in_time:
+        seconds = taken.noise[-1].seconds
+        # Never at the cost of the first look: a machine that is busy makes no budget too small.
+        fits = deadline - time.monotonic() >= seconds * max(bench.rule.looks[0] - len(pairs), 1)
+        if taken.noise[-1].spoiled and spoiled < _SPOILED_AT_MOST and fits:
             spoiled += 1
             continue
         pairs.append(pair)
@@ -170,8 +172,8 @@ def _measure(
         if missing > 0 and not confirming:
             # What is kept for confirming may go into the first look: without it there is none.
             left = taken.known.deadline - time.monotonic()
-            if left < missing * taken.noise[-1].seconds:
-                raise _too_small(bench, taken.noise[-1].seconds)
+            if left < missing * seconds:
+                raise _too_small(bench, seconds)
         label = "confirming, " if confirming else ""
         bench.progress(f"{label}{_news(comparisons['throughput'], left)}")
         if not _is_over(bench, taken, comparisons, left, confirming=confirming):

@@ -279,6 +279,18 @@ def test_a_machine_that_spoils_every_pair_is_not_waited_for(
     assert len(found.noise) == found.pairs + 4
 
 
+def test_pairs_that_are_spoiled_take_no_time_from_the_first_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def time_pair(_: Plan) -> tuple[Timing, Timing]:
+        time.sleep(0.1)
+        return trial(external_load=0.5), trial()
+
+    # A third of the budget of 60 s is kept for confirming.
+    found = judged(monkeypatch, time_pair, seconds=20.35)
+    assert (len(found.noise), found.pairs) == (3, 2)  # once more, not until there is no time
+
+
 @pytest.mark.parametrize("spoiled", [True, False])
 def test_a_budget_that_does_not_hold_the_first_look_is_too_small(
     monkeypatch: pytest.MonkeyPatch, *, spoiled: bool
