@@ -3,8 +3,8 @@
     python benchmarks/overhead.py [--rounds 10] [--batch-size 64] [--loaders more|wrappers]
 
 ``more`` are torch's without workers, and those of grain and of Hugging Face's datasets;
-``wrappers`` are those of timm, accelerate and MONAI around torch's. Their packages are in the extra
-``kinds``.
+``wrappers`` are those of timm, accelerate and MONAI around torch's, after torch's alone. Their
+packages are in the extra ``kinds``.
 
 One round is a pair of the guard's own timing trials, taking turns as in a check, and a bare ``for
 batch in loader`` loop in a process of its own, which runs through: workers go on in the
@@ -53,16 +53,19 @@ MORE = (
     ("benchmarks/more_loaders/test_grain", "test_photos", "grain_loader"),
     ("benchmarks/more_loaders/test_datasets", "test_photos", "dataset_loader"),
 )
-WRAPPERS = tuple(
-    ("benchmarks/more_loaders/test_wrappers", f"test_{name}", name)
-    for name in (
-        "timm_prefetch",
-        "timm_multi_epochs",
-        "accelerated",
-        "monai_ahead",
-        "monai_threads",
-        "monai_buffer",
-    )
+WRAPPERS = (
+    LOADERS[0],
+    *(
+        ("benchmarks/more_loaders/test_wrappers", f"test_{name}", name)
+        for name in (
+            "timm_prefetch",
+            "timm_multi_epochs",
+            "accelerated",
+            "monai_ahead",
+            "monai_threads",
+            "monai_buffer",
+        )
+    ),
 )
 SETS = {"reference": LOADERS, "more": MORE, "wrappers": WRAPPERS}
 PATHS = (ROOT / "tests", ROOT / "benchmarks")

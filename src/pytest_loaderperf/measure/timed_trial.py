@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -102,8 +102,7 @@ class TimedTrial:
 
     def suspend(self) -> None:
         """Stop it."""
-        self._trial.suspend()
-        self._suspended_at = time.perf_counter()
+        self._suspended_at = self._trial.suspend()
         self._watch.stop()
 
     def resume(self) -> None:
@@ -144,16 +143,19 @@ class TimedTrial:
         would go on while it is suspended, and be there for nothing when it is resumed.
         """
         glance = min(_GLANCE_SECONDS, _GLANCE * seconds)
+        # While it stands: to look for processes takes CPU time, of which it would have the less.
+        used, processes = cpus.cpu_seconds(self._trial.pid), process_tree.tree(self._trial.pid)
         self.resume()
-        began, used = time.perf_counter(), cpus.cpu_seconds(self._trial.pid)
+        began = time.perf_counter()
         ended = self._trial.wait(seconds - glance)
         while not ended and time.perf_counter() - began < _LONGEST_TURN:
-            before, glanced = time.perf_counter(), cpus.cpu_seconds(self._trial.pid)
+            before, glanced = time.perf_counter(), _used_by(processes)
             ended = self._trial.wait(glance)
-            now, used_now = time.perf_counter(), cpus.cpu_seconds(self._trial.pid)
+            now, used_now = time.perf_counter(), _used_by(processes)
             self._watch.tick()
             if used_now - glanced >= _WORKING * self._usual_load * (now - before):
                 break
+            processes = process_tree.tree(self._trial.pid)  # it waits, or others work by now
         self.suspend()
         self._busy += cpus.cpu_seconds(self._trial.pid) - used
         self._ran += self._suspended_at - began
@@ -236,6 +238,10 @@ class TimedTrial:
                 "ones were longer. Let the loader of this check give epochs of one length"
             )
         self._slices.append(measured)
+
+
+def _used_by(processes: Iterable[int]) -> float:
+    return sum(map(cpus.cpu_seconds_of, processes))
 
 
 def first_epochs(pair: tuple[Timing, Timing], at_least: float) -> tuple[Timing, Timing] | None:

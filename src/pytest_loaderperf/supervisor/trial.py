@@ -155,12 +155,14 @@ class Trial:
         """Wait for a message, but no longer than that; whether there is one."""
         return self._channel.wait(seconds)
 
-    def suspend(self) -> None:
-        """Stop the whole trial, workers included."""
-        signals.suspend(self.pid)
+    def suspend(self) -> float:
+        """Stop the whole trial, workers included; since when it stands (``perf_counter``)."""
+        since = signals.suspend(self.pid)
         self._patience.pause()
         if self.scattered:
             signals.signal_strays(self.pid, signal.SIGSTOP)
+            since = time.perf_counter()
+        return since
 
     def resume(self) -> None:
         """Let it go on."""

@@ -6,7 +6,6 @@ import contextlib
 import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from .process_tree import LINUX, stat, tree
@@ -82,6 +81,6 @@ def _waited_for(pid: int) -> float:
         return used.ru_utime + used.ru_stime
     if LINUX:
         with contextlib.suppress(OSError):  # it has ended
-            fields = stat(Path(f"/proc/{pid}"))
+            fields = stat(f"/proc/{pid}")
             return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
     return 0.0

@@ -46,7 +46,7 @@ def parse_returned(text: str) -> int:
 def _major_faults(pid: int) -> int:
     """Of a process, and of the children that it has waited for."""
     with contextlib.suppress(OSError):  # it has ended
-        fields = stat(Path(f"/proc/{pid}"))
+        fields = stat(f"/proc/{pid}")
         return int(fields[9]) + int(fields[10])
     return 0
 

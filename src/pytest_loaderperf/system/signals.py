@@ -35,17 +35,21 @@ def heed_children() -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
-def suspend(group: int) -> None:
-    """Stop every process of a group until it is resumed, and wait until all of them stand.
+def suspend(group: int) -> float:
+    """Stop every process of a group until it is resumed; since when all of them stand.
 
-    A signal stops nobody by itself: the thread that gets it must first have a CPU, or come back
-    from freeing a large batch, and until then all others go on. Whoever does not come back soon,
-    as from a lost disk, is waited for no longer.
+    That is by ``time.perf_counter``, without the look that found them standing. A signal stops
+    nobody by itself: the thread that gets it must first have a CPU, or come back from freeing a
+    large batch, and until then all others go on. Whoever does not come back soon, as from a lost
+    disk, is waited for no longer.
     """
     end = time.monotonic() + _STOPPING_SECONDS
+    looked = time.perf_counter()
     if _signal(group, signal.SIGSTOP):
         while not _stands(group) and time.monotonic() < end:
             time.sleep(_STOPPING_LOOK)
+            looked = time.perf_counter()
+    return looked
 
 
 def resume(group: int) -> None:
@@ -145,7 +149,7 @@ def _members(group: int) -> Iterator[int]:
     """The processes of a group, from the kernel's list of all of them."""
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if int(stat(entry)[2]) == group:
+            if int(stat(str(entry))[2]) == group:
                 yield int(entry.name)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from types import SimpleNamespace
@@ -26,7 +27,7 @@ from pytest_loaderperf.protocol.messages import (
     RunSlice,
     Slice,
 )
-from pytest_loaderperf.system import cpus
+from pytest_loaderperf.system import cpus, process_tree
 
 Times = list[tuple[float, float]]
 STEADY = Plan(warmup=2, drain=0, batches=10, slices=4)
@@ -74,15 +75,24 @@ def test_a_slice_lasts_as_long_as_its_trial_was_awake_in_it(
 class Asked:
     """A trial that runs its slice for ``work`` seconds, by a clock that waiting sets forward.
 
-    It uses so much of a CPU (``load``), but for times, of its own, in which it ``waits``.
+    It uses so much of a CPU (``load``), but for times, of its own, in which it ``waits``. From
+    ``renewed`` on other processes do the work.
     """
 
     pid = 0
 
-    def __init__(self, work: float, waits: Times | None = None, load: float = 1.0) -> None:
-        self.now = self.ran = self.used = 0.0
+    def __init__(
+        self,
+        work: float,
+        waits: Times | None = None,
+        load: float = 1.0,
+        renewed: float = math.inf,
+    ) -> None:
+        self.now = self.ran = self.used = self.after = 0.0
         self.work, self.waits, self.load, self.began = work, waits or [], load, -1.0
+        self.renewed = renewed
         self.running = False
+        self.looked = 0
 
     def ask(self, message: object, expected: type[Message]) -> Message:
         return handed() if expected is Handed else opened()
@@ -91,8 +101,9 @@ class Asked:
         assert isinstance(message, RunSlice)
         self.began = self.now
 
-    def suspend(self) -> None:
+    def suspend(self) -> float:
         self.running = False
+        return self.now
 
     def resume(self) -> None:
         self.running = True
@@ -106,7 +117,18 @@ class Asked:
         self.now += step
         self.ran += step
         self.used += self.load * (step - idle)
+        if self.ran > self.renewed:
+            self.after += self.load * (step - idle)
         return self.ran >= self.work
+
+    def used_by(self, process: int) -> float:
+        """Of the processes 1, and 2 that comes later."""
+        return self.after if process == 2 else self.used - self.after
+
+    def processes(self) -> list[int]:
+        """Whoever looks for them takes CPU time of those that run."""
+        self.looked += self.running
+        return [1] if self.ran <= self.renewed else [1, 2]
 
     def poll(self, expected: type[Slice], seconds: float) -> Slice | None:
         assert not self.running
@@ -147,6 +169,8 @@ def turning(monkeypatch: pytest.MonkeyPatch) -> TimedBy:
     def begun(asked: Asked) -> TimedTrial:
         monkeypatch.setattr("time.perf_counter", lambda: asked.now)
         monkeypatch.setattr(cpus, "cpu_seconds", lambda _: asked.used)
+        monkeypatch.setattr(cpus, "cpu_seconds_of", asked.used_by)
+        monkeypatch.setattr(process_tree, "tree", lambda _: asked.processes())
         trial = timed_trial(asked)
         trial.suspend()
         trial.begin_slice()
@@ -187,6 +211,20 @@ def test_a_turn_ends_when_its_trial_does_not_wait(
     assert not turning(asked).take_turn(4.0)
     assert seconds - 1e-9 <= asked.ran <= seconds + GLANCE
     assert not asked.running
+
+
+def test_processes_are_not_looked_for_while_a_trial_works(turning: TimedBy) -> None:
+    asked = Asked(work=100.0)
+    trial = turning(asked)
+    for _ in range(5):
+        trial.take_turn(4.0)
+    assert asked.looked == 0
+
+
+def test_processes_that_come_within_a_turn_are_found_at_work(turning: TimedBy) -> None:
+    asked = Asked(work=100.0, renewed=2.0)
+    assert not turning(asked).take_turn(4.0)
+    assert asked.ran == pytest.approx(4.0, abs=2 * GLANCE)
 
 
 def test_a_slice_that_ends_while_its_trial_waits_ends_the_turn(turning: TimedBy) -> None:

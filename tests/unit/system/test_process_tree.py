@@ -176,6 +176,22 @@ def test_who_does_not_stop_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatc
         assert time.monotonic() - began < LONG
 
 
+def test_the_look_that_finds_them_standing_is_not_in_their_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks = 0.0
+
+    def stands(_: int) -> bool:
+        nonlocal looks
+        looks += 1.0
+        return looks == 3.0
+
+    with python("input()") as running:
+        monkeypatch.setattr(signals, "_stands", stands)
+        monkeypatch.setattr("time.perf_counter", lambda: looks)
+        assert signals.suspend(running.pid) == 2.0
+
+
 @on_linux
 def test_who_has_left_the_group_is_not_waited_for() -> None:
     code = (
