@@ -24,7 +24,7 @@ TOLERANCES = {
 # How a value is read: the parser of each is in ``settings``.
 ValueKind = Literal[
     "text", "flag", "mode", "list", "check", "duration", "fraction", "size", "range", "start",
-    "fallback",
+    "fallback", "whose",
 ]  # fmt: skip
 
 
@@ -82,6 +82,14 @@ OPTIONS: tuple[Option, ...] = (
         "what to compare with: 'accepted' (the commit that last changed a check's baseline; the "
         "default inside git), 'stored' (the stored numbers; the default elsewhere), or any commit",
         "accepted|stored|REF",
+    ),
+    Option(
+        "tests",
+        "whose tests run over the sources of the commit that is compared with: 'theirs', its own; "
+        "or 'mine', those of the working tree. By default its own, and for a REF that lacks a "
+        "check those of the working tree",
+        "mine|theirs",
+        "whose",
     ),
     Option("budget", "cap on the judging time of one check, default 60s", "SECONDS", "check"),
     Option("strict", "an inconclusive check fails", kind="flag"),

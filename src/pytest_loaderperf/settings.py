@@ -110,6 +110,7 @@ class RunSettings:
     """How a whole run is done."""
 
     against: str = ""  # "" is the default: accepted inside git, else stored
+    tests: str = ""  # "mine", "theirs", or "": mine where another commit than the accepted lacks it
     update: Update | None = None
     strict: bool = False
     always: bool = False
@@ -215,4 +216,5 @@ _PARSERS: Mapping[ValueKind, Callable[[str], object]] = {
     "range": sweep_sizes,
     "start": _one_of("auto", "fork", "fresh"),
     "fallback": _one_of("error", "stored"),
+    "whose": _one_of("mine", "theirs"),
 }

@@ -85,8 +85,8 @@ def test_baseline_that_cannot_be_collected(tmp_path: Path) -> None:
     assert report.run.verdicts == {tiny.NODE: "error"}
     assert "there are no stored numbers of this machine class" in report.texts[tiny.KEY]
 
-    against_head = "--loaderperf-against=HEAD"
-    report = tiny.report(project, "--loaderperf", against_head, environment=readable)
+    against_head = ("--loaderperf-against=HEAD", "--loaderperf-tests=theirs")
+    report = tiny.report(project, "--loaderperf", *against_head, environment=readable)
     assert report.run.verdicts == {tiny.NODE: "error", "test_new.py::test_new": "error"}
     commit = project.git("rev-parse", "HEAD")[:12]
     assert f"commit {commit} cannot be measured" in report.texts[tiny.KEY]

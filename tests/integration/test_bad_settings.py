@@ -25,6 +25,7 @@ OPTIONS = {
     "peak_memory=8 apples": "a tolerance such as '5%+8MiB'",
     "budget=soon": "a duration such as '60s'",
     "trials=fast": "give auto, fork or fresh",
+    "tests=yours": "give mine or theirs",
 }
 INI_ONLY = {
     "drift=much": "a fraction such as '10%'",

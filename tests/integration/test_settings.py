@@ -148,7 +148,7 @@ def test_baseline_has_an_interpreter_of_its_own(tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\necho "$PWD" >> {tmp_path}/used\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
-    arguments = ("--loaderperf", "--loaderperf-against=HEAD")
+    arguments = ("--loaderperf", "--loaderperf-against=HEAD", "--loaderperf-tests=theirs")
     run = project.pytest(*arguments, f"--loaderperf-baseline-python={python}")
     assert "it does not have this check" in run.output
     commit = project.git("rev-parse", "HEAD")[:12]

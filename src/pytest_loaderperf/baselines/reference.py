@@ -17,7 +17,7 @@ from ..system.machine import machine_class
 from ..versions import git
 from ..versions.proof import Changes
 from ..versions.repository import Repository
-from ..versions.worktree import Worktree, is_never_carried
+from ..versions.worktree import Worktree, is_never_carried, is_same, tests_among
 from . import store
 from .history import accepted_commit
 from .store import Entry, Record
@@ -61,8 +61,10 @@ class References:
         self._settings = settings
         self._configuration = configuration
         self._stores: dict[str, store.Entries] = {}
-        self._versions: dict[str, Version] = {}
+        self._versions: dict[tuple[str, bool], Version] = {}  # by commit, and whether overlaid
+        # By the top folder of a worktree.
         self._carried: dict[str, list[str]] = {}
+        self._overlaid: dict[str, set[str]] = {}
         self._accepted: dict[tuple[str, str], str | None] = {}
         alone = bool(settings.selftest or settings.sweep or settings.against == "stored")
         self.repository = None if alone else Repository.find(root)
@@ -88,7 +90,7 @@ class References:
     @property
     def commits(self) -> list[str]:
         """The commits that have been checked out so far."""
-        return list(self._versions)
+        return list(dict.fromkeys(commit for commit, _ in self._versions))
 
     @property
     def prefix(self) -> str:
@@ -114,7 +116,8 @@ class References:
             return Reference(version=None, entry=entry, note=note)
         commit = self.commit(module, key)
         if commit is not None:
-            return Reference(version=self._version(commit), entry=entry)
+            overlaid = self._settings.tests == "mine"
+            return Reference(version=self._version(commit, overlaid=overlaid), entry=entry)
         note = "the baseline is not committed: compared with stored numbers" if entry else ""
         return Reference(version=None, entry=entry, note=note)
 
@@ -144,26 +147,49 @@ class References:
         ``files`` are relative to the top folder. Says whether there was anything.
         """
         carried = self._worktree(version).carry_ignored(files)
-        self._carried[version.commit] += carried
+        self._carried[version.moved_to] += carried
         return bool(carried)
+
+    def overlaid(self, version: Version) -> Version:
+        """The same commit in a worktree of its own, for the tests of the working tree."""
+        return self._version(version.commit, overlaid=True)
+
+    def overlay(self, version: Version, module: str, files: Iterable[str]) -> bool:
+        """Lay the tests of a module over those of a commit, as far as they are among ``files``.
+
+        These are relative to the top folder. Says whether there was anything to lay over.
+        """
+        module = f"{self.prefix}/{module}" if self.prefix else module
+        tests = tests_among(files, module)
+        self._overlaid[version.moved_to] |= {module, *tests}
+        return bool(self._worktree(version).overlay({module, *tests}))
 
     def changes(self, version: Version) -> Changes:
         """In what a commit, its worktree and the working tree differ.
 
         CheckoutError, in git's own words, if git cannot tell.
         """
+        mine = {
+            name
+            for name in self._overlaid[version.moved_to]
+            if is_same(Path(version.toplevel, name), Path(version.moved_to, name))
+        }
         return Changes(
             since=git.differing(Path(version.toplevel), version.commit),
-            in_worktree=git.differing(Path(version.moved_to), "HEAD"),
+            in_worktree={*git.differing(Path(version.moved_to), "HEAD")} - mine,
             shared=self.shared,
         )
 
     def notes(self, version: Version) -> list[str]:
         """What the report has to say of a commit's worktree."""
-        carried = self._carried[version.commit]
-        if not carried:
-            return []
-        return [f"carried over from the working tree to {version.name}: {', '.join(carried)}"]
+        carried, tests = self._carried[version.moved_to], sorted(self._overlaid[version.moved_to])
+        notes = []
+        if version.overlaid:
+            notes.append(f"{version.name} was measured with tests of today: {', '.join(tests)}")
+        if carried:
+            names = ", ".join(carried)
+            notes.append(f"carried over from the working tree to {version.name}: {names}")
+        return notes
 
     def hint(self, version: Version) -> str:
         """What may be missing where a commit cannot be measured."""
@@ -195,10 +221,12 @@ class References:
             with contextlib.suppress(CheckoutError):
                 self.repository.remove_worktree(version.root)
 
-    def _version(self, commit: str) -> Version:
+    def _version(self, commit: str, *, overlaid: bool) -> Version:
         assert self.repository is not None
-        if commit not in self._versions:
-            root = self.repository.worktree(commit, self._folder)
+        key = commit, overlaid
+        if key not in self._versions:
+            folder = self._folder / "overlaid" if overlaid else self._folder
+            root = self.repository.worktree(commit, folder)
             prefix = self.repository.prefix
             version = Version(
                 root=root,
@@ -206,14 +234,15 @@ class References:
                 commit=commit,
                 toplevel=os.path.realpath(self.repository.toplevel),
                 moved_to=str(root.parents[len(Path(prefix).parts) - 1] if prefix else root),
+                overlaid=overlaid,
             )
             try:
-                self._versions[commit] = self._filled(version)
+                self._versions[key] = self._filled(version)
             except BaseException:
                 with contextlib.suppress(CheckoutError):
                     self.repository.remove_worktree(root)
                 raise
-        return self._versions[commit]
+        return self._versions[key]
 
     def _filled(self, version: Version) -> Version:
         """Give a worktree all that is not in its commit; returns the version with that."""
@@ -221,7 +250,8 @@ class References:
         worktree.share(self._root, self._settings.share)
         worktree.fill_submodules()
         worktree.fill_pointers(self.shared)
-        carried = self._carried[version.commit] = []
+        carried = self._carried[version.moved_to] = []
+        self._overlaid[version.moved_to] = set()
         for plugin in self._configuration.plugins:
             carried += worktree.carry_module(os.path.relpath(plugin, worktree.checkout))
         ini_file = self._configuration.ini_file

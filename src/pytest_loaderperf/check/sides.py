@@ -34,11 +34,16 @@ class Sides:
         self._settings = settings
 
     def carry(self, bench: Bench, version: Version, nodeid: str = "") -> bool:
-        """Carry over what git ignores of what the candidate has used; whether there was any."""
+        """Give a commit what it lacks of what the candidate has used; whether there was any.
+
+        That is what git ignores, and the tests where they are to be those of the working tree.
+        """
         if not version.moved_to:
             return False
-        used = self._proof.used(self._candidate, bench.spec.module, nodeid)
-        return self._references.carry(version, used)
+        module = bench.spec.module
+        used = self._proof.used(self._candidate, module, nodeid)
+        laid_over = version.overlaid and self._references.overlay(version, module, used)
+        return self._references.carry(version, used) or laid_over
 
     def usable(self, bench: Bench, reference: Reference) -> Reference:
         """The reference; ArmError, or its stored numbers alone, where it cannot be measured.
@@ -50,6 +55,9 @@ class Sides:
         if self.carry(bench, version, bench.spec.nodeid):
             self._arms.drop(version, bench.spec.module)
         problem = _problem(bench.arm(version), bench.spec.nodeid)
+        if self._is_new_since(bench, version, problem):
+            todays = self._references.overlaid(version)
+            return self.usable(bench, replace(reference, version=todays))
         lacks_files = problem not in ("", _NOT_THERE) and version.moved_to
         if lacks_files and self._carry_opened(bench, version):
             problem = _problem(bench.arm(version), bench.spec.nodeid)
@@ -60,7 +68,8 @@ class Sides:
             raise ArmError(f"{version.name} cannot be measured: {problem}")
         problem += self._references.hint(version)
         if self._references.mode != "accepted":
-            raise ArmError(f"{version.name} cannot be measured: {problem}")
+            with_tests = " with the tests of the working tree" if version.overlaid else ""
+            raise ArmError(f"{version.name} cannot be measured{with_tests}: {problem}")
         accepting = self._settings.update is not None  # else nothing could ever take its place
         if self._settings.fallback != "stored" and not accepting:
             raise ArmError(
@@ -76,6 +85,12 @@ class Sides:
             )
         note = f"compared with stored numbers, since {version.name} cannot be measured: {problem}"
         return replace(reference, version=None, note=note)
+
+    def _is_new_since(self, bench: Bench, version: Version, problem: str) -> bool:
+        """Whether a commit that was asked for has no such check, and gets that of today."""
+        asked = self._references.mode != "accepted" and not self._settings.tests
+        lacks = problem == _NOT_THERE or not (version.root / bench.spec.module).exists()
+        return asked and lacks and not version.overlaid
 
     def _carry_opened(self, bench: Bench, version: Version) -> bool:
         """Have the candidate collect once more, and carry over what it opens meanwhile."""

@@ -16,7 +16,8 @@ class Version:
 
     ``commit`` is empty for the working tree; ``toplevel`` and ``moved_to`` are the checkout and
     the worktree that stands for it, both empty where nothing is moved. ``ini_file`` is the
-    configuration of pytest where it is not the working tree's. ``label`` replaces the name;
+    configuration of pytest where it is not the working tree's. Where it is ``overlaid``, the tests
+    of the working tree lie over those of the commit. ``label`` replaces the name;
     ``injected_loss`` is the share of its samples that are made and not counted: a known loss.
     """
 
@@ -26,6 +27,7 @@ class Version:
     toplevel: str = ""
     moved_to: str = ""
     ini_file: str = ""
+    overlaid: bool = False
     label: str = ""
     injected_loss: float = 0.0
 

@@ -191,6 +191,8 @@ class Proof:
         notes = self._check_builds(baseline, ran, other, changes)
         differing = sorted(each for each in here if self._differs(baseline, each))
         self._check_pairs(baseline, differing, pairs)
+        if baseline.overlaid and not differing:
+            notes.append(f"but for those tests, it runs what {baseline.name} has, too")
         missing = [each for each in differing if each not in there]
         if not missing:
             return notes

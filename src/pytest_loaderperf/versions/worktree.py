@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import re
 import shutil
@@ -19,6 +20,8 @@ _POINTER_BYTES = 1024  # at most, by the specification of LFS
 _COPIED_BYTES = 256 * 2**20  # what is larger is linked, and so is a folder of more files
 _COPIED_FILES = 10_000
 _SUBMODULE = b"160000"
+# Folders that hold tests, and nothing that is tested.
+_OF_TESTS = re.compile(r"tests?|benchmarks")
 # What no version needs of another.
 _NEVER = re.compile(
     r"__pycache__|\.git|\.loaderperf|\.\w+_cache|\.hypothesis|\.?venv|\.tox|\.nox|"
@@ -155,6 +158,23 @@ class Worktree:
                 return folder
         return name
 
+    def overlay(self, files: Iterable[str]) -> list[str]:
+        """Put files of the working tree in the place of those of the commit.
+
+        ``files`` are relative to the top folder. Returns those that were not the same.
+        """
+        changed = []
+        for name in sorted(files):
+            source, target = self.checkout / name, self.top / name
+            shared = not Path(os.path.realpath(target)).is_relative_to(os.path.realpath(self.top))
+            if shared or not source.is_file() or is_same(source, target):
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            shutil.copy2(source, target)
+            changed.append(name)
+        return changed
+
     def carry_module(self, path: str) -> list[str]:
         """Carry over a module, named relative to the top folder, that the commit does not have."""
         if os.path.lexists(self.top / path):
@@ -193,6 +213,31 @@ def _link(source: Path, target: Path) -> None:
     target.unlink(missing_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.symlink_to(source, target_is_directory=source.is_dir())
+
+
+def tests_among(files: Iterable[str], module: str) -> list[str]:
+    """Those of some files that a module of tests consists of, and not what it tests.
+
+    They are the module, the conftests of its folders, and what lies in a folder around it that is
+    called as those of tests are: in any other one sources may lie beside their tests. All are
+    relative to the top folder.
+    """
+    folders = PurePosixPath(module).parents
+    own = next((each for each in folders if _OF_TESTS.fullmatch(each.name)), None)
+    while own is not None and _OF_TESTS.fullmatch(own.parent.name):
+        own = own.parent
+    return [
+        name
+        for name, path in ((each, PurePosixPath(each)) for each in files)
+        if name == module
+        or (path.name == "conftest.py" and path.parent in folders)
+        or own in path.parents
+    ]
+
+
+def is_same(one: Path, other: Path) -> bool:
+    """Whether both are files of one content."""
+    return other.is_file() and filecmp.cmp(one, other, shallow=False)
 
 
 def is_never_carried(name: str) -> bool:

@@ -45,6 +45,50 @@ def tree(tmp_path: Path) -> Tree:
     return Tree(tmp_path)
 
 
+# --- tests of today -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("module", "files", "tests"),
+    [
+        ("test_x.py", ["conftest.py", "test_x.py", "helper.py"], ["conftest.py", "test_x.py"]),
+        (
+            "tests/perf/test_x.py",
+            ["conftest.py", "tests/conftest.py", "tests/help.py", "tests/perf/rows.csv"],
+            ["conftest.py", "tests/conftest.py", "tests/help.py", "tests/perf/rows.csv"],
+        ),
+        (
+            "src/core/tests/test_x.py",
+            ["src/core/load.py", "src/conftest.py", "src/core/tests/a.py", "src/tests/b.py"],
+            ["src/conftest.py", "src/core/tests/a.py"],
+        ),
+        ("benchmarks/tests/test_x.py", ["benchmarks/a.py", "tests/a.py"], ["benchmarks/a.py"]),
+        # Beside a module of tests may lie what it tests.
+        ("core/test_x.py", ["core/conftest.py", "core/load.py"], ["core/conftest.py"]),
+    ],
+)
+def test_tests_are_told_from_what_they_test(
+    module: str, files: list[str], tests: list[str]
+) -> None:
+    assert carry.tests_among(files, module) == tests
+
+
+def test_files_are_laid_over_those_of_the_commit(tree: Tree, tmp_path: Path) -> None:
+    tree.write({"tests/test_a.py": "old", "tests/test_b.py": "the same", "tests/test_c.py": "old"})
+    tree.project.commit("with tests")
+    worktree = tree.worktree(tmp_path)
+    worktree.share(tree.root, [])
+    (worktree.top / "shared").symlink_to(tree.root / "tests")
+    tree.write({"tests/test_a.py": "new", "tests/new/test_d.py": "new", "shared/test_c.py": "x"})
+    files = ["tests/test_a.py", "tests/test_b.py", "tests/new/test_d.py", "tests/gone.py"]
+    assert worktree.overlay([*files, "shared/test_c.py"]) == [files[2], files[0]]
+    assert (worktree.top / "tests/test_a.py").read_text() == "new"
+    assert (tree.root / "tests/test_c.py").read_text() == "old"  # nothing is written through a link
+    assert worktree.overlay(files) == []
+    (worktree.top / "tests/test_a.py").write_text("its own")
+    assert (tree.root / "tests/test_a.py").read_text() == "new"
+
+
 # --- what git ignores ---------------------------------------------------------------------------
 
 
