@@ -37,15 +37,20 @@ def folder(root: Path, name: str, build: Build, project: Path | None = None) -> 
     if not re.fullmatch(r"[\w.-]+", name) or name.startswith("."):
         raise SettingsError(f"loaderperf_data({name!r}): a name is letters, digits, '_', '-', '.'")
     target = root / f"{name}-{_digest(build, project)}"
-    unfinished = root / f"{target.name}.unfinished"  # it lies there from before the folder does
+    return target, fill(target, build)
+
+
+def fill(target: Path, build: Build) -> bool:
+    """Have ``build`` fill a folder, unless that has been done; whether it had to."""
+    unfinished = target.with_name(f"{target.name}.unfinished")  # from before the folder is there
     if target.is_dir() and not unfinished.exists():
-        return target, False
-    root.mkdir(parents=True, exist_ok=True)
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
     # As pytest does for its cache: nobody wants generated data in a commit.
-    (root / ".gitignore").write_text("*\n")
-    with locked(root / f"{name}.lock"):
+    (target.parent / ".gitignore").write_text("*\n")
+    with locked(target.with_name(f"{target.name}.lock")):
         if target.is_dir() and not unfinished.exists():  # another process has built it meanwhile
-            return target, False
+            return False
         unfinished.touch()
         shutil.rmtree(target, ignore_errors=True)  # of a build that was killed
         try:
@@ -58,7 +63,7 @@ def folder(root: Path, name: str, build: Build, project: Path | None = None) -> 
                 unfinished.unlink()
             raise
         unfinished.unlink()
-    return target, True
+    return True
 
 
 def _digest(build: Build, project: Path | None) -> str:

@@ -99,6 +99,12 @@ OPTIONS: tuple[Option, ...] = (
         kind="flag",
     ),
     Option(
+        "build",
+        "a command that is run once in the worktree of each commit, such as 'python setup.py "
+        "build_ext --inplace'; what it makes is kept",
+        command_line=False,
+    ),
+    Option(
         "unused",
         "files, folders or patterns that no loader uses, relative to the top folder of the "
         "repository: what differs there is no reason to measure",

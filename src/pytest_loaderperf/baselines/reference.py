@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from ..model.version import Version
 from ..settings import RunSettings
 from ..system.machine import machine_class
 from ..versions import git
+from ..versions.builds import Builds
 from ..versions.proof import Changes
 from ..versions.repository import Repository
 from ..versions.worktree import Worktree, is_never_carried, is_same, tests_among
@@ -65,6 +66,8 @@ class References:
         # By the top folder of a worktree.
         self._carried: dict[str, list[str]] = {}
         self._overlaid: dict[str, set[str]] = {}
+        self._built: dict[str, set[str]] = {}
+        self._builds = Builds(command=settings.build, place=root / ".loaderperf" / "builds")
         self._accepted: dict[tuple[str, str], str | None] = {}
         alone = bool(settings.selftest or settings.sweep or settings.against == "stored")
         self.repository = None if alone else Repository.find(root)
@@ -103,8 +106,13 @@ class References:
             self._stores[module] = store.load(store.store_path(self._root, module))
         return self._stores[module]
 
-    def find(self, module: str, key: str) -> Reference:
-        """The reference of a check; StoreError or CheckoutError where it cannot be had."""
+    def find(
+        self, module: str, key: str, progress: Callable[[str], None] = lambda _: None
+    ) -> Reference:
+        """The reference of a check; StoreError or CheckoutError where it cannot be had.
+
+        ``progress`` hears what takes long.
+        """
         if self._settings.selftest:
             return Reference(
                 version=Version(root=self._root, label="the working tree again"), entry=None
@@ -117,7 +125,8 @@ class References:
         commit = self.commit(module, key)
         if commit is not None:
             overlaid = self._settings.tests == "mine"
-            return Reference(version=self._version(commit, overlaid=overlaid), entry=entry)
+            version = self._version(commit, progress, overlaid=overlaid)
+            return Reference(version=version, entry=entry)
         note = "the baseline is not committed: compared with stored numbers" if entry else ""
         return Reference(version=None, entry=entry, note=note)
 
@@ -150,9 +159,9 @@ class References:
         self._carried[version.moved_to] += carried
         return bool(carried)
 
-    def overlaid(self, version: Version) -> Version:
+    def overlaid(self, version: Version, progress: Callable[[str], None]) -> Version:
         """The same commit in a worktree of its own, for the tests of the working tree."""
-        return self._version(version.commit, overlaid=True)
+        return self._version(version.commit, progress, overlaid=True)
 
     def overlay(self, version: Version, module: str, files: Iterable[str]) -> bool:
         """Lay the tests of a module over those of a commit, as far as they are among ``files``.
@@ -177,6 +186,7 @@ class References:
         return Changes(
             since=git.differing(Path(version.toplevel), version.commit),
             in_worktree={*git.differing(Path(version.moved_to), "HEAD")} - mine,
+            built=self._built[version.moved_to],
             shared=self.shared,
         )
 
@@ -221,7 +231,7 @@ class References:
             with contextlib.suppress(CheckoutError):
                 self.repository.remove_worktree(version.root)
 
-    def _version(self, commit: str, *, overlaid: bool) -> Version:
+    def _version(self, commit: str, progress: Callable[[str], None], *, overlaid: bool) -> Version:
         assert self.repository is not None
         key = commit, overlaid
         if key not in self._versions:
@@ -237,19 +247,24 @@ class References:
                 overlaid=overlaid,
             )
             try:
-                self._versions[key] = self._filled(version)
+                self._versions[key] = self._filled(version, progress)
             except BaseException:
                 with contextlib.suppress(CheckoutError):
                     self.repository.remove_worktree(root)
                 raise
         return self._versions[key]
 
-    def _filled(self, version: Version) -> Version:
+    def _filled(self, version: Version, progress: Callable[[str], None]) -> Version:
         """Give a worktree all that is not in its commit; returns the version with that."""
         worktree = self._worktree(version)
         worktree.share(self._root, self._settings.share)
         worktree.fill_submodules()
         worktree.fill_pointers(self.shared)
+        self._built[version.moved_to] = (
+            self._builds.build(worktree, version.root, version.python, progress)
+            if self._settings.build
+            else set()
+        )
         carried = self._carried[version.moved_to] = []
         self._overlaid[version.moved_to] = set()
         for plugin in self._configuration.plugins:

@@ -144,7 +144,7 @@ class Coordinator:
         began = time.monotonic()
         if self._identical.is_asked and not self._identical.why_measured(bench.spec):
             return Outcome(result=self._identical.result(bench.spec))
-        reference = self._references.find(bench.spec.module, bench.spec.key)
+        reference = self._references.find(bench.spec.module, bench.spec.key, bench.progress)
         if reference.version is not None:
             self._sides.carry(bench, reference.version)
             bench.arm(reference.version)  # started now: it imports while the candidate works

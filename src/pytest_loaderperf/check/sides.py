@@ -56,7 +56,7 @@ class Sides:
             self._arms.drop(version, bench.spec.module)
         problem = _problem(bench.arm(version), bench.spec.nodeid)
         if self._is_new_since(bench, version, problem):
-            todays = self._references.overlaid(version)
+            todays = self._references.overlaid(version, bench.progress)
             return self.usable(bench, replace(reference, version=todays))
         lacks_files = problem not in ("", _NOT_THERE) and version.moved_to
         if lacks_files and self._carry_opened(bench, version):

@@ -10,7 +10,6 @@ import hashlib
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
-from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from ..child.loaderperf_exchange import is_installed
@@ -19,16 +18,12 @@ from ..child.loaderperf_watch import OPENED, UNSEEN
 from ..errors import ArmError
 from ..model.version import Version
 from . import generated
+from .builds import SOURCES, check_age, is_compiled
 from .project import Project
 from .sources import Folders, Ran, Sources, not_seen, read
 
 # What changes in such files cannot change what a loader does.
 _DOCUMENTS = (".md", ".rst", ".txt", ".ipynb", ".png", ".svg", ".json5", ".cff")
-# Sources of what is compiled, and what says how.
-_COMPILED = (
-    ".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".cu", ".cuh", ".pyx", ".pxd", ".pxi", ".rs",
-    ".f", ".f90", ".go", ".zig", ".i", "CMakeLists.txt", "meson.build", "Cargo.toml", "Cargo.lock",
-)  # fmt: skip
 _NAMELESS = ("__main__", "__mp_main__", MAPPED)
 _SHOWN = 3  # of several files that are to be named
 
@@ -39,12 +34,13 @@ class Changes:
 
     ``since``: in which a commit and the working tree differ; ``in_worktree``: in which the
     commit's worktree is not as the commit any more; ``shared``: that are the same for both
-    versions, as the user has said.
+    versions, as the user has said; ``built``: that were built in the commit's worktree.
     """
 
     since: Collection[str] = ()
     in_worktree: Collection[str] = ()
     shared: Collection[str] = ()
+    built: Collection[str] = ()
 
     def is_shared(self, file: str) -> bool:
         """Whether the user has said that a file is the same for both versions."""
@@ -227,7 +223,8 @@ class Proof:
         tracked = {*self._sources.project.files}
         for file in sorted(here):
             is_same = Path(baseline.moved_to, file).exists() and file not in tracked
-            if not is_same or not file.endswith(".py") or changes.is_shared(file):
+            is_own = changes.is_shared(file) or file in changes.built
+            if not is_same or not file.endswith(".py") or is_own:
                 continue
             kind = generated.kind(Path(self._top, file))
             if kind == "written":
@@ -292,15 +289,19 @@ class Proof:
         self, baseline: Version, here: Iterable[Ran], there: Iterable[Ran], changes: Changes
     ) -> list[str]:
         """A compiled file that both have run is right only while its sources are the same."""
-        sources = sorted(each for each in changes.since if each.endswith(_COMPILED))
+        sources = sorted(each for each in changes.since if each.endswith(SOURCES))
         if not sources:
             return []
-        built = {Path(each.path).name: each.path for each in here if _is_compiled(each)}
+        built = {Path(each.path).name: each.path for each in here if is_compiled(each)}
+        if changes.built:
+            check_age(built.values(), sources, Path(self._top))
         tracked = {*self._sources.project.files}
         shared = []
         for each in sorted(there):
             path = built.get(Path(each.path).name)
-            if path is None or not _is_compiled(each) or _differ(each.path, path):
+            if os.path.relpath(each.path, baseline.moved_to or self._top) in changes.built:
+                continue
+            if path is None or not is_compiled(each) or _differ(each.path, path):
                 continue
             within = self._relative(path)
             if within in tracked:
@@ -309,8 +310,9 @@ class Proof:
                 raise ArmError(
                     f"{baseline.name} ran {each.path}, which was compiled from the working tree, "
                     f"and sources of such have changed since: {_list(sources)}. Give it the build "
-                    "of its own commit (--loaderperf-baseline-python=PATH, an environment that has "
-                    "it), or name the file in loaderperf_share if it is the same for both"
+                    "of its own commit (loaderperf_build, the command that makes it; or "
+                    "--loaderperf-baseline-python=PATH, an environment that has it), or name the "
+                    "file in loaderperf_share if it is the same for both"
                 )
             shared.append(within)
         if not shared:
@@ -348,10 +350,6 @@ def _in_two_ways(ran: Iterable[Ran], top: str) -> set[tuple[str, bool]]:
     others = [each for each in every if each.name != "__main__"]
     started = {(each, True) for each in _started(every, top)}
     return started | {(each, False) for each in _modules(others, top)}
-
-
-def _is_compiled(ran: Ran) -> bool:
-    return ran.name == MAPPED or ran.path.endswith(tuple(EXTENSION_SUFFIXES))
 
 
 def _differ(one: str | Path, other: str | Path) -> bool:
