@@ -69,32 +69,42 @@ class Timing:
 
 
 class TimedTrial:
-    """A trial that has been opened, and the slices that it has run.
+    """A trial, and the slices that it has run once it has been opened.
 
-    It may be suspended at any time: what it is suspended for does not count.
+    It begins to set up its test at once, and may be suspended at any time: what it is suspended for
+    does not count.
     """
 
     def __init__(self, arm: Arm, nodeid: str, pace: Plan) -> None:
         self._trial = arm.trial(nodeid)
+        self._trial.send(Begin(timed=True))
         self._pace = pace
-        loader = self._trial.ask(Begin(timed=True), Handed)
-        self._ahead = loader.workers * loader.prefetch
-        self._settings = loader.settings
-        self._trial.scattered = loader.scattered
-        opening = Open(
-            warmup=pace.warmup,
-            drain=pace.drain,
-            epoch_batches=pace.epoch_batches,
-            follow=pace.follow,
-        )
-        self._opened = self._trial.ask(opening, Opened)
         self._slices: list[Slice] = []
         self._suspended_at = 0.0
         self._suspended: list[Stretch] = []
         self._watch = interference.Watch(self._trial.pid)
+
+    def set_up(self) -> None:
+        """Wait until its test has handed over the loader, and suspend it."""
+        loader = self._trial.answer(Handed)
+        self._ahead = loader.workers * loader.prefetch
+        self._settings = loader.settings
+        self._trial.scattered = loader.scattered
         # What it has used of the CPUs in its turns so far; at first, what it may.
         self._ran = _GLANCE_SECONDS
         self._busy = _GLANCE_SECONDS * min(max(loader.workers, 1), len(cpus.usable_cpus()))
+        self._trial.suspend()
+
+    def open(self) -> None:
+        """Have one that is set up take its first batches."""
+        opening = Open(
+            warmup=self._pace.warmup,
+            drain=self._pace.drain,
+            epoch_batches=self._pace.epoch_batches,
+            follow=self._pace.follow,
+        )
+        self._trial.resume()
+        self._opened = self._trial.ask(opening, Opened)
 
     @property
     def _usual_load(self) -> float:

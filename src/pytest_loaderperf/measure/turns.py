@@ -30,6 +30,8 @@ def time_alone(arm: Arm, nodeid: str, pace: Plan) -> Timing:
     """Time a trial that is never suspended, with nothing beside it."""
     with arm.trials():
         timed = TimedTrial(arm, nodeid, pace)
+        timed.set_up()
+        timed.open()
         timed.run()
         timed.end()
     return timed.result()
@@ -65,11 +67,17 @@ def _in_turns(sides: tuple[Side, Side]) -> list[Timing]:
 
 
 def open_suspended(sides: Iterable[Side]) -> list[TimedTrial]:
-    """A trial of each side, opened one after the other and ready to take turns."""
-    trials = []
-    for side in sides:
-        trials.append(TimedTrial(side.arm, side.nodeid, side.pace))
-        trials[-1].suspend()
+    """A trial of each side, ready to take turns.
+
+    Their tests are set up at the same time, which nobody measures. Their first batches are: they
+    are opened one after the other.
+    """
+    trials = [TimedTrial(side.arm, side.nodeid, side.pace) for side in sides]
+    for trial in trials:
+        trial.set_up()
+    for trial in trials:
+        trial.open()
+        trial.suspend()
     share_cpu(trials)
     return trials
 

@@ -94,12 +94,18 @@ class Asked:
         self.running = False
         self.looked = 0
 
+    def answer(self, expected: type[Message]) -> Message:
+        assert expected is Handed
+        return handed()
+
     def ask(self, message: object, expected: type[Message]) -> Message:
-        return handed() if expected is Handed else opened()
+        assert self.running
+        return opened()
 
     def send(self, message: object) -> None:
-        assert isinstance(message, RunSlice)
-        self.began = self.now
+        if message != Begin(timed=True):
+            assert isinstance(message, RunSlice)
+            self.began = self.now
 
     def suspend(self) -> float:
         self.running = False
@@ -156,7 +162,10 @@ def opened() -> Opened:
 
 def timed_trial(asked: Any, pace: Plan = STEADY) -> TimedTrial:
     arm: Any = SimpleNamespace(trial=lambda _: asked)
-    return TimedTrial(arm, "test", pace)
+    trial = TimedTrial(arm, "test", pace)
+    trial.set_up()
+    trial.open()
+    return trial
 
 
 TimedBy = Callable[[Asked], TimedTrial]
@@ -262,16 +271,26 @@ class Answering:
         self.steps: list[RunSlice] = []
 
     def ask(self, message: Message, expected: type[Message]) -> Message:
-        if isinstance(message, Open):
-            self.opening = message
-            return opened()
-        assert message == Begin(timed=True)
-        return handed()
+        assert isinstance(message, Open)
+        self.opening = message
+        return opened()
 
-    def send(self, message: RunSlice) -> None:
-        self.steps.append(message)
+    def send(self, message: Message) -> None:
+        if message != Begin(timed=True):
+            assert isinstance(message, RunSlice)
+            self.steps.append(message)
 
-    def answer(self, expected: type[Slice], *, meanwhile: Callable[[], None]) -> Slice:
+    def suspend(self) -> float:
+        return 0.0
+
+    def resume(self) -> None:
+        pass
+
+    def answer(
+        self, expected: type[Message], *, meanwhile: Callable[[], None] = lambda: None
+    ) -> Message:
+        if expected is Handed:
+            return handed()
         meanwhile()
         return next(self.slices)
 

@@ -152,6 +152,12 @@ class Logged:
     def __init__(self, arm: Any, nodeid: str, pace: Plan) -> None:
         assert nodeid == "test"
         self.name, self.log = arm.name, arm.log
+        self._say("begin")
+
+    def set_up(self) -> None:
+        self._say("set up")
+
+    def open(self) -> None:
         self._say("open")
 
     def suspend(self) -> None:
@@ -213,13 +219,16 @@ def test_where_a_side_waits_each_has_the_machine_to_itself(
     candidate, baseline = (pace(short_turns=not each) for each in waits)
     log = logged(monkeypatch, candidate, baseline, candidate_first=candidate_first)
     order = ("new", "old") if candidate_first else ("old", "new")
-    assert log == [f"{what} {side}" for side in order for what in ("open", "run", "end")]
+    steps = ("begin", "set up", "open", "run", "end")
+    assert log == [f"{what} {side}" for side in order for what in steps]
 
 
 def test_sides_that_keep_their_cpus_busy_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     log = logged(monkeypatch, pace(3), pace(3), candidate_first=False)
-    assert log[:4] == ["open old", "suspend old", "open new", "suspend new"]
-    assert sorted(log[4:-2]) == ["turn new"] * 3 + ["turn old"] * 3
+    # They set up at the same time; what is measured, they do one after the other.
+    assert log[:4] == ["begin old", "begin new", "set up old", "set up new"]
+    assert log[4:8] == ["open old", "suspend old", "open new", "suspend new"]
+    assert sorted(log[8:-2]) == ["turn new"] * 3 + ["turn old"] * 3
     assert log[-2:] == ["end old", "end new"]
 
 
