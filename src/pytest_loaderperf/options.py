@@ -24,7 +24,7 @@ TOLERANCES = {
 # How a value is read: the parser of each is in ``settings``.
 ValueKind = Literal[
     "text", "flag", "mode", "list", "check", "duration", "fraction", "size", "range", "start",
-    "fallback", "whose",
+    "fallback", "whose", "span",
 ]  # fmt: skip
 
 
@@ -181,6 +181,18 @@ OPTIONS: tuple[Option, ...] = (
         asks="run",
         nature="compares the working tree with itself, and writes nothing",
         excludes=("against", "update"),
+    ),
+    Option(
+        "bisect",
+        "find the commit that made a check worse, between a good one and a bad one such as "
+        "v2.2..main: each that is tried is measured beside the good one, with the tests of the "
+        "working tree; implies --loaderperf",
+        "GOOD..BAD",
+        "span",
+        ini=False,
+        asks="run",
+        nature="searches the history, and writes nothing",
+        excludes=("against", "update", "selftest", "sweep"),
     ),
     Option(
         "history",

@@ -118,6 +118,7 @@ class RunSettings:
     unused: tuple[str, ...] = ()
     selftest: bool = False
     history: bool = False
+    bisect: tuple[str, str] | None = None  # a good revision and a bad one
     sweep: tuple[int, ...] = ()
     baseline_python: str = ""
     json: str = ""
@@ -194,6 +195,13 @@ def _timeout(text: str) -> float:
     return seconds
 
 
+def _span(text: str) -> tuple[str, str]:
+    good, dots, bad = text.partition("..")
+    if not good or not dots or bad.startswith("."):
+        raise SettingsError(f"{text!r} is no span of commits: give two, such as v2.2..main")
+    return good, bad or "HEAD"
+
+
 def _names(value: object) -> tuple[str, ...]:
     names = value.replace(",", " ").split() if isinstance(value, str) else value
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
@@ -218,4 +226,5 @@ _PARSERS: Mapping[ValueKind, Callable[[str], object]] = {
     "start": _one_of("auto", "fork", "fresh"),
     "fallback": _one_of("error", "stored"),
     "whose": _one_of("mine", "theirs"),
+    "span": _span,
 }

@@ -16,8 +16,8 @@ from ..settings import RunSettings
 from ..system.machine import machine_class
 from ..versions import git
 from ..versions.builds import Builds
-from ..versions.proof import Changes
 from ..versions.repository import Repository
+from ..versions.sources import Changes
 from ..versions.worktree import Worktree, is_never_carried, is_same, tests_among
 from . import store
 from .history import accepted_commit
@@ -76,6 +76,8 @@ class References:
                 f"--loaderperf-against={settings.against} needs git, and {root} is not in a git "
                 "repository; use --loaderperf-against=stored"
             )
+        if settings.bisect and self.repository is None:
+            raise CheckoutError(f"--loaderperf-bisect needs git, and {root} is in no repository")
         self._python = _interpreter(settings.baseline_python)
         self._asked = ""  # the commit that was asked for
         if self.repository is not None and self.mode != "accepted":
@@ -88,6 +90,8 @@ class References:
             return "itself"
         if self._settings.sweep:
             return "nothing"
+        if self._settings.bisect:
+            return self._settings.bisect[0]
         return self._settings.against or ("accepted" if self.repository else "stored")
 
     @property
@@ -124,7 +128,7 @@ class References:
             return Reference(version=None, entry=entry, note=note)
         commit = self.commit(module, key)
         if commit is not None:
-            overlaid = self._settings.tests == "mine"
+            overlaid = self._settings.tests == "mine" or bool(self._settings.bisect)
             version = self._version(commit, progress, overlaid=overlaid)
             return Reference(version=version, entry=entry)
         note = "the baseline is not committed: compared with stored numbers" if entry else ""
@@ -159,9 +163,25 @@ class References:
         self._carried[version.moved_to] += carried
         return bool(carried)
 
-    def overlaid(self, version: Version, progress: Callable[[str], None]) -> Version:
-        """The same commit in a worktree of its own, for the tests of the working tree."""
-        return self._version(version.commit, progress, overlaid=True)
+    def overlaid(self, commit: str, progress: Callable[[str], None]) -> Version:
+        """A commit in a worktree of its own, for the tests of the working tree."""
+        return self._version(commit, progress, overlaid=True)
+
+    def release(self, version: Version) -> None:
+        """Remove the worktree of a version that nobody measures any more."""
+        assert self.repository is not None
+        if self._versions.pop((version.commit, version.overlaid), None) is not None:
+            self.repository.remove_worktree(version.root)
+
+    def searched(self) -> tuple[str, list[tuple[str, str]]]:
+        """The good commit of a search, and all up to the bad one, oldest first.
+
+        Hashes and subjects; CheckoutError if the one does not lead to the other.
+        """
+        assert self.repository is not None
+        assert self._settings.bisect is not None
+        good, bad = map(self.repository.resolve, self._settings.bisect)
+        return good, self.repository.first_parents(good, bad)
 
     def overlay(self, version: Version, module: str, files: Iterable[str]) -> bool:
         """Lay the tests of a module over those of a commit, as far as they are among ``files``.
@@ -173,22 +193,28 @@ class References:
         self._overlaid[version.moved_to] |= {module, *tests}
         return bool(self._worktree(version).overlay({module, *tests}))
 
-    def changes(self, version: Version) -> Changes:
-        """In what a commit, its worktree and the working tree differ.
+    def changes(self, version: Version, candidate: Version) -> Changes:
+        """In what a commit, its worktree and the candidate differ.
 
         CheckoutError, in git's own words, if git cannot tell.
         """
+        commits = filter(None, (version.commit, candidate.commit))
+        return Changes(
+            since=git.differing(Path(version.toplevel), *commits),
+            in_worktree=self._changed(version),
+            in_candidate=self._changed(candidate) if candidate.moved_to else (),
+            built=self._built[version.moved_to],
+            shared=self.shared,
+        )
+
+    def _changed(self, version: Version) -> set[str]:
+        """In what a worktree is not as its commit, but for the tests that were laid over."""
         mine = {
             name
             for name in self._overlaid[version.moved_to]
             if is_same(Path(version.toplevel, name), Path(version.moved_to, name))
         }
-        return Changes(
-            since=git.differing(Path(version.toplevel), version.commit),
-            in_worktree={*git.differing(Path(version.moved_to), "HEAD")} - mine,
-            built=self._built[version.moved_to],
-            shared=self.shared,
-        )
+        return {*git.differing(Path(version.moved_to), "HEAD")} - mine
 
     def notes(self, version: Version) -> list[str]:
         """What the report has to say of a commit's worktree."""

@@ -27,8 +27,8 @@ from ..system.machine import machine_class
 from ..versions.proof import Proof
 from ..versions.sources import Sources
 from . import doubts, paired, per_trial, selftest, stored
-from .identical import Identical
-from .recording import Recording
+from .bisect import Bisection, is_sure, told
+from .identical import Identical, Recording
 from .sides import Sides
 from .state import Bench, Findings, Known, Spec, result_of
 from .sweep import Sweeps
@@ -141,6 +141,8 @@ class Coordinator:
     def _check(self, bench: Bench) -> Outcome:
         if self._settings.sweep:
             return self._measured(bench)
+        if self._settings.bisect:
+            return self._searched(bench)
         began = time.monotonic()
         if self._identical.is_asked and not self._identical.why_measured(bench.spec):
             return Outcome(result=self._identical.result(bench.spec))
@@ -182,6 +184,19 @@ class Coordinator:
         if found.message:
             return Outcome(result=replace(result, verdict=Verdict.ERROR, outcome="failed"))
         return Outcome(result=replace(result, outcome="passed"))
+
+    def _searched(self, bench: Bench) -> Outcome:
+        """A check in a search of the history, which passes if that finds a single commit."""
+        good = self._references.find(bench.spec.module, bench.spec.key, bench.progress).version
+        assert good is not None
+        known = self._calibrated(bench)  # of the tests that all commits get
+        search = Bisection(arms=self._arms, references=self._references, sides=self._sides)
+        known, found, came = search.run(bench, good, known)
+        text = told(came, found)
+        found += Findings(notes=(text, *self._references.notes(good)))
+        outcome = "passed" if is_sure(came, found) else "failed"
+        result = result_of(bench.spec, known, found)
+        return Outcome(result=replace(result, search=came, outcome=outcome, message=text))
 
     def _calibrated(self, bench: Bench) -> Known:
         with bench.phases("starting"):

@@ -54,13 +54,13 @@ class Sides:
         assert version is not None
         if self.carry(bench, version, bench.spec.nodeid):
             self._arms.drop(version, bench.spec.module)
-        problem = _problem(bench.arm(version), bench.spec.nodeid)
+        problem = what_hinders(bench.arm(version), bench.spec.nodeid)
         if self._is_new_since(bench, version, problem):
-            todays = self._references.overlaid(version, bench.progress)
+            todays = self._references.overlaid(version.commit, bench.progress)
             return self.usable(bench, replace(reference, version=todays))
         lacks_files = problem not in ("", _NOT_THERE) and version.moved_to
         if lacks_files and self._carry_opened(bench, version):
-            problem = _problem(bench.arm(version), bench.spec.nodeid)
+            problem = what_hinders(bench.arm(version), bench.spec.nodeid)
         if not problem:
             self._proof.check(version, bench.spec.module)
             return reference
@@ -107,20 +107,18 @@ class Sides:
 
     def proven(self, bench: Bench, version: Version | None, found: Findings) -> list[str]:
         """Have it proven that each version ran its own sources; returns what there is to note."""
-        module, nodeid = bench.spec.module, bench.spec.nodeid
+        module, nodeid, candidate = bench.spec.module, bench.spec.nodeid, bench.candidate
         if version is None or not version.moved_to:
-            self._proof.check(self._candidate, module, nodeid)
+            self._proof.check(candidate, module, nodeid)
             return []
         if not found.ran:  # nothing was compared side by side
-            self._proof.check(self._candidate, module, nodeid)
+            self._proof.check(candidate, module, nodeid)
             self._proof.check(version, module, nodeid)
             return self._references.notes(version)
-        compared = Compared(
-            candidate=self._candidate, baseline=version, module=module, nodeid=nodeid
-        )
-        changes = self._references.changes(version)
+        compared = Compared(candidate=candidate, baseline=version, module=module, nodeid=nodeid)
+        changes = self._references.changes(version, candidate)
         if self._proof.may_read_changes(changes):  # perhaps already while they are collected
-            self._watch(self._candidate, module)
+            self._watch(candidate, module)
         if self._proof.reads_changes(compared):
             self._watch(version, module)
             calibration.watch(bench.arm(version), nodeid)
@@ -129,7 +127,7 @@ class Sides:
         except ArmError as error:
             if self._settings.update is None:
                 raise
-            self._proof.check(self._candidate, module, nodeid)
+            self._proof.check(candidate, module, nodeid)
             if self._settings.update != "all":
                 raise ArmError(
                     f"{error}. To accept what is now, without a comparison: --loaderperf-update=all"
@@ -138,11 +136,11 @@ class Sides:
         return notes + self._references.notes(version)
 
 
-def _problem(baseline: Arm, nodeid: str) -> str:
-    """Why a baseline cannot be measured; empty if it can."""
+def what_hinders(arm: Arm, nodeid: str) -> str:
+    """Why a version cannot be measured; empty if it can."""
     try:
-        if baseline.collected.error:
-            return f"its tests cannot be collected:\n{baseline.collected.error.strip()}"
-        return "" if baseline.has(nodeid) else _NOT_THERE
+        if arm.collected.error:
+            return f"its tests cannot be collected:\n{arm.collected.error.strip()}"
+        return "" if arm.has(nodeid) else _NOT_THERE
     except ArmError as error:
         return str(error)

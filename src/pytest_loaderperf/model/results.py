@@ -134,6 +134,36 @@ class Coverage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Tried:
+    """A commit that a search has tried: its verdict beside the good one.
+
+    ``why`` says why it was skipped, if it was. ``ratio`` is that of the metric that decides; None
+    where nothing was measured.
+    """
+
+    commit: str
+    subject: str
+    verdict: Verdict
+    ratio: float | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """A search through the commits from a good one (not among them) to a bad one.
+
+    ``suspects`` are the commits of which one made the check worse, with their subjects, oldest
+    first: one where the search has found it, none where the bad one is not worse.
+    """
+
+    good: str
+    bad: str
+    commits: int
+    steps: tuple[Tried, ...] = ()
+    suspects: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckResult:
     """All that is known of one check when it ends."""
 
@@ -159,6 +189,7 @@ class CheckResult:
     coverage: Coverage | None = None  # of an epoch; None where nothing was timed
     # Whose versions differ between the two sides: the baseline's, the candidate's.
     packages: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    search: Search | None = None  # through the history, where that was asked for
     file: str = ""  # of the test, below the root
     line: int = 0  # where it begins
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ..model.metrics import METRICS
-from ..model.results import CheckResult, Comparison, Coverage, Noise, Run
+from ..model.results import CheckResult, Comparison, Coverage, Noise, Run, Search
 from ..model.units import round_significant
 from ..stats.batch_size import Sweep
 
@@ -68,7 +68,19 @@ def _check_json(result: CheckResult) -> dict[str, object]:
         "packages": {name: list(both) for name, both in result.packages.items()},
         "coverage": _coverage_json(result.coverage),
         "noise": [_noise_json(noise) for noise in result.noise],
+        "search": _search_json(result.search),
     }
+
+
+def _search_json(search: Search | None) -> dict[str, object] | None:
+    if search is None:
+        return None
+    steps = [
+        {**vars(step), "verdict": step.verdict.value, "ratio": _rounded(step.ratio)}
+        for step in search.steps
+    ]
+    suspects = [{"commit": commit, "subject": subject} for commit, subject in search.suspects]
+    return {**vars(search), "steps": steps, "suspects": suspects}
 
 
 def _coverage_json(coverage: Coverage | None) -> dict[str, object] | None:

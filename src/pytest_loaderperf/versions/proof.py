@@ -20,31 +20,12 @@ from ..model.version import Version
 from . import generated
 from .builds import SOURCES, check_age, is_compiled
 from .project import Project
-from .sources import Folders, Ran, Sources, not_seen, read
+from .sources import Changes, Folders, Ran, Sources, not_seen, read
 
 # What changes in such files cannot change what a loader does.
 _DOCUMENTS = (".md", ".rst", ".txt", ".ipynb", ".png", ".svg", ".json5", ".cff")
 _NAMELESS = ("__main__", "__mp_main__", MAPPED)
 _SHOWN = 3  # of several files that are to be named
-
-
-@dataclass(frozen=True, kw_only=True)
-class Changes:
-    """Files, relative to the top folder.
-
-    ``since``: in which a commit and the working tree differ; ``in_worktree``: in which the
-    commit's worktree is not as the commit any more; ``shared``: that are the same for both
-    versions, as the user has said; ``built``: that were built in the commit's worktree.
-    """
-
-    since: Collection[str] = ()
-    in_worktree: Collection[str] = ()
-    shared: Collection[str] = ()
-    built: Collection[str] = ()
-
-    def is_shared(self, file: str) -> bool:
-        """Whether the user has said that a file is the same for both versions."""
-        return any(file == name or file.startswith(f"{name}/") for name in self.shared)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +36,20 @@ class Compared:
     baseline: Version
     module: str
     nodeid: str
+
+    @property
+    def top(self) -> str:
+        """The top folder of the candidate."""
+        return self.candidate.moved_to or os.path.realpath(self.baseline.toplevel)
+
+    @property
+    def places(self) -> tuple[str, str]:
+        """The top folders of both, the candidate's first."""
+        return self.top, self.baseline.moved_to
+
+    def differ(self, file: str) -> bool:
+        """Whether both have a file, relative to their top folders, and not of one content."""
+        return _differ(Path(self.top, file), Path(self.baseline.moved_to, file))
 
 
 class Proof:
@@ -84,7 +79,8 @@ class Proof:
         """
         return any(
             each.name == OPENED
-            and _differ(each.path, compared.baseline.moved_to + each.path[len(self._top) :])
+            and each.path.startswith(compared.top + os.sep)
+            and compared.differ(each.path[len(compared.top) + 1 :])
             for each in self._sources.ran(compared.candidate, compared.module, compared.nodeid)
         )
 
@@ -167,33 +163,28 @@ class Proof:
         ``pairs`` has the folders of each, the candidate's first. Returns what there is to note.
         ArmError where there is no proof.
         """
-        candidate, baseline = compared.candidate, compared.baseline
+        candidate, baseline, top = compared.candidate, compared.baseline, compared.top
         self.check(candidate, compared.module, compared.nodeid)
         self.check(baseline, compared.module, compared.nodeid)
         ran = self._sources.ran(candidate, compared.module, compared.nodeid)
-        here = _modules(ran, self._top)
+        here = _modules(ran, top)
         other = self._sources.ran(baseline, compared.module, compared.nodeid)
         there = _modules(other, baseline.moved_to)
-        spoiled = sorted({*changes.in_worktree} & there)
-        if spoiled:
-            raise ArmError(
-                f"{baseline.name}: {_list(spoiled)} was changed in its worktree while it was "
-                "measured, so that it is not the commit's any more: a test or a loader must not "
-                "write to the project's files"
-            )
+        _check_unspoiled(baseline, {*changes.in_worktree} & there)
+        _check_unspoiled(candidate, {*changes.in_candidate} & here)
         if any(each.endswith(".py") for each in changes.since):
-            self._check_beside(_started(ran, self._top), _started(other, baseline.moved_to))
-        self._check_carried(baseline, here, there, changes)
-        notes = self._check_builds(baseline, ran, other, changes)
-        differing = sorted(each for each in here if self._differs(baseline, each))
-        self._check_pairs(baseline, differing, pairs)
+            self._check_beside(_started(ran, top), _started(other, baseline.moved_to))
+        self._check_carried(compared, here, there, changes)
+        notes = self._check_builds(compared, ran, other, changes)
+        differing = sorted(filter(compared.differ, here))
+        self._check_pairs(compared.places, differing, pairs)
         if baseline.overlaid and not differing:
             notes.append(f"but for those tests, it runs what {baseline.name} has, too")
         missing = [each for each in differing if each not in there]
         if not missing:
             return notes
         # What a process was started to run, the baseline may do without. But who knows that?
-        started = [each for each in missing if each in _started(ran, self._top)]
+        started = [each for each in missing if each in _started(ran, top)]
         explained = len(differing) > len(missing)
         explained |= any(not Path(baseline.moved_to, each).exists() for each in here)
         explained |= any(each not in missing and self._may_matter(each) for each in changes.since)
@@ -213,20 +204,18 @@ class Proof:
                     f"{command}. Have a fixture start it, and not a conftest.py when it is loaded"
                 )
 
-    def _differs(self, baseline: Version, file: str) -> bool:
-        return _differ(Path(self._top, file), Path(baseline.moved_to, file))
-
     def _check_carried(
-        self, baseline: Version, here: Set[str], there: Set[str], changes: Changes
+        self, compared: Compared, here: Set[str], there: Set[str], changes: Changes
     ) -> None:
         """What git ignores is the same for both versions: that is right of what is generated."""
+        baseline = compared.baseline
         tracked = {*self._sources.project.files}
         for file in sorted(here):
             is_same = Path(baseline.moved_to, file).exists() and file not in tracked
             is_own = changes.is_shared(file) or file in changes.built
             if not is_same or not file.endswith(".py") or is_own:
                 continue
-            kind = generated.kind(Path(self._top, file))
+            kind = generated.kind(Path(compared.top, file))
             if kind == "written":
                 raise ArmError(
                     f"git ignores {file}, so that {baseline.name} has no version of its own, and "
@@ -238,7 +227,7 @@ class Proof:
                 for each in changes.since
                 if each not in here
                 and each not in there
-                and generated.may_be_of(file, each, Path(self._top))
+                and generated.may_be_of(file, each, Path(compared.top))
             ]
             if kind == "generated" and makers:
                 raise ArmError(
@@ -258,7 +247,10 @@ class Proof:
         )
 
     def _check_pairs(
-        self, baseline: Version, differing: Iterable[str], pairs: Sequence[tuple[Folders, Folders]]
+        self,
+        tops: tuple[str, str],
+        differing: Iterable[str],
+        pairs: Sequence[tuple[Folders, Folders]],
     ) -> None:
         """A file that differs must have run on both sides: one may serve the other as well.
 
@@ -270,8 +262,8 @@ class Proof:
         once: set[tuple[str, bool]] = set()
         served: set[tuple[str, bool]] = set()
         for here, there in pairs:
-            candidates = _in_two_ways(_all_of(here), self._top)
-            baselines = _in_two_ways(_all_of(there), baseline.moved_to)
+            candidates = _in_two_ways(_all_of(here), tops[0])
+            baselines = _in_two_ways(_all_of(there), tops[1])
             in_all &= candidates | baselines
             alone &= candidates ^ baselines
             once |= candidates ^ baselines
@@ -286,9 +278,10 @@ class Proof:
             )
 
     def _check_builds(
-        self, baseline: Version, here: Iterable[Ran], there: Iterable[Ran], changes: Changes
+        self, compared: Compared, here: Iterable[Ran], there: Iterable[Ran], changes: Changes
     ) -> list[str]:
         """A compiled file that both have run is right only while its sources are the same."""
+        baseline = compared.baseline
         sources = sorted(each for each in changes.since if each.endswith(SOURCES))
         if not sources:
             return []
@@ -303,7 +296,7 @@ class Proof:
                 continue
             if path is None or not is_compiled(each) or _differ(each.path, path):
                 continue
-            within = self._relative(path)
+            within = os.path.relpath(path, compared.top)
             if within in tracked:
                 continue
             if not changes.is_shared(within):
@@ -322,6 +315,15 @@ class Proof:
 
     def _relative(self, path: str) -> str:
         return os.path.relpath(path, self._top)
+
+
+def _check_unspoiled(version: Version, changed: Set[str]) -> None:
+    if changed:
+        raise ArmError(
+            f"{version.name}: {_list(sorted(changed))} was changed in its worktree while it was "
+            "measured, so that it is not the commit's any more: a test or a loader must not "
+            "write to the project's files"
+        )
 
 
 def _all_of(folders: Folders) -> Iterator[Ran]:

@@ -107,6 +107,22 @@ class Repository:
             f"(`git fetch origin {ref}`); {git.DEEPEN}"
         )
 
+    def first_parents(self, good: str, bad: str) -> list[tuple[str, str]]:
+        """The commits from a good one (not among them) to a bad one: hashes and subjects.
+
+        Oldest first. A merge stands for all that it has brought. Raises CheckoutError where there
+        are none, or the one does not lead to the other.
+        """
+        listing = ("log", "--first-parent", "--reverse", "--format=%H %s", "-z")
+        led = git.run(self.toplevel, "merge-base", "--is-ancestor", good, bad).returncode == 0
+        listed = git.names(self.toplevel, *listing, f"{good}..{bad}") if led else []
+        if not listed:
+            raise CheckoutError(
+                f"no commits lead from {good[:12]} to {bad[:12]}: give a good one, and a bad one "
+                f"that came after it; {git.DEEPEN}"
+            )
+        return [(line.partition(" ")[0], line.partition(" ")[2]) for line in listed]
+
     def name_of(self, path: Path) -> str:
         """A file as git names it.
 

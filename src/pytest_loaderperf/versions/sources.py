@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +39,27 @@ class Ran:
 
     name: str
     path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """Files, relative to the top folder.
+
+    ``since``: in which a commit and the candidate differ; ``in_worktree``: in which the commit's
+    worktree is not as the commit any more, and ``in_candidate`` that of a candidate; ``shared``:
+    that are the same for both versions, as the user has said; ``built``: that were built in the
+    commit's worktree.
+    """
+
+    since: Collection[str] = ()
+    in_worktree: Collection[str] = ()
+    in_candidate: Collection[str] = ()
+    shared: Collection[str] = ()
+    built: Collection[str] = ()
+
+    def is_shared(self, file: str) -> bool:
+        """Whether the user has said that a file is the same for both versions."""
+        return any(file == name or file.startswith(f"{name}/") for name in self.shared)
 
 
 class Sources:

@@ -13,8 +13,8 @@ from pytest_loaderperf.child.loaderperf_watch import OPENED, UNSEEN
 from pytest_loaderperf.errors import ArmError
 from pytest_loaderperf.model.version import Version
 from pytest_loaderperf.versions.project import Copies, Project
-from pytest_loaderperf.versions.proof import Changes, Compared, Proof
-from pytest_loaderperf.versions.sources import Folders, Sources
+from pytest_loaderperf.versions.proof import Compared, Proof
+from pytest_loaderperf.versions.sources import Changes, Folders, Sources
 
 MODULE, CHECK = "test_it.py", "test_it.py::test_it"
 EXTENSION = "fast.abi3.so"

@@ -1,0 +1,182 @@
+"""Which commit made a check worse: commits are measured beside the good one, by halves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from ..baselines.reference import References
+from ..errors import ArmError, LoaderPerfError
+from ..measure import calibration
+from ..model.results import Comparison, Search, Tried, Verdict
+from ..model.version import Version
+from ..stats.bisection import search
+from ..supervisor.arm import Arms
+from ..supervisor.trial import TrialOver
+from . import paired, per_trial
+from .sides import Sides, what_hinders
+from .state import Bench, Findings, Known
+
+# What leaves open which of two commits is worse is measured once more, for so much longer.
+_LONGER = 2
+_TELLS = (Verdict.REGRESSED, Verdict.UNCHANGED, Verdict.IMPROVED)
+
+
+@dataclass(kw_only=True)
+class Bisection:
+    """A search for one check: its ``steps`` so far, and the metrics that got worse (``judged``).
+
+    ``bad`` has what is known of each commit that is worse than the good one.
+    """
+
+    arms: Arms
+    references: References
+    sides: Sides
+    steps: list[Tried] = field(default_factory=list)
+    judged: frozenset[str] = frozenset()
+    bad: dict[str, tuple[Known, Findings]] = field(default_factory=dict)
+
+    def run(self, bench: Bench, good: Version, known: Known) -> tuple[Known, Findings, Search]:
+        """Search all commits from the good one to the bad one.
+
+        Returns what is known of the one that made the check worse, beside the last good one: of
+        the bad commit, beside the good one, where that is not worse. ``known`` is what the working
+        tree's calibration tells. LoaderPerfError or TrialOver where the good or the bad commit
+        cannot be measured.
+        """
+        first, commits = self.references.searched()
+        ends = Search(good=first, bad=commits[-1][0], commits=len(commits))
+        self.judged = known.judged
+        known, found = self._beside(bench, good, *commits[-1])
+        if found.verdict is not Verdict.REGRESSED:
+            return known, found, replace(ends, steps=tuple(self.steps))
+        self.judged = frozenset(name for name, each in found.comparisons.items() if _is_worse(each))
+
+        between = search(len(commits), lambda n: self._is_bad(bench, good, *commits[n - 1]))
+        suspects = tuple(commits[between.good : between.bad])
+        if between.good == 0:  # what was bad has been measured beside that
+            known, found = self.bad[suspects[-1][0]]
+        else:
+            with self._version(bench, commits[between.good - 1][0]) as before:
+                known, found = self._beside(bench, before, *suspects[-1], is_step=False)
+        return known, found, replace(ends, steps=tuple(self.steps), suspects=suspects)
+
+    def _is_bad(self, bench: Bench, good: Version, commit: str, subject: str) -> bool | None:
+        """Whether a commit is worse than the good one; None where that cannot be told."""
+        try:
+            _, found = self._beside(bench, good, commit, subject)
+        except TrialOver as over:
+            self._skip(commit, subject, f"its test fails: {over.finished.text.strip()[-300:]}")
+            return None
+        except LoaderPerfError as error:
+            self._skip(commit, subject, str(error))
+            return None
+        return found.verdict is Verdict.REGRESSED if found.verdict in _TELLS else None
+
+    def _skip(self, commit: str, subject: str, why: str) -> None:
+        self.steps.append(Tried(commit=commit, subject=subject, verdict=Verdict.ERROR, why=why))
+
+    def _beside(
+        self, bench: Bench, good: Version, commit: str, subject: str, *, is_step: bool = True
+    ) -> tuple[Known, Findings]:
+        """What is known of a commit beside a good one: measured twice, where once does not do."""
+        with self._version(bench, commit) as version:
+            for longer in (1, _LONGER):
+                known, found = self._judged(bench, good, version, longer)
+                if found.verdict in _TELLS:
+                    break
+        if is_step:
+            tried = Tried(
+                commit=commit,
+                subject=subject,
+                verdict=found.verdict,
+                ratio=_worst_ratio(found),
+                why="" if found.verdict in _TELLS else "it stays in doubt",
+            )
+            self.steps.append(tried)
+            if found.verdict is Verdict.REGRESSED:
+                self.bad[commit] = known, found
+        return known, found
+
+    def _judged(
+        self, bench: Bench, good: Version, version: Version, longer: float
+    ) -> tuple[Known, Findings]:
+        settings = bench.spec.settings
+        spec = replace(bench.spec, settings=replace(settings, budget=longer * settings.budget))
+        here = replace(bench, candidate=version, spec=spec)
+        self._ready(here, good)
+        calibrated = calibration.calibrate(here.arm(), spec.nodeid, here.lengths)
+        known = Known(
+            calibration=calibrated,
+            judged=self.judged,
+            deadline=time.monotonic() + spec.settings.budget,
+        )
+        known, found = paired.judge_pairs(here, good, known)
+        of_trials = self.judged - set(found.comparisons)
+        if of_trials and not found.difference and found.verdict is not Verdict.REGRESSED:
+            found += per_trial.judge_trials(here, good, None, known)
+        notes = self.sides.proven(here, good, found)
+        if found.difference:
+            raise ArmError(f"its workload is another one: {found.difference}")
+        return known, found + Findings(notes=tuple(notes))
+
+    def _ready(self, bench: Bench, good: Version) -> None:
+        """Give both versions what they lack; ArmError where one cannot be measured."""
+        for version in (good, bench.candidate):
+            if self.sides.carry(bench, version, bench.spec.nodeid):
+                self.arms.drop(version, bench.spec.module)
+        for version in (good, bench.candidate):
+            if problem := what_hinders(bench.arm(version), bench.spec.nodeid):
+                raise ArmError(f"{version.name} cannot be measured: {problem}")
+
+    @contextmanager
+    def _version(self, bench: Bench, commit: str) -> Iterator[Version]:
+        """A commit with the tests of the working tree, for a while."""
+        version = self.references.overlaid(commit, bench.progress)
+        bench.progress(f"commit {commit[:12]}, {len(self.steps) + 1}")
+        try:
+            yield version
+        finally:
+            self.arms.drop(version, bench.spec.module)
+            self.references.release(version)
+
+
+def _is_worse(comparison: Comparison) -> bool:
+    return comparison.judged and comparison.verdict is Verdict.REGRESSED
+
+
+def _worst_ratio(found: Findings) -> float | None:
+    """That of the first metric that decides."""
+    judged = [each for each in found.comparisons.values() if each.judged]
+    deciding = [each for each in judged if each.verdict is found.verdict]
+    return next((each.ratio for each in deciding or judged), None)
+
+
+def is_sure(result: Search, found: Findings) -> bool:
+    """Whether a search has found a single commit, which is worse than the one before it."""
+    return len(result.suspects) == 1 and found.verdict is Verdict.REGRESSED
+
+
+def told(result: Search, found: Findings) -> str:
+    """What came of a search, in a sentence; ``found`` is what its ``run`` has returned."""
+    tried = f"{len(result.steps)} of {result.commits} commits tried"
+    skipped = sum(step.verdict not in _TELLS for step in result.steps)
+    if skipped:
+        tried += f", {skipped} of them skipped"
+    if not result.suspects:
+        return (
+            f"commit {result.bad[:12]} is not worse than {result.good[:12]} ({found.verdict}): "
+            "there is nothing to find"
+        )
+    last, subject = result.suspects[-1]
+    if is_sure(result, found):
+        return f"made worse by commit {last[:12]}, {subject!r} ({tried})"
+    if len(result.suspects) == 1:
+        return (
+            f"worse since commit {last[:12]}, {subject!r}, but beside the commit before it that is "
+            f"{found.verdict}: perhaps it got worse in several steps ({tried})"
+        )
+    names = ", ".join(commit[:12] for commit, _ in result.suspects)
+    return f"made worse by one of {len(result.suspects)} commits: {names} ({tried})"

@@ -1,0 +1,107 @@
+"""The commit that made a loader slower is found, in a history that has no checks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support import tiny
+from support.project import Project
+
+FAST, SLOW = tiny.PACED, tiny.PACED.replace("0.002", "0.003")
+# So much that no machine is too noisy for the answer.
+TOLERANT = tiny.CHECK.replace(
+    "def ", "@pytest.mark.loaderperf(throughput='20%', peak_memory='50%', budget=30)\ndef "
+)
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, dict[str, str]]:
+    """A project, and its commits by what they are."""
+    root = tmp_path_factory.mktemp("history") / "project"
+    project = tiny.create(root, paced=FAST, other="")
+    (root / "test_it.py").unlink(missing_ok=True)
+    commits = {"first": project.commit("first")}
+    for number in range(3):
+        project.write(other=f"{number}")
+        commits[f"fast {number}"] = project.commit(f"fast {number}")
+    project.write(paced="import nowhere\n" + FAST)
+    commits["broken"] = project.commit("broken")
+    project.git("checkout", "-q", "-b", "side")
+    project.write(paced=SLOW)
+    project.commit("in a branch")
+    project.git("checkout", "-q", "-")
+    project.write(paced=FAST)
+    project.commit("mended")
+    project.git("merge", "-q", "--no-ff", "-m", "slower", "-X", "theirs", "side")
+    commits["slower"] = project.git("rev-parse", "HEAD")
+    assert (root / "paced.py").read_text() == SLOW
+    for number in range(2):
+        project.write(other=f"slow {number}")
+        commits[f"slow {number}"] = project.commit(f"slow {number}")
+    project.write(test_it="import pytest\n" + TOLERANT)
+    return project, commits
+
+
+def test_the_commit_that_made_it_slower_is_found(
+    history: tuple[Project, dict[str, str]],
+) -> None:
+    project, commits = history
+    run = project.pytest("--loaderperf", f"--loaderperf-bisect={commits['first']}..")
+    (check,) = run.results["checks"]
+    search = check["search"]
+    assert search["suspects"] == [{"commit": commits["slower"], "subject": "slower"}], run.output
+    assert search["commits"] == 8  # the branch is its merge
+    assert run.status == 0
+    # The one in the middle cannot be measured: others near it are.
+    steps = {step["commit"]: step for step in search["steps"]}
+    assert len(steps) <= 6
+    assert steps[commits["broken"]]["verdict"] == "error"
+    assert "No module named 'nowhere'" in steps[commits["broken"]]["why"]
+    assert f"made worse by commit {commits['slower'][:12]}, 'slower'" in run.output
+    # What it lost is told beside the commit before.
+    throughput = check["metrics"]["throughput"]
+    assert throughput["verdict"] == "regressed"
+    assert 0.6 < throughput["ratio"] < 0.75
+    assert not project.worktrees()
+    assert project.git("status", "--porcelain") == "?? test_it.py"
+
+
+def test_where_the_bad_commit_is_no_worse_there_is_nothing_to_find(
+    history: tuple[Project, dict[str, str]],
+) -> None:
+    project, commits = history
+    span = f"{commits['first']}..{commits['fast 1']}"
+    run = project.pytest("--loaderperf", f"--loaderperf-bisect={span}")
+    assert run.status == 1
+    assert "there is nothing to find" in run.output
+    assert run.results["checks"][0]["search"]["suspects"] == []
+
+
+@pytest.mark.parametrize(
+    ("span", "says"),
+    [
+        ("HEAD", ["'HEAD' is no span of commits", "v2.2..main"]),
+        ("nowhere..HEAD", ["'nowhere' names no commit"]),
+        ("HEAD~1...HEAD", ["is no span of commits"]),
+    ],
+)
+def test_what_is_no_span_is_a_usage_error(
+    history: tuple[Project, dict[str, str]], span: str, says: list[str]
+) -> None:
+    tiny.assert_usage_error(history[0], f"--loaderperf-bisect={span}", says=says)
+
+
+def test_a_span_that_leads_nowhere_is_an_error(history: tuple[Project, dict[str, str]]) -> None:
+    project, commits = history
+    run = project.pytest("--loaderperf", f"--loaderperf-bisect=HEAD..{commits['first']}")
+    assert run.status == 1
+    assert "no commits lead from" in run.output
+
+
+def test_it_needs_git(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", git=False)
+    tiny.assert_usage_error(
+        project, "--loaderperf-bisect=a..b", says=["--loaderperf-bisect", "git"]
+    )
