@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
@@ -108,7 +109,8 @@ class Collecting:
         option = self._resources.config.option
         if option.collectonly or option.verbose < 0:
             return []
-        return f"loaderperf: {schedule(specs(items, self._resources.settings)).plan}"
+        settings = self._resources.settings
+        return f"loaderperf: {schedule(specs(items, settings), settings).plan}"
 
 
 def specs(items: Sequence[pytest.Item], settings: RunSettings) -> list[Spec]:
@@ -116,9 +118,10 @@ def specs(items: Sequence[pytest.Item], settings: RunSettings) -> list[Spec]:
     return [spec_of(item, settings) for item in items if isinstance(item, Check)]
 
 
-def schedule(checks: Sequence[Spec]) -> Schedule:
-    """How long they may take."""
-    return Schedule([spec.settings.budget for spec in checks])
+def schedule(checks: Sequence[Spec], settings: RunSettings) -> Schedule:
+    """How long they may take; that of a search depends on what it finds."""
+    searches = settings.bisect is not None
+    return Schedule([math.inf if searches else spec.settings.budget for spec in checks])
 
 
 def spec_of(item: Check, settings: RunSettings) -> Spec:

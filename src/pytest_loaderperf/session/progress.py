@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Protocol
 
 
@@ -55,7 +56,7 @@ class LiveLine:
 
 
 class Schedule:
-    """The time that a run's checks take, given their budgets in seconds."""
+    """The time that a run's checks take, given their budgets in seconds; infinite: nobody knows."""
 
     def __init__(self, budgets: Sequence[float]) -> None:
         self._budgets = list(budgets)
@@ -68,13 +69,16 @@ class Schedule:
         if not count:
             return "no checks"
         noun = "check" if count == 1 else "checks"
-        return f"{count} {noun}, at most {_time(sum(self._budgets))} of judging"
+        whole = sum(self._budgets)
+        return f"{count} {noun}" + (f", at most {_time(whole)} of judging" if whole < inf else "")
 
     @property
     def now(self) -> str:
         """Which check it is, and what is left with it: at most that, before any is done."""
         left = self._budgets[len(self._done) :]
         place = f"{min(len(self._done) + 1, len(self._budgets))} of {len(self._budgets)}"
+        if not self._done and sum(left) == inf:
+            return place
         if not self._done:
             return f"{place}, at most {_time(sum(left))} left"
         usual = sum(self._done) / len(self._done)

@@ -58,7 +58,8 @@ class Running:
         # What has changed comes first: whoever waits sees the news at once. The order stays else.
         identical = {spec.nodeid for spec in checks if coordinator.is_identical(spec)}
         session.items.sort(key=lambda item: item.nodeid in identical)
-        self._schedule = schedule([spec for spec in checks if spec.nodeid not in identical])
+        measured = [spec for spec in checks if spec.nodeid not in identical]
+        self._schedule = schedule(measured, self._resources.settings)
         if self._resources.reporter is not None:
             self._live = LiveLine(session.config.get_terminal_writer())
 

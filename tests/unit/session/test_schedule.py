@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,3 +33,11 @@ def test_any_run_can_be_told(budgets: list[float], done: int) -> None:
         schedule.ended(1.0)
     assert schedule.plan
     assert schedule.now
+
+
+def test_what_a_search_takes_is_not_known_before_one_has_ended() -> None:
+    schedule = Schedule([math.inf] * 2)
+    assert schedule.plan == "2 checks"
+    assert schedule.now == "1 of 2"
+    schedule.ended(90.0)
+    assert schedule.now == "2 of 2, about 90 s left"
