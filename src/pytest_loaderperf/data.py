@@ -41,14 +41,17 @@ def folder(root: Path, name: str, build: Build, project: Path | None = None) -> 
 
 
 def fill(target: Path, build: Build) -> bool:
-    """Have ``build`` fill a folder, unless that has been done; whether it had to."""
+    """Have ``build`` fill a folder, ``name-digest``, unless that has been done; whether it had to.
+
+    Folders of one name are filled one after the other.
+    """
     unfinished = target.with_name(f"{target.name}.unfinished")  # from before the folder is there
     if target.is_dir() and not unfinished.exists():
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
     # As pytest does for its cache: nobody wants generated data in a commit.
     (target.parent / ".gitignore").write_text("*\n")
-    with locked(target.with_name(f"{target.name}.lock")):
+    with locked(target.with_name(f"{target.name.rpartition('-')[0]}.lock")):
         if target.is_dir() and not unfinished.exists():  # another process has built it meanwhile
             return False
         unfinished.touch()

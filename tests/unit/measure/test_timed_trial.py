@@ -168,6 +168,13 @@ def timed_trial(asked: Any, pace: Plan = STEADY) -> TimedTrial:
     return trial
 
 
+@pytest.fixture(autouse=True)
+def _a_quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else uses its CPUs: trials of no length would have had any load beside them."""
+    nothing = cpus.MachineSeconds(0.0, 0.0)
+    monkeypatch.setattr(cpus, "machine_seconds", lambda _: nothing)
+
+
 TimedBy = Callable[[Asked], TimedTrial]
 
 
