@@ -69,7 +69,8 @@ class References:
         self._built: dict[str, set[str]] = {}
         self._builds = Builds(command=settings.build, place=root / ".loaderperf" / "builds")
         self._accepted: dict[tuple[str, str], str | None] = {}
-        alone = bool(settings.selftest or settings.sweep or settings.against == "stored")
+        stored = settings.against == "stored" and not settings.bisect
+        alone = bool(settings.selftest or settings.sweep or stored)
         self.repository = None if alone else Repository.find(root)
         if settings.against and not alone and self.repository is None:
             raise CheckoutError(
@@ -171,7 +172,8 @@ class References:
         """Remove the worktree of a version that nobody measures any more."""
         assert self.repository is not None
         if self._versions.pop((version.commit, version.overlaid), None) is not None:
-            self.repository.remove_worktree(version.root)
+            with contextlib.suppress(CheckoutError):  # as when all are removed
+                self.repository.remove_worktree(version.root)
 
     def searched(self) -> tuple[str, list[tuple[str, str]]]:
         """The good commit of a search, and all up to the bad one, oldest first.
@@ -189,9 +191,12 @@ class References:
         These are relative to the top folder. Says whether there was anything to lay over.
         """
         module = f"{self.prefix}/{module}" if self.prefix else module
-        tests = tests_among(files, module)
-        self._overlaid[version.moved_to] |= {module, *tests}
-        return bool(self._worktree(version).overlay({module, *tests}))
+        tests = {module, *tests_among(files, module)}
+        worktree = self._worktree(version)
+        self._overlaid[version.moved_to] |= {
+            each for each in tests if (worktree.checkout / each).is_file()
+        }
+        return bool(worktree.overlay(tests))
 
     def changes(self, version: Version, candidate: Version) -> Changes:
         """In what a commit, its worktree and the candidate differ.

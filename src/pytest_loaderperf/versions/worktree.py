@@ -220,7 +220,7 @@ def tests_among(files: Iterable[str], module: str) -> list[str]:
 
     They are the module, the conftests of its folders, and what lies in a folder around it that is
     called as those of tests are: in any other one sources may lie beside their tests. All are
-    relative to the top folder.
+    relative to the top folder. What no version needs of another is not among them.
     """
     folders = PurePosixPath(module).parents
     own = next((each for each in folders if _OF_TESTS.fullmatch(each.name)), None)
@@ -231,13 +231,13 @@ def tests_among(files: Iterable[str], module: str) -> list[str]:
         for name, path in ((each, PurePosixPath(each)) for each in files)
         if name == module
         or (path.name == "conftest.py" and path.parent in folders)
-        or own in path.parents
+        or (own in path.parents and not any(map(is_never_carried, path.parts)))
     ]
 
 
 def is_same(one: Path, other: Path) -> bool:
     """Whether both are files of one content."""
-    return other.is_file() and filecmp.cmp(one, other, shallow=False)
+    return one.is_file() and other.is_file() and filecmp.cmp(one, other, shallow=False)
 
 
 def is_never_carried(name: str) -> bool:

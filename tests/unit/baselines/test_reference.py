@@ -47,13 +47,18 @@ def test_tests_of_today_are_no_change_of_a_worktree_until_something_writes_to_th
     assert not changes.in_worktree
     (note,) = with_them.notes(version)
     assert note.endswith("was measured with tests of today: tests/test_x.py")
+    # One that has gone since was opened for a moment, and is nobody's test.
+    with_them.overlay(version, "tests/test_x.py", ["tests/gone", "tests/__pycache__/x.pyc"])
+    (version.root / "tests/gone").touch()
+    assert with_them.notes(version) == [note]
     (version.root / "tests/test_x.py").write_text("written to")
     assert {*with_them.changes(version, here).in_worktree} == {"tests/test_x.py"}
     with_them.close()
 
 
 def test_two_commits_differ_in_what_lies_between_them(project: Project, tmp_path: Path) -> None:
-    both = references(project, tmp_path, bisect=("HEAD~1", "HEAD"))
+    # Whatever the ini file compares with.
+    both = references(project, tmp_path, bisect=("HEAD~1", "HEAD"), against="stored")
     good, commits = both.searched()
     assert (good, commits) == (
         project.git("rev-parse", "HEAD~1"),
