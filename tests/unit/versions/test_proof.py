@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -107,6 +107,24 @@ def test_each_version_ran_its_own(run: Run) -> None:
     run.write("b.py", "same", "same")
     assert run.prove(["a.py", "b.py"], ["a.py", "b.py"]) == []
     assert run.prove(["a.py", "b.py"], ["a.py"]) == []  # b.py is the same in any case
+
+
+def test_a_candidate_that_is_a_commit_is_held_to_its_own_worktree(run: Run) -> None:
+    other = run.tree.with_name("other")
+    run.candidate = replace(run.baseline, root=other, commit="fedcba", moved_to=str(other))
+    run.write("a.py", "of the working tree", "old")
+    other.mkdir()
+    (other / "a.py").write_text("new")
+    own = str(other / "a.py")
+    assert run.prove([own], ["a.py"]) == []
+    # Its file differs from the baseline's, which has not run that.
+    with pytest.raises(ArmError, match=r"did not run its own, and nothing shows why not"):
+        run.prove([own], [])
+    with pytest.raises(ArmError, match=r"commit fedcba ran a.py \(a\) from the working tree"):
+        run.prove([str(run.tree / "a.py")], ["a.py"])
+    run.changes = Changes(in_candidate=["a.py"])
+    with pytest.raises(ArmError, match=r"commit fedcba: a.py was changed in its worktree"):
+        run.prove([own], ["a.py"])
 
 
 def test_file_of_the_working_tree_in_the_baseline_is_an_error(run: Run) -> None:
