@@ -49,7 +49,7 @@ class Bisection:
         first, commits = self.references.searched()
         ends = Search(good=first, bad=commits[-1][0], commits=len(commits))
         self.judged = known.judged
-        known, found = self._beside(bench, good, *commits[-1])
+        known, found = self._tried(bench, good, *commits[-1])
         if found.verdict is not Verdict.REGRESSED:
             return known, found, replace(ends, steps=tuple(self.steps))
         self.judged = frozenset(name for name, each in found.comparisons.items() if _is_worse(each))
@@ -60,13 +60,13 @@ class Bisection:
             known, found = self.bad[suspects[-1][0]]
         else:
             with self._version(bench, commits[between.good - 1][0]) as before:
-                known, found = self._beside(bench, before, *suspects[-1], is_step=False)
+                known, found = self._beside(bench, before, suspects[-1][0])
         return known, found, replace(ends, steps=tuple(self.steps), suspects=suspects)
 
     def _is_bad(self, bench: Bench, good: Version, commit: str, subject: str) -> bool | None:
         """Whether a commit is worse than the good one; None where that cannot be told."""
         try:
-            _, found = self._beside(bench, good, commit, subject)
+            _, found = self._tried(bench, good, commit, subject)
         except TrialOver as over:
             self._skip(commit, subject, f"its test fails: {over.finished.text.strip()[-300:]}")
             return None
@@ -78,26 +78,30 @@ class Bisection:
     def _skip(self, commit: str, subject: str, why: str) -> None:
         self.steps.append(Tried(commit=commit, subject=subject, verdict=Verdict.ERROR, why=why))
 
-    def _beside(
-        self, bench: Bench, good: Version, commit: str, subject: str, *, is_step: bool = True
+    def _tried(
+        self, bench: Bench, good: Version, commit: str, subject: str
     ) -> tuple[Known, Findings]:
-        """What is known of a commit beside a good one: measured twice, where once does not do."""
+        """What is known of a commit beside the good one: a step of the search."""
+        known, found = self._beside(bench, good, commit)
+        tried = Tried(
+            commit=commit,
+            subject=subject,
+            verdict=found.verdict,
+            ratio=_worst_ratio(found),
+            why="" if found.verdict in _TELLS else "it stays in doubt",
+        )
+        self.steps.append(tried)
+        if found.verdict is Verdict.REGRESSED:
+            self.bad[commit] = known, found
+        return known, found
+
+    def _beside(self, bench: Bench, before: Version, commit: str) -> tuple[Known, Findings]:
+        """What is known of a commit beside another one: measured again, where once does not do."""
         with self._version(bench, commit) as version:
             for longer in (1, _LONGER):
-                known, found = self._judged(bench, good, version, longer)
+                known, found = self._judged(bench, before, version, longer)
                 if found.verdict in _TELLS:
                     break
-        if is_step:
-            tried = Tried(
-                commit=commit,
-                subject=subject,
-                verdict=found.verdict,
-                ratio=_worst_ratio(found),
-                why="" if found.verdict in _TELLS else "it stays in doubt",
-            )
-            self.steps.append(tried)
-            if found.verdict is Verdict.REGRESSED:
-                self.bad[commit] = known, found
         return known, found
 
     def _judged(

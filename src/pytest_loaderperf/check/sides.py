@@ -117,7 +117,9 @@ class Sides:
             return self._references.notes(version)
         compared = Compared(candidate=candidate, baseline=version, module=module, nodeid=nodeid)
         changes = self._references.changes(version, candidate)
-        if self._proof.may_read_changes(changes):  # perhaps already while they are collected
+        if self._proof.may_read_changes(
+            compared, changes
+        ):  # perhaps already while they are collected
             self._watch(candidate, module)
         if self._proof.reads_changes(compared):
             self._watch(version, module)

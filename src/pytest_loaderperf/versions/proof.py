@@ -42,11 +42,6 @@ class Compared:
         """The top folder of the candidate."""
         return self.candidate.moved_to or os.path.realpath(self.baseline.toplevel)
 
-    @property
-    def places(self) -> tuple[str, str]:
-        """The top folders of both, the candidate's first."""
-        return self.top, self.baseline.moved_to
-
     def differ(self, file: str) -> bool:
         """Whether both have a file, relative to their top folders, and not of one content."""
         return _differ(Path(self.top, file), Path(self.baseline.moved_to, file))
@@ -84,9 +79,9 @@ class Proof:
             for each in self._sources.ran(compared.candidate, compared.module, compared.nodeid)
         )
 
-    def may_read_changes(self, changes: Changes) -> bool:
+    def may_read_changes(self, compared: Compared, changes: Changes) -> bool:
         """Whether anything has changed that is neither a module nor a document."""
-        return any(map(self._may_matter, changes.since))
+        return any(_may_matter(each, compared.top) for each in changes.since)
 
     def check(self, version: Version, module: str, nodeid: str = "") -> None:
         """Every version must be measured on its own sources, or a comparison means nothing.
@@ -177,7 +172,7 @@ class Proof:
         self._check_carried(compared, here, there, changes)
         notes = self._check_builds(compared, ran, other, changes)
         differing = sorted(filter(compared.differ, here))
-        self._check_pairs(compared.places, differing, pairs)
+        self._check_pairs(compared, differing, pairs)
         if baseline.overlaid and not differing:
             notes.append(f"but for those tests, it runs what {baseline.name} has, too")
         missing = [each for each in differing if each not in there]
@@ -187,7 +182,7 @@ class Proof:
         started = [each for each in missing if each in _started(ran, top)]
         explained = len(differing) > len(missing)
         explained |= any(not Path(baseline.moved_to, each).exists() for each in here)
-        explained |= any(each not in missing and self._may_matter(each) for each in changes.since)
+        explained |= any(each not in missing and _may_matter(each, top) for each in changes.since)
         if started or not explained:
             raise ArmError(_not_run(baseline, started or missing))
         return [*notes, f"run by the working tree, not by {baseline.name}: {_list(missing)}"]
@@ -236,19 +231,9 @@ class Proof:
                     "made. If it is the same for both, name it in loaderperf_share"
                 )
 
-    def _may_matter(self, changed: str) -> bool:
-        """Whether a changed file that is no module may change what a loader does."""
-        hidden = any(part.startswith(".") for part in changed.split("/"))
-        return (
-            not hidden
-            and not changed.endswith((".py", *_DOCUMENTS))
-            and "baselines/" not in changed
-            and Path(self._top, changed).is_file()  # and no submodule, whose files are looked at
-        )
-
     def _check_pairs(
         self,
-        tops: tuple[str, str],
+        compared: Compared,
         differing: Iterable[str],
         pairs: Sequence[tuple[Folders, Folders]],
     ) -> None:
@@ -262,8 +247,8 @@ class Proof:
         once: set[tuple[str, bool]] = set()
         served: set[tuple[str, bool]] = set()
         for here, there in pairs:
-            candidates = _in_two_ways(_all_of(here), tops[0])
-            baselines = _in_two_ways(_all_of(there), tops[1])
+            candidates = _in_two_ways(_all_of(here), compared.top)
+            baselines = _in_two_ways(_all_of(there), compared.baseline.moved_to)
             in_all &= candidates | baselines
             alone &= candidates ^ baselines
             once |= candidates ^ baselines
@@ -292,7 +277,7 @@ class Proof:
         shared = []
         for each in sorted(there):
             path = built.get(Path(each.path).name)
-            if os.path.relpath(each.path, baseline.moved_to or self._top) in changes.built:
+            if os.path.relpath(each.path, baseline.moved_to) in changes.built:
                 continue
             if path is None or not is_compiled(each) or _differ(each.path, path):
                 continue
@@ -315,6 +300,17 @@ class Proof:
 
     def _relative(self, path: str) -> str:
         return os.path.relpath(path, self._top)
+
+
+def _may_matter(changed: str, top: str) -> bool:
+    """Whether a changed file that is no module may change what a loader does."""
+    hidden = any(part.startswith(".") for part in changed.split("/"))
+    return (
+        not hidden
+        and not changed.endswith((".py", *_DOCUMENTS))
+        and "baselines/" not in changed
+        and Path(top, changed).is_file()  # and no submodule, whose files are looked at
+    )
 
 
 def _check_unspoiled(version: Version, changed: Set[str]) -> None:

@@ -122,6 +122,10 @@ def test_a_candidate_that_is_a_commit_is_held_to_its_own_worktree(run: Run) -> N
         run.prove([own], [])
     with pytest.raises(ArmError, match=r"commit fedcba ran a.py \(a\) from the working tree"):
         run.prove([str(run.tree / "a.py")], ["a.py"])
+    # A file may explain it that the commit has, and the working tree has no more.
+    (other / "rows.csv").touch()
+    run.changes = Changes(since=["a.py", "rows.csv"])
+    assert run.prove([own], [])
     run.changes = Changes(in_candidate=["a.py"])
     with pytest.raises(ArmError, match=r"commit fedcba: a.py was changed in its worktree"):
         run.prove([own], ["a.py"])
