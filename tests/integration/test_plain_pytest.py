@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from support import tiny
-from support.project import Project
+from support.project import PYTEST, Project
 
 # In many ways a check of its own; none needs more than its loader's first failure.
 CHECKS = """\
@@ -103,7 +103,7 @@ def pytest_unconfigure():
 """
     project = tiny.create(tmp_path / "project", git=False, conftest=conftest, test_mixed=MIXED)
     others = [f"-pno:{name}" for name in ("benchmark", "hypothesispytest", "randomly")]
-    run = project.pytest(*others)
+    run = project.pytest(*others, command=PYTEST)
     assert "1 passed, 2 skipped" in run.output
     imported = set((project.root / "modules").read_text().split())
     assert "pytest_loaderperf.plugin" in imported

@@ -8,14 +8,22 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from support import leftovers
 from support.environment import clean
+from support.forked import Forks, at_start
 
 # What runs leave in a project.
 IGNORED = "__pycache__/\n.pytest_cache/\n.loaderperf/\n"
+PYTEST = (sys.executable, "-m", "pytest")
+
+
+@cache
+def _forks() -> Forks:
+    return Forks(clean())
 
 
 @dataclass(frozen=True)
@@ -75,31 +83,38 @@ class Project:
         *arguments: str,
         environment: Mapping[str, str] | None = None,
         timeout: float | None = 240,
-        command: Sequence[str] = (sys.executable, "-m", "pytest"),
+        command: Sequence[str] = (),
         folder: Path | None = None,
     ) -> Run:
         """Run pytest as a user does; it must leave no process, and nothing in a folder of its own.
 
         There it finds the machine's lock, too: the runs of other tests do not wait for it. It is
-        started in the project's root, if no other ``folder`` is given.
+        started in the project's root, if no other ``folder`` is given. With a ``command`` it is a
+        new process from its first import on, else a fork of one that has imported pytest.
         """
         results = self.root.parent / f"{self.root.name}-results.json"
         results.unlink(missing_ok=True)
         options = (f"--loaderperf-json={results}",) if "--collect-only" not in arguments else ()
         with tempfile.TemporaryDirectory(prefix="lp-") as temporary:
-            finished = subprocess.run(
-                [*command, *arguments, *options],
-                cwd=folder or self.root,
-                env=clean(**{"TMPDIR": temporary, **(environment or {})}),
-                capture_output=True,
-                text=True,
-                timeout=timeout,
-                check=False,
-            )
+            variables = clean(**{"TMPDIR": temporary, **(environment or {})})
+            folder = folder or self.root
+            if not command and (forks := _forks()).at_start == at_start(variables):
+                status, output = forks.run([*arguments, *options], folder, variables, timeout)
+            else:
+                finished = subprocess.run(
+                    [*(command or PYTEST), *arguments, *options],
+                    cwd=folder,
+                    env=variables,
+                    capture_output=True,
+                    text=True,
+                    timeout=timeout,
+                    check=False,
+                )
+                status, output = finished.returncode, finished.stdout + finished.stderr
             assert not leftovers.processes_of(temporary)
             assert not leftovers.files(temporary)
         content = json.loads(results.read_text("utf-8")) if results.exists() else {"checks": []}
-        return Run(finished.returncode, finished.stdout + finished.stderr, content)
+        return Run(status, output, content)
 
     def git(self, *arguments: str) -> str:
         """Run git in the project."""
