@@ -55,7 +55,7 @@ def study(nodeid: str, pairs: int, out: Path, lengths: Lengths, *, both_turns: b
                 timings = turns.time_pair(*pair, candidate_first=number % 2 == 0)
                 line = {
                     "check": nodeid,
-                    "arms": f"{candidate.memory_root}:{baseline.memory_root}",
+                    "arms": f"{candidate.pid}:{baseline.pid}",
                     "values": [timing.values for timing in timings],
                     "parts": [timing.parts for timing in timings],
                     "made": [timing.made / timing.taken.batches for timing in timings],

@@ -9,10 +9,13 @@ from pytest_loaderperf.baselines.store import Record, Stored
 from pytest_loaderperf.model.results import (
     CheckResult,
     Comparison,
+    Culprit,
     MemorySample,
     Noise,
     Run,
+    Stack,
     Verdict,
+    Why,
 )
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.stats import batch_size
@@ -76,6 +79,48 @@ def check(nodeid: str, verdict: Verdict, *ratios: float, **fields: object) -> Ch
         memory=looks(),
     )
     return replace(result, **fields)  # type: ignore[arg-type]
+
+
+def why() -> Why:
+    """A resize that takes longer, in the workers, and what the hostile call is called."""
+    stacks = [
+        Stack(
+            calls=("main process", "default_collate (torch/collate.py)"),
+            candidate=0.2,
+            baseline=0.2,
+        ),
+        *(
+            Stack(
+                calls=("workers", "Photos.__getitem__ (photos.py)", *calls),
+                candidate=now,
+                baseline=before,
+            )
+            for calls, now, before in (
+                ((), 0.1, 0.1),
+                (("resize (photos.py)", "Image.resize (PIL/Image.py)"), 5.2, 1.3),
+                (("decode (photos.py)",), 1.4, 1.5),
+                ((f"{HOSTILE} (photos.py)",), 0.3, 0.0),
+            )
+        ),
+    ]
+    resize = Culprit(
+        function="resize",
+        file="photos.py",
+        line=12,
+        more=3.9,
+        interval=(3.6, 4.2),
+        inner="Image.resize (PIL/Image.py)",
+        stage="dataset",
+    )
+    return Why(
+        took=7.2,
+        lost=4.1,
+        clear=True,
+        interval=(3.8, 4.4),
+        waited=0.1,
+        culprits=(resize,),
+        stacks=tuple(stacks),
+    )
 
 
 def looks() -> tuple[MemorySample, ...]:
@@ -142,7 +187,7 @@ def run() -> Run:
         spoiled=True,
     )
     results = [
-        check(SLOWER, Verdict.REGRESSED, 0.78, 0.81, 0.8, 0.79, noise=(noise,)),
+        check(SLOWER, Verdict.REGRESSED, 0.78, 0.81, 0.8, 0.79, noise=(noise,), why=why()),
         check("tests/perf/test_text.py::test_words", Verdict.IMPROVED, 1.2, 1.21, 1.19, 1.2),
         check("tests/perf/test_text.py::test_long" + "_name" * 20, Verdict.INCONCLUSIVE, 0.9, 1.1),
         check("tests/test_rows.py::test_rows", Verdict.UNCHANGED, 1.0, 1.004, notes=("a note",)),

@@ -99,6 +99,11 @@ OPTIONS: tuple[Option, ...] = (
         kind="flag",
     ),
     Option(
+        "why",
+        "tell of every check where its time goes, and not only of one that got slower",
+        kind="flag",
+    ),
+    Option(
         "build",
         "a command that is run once in the worktree of each commit, such as 'python setup.py "
         "build_ext --inplace'; what it makes is kept",

@@ -114,6 +114,7 @@ class RunSettings:
     update: Update | None = None
     strict: bool = False
     always: bool = False
+    why: bool = False
     build: str = ""
     unused: tuple[str, ...] = ()
     selftest: bool = False

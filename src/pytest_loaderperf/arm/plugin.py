@@ -22,6 +22,7 @@ import pytest
 from _pytest import runner
 
 from .. import data
+from ..child import loaderperf_stacks
 from ..errors import ArmError, LoaderPerfError, SettingsError
 from ..items import (
     BENCHMARK,
@@ -199,6 +200,8 @@ class ArmPlugin:
                 isolation.settle(keep=begin.timed)
             if begin.watched:
                 _record().watch()
+            if begin.stacks:
+                loaderperf_stacks.start(begin.stacks)
             self._conversation = test = Conversation(channel, begin, self._setup.injected_loss)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
             flush()

@@ -26,6 +26,8 @@ from ..system import packages
 from ..system.machine import machine_class
 from ..versions.proof import Proof
 from ..versions.sources import Sources
+from ..why import sampling
+from ..why.calls import Files
 from . import doubts, paired, per_trial, selftest, stored
 from .bisect import Bisection, is_sure, told
 from .identical import Identical, Recording
@@ -168,6 +170,7 @@ class Coordinator:
         if reference.version is not None:
             theirs = bench.arm(reference.version).collected.versions
             result = replace(result, packages=packages.differing(theirs, bench.versions))
+            result = self._explained(bench, reference.version, known, result)
         finished = self._last_trial(bench, result)
         failed = any(report["outcome"] == "failed" for report in finished.reports)
         note = self._accept(bench, reference, known, found, failed=failed)
@@ -258,6 +261,26 @@ class Coordinator:
         workload = calibration.examined(bench.arm(), bench.spec.nodeid, bench.lengths.pair)
         known = replace(known, calibration=replace(known.calibration, workload=workload))
         return known, workload.difference(accepted)
+
+    def _explained(
+        self, bench: Bench, version: Version, known: Known, result: CheckResult
+    ) -> CheckResult:
+        """The result of a check with where its time goes, if it got slower or that is asked for."""
+        slower = [each for each in result.metrics.values() if each.judged and each.verdict.fails]
+        if not self._settings.why and not any(each.metric in sampling.TOLD for each in slower):
+            return result
+        bench.progress("where the time goes")
+        files = (
+            Files(top=version.toplevel or str(bench.candidate.root)),
+            Files(top=version.moved_to or str(version.root)),
+        )
+        sides = bench.side(known.plan), bench.side(known.plan, version)
+        try:
+            with bench.phases("why"):
+                return replace(result, why=sampling.why_slower(*sides, files, bench.lengths.pair))
+        except Exception as error:  # noqa: BLE001  (the verdict holds)
+            note = f"where the time goes was not found: {_first_line(error)}"
+            return replace(result, notes=(*result.notes, note))
 
     def _last_trial(self, bench: Bench, result: CheckResult) -> Finished:
         """Let the test's own assertions run on the result."""

@@ -4,6 +4,7 @@ The interpreter imports it when it has set up its path. It has ``loaderperf_sour
 and then lets the ``sitecustomize`` that would have been found without it do its work.
 """
 
+import os
 import sys
 
 
@@ -17,6 +18,10 @@ def _start() -> None:
     others = [each for each in sys.path if each != here]
     sys.path[:] = [*others, here]  # last: some make a PYTHONPATH of it for what they start
     loaderperf_sources.start()
+    if "LOADERPERF_STACKS" in os.environ:
+        import loaderperf_stacks  # noqa: PLC0415
+
+        loaderperf_stacks.start()
     spec = PathFinder.find_spec("sitecustomize", others)
     if spec is not None and spec.loader is not None:
         module = sys.modules["sitecustomize"] = module_from_spec(spec)

@@ -163,7 +163,7 @@ def go_through(arm: Arm, nodeid: str, seconds: float) -> bool:
 def _calibrate(arm: Arm, nodeid: str, lengths: Lengths, like: Calibration | None) -> Calibration:
     with contextlib.ExitStack() as afterwards, arm.trials():
         trial = arm.trial(nodeid)
-        memory = PeakMemory(arm.memory_root, trial.pid)
+        memory = PeakMemory(arm.pid, trial.pid)
         afterwards.callback(memory.close)
         return _followed(arm, trial, memory, lengths, like)
 

@@ -154,7 +154,7 @@ class _Trial:
     def look(self) -> AtRest:
         """Let it come to rest, and look at it."""
         calibration.rest(self._trial.pid, _LONGEST_REST)
-        tree = used_by_tree(self._arm.memory_root)
+        tree = used_by_tree(self._arm.pid)
         files = {pid: Counter(_names_of_open(pid)) for pid in tree.processes}
         return AtRest(samples=self.samples, tree=tree, files=files)
 

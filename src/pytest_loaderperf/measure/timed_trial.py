@@ -59,6 +59,7 @@ class Timing:
     paused: bool = False  # whether the whole machine seems to have stood still meanwhile
     settings: Mapping[str, str | int | bool] = field(default_factory=dict)  # as the loader has them
     first_epoch: Timing | None = None
+    suspended: tuple[Stretch, ...] = ()  # when others had their turns
 
     @property
     def batch_seconds(self) -> float:
@@ -75,9 +76,9 @@ class TimedTrial:
     does not count.
     """
 
-    def __init__(self, arm: Arm, nodeid: str, pace: Plan) -> None:
+    def __init__(self, arm: Arm, nodeid: str, pace: Plan, stacks: str = "") -> None:
         self._trial = arm.trial(nodeid)
-        self._trial.send(Begin(timed=True))
+        self._trial.send(Begin(timed=True, stacks=stacks))
         self._pace = pace
         self._slices: list[Slice] = []
         self._suspended_at = 0.0
@@ -230,6 +231,7 @@ class TimedTrial:
             external_load=load,
             paused=paused,
             settings=self._settings,
+            suspended=tuple(self._suspended),
         )
 
     def _parts(self, segments: Sequence[tuple[float, int]]) -> tuple[float, ...]:

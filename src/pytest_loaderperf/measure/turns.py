@@ -22,14 +22,14 @@ from .timed_trial import TimedTrial, Timing
 # Shorter turns are fairer still, and cost more: after each a process finds its caches full of the
 # other's data, and the more threads take part in one, the later all of them are at work again. One
 # thread each shares a CPU with the other one, whose speed may change several times a second.
-_TURN_SECONDS = 0.1
+_TURN_SECONDS = 0.15
 _TURN_SECONDS_OF_ONE_THREAD = 0.02
 
 
-def time_alone(arm: Arm, nodeid: str, pace: Plan) -> Timing:
+def time_alone(arm: Arm, nodeid: str, pace: Plan, stacks: str = "") -> Timing:
     """Time a trial that is never suspended, with nothing beside it."""
     with arm.trials():
-        timed = TimedTrial(arm, nodeid, pace)
+        timed = TimedTrial(arm, nodeid, pace, stacks)
         timed.set_up()
         timed.open()
         timed.run()
@@ -39,11 +39,15 @@ def time_alone(arm: Arm, nodeid: str, pace: Plan) -> Timing:
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """One side of a pair: what to run where, and how."""
+    """One side of a pair: what to run where, and how.
+
+    In the folder ``stacks``, if there is one, its processes write down where they are.
+    """
 
     arm: Arm
     nodeid: str
     pace: Plan
+    stacks: str = ""
 
 
 def time_pair(candidate: Side, baseline: Side, *, candidate_first: bool) -> tuple[Timing, Timing]:
@@ -52,7 +56,7 @@ def time_pair(candidate: Side, baseline: Side, *, candidate_first: bool) -> tupl
     if all(side.pace.short_turns for side in sides):
         results = _in_turns(sides)
     else:
-        results = [time_alone(side.arm, side.nodeid, side.pace) for side in sides]
+        results = [time_alone(s.arm, s.nodeid, s.pace, s.stacks) for s in sides]
     return (results[0], results[1]) if candidate_first else (results[1], results[0])
 
 
@@ -72,7 +76,7 @@ def open_suspended(sides: Iterable[Side]) -> list[TimedTrial]:
     Their tests are set up at the same time, which nobody measures. Their first batches are: they
     are opened one after the other.
     """
-    trials = [TimedTrial(side.arm, side.nodeid, side.pace) for side in sides]
+    trials = [TimedTrial(side.arm, side.nodeid, side.pace, side.stacks) for side in sides]
     for trial in trials:
         trial.set_up()
     for trial in trials:

@@ -164,6 +164,51 @@ class Search:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Culprit:
+    """A function that takes ``more`` than it did, in ms a sample, with its 95 % ``interval``.
+
+    ``line`` is that of it which takes the most more (0: nobody knows), ``inner`` what is called
+    from there last, ``stage`` what the loader does there. ``waits``: most of it is spent waiting.
+    """
+
+    function: str
+    file: str
+    line: int
+    more: float
+    interval: tuple[float, float]
+    inner: str = ""
+    stage: str = ""
+    waits: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """A chain of calls, outermost first, and what its last one takes by itself, in ms a sample."""
+
+    calls: tuple[str, ...]
+    candidate: float
+    baseline: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Why:
+    """Where a sample ``lost`` time, in ms of all processes together, with its 95 % ``interval``.
+
+    It ``took`` so much in all. Of what was lost, ``waited`` used no CPU. It is ``clear`` if the
+    same code hardly differs by as much. ``culprits`` begin with the one that takes the most.
+    ``stacks`` are all that take more than next to nothing.
+    """
+
+    took: float
+    lost: float
+    clear: bool
+    interval: tuple[float, float]
+    waited: float
+    culprits: tuple[Culprit, ...] = ()
+    stacks: tuple[Stack, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckResult:
     """All that is known of one check when it ends."""
 
@@ -190,6 +235,7 @@ class CheckResult:
     # Whose versions differ between the two sides: the baseline's, the candidate's.
     packages: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     search: Search | None = None  # through the history, where that was asked for
+    why: Why | None = None  # it is slower, where that was asked for
     file: str = ""  # of the test, below the root
     line: int = 0  # where it begins
 

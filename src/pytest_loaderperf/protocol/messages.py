@@ -109,7 +109,8 @@ class Begin:
     ``accepting``: comparisons with the baseline pass, since the result becomes the baseline.
     ``fails``: the verdict fails the test, even if no assertion of its own does.
     ``timed``: a trial without a result measures time; else memory. ``watched``: it writes down
-    which files are opened, and takes somewhat more time.
+    which files are opened, and takes somewhat more time. ``stacks``: the folder in which its
+    processes write down where they are, whenever they are asked.
     """
 
     result: CheckResult | None = None
@@ -117,6 +118,7 @@ class Begin:
     fails: bool = False
     timed: bool = False
     watched: bool = False
+    stacks: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

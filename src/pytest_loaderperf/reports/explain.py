@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from ..model.metrics import METRICS, Metric
-from ..model.results import STORED, CheckResult, Comparison, Coverage, Verdict
+from ..model.results import STORED, CheckResult, Comparison, Coverage, Culprit, Verdict
 from ..model.units import format_changes, format_percent, format_value
 
 
@@ -19,7 +19,7 @@ def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
     if regressed and result.coverage:
         lines.append(f"  {seen(result.coverage)}")
     if regressed:
-        lines += [f"  {line}" for line in packages_that_differ(result)]
+        lines += [f"  {line}" for line in (*packages_that_differ(result), *why(result))]
     if result.message.strip():
         lines += result.message.splitlines()
     if result.verdict is Verdict.INCONCLUSIVE:
@@ -35,6 +35,44 @@ def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
 def packages_that_differ(result: CheckResult) -> list[str]:
     """Which packages the two sides have in other versions: a line, if there are any."""
     return [f"packages differ: {format_changes(result.packages)}"] if result.packages else []
+
+
+def why(result: CheckResult) -> list[str]:
+    """Where its time goes, if that was looked for."""
+    if result.why is None:
+        return []
+    lost, (low, high) = result.why.lost, result.why.interval
+    if not result.why.clear:
+        return [
+            f"no line takes clearly longer: {lost:+.2g} ms [{low:.2g}, {high:.2g}] of the "
+            f"{_ms(result.why.took)} that a sample takes"
+        ]
+    lines = [_culprit(each, lost) for each in result.why.culprits]
+    rest = lost - sum(each.more for each in result.why.culprits)
+    if rest > lost / 2:
+        kind = "waiting" if result.why.waited > rest / 2 else "on the CPU"
+        lines.append(
+            f"{_ms(rest)} of the {_ms(lost)} more that a sample takes are in no single line; most "
+            f"of it is spent {kind}"
+        )
+    return lines
+
+
+def _culprit(culprit: Culprit, lost: float) -> str:
+    """What takes more, as a sentence."""
+    place = f"{culprit.file}:{culprit.line}" if culprit.line else culprit.file
+    verb = "waits" if culprit.waits else "takes"
+    low, high = culprit.interval
+    inner = f", in {culprit.inner}" if culprit.inner else ""
+    stage = f" [{culprit.stage}]" if culprit.stage else ""
+    return (
+        f"{culprit.function} ({place}) {verb} {_ms(culprit.more)} more of the {_ms(lost)} a sample "
+        f"that were lost [{low:.2g}, {high:.2g}]{inner}{stage}"
+    )
+
+
+def _ms(milliseconds: float) -> str:
+    return f"{milliseconds:.3g} ms"
 
 
 def seen(coverage: Coverage) -> str:

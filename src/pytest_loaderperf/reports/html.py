@@ -12,7 +12,7 @@ from importlib import resources
 
 from ..baselines.history import History
 from ..model.metrics import METRICS
-from ..model.results import CheckResult, Comparison, MemorySample, Run
+from ..model.results import CheckResult, Comparison, MemorySample, Run, Why
 from ..model.units import (
     format_duration,
     format_percent,
@@ -24,6 +24,7 @@ from ..stats.batch_size import Sweep
 from . import batch_sizes, explain, terminal
 from .accepted import METRICS_SHOWN, history_rows
 
+_CALLS = 12
 _SAMPLES = 200  # more would show no more of a chart's line
 
 
@@ -84,6 +85,7 @@ def _check(result: CheckResult, past: History) -> dict[str, object]:
         ],
         "moved": any(len(accepted) > 1 for accepted in past.values()),
         "notes": [*result.notes, *explain.packages_that_differ(result)],
+        "why": _calls(result.why),
     }
 
 
@@ -142,6 +144,21 @@ def _memory(samples: Sequence[MemorySample]) -> str:
     )
 
 
+def _calls(why: Why | None) -> list[tuple[str, ...]]:
+    """What differs the most by itself, in ms a sample."""
+    stacks = sorted(why.stacks if why else (), key=lambda s: -abs(s.candidate - s.baseline))
+    return [
+        (
+            stack.calls[-1],
+            f"{stack.candidate:.3f} ms",
+            f"{stack.baseline:.3f} ms",
+            f"{stack.candidate - stack.baseline:+.3f} ms",
+            ", ".join(reversed(stack.calls[:-1])),
+        )
+        for stack in stacks[:_CALLS]
+    ]
+
+
 def _sweep(sweep: Sweep) -> dict[str, object]:
     return {
         "test": sweep.test,
@@ -179,6 +196,10 @@ def _check_data(result: CheckResult, past: History) -> dict[str, object]:
             for sample in result.memory[::step]
         ],
         "peak": peak.value if peak else None,
+        "why": [
+            (each.calls, round_significant(each.candidate), round_significant(each.baseline))
+            for each in (result.why.stacks if result.why else ())
+        ],
         "history": [
             {
                 "machine": machine,

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ..model.metrics import METRICS
-from ..model.results import CheckResult, Comparison, Coverage, Noise, Run, Search
+from ..model.results import CheckResult, Comparison, Coverage, Noise, Run, Search, Why
 from ..model.units import round_significant
 from ..stats.batch_size import Sweep
 
@@ -69,6 +69,7 @@ def _check_json(result: CheckResult) -> dict[str, object]:
         "coverage": _coverage_json(result.coverage),
         "noise": [_noise_json(noise) for noise in result.noise],
         "search": _search_json(result.search),
+        "why": _why_json(result.why),
     }
 
 
@@ -81,6 +82,30 @@ def _search_json(search: Search | None) -> dict[str, object] | None:
     ]
     suspects = [{"commit": commit, "subject": subject} for commit, subject in search.suspects]
     return {**vars(search), "steps": steps, "suspects": suspects}
+
+
+def _why_json(why: Why | None) -> dict[str, object] | None:
+    if why is None:
+        return None
+    return {
+        "took": _rounded(why.took),
+        "lost": _rounded(why.lost),
+        "clear": why.clear,
+        "interval": [_rounded(each) for each in why.interval],
+        "waited": _rounded(why.waited),
+        "culprits": [
+            {
+                **vars(each),
+                "more": _rounded(each.more),
+                "interval": [_rounded(end) for end in each.interval],
+            }
+            for each in why.culprits
+        ],
+        "stacks": [
+            [list(each.calls), _rounded(each.candidate), _rounded(each.baseline)]
+            for each in why.stacks
+        ],
+    }
 
 
 def _coverage_json(coverage: Coverage | None) -> dict[str, object] | None:

@@ -144,8 +144,8 @@ class Arm:
         return bool(self._launch.fresh) or not _CAN_FORK or self.module in self._anew
 
     @property
-    def memory_root(self) -> int:
-        """The process whose tree shares pages with a trial's: the arm itself."""
+    def pid(self) -> int:
+        """Its process: what that has started, trials and their workers, is below it."""
         return self._process.pid
 
     def reap(self, pid: int) -> int | None:

@@ -138,7 +138,58 @@ function sweep(element, width) {
   return box;
 }
 
-const CHARTS = { pairs, memory, history, sweep };
+// Calls as boxes, each below its caller, as wide as the time that it took on one side.
+function calls(element, width) {
+  const { side, index } = element.dataset;
+  const root = { name: "a sample", within: new Map(), candidate: 0, baseline: 0 };
+  for (const [names, candidate, baseline] of DATA.checks[index].why) {
+    let node = root;
+    for (const name of names) {
+      if (!node.within.has(name)) {
+        node.within.set(name, { name, within: new Map(), candidate: 0, baseline: 0 });
+      }
+      node = node.within.get(name);
+    }
+    node.candidate += candidate;
+    node.baseline += baseline;
+  }
+  const tree = (which) => d3.hierarchy(root, (d) => [...d.within.values()]).sum((d) => d[which]);
+  const other = new Map(tree(side === "candidate" ? "baseline" : "candidate").descendants().map((d) => [d.data, d.value]));
+  const laid = tree(side);
+  d3.partition().size([laid.value, laid.height + 1])(laid);
+  const boxes = laid.descendants().filter((d) => d.x1 - d.x0 > laid.value / 500);
+  const more = (d) => (side === "candidate" ? 1 : -1) * (d.value - other.get(d.data));
+  const most = d3.max(boxes, (d) => Math.abs(more(d))) || 1;
+  const letters = (d) => Math.floor(((d.x1 - d.x0) / laid.value) * width / 6.5) - 1;
+  const place = { x1: "x0", x2: "x1", y1: "y0", y2: "y1" };
+  return Plot.plot({
+    ...COMMON,
+    width,
+    height: 60 + 20 * d3.max(boxes, (d) => d.y1),
+    marginLeft: 8,
+    marginRight: 8,
+    x: { label: "ms of a sample", domain: [0, laid.value] },
+    y: { axis: null, reverse: true },
+    marks: [
+      Plot.rect(boxes, {
+        ...place,
+        fill: (d) => (more(d) > 0 ? "var(--bad)" : "var(--candidate)"),
+        fillOpacity: (d) => 0.05 + (0.4 * Math.abs(more(d))) / most,
+        stroke: "var(--line)",
+        title: (d) => `${d.data.name}\n${d.value.toPrecision(3)} ms, ${d3.format("+.3g")(more(d))} ms`,
+      }),
+      Plot.text(boxes, {
+        x: "x0",
+        y: (d) => (d.y0 + d.y1) / 2,
+        dx: 4,
+        textAnchor: "start",
+        text: (d) => (letters(d) > 3 ? d.data.name.slice(0, letters(d)) : ""),
+      }),
+    ],
+  });
+}
+
+const CHARTS = { pairs, memory, history, sweep, calls };
 
 function draw(element) {
   const width = element.clientWidth;

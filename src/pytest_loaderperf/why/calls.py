@@ -1,0 +1,127 @@
+"""Samples of stacks, added up by function and line: milliseconds that a sample of data takes."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..measure.timed_trial import Timing
+from ..model.results import Stack
+from .stacks import Call, Sample
+
+# The time of a trial is cut into so many parts, each compared with that of the other side: how far
+# they differ tells how sure the whole is.
+PARTS = 8
+_LEAST = 0.002  # of what a sample takes
+MAIN_PROCESS, WORKERS = "main process", "workers"
+_LIBRARY = re.compile(r"/(?:site|dist)-packages/|/python3\.\d+t?/(?!(?:site|dist)-packages/)")
+
+
+@dataclass(frozen=True, order=True, kw_only=True)
+class Function:
+    """A function by its file, as both versions call it, and its name; ``ours``: the project's."""
+
+    file: str
+    name: str
+    ours: bool = False
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        return f"{self.name} ({self.file})" if self.file else self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """The files of a version, those of the project below its ``top`` folder."""
+
+    top: str
+
+    def function(self, call: Call) -> Function:
+        """A function as all versions call it, wherever their files lie."""
+        library = _LIBRARY.split(call.file)
+        if len(library) > 1 or not call.file.startswith(f"{self.top}/"):
+            return Function(file=library[-1], name=call.function)
+        return Function(file=call.file[len(self.top) + 1 :], name=call.function, ours=True)
+
+    def lines(self, file: str) -> list[str]:
+        """Those of a file of the project; none if it has no such file."""
+        try:
+            return Path(self.top, file).read_text("utf-8", "replace").splitlines()
+        except OSError:
+            return []
+
+
+def _nothing() -> list[float]:
+    return [0.0] * PARTS
+
+
+@dataclass(kw_only=True)
+class Node:
+    """What a function took, called as it was called here: ms a sample, in each part of the time.
+
+    ``waited`` is what of it used no CPU; ``lines`` are those of the function, with all that they
+    call.
+    """
+
+    took: list[float] = field(default_factory=_nothing)
+    waited: list[float] = field(default_factory=_nothing)
+    lines: dict[int, list[float]] = field(default_factory=lambda: defaultdict(_nothing))
+    children: dict[Function, Node] = field(default_factory=dict)
+
+    @property
+    def alone(self) -> float:
+        """What it took without what it called."""
+        own = sum(self.took) - sum(sum(child.took) for child in self.children.values())
+        return max(0.0, own / PARTS)
+
+    def child(self, function: Function) -> Node:
+        """That of a function it calls, made where there is none."""
+        return self.children.setdefault(function, Node())
+
+
+def stacks(candidate: Node, baseline: Node) -> list[Stack]:
+    """All chains of calls of both sides that take more than next to nothing."""
+    least = _LEAST * max(sum(each.took) for each in (candidate, baseline)) / PARTS
+    return list(_stacks(candidate, baseline, (), least))
+
+
+def _stacks(
+    candidate: Node, baseline: Node, calls: tuple[str, ...], least: float
+) -> Iterator[Stack]:
+    now, before = candidate.alone, baseline.alone
+    if max(now, before) >= least and calls:
+        yield Stack(calls=calls, candidate=now, baseline=before)
+    for function in {**candidate.children, **baseline.children}:
+        now_there = candidate.children.get(function, Node())
+        before_there = baseline.children.get(function, Node())
+        yield from _stacks(now_there, before_there, (*calls, function.text), least)
+
+
+def fold(samples: Iterable[Sample], timing: Timing, files: Files) -> Node:
+    """Add up the samples of a trial; ``files`` are those of its version."""
+    stretches = timing.taken.stretches
+    seconds = sum(ended - began for began, ended in stretches)
+    made = timing.taken.samples * timing.made / timing.taken.batches
+    per_sample = 1000 * PARTS / made
+    root = Node()
+    for sample in samples:
+        if sample.idle:
+            continue
+        gone = sum(max(0.0, min(sample.at, ended) - began) for began, ended in stretches)
+        part = min(int(PARTS * gone / seconds), PARTS - 1)
+        took = sample.seconds * per_sample
+        waited = (sample.seconds - sample.cpu_seconds) * per_sample
+        node = root.child(Function(file="", name=WORKERS if sample.in_worker else MAIN_PROCESS))
+        for each in (root, node):
+            each.took[part] += took
+            each.waited[part] += waited
+        for call in sample.calls:
+            node = node.child(files.function(call))
+            node.took[part] += took
+            node.waited[part] += waited
+            node.lines[call.line][part] += took
+    return root

@@ -1,0 +1,139 @@
+"""Reads what the processes of a trial have written down of where they were.
+
+See ``child/loaderperf_stacks.py`` for the format.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from ..child.loaderperf_stacks import MAIN
+from ..measure.timed_trial import Timing
+from ..measure.waits import Clock
+
+_PACKAGE = f"/{__name__.partition('.')[0]}/"
+_DRIVER = f"{_PACKAGE}arm/driver.py"
+_STANDARD_LIBRARY = re.compile(r"/python3\.\d+t?/(?!site-packages/|dist-packages/)|^<")
+# Modules of the standard library in which a thread waits for other threads or processes of its own.
+# Whoever has work for it, or none, is seen where that is done.
+_IDLE = re.compile(
+    r"/(threading|queue|selectors|multiprocessing/(queues|connection|synchronize|managers|popen_\w+)"
+    r"|concurrent/futures/\w+)\.py$"
+)
+# Those that wait for others with their help: another program, or a network.
+_NOT_IDLE = re.compile(r"/(subprocess|socket|ssl|http/client)\.py$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A function that is being run, and the line of it that is."""
+
+    file: str
+    function: str
+    line: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """What a thread did for some seconds, as far as it was awake and its trial timed.
+
+    Of these it used the CPU for ``cpu_seconds``. ``at`` is the moment of its trial's clock, which
+    stands still while that is suspended. The outermost call comes first.
+    """
+
+    at: float
+    seconds: float
+    cpu_seconds: float
+    in_worker: bool
+    calls: tuple[Call, ...]
+
+    @property
+    def idle(self) -> bool:
+        """Whether it had nothing to do but wait for other threads or processes of its loader."""
+        files = [call.file for call in self.calls]
+        inner = [file for file in files[-4:] if _STANDARD_LIBRARY.search(file)]
+        return (
+            bool(files)
+            and bool(_IDLE.search(files[-1]))
+            and self.cpu_seconds < self.seconds / 2
+            and not any(map(_NOT_IDLE.search, inner))
+        )
+
+
+def read(folder: Path, timing: Timing) -> list[Sample]:
+    """The samples of a trial from the time in which it timed its loader."""
+    clock = Clock(timing.suspended)
+    found: list[Sample] = []
+    for path in sorted(folder.iterdir()):
+        threads, stacks = _parsed(path)
+        is_main = path.name == MAIN
+        for times in threads:
+            for (before, *_), (now, used, number) in pairwise(times):
+                stack = stacks.get(number, ())
+                at, seconds = clock(now), clock(now) - clock(before)
+                if not _is_timed(at, timing) or seconds <= 0:
+                    continue
+                if (
+                    is_main
+                    and any(_PACKAGE in call.file for call in stack)
+                    and not _is_driven(stack)
+                ):
+                    continue  # it is being set up, or answers
+                found.append(
+                    Sample(
+                        at=at,
+                        seconds=seconds,
+                        cpu_seconds=min(used, seconds),
+                        in_worker=not is_main,
+                        calls=_of_loader(stack),
+                    )
+                )
+    return found
+
+
+_Times = list[tuple[float, float, int]]  # of one thread: time, CPU time, stack
+
+
+def _parsed(path: Path) -> tuple[list[_Times], dict[int, tuple[Call, ...]]]:
+    """The samples of each thread of a process, and its stacks."""
+    threads: dict[int, _Times] = {}
+    stacks: dict[int, tuple[Call, ...]] = {}
+    for line in _lines(path):
+        if len(line) == 2:
+            number, calls = line
+            stacks[number] = tuple(
+                Call(file=file, function=function, line=at) for file, function, at in calls
+            )
+        else:
+            time, thread, used, number = line
+            threads.setdefault(thread, []).append((time, used, number))
+    return list(threads.values()), stacks
+
+
+def _lines(path: Path) -> Iterator[list[Any]]:
+    for line in path.read_text("utf-8", "replace").splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:  # the process was killed while it wrote
+            return
+
+
+def _is_driven(stack: Sequence[Call]) -> bool:
+    return any(call.file.endswith(_DRIVER) for call in stack)
+
+
+def _of_loader(stack: Sequence[Call]) -> tuple[Call, ...]:
+    """The calls within a loader: not those of this package, nor what lies around them."""
+    driven = [index for index, call in enumerate(stack) if call.file.endswith(_DRIVER)]
+    inside = stack[driven[-1] + 1 :] if driven else stack
+    return tuple(call for call in inside if _PACKAGE not in call.file)
+
+
+def _is_timed(at: float, timing: Timing) -> bool:
+    return any(began <= at <= ended for began, ended in timing.taken.stretches)
