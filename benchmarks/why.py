@@ -150,7 +150,7 @@ def run(
         seconds = time.monotonic() - began
         (check,) = json.loads(results.read_text())["checks"]
     metric = check["metrics"].get("throughput")
-    why = check["why"] or {"culprits": [], "lost": 0.0}
+    why = check["why"].get("time", {"culprits": [], "lost": 0.0})
     first = next(iter(why["culprits"]), None)
     truth = 0.0
     if metric and metric["value"] and metric["baseline"]:

@@ -187,7 +187,9 @@ def run() -> Run:
         spoiled=True,
     )
     results = [
-        check(SLOWER, Verdict.REGRESSED, 0.78, 0.81, 0.8, 0.79, noise=(noise,), why=why()),
+        check(
+            SLOWER, Verdict.REGRESSED, 0.78, 0.81, 0.8, 0.79, noise=(noise,), why={"time": why()}
+        ),
         check("tests/perf/test_text.py::test_words", Verdict.IMPROVED, 1.2, 1.21, 1.19, 1.2),
         check("tests/perf/test_text.py::test_long" + "_name" * 20, Verdict.INCONCLUSIVE, 0.9, 1.1),
         check("tests/test_rows.py::test_rows", Verdict.UNCHANGED, 1.0, 1.004, notes=("a note",)),

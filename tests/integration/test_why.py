@@ -50,12 +50,12 @@ def test_a_failure_names_the_line_that_takes_longer(project: Project) -> None:
     assert run.status == 1, run.output
     (check,) = run.results["checks"]
     assert check["verdict"] == "regressed"
-    (culprit,) = check["why"]["culprits"]
+    (culprit,) = check["why"]["time"]["culprits"]
     assert (culprit["file"], culprit["function"]) == ("rows.py", "decode")
     line = (project.root / "rows.py").read_text().splitlines()[culprit["line"] - 1]
     assert line == "    time.sleep(0.0006)"
     assert culprit["waits"]
-    assert culprit["more"] == pytest.approx(check["why"]["lost"], rel=0.2)
+    assert culprit["more"] == pytest.approx(check["why"]["time"]["lost"], rel=0.2)
     assert f"decode (rows.py:{culprit['line']}) waits " in run.output
     assert "why" in check["phases"]
 
@@ -63,12 +63,56 @@ def test_a_failure_names_the_line_that_takes_longer(project: Project) -> None:
 def test_a_check_that_passes_is_not_asked_for_the_reason(project: Project) -> None:
     run = project.pytest("--loaderperf", "--loaderperf-against=HEAD")
     assert run.status == 0, run.output
-    assert run.results["checks"][0]["why"] is None
+    assert run.results["checks"][0]["why"] == {}
 
 
 def test_where_all_are_asked_for_nothing_is_named_of_unchanged_code(project: Project) -> None:
     run = project.pytest("--loaderperf", "--loaderperf-against=HEAD", "--loaderperf-why")
     assert run.status == 0, run.output
-    why = run.results["checks"][0]["why"]
+    why = run.results["checks"][0]["why"]["time"]
     assert not why["culprits"]
     assert "no line takes clearly longer" in run.output
+
+
+HOLDING = """\
+import time
+
+KEPT = []
+
+def load(n):
+    row = bytearray(2**16)
+    return row
+
+class Rows:
+    def __iter__(self):
+        for n in range(400):
+            time.sleep(0.001)
+            yield [load(n) for _ in range(2)]
+"""
+KEEPING = HOLDING.replace("    return row\n", "    KEPT.append(bytearray(2**16))\n    return row\n")
+
+
+def test_a_failure_names_the_line_that_holds_more_memory(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", rows=HOLDING, test_it=CHECK)
+    project.commit("before")
+    project.write(rows="# comment\n" + KEEPING)
+    run = project.pytest("--loaderperf", "--loaderperf-against=HEAD")
+    assert run.status == 1, run.output
+    (check,) = run.results["checks"]
+    assert check["metrics"]["peak_memory"]["verdict"] == "regressed"
+    why = check["why"]["memory"]
+    (culprit,) = why["culprits"]
+    assert (culprit["file"], culprit["function"], culprit["line"]) == ("rows.py", "load", 9)
+    grown = check["metrics"]["peak_memory"]["value"] - check["metrics"]["peak_memory"]["baseline"]
+    assert culprit["more"] * 2**20 == pytest.approx(grown, rel=0.15)
+    assert "load (rows.py:9) holds " in run.output
+
+
+def test_without_memray_a_failure_says_what_to_install(tmp_path: Path) -> None:
+    hidden = "import sys\nsys.modules['memray'] = None\n"
+    project = tiny.create(tmp_path / "project", rows=HOLDING, test_it=CHECK, conftest=hidden)
+    project.commit("before")
+    project.write(rows=KEEPING)
+    run = project.pytest("--loaderperf", "--loaderperf-against=HEAD")
+    assert run.results["checks"][0]["verdict"] == "regressed"
+    assert "pytest-loaderperf[why]" in run.output

@@ -22,7 +22,7 @@ import pytest
 from _pytest import runner
 
 from .. import data
-from ..child import loaderperf_stacks
+from ..child import loaderperf_allocations, loaderperf_stacks
 from ..errors import ArmError, LoaderPerfError, SettingsError
 from ..items import (
     BENCHMARK,
@@ -202,6 +202,8 @@ class ArmPlugin:
                 _record().watch()
             if begin.stacks:
                 loaderperf_stacks.start(begin.stacks)
+            if begin.allocations:  # entered here, where nothing returns
+                loaderperf_allocations.tracking(begin.allocations).__enter__()
             self._conversation = test = Conversation(channel, begin, self._setup.injected_loss)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
             flush()

@@ -26,8 +26,8 @@ from ..system import packages
 from ..system.machine import machine_class
 from ..versions.proof import Proof
 from ..versions.sources import Sources
-from ..why import sampling
 from ..why.calls import Files
+from ..why.reasons import explained
 from . import doubts, paired, per_trial, selftest, stored
 from .bisect import Bisection, is_sure, told
 from .identical import Identical, Recording
@@ -265,22 +265,22 @@ class Coordinator:
     def _explained(
         self, bench: Bench, version: Version, known: Known, result: CheckResult
     ) -> CheckResult:
-        """The result of a check with where its time goes, if it got slower or that is asked for."""
-        slower = [each for each in result.metrics.values() if each.judged and each.verdict.fails]
-        if not self._settings.why and not any(each.metric in sampling.TOLD for each in slower):
+        """The result of a check with why it got worse, if it did."""
+        if self._settings.update is not None:
             return result
-        bench.progress("where the time goes")
         files = (
             Files(top=version.toplevel or str(bench.candidate.root)),
             Files(top=version.moved_to or str(version.root)),
         )
         sides = bench.side(known.plan), bench.side(known.plan, version)
-        try:
-            with bench.phases("why"):
-                return replace(result, why=sampling.why_slower(*sides, files, bench.lengths.pair))
-        except Exception as error:  # noqa: BLE001  (the verdict holds)
-            note = f"where the time goes was not found: {_first_line(error)}"
-            return replace(result, notes=(*result.notes, note))
+        always, calibrated = self._settings.why, known.calibration
+        bench.progress("where it goes")
+        with bench.phases("why"):
+            told = explained(result, sides, files, bench.lengths, calibrated, always=always)
+        if told.notes != result.notes:  # arms that got stuck, say, are none for the last trial
+            for each in (version, bench.candidate):
+                self._arms.drop(each, bench.spec.module)
+        return told
 
     def _last_trial(self, bench: Bench, result: CheckResult) -> Finished:
         """Let the test's own assertions run on the result."""

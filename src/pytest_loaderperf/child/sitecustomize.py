@@ -22,6 +22,10 @@ def _start() -> None:
         import loaderperf_stacks  # noqa: PLC0415
 
         loaderperf_stacks.start()
+    if "LOADERPERF_ALLOCATIONS" in os.environ:
+        import loaderperf_allocations  # noqa: PLC0415
+
+        loaderperf_allocations.start_later()
     spec = PathFinder.find_spec("sitecustomize", others)
     if spec is not None and spec.loader is not None:
         module = sys.modules["sitecustomize"] = module_from_spec(spec)

@@ -83,13 +83,21 @@ class Calibration:
 
 
 def calibrate(
-    arm: Arm, nodeid: str, lengths: Lengths, like: Calibration | None = None
+    arm: Arm,
+    nodeid: str,
+    lengths: Lengths,
+    like: Calibration | None = None,
+    allocations: str = "",
 ) -> Calibration:
     """Measure peak memory in a trial of its own; learn from it how to time this loader.
 
     It goes on to the end of an epoch, where that fits. With ``like`` the trial takes as many
-    batches as that one did, and goes as far, so that the two compare.
+    batches as that one did, and goes as far, so that the two compare. In the folder
+    ``allocations``, if there is one, its processes write down what they allocate, and its peak is
+    none of the loader.
     """
+    if allocations:
+        return _calibrate(arm, nodeid, lengths, like, allocations)
     result = _calibrate(arm, nodeid, lengths, like)
     if result.loader.built_data:
         # A trial that has built test data has spent memory on that: its peak says nothing.
@@ -160,18 +168,26 @@ def go_through(arm: Arm, nodeid: str, seconds: float) -> bool:
         return all(report["outcome"] != "failed" for report in trial.finished().reports)
 
 
-def _calibrate(arm: Arm, nodeid: str, lengths: Lengths, like: Calibration | None) -> Calibration:
+def _calibrate(
+    arm: Arm, nodeid: str, lengths: Lengths, like: Calibration | None, allocations: str = ""
+) -> Calibration:
     with contextlib.ExitStack() as afterwards, arm.trials():
         trial = arm.trial(nodeid)
         memory = PeakMemory(arm.pid, trial.pid)
         afterwards.callback(memory.close)
-        return _followed(arm, trial, memory, lengths, like)
+        begin = Begin(watched=like is None, allocations=allocations)
+        return _followed(arm, trial, memory, lengths, like, begin)
 
 
 def _followed(
-    arm: Arm, trial: Trial, memory: PeakMemory, lengths: Lengths, like: Calibration | None
+    arm: Arm,
+    trial: Trial,
+    memory: PeakMemory,
+    lengths: Lengths,
+    like: Calibration | None,
+    begin: Begin,
 ) -> Calibration:
-    loader = trial.ask(Begin(watched=like is None), Handed)
+    loader = trial.ask(begin, Handed)
     memory.start()  # what setting up has freed does not count
     paged = Paging.of(trial.pid)
     warmup = warmup_batches(loader.workers, loader.prefetch)

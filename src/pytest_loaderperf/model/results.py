@@ -165,7 +165,7 @@ class Search:
 
 @dataclass(frozen=True, kw_only=True)
 class Culprit:
-    """A function that takes ``more`` than it did, in ms a sample, with its 95 % ``interval``.
+    """A function that takes ``more`` than it did, with its 95 % ``interval``.
 
     ``line`` is that of it which takes the most more (0: nobody knows), ``inner`` what is called
     from there last, ``stage`` what the loader does there. ``waits``: most of it is spent waiting.
@@ -183,7 +183,7 @@ class Culprit:
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """A chain of calls, outermost first, and what its last one takes by itself, in ms a sample."""
+    """A chain of calls, outermost first, and what its last one takes by itself."""
 
     calls: tuple[str, ...]
     candidate: float
@@ -192,11 +192,12 @@ class Stack:
 
 @dataclass(frozen=True, kw_only=True)
 class Why:
-    """Where a sample ``lost`` time, in ms of all processes together, with its 95 % ``interval``.
+    """Where time was ``lost``, or memory is held, by all processes; with its 95 % ``interval``.
 
-    It ``took`` so much in all. Of what was lost, ``waited`` used no CPU. It is ``clear`` if the
-    same code hardly differs by as much. ``culprits`` begin with the one that takes the most.
-    ``stacks`` are all that take more than next to nothing.
+    Time is in ms a sample, memory in MiB. All of it ``took`` so much. Of what was lost, ``waited``
+    used no CPU. It is ``clear`` if the same code hardly differs by as much. ``culprits`` begin with
+    the one that takes the most. ``stacks`` are all that take more than next to nothing.
+    ``in_flight``: how many batches more workers hold ahead, and what these take.
     """
 
     took: float
@@ -206,6 +207,7 @@ class Why:
     waited: float
     culprits: tuple[Culprit, ...] = ()
     stacks: tuple[Stack, ...] = ()
+    in_flight: tuple[int, float] = (0, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,7 +237,8 @@ class CheckResult:
     # Whose versions differ between the two sides: the baseline's, the candidate's.
     packages: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     search: Search | None = None  # through the history, where that was asked for
-    why: Why | None = None  # it is slower, where that was asked for
+    # Why it is slower ("time") or larger ("memory"), where that was asked for.
+    why: Mapping[str, Why] = field(default_factory=dict)
     file: str = ""  # of the test, below the root
     line: int = 0  # where it begins
 

@@ -110,7 +110,8 @@ class Begin:
     ``fails``: the verdict fails the test, even if no assertion of its own does.
     ``timed``: a trial without a result measures time; else memory. ``watched``: it writes down
     which files are opened, and takes somewhat more time. ``stacks``: the folder in which its
-    processes write down where they are, whenever they are asked.
+    processes write down where they are, whenever they are asked. ``allocations``: the one in which
+    memray writes down what they allocate.
     """
 
     result: CheckResult | None = None
@@ -119,6 +120,7 @@ class Begin:
     timed: bool = False
     watched: bool = False
     stacks: str = ""
+    allocations: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

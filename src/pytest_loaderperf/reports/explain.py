@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 
 from ..model.metrics import METRICS, Metric
-from ..model.results import STORED, CheckResult, Comparison, Coverage, Culprit, Verdict
-from ..model.units import format_changes, format_percent, format_value
+from ..model.results import STORED, CheckResult, Comparison, Coverage, Culprit, Verdict, Why
+from ..model.units import format_changes, format_percent, format_size, format_value
 
 
 def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
@@ -38,41 +38,75 @@ def packages_that_differ(result: CheckResult) -> list[str]:
 
 
 def why(result: CheckResult) -> list[str]:
-    """Where its time goes, if that was looked for."""
-    if result.why is None:
-        return []
-    lost, (low, high) = result.why.lost, result.why.interval
-    if not result.why.clear:
+    """Where its time goes, and its memory, if that was looked for."""
+    return [
+        line
+        for name, lines in (("time", _slower), ("memory", _larger))
+        if name in result.why
+        for line in lines(result.why[name])
+    ]
+
+
+def _slower(why: Why) -> list[str]:
+    if not why.clear:
+        low, high = why.interval
         return [
-            f"no line takes clearly longer: {lost:+.2g} ms [{low:.2g}, {high:.2g}] of the "
-            f"{_ms(result.why.took)} that a sample takes"
+            f"no line takes clearly longer: {why.lost:+.2g} ms [{low:.2g}, {high:.2g}] of the "
+            f"{_ms(why.took)} that a sample takes"
         ]
-    lines = [_culprit(each, lost) for each in result.why.culprits]
-    rest = lost - sum(each.more for each in result.why.culprits)
-    if rest > lost / 2:
-        kind = "waiting" if result.why.waited > rest / 2 else "on the CPU"
+    lines = []
+    for culprit in why.culprits:
+        low, high = culprit.interval
+        verb = "waits" if culprit.waits else "takes"
         lines.append(
-            f"{_ms(rest)} of the {_ms(lost)} more that a sample takes are in no single line; most "
-            f"of it is spent {kind}"
+            f"{_place(culprit)} {verb} {_ms(culprit.more)} more of the {_ms(why.lost)} a sample "
+            f"that were lost [{low:.2g}, {high:.2g}]{_inside(culprit)}"
+        )
+    rest = why.lost - sum(each.more for each in why.culprits)
+    if rest > why.lost / 2:
+        kind = "waiting" if why.waited > rest / 2 else "on the CPU"
+        lines.append(
+            f"{_ms(rest)} of the {_ms(why.lost)} more that a sample takes are in no single line; "
+            f"most of it is spent {kind}"
         )
     return lines
 
 
-def _culprit(culprit: Culprit, lost: float) -> str:
-    """What takes more, as a sentence."""
+def _larger(why: Why) -> list[str]:
+    lines = []
+    batches, size = why.in_flight
+    if batches > 0:
+        lines.append(f"workers hold {batches} batches more in flight, which take {_mib(size)}")
+    if why.clear:
+        lines += [
+            f"{_place(culprit)} holds {_mib(culprit.more)} more of the {_mib(why.lost)} that were "
+            f"added{_inside(culprit)}"
+            for culprit in why.culprits
+        ]
+    elif not lines:
+        lines.append(
+            f"no line holds clearly more: what is allocated differs by {why.lost:+.2g} MiB. Workers"
+            " also copy pages of the main process that they only look at, since that counts as use"
+        )
+    return lines
+
+
+def _place(culprit: Culprit) -> str:
     place = f"{culprit.file}:{culprit.line}" if culprit.line else culprit.file
-    verb = "waits" if culprit.waits else "takes"
-    low, high = culprit.interval
+    return f"{culprit.function} ({place})" if place else culprit.function
+
+
+def _inside(culprit: Culprit) -> str:
     inner = f", in {culprit.inner}" if culprit.inner else ""
-    stage = f" [{culprit.stage}]" if culprit.stage else ""
-    return (
-        f"{culprit.function} ({place}) {verb} {_ms(culprit.more)} more of the {_ms(lost)} a sample "
-        f"that were lost [{low:.2g}, {high:.2g}]{inner}{stage}"
-    )
+    return inner + (f" [{culprit.stage}]" if culprit.stage else "")
 
 
 def _ms(milliseconds: float) -> str:
     return f"{milliseconds:.3g} ms"
+
+
+def _mib(size: float) -> str:
+    return format_size(size * 2**20)
 
 
 def seen(coverage: Coverage) -> str:

@@ -25,6 +25,8 @@ from . import batch_sizes, explain, terminal
 from .accepted import METRICS_SHOWN, history_rows
 
 _CALLS = 12
+_UNITS = {"time": "ms", "memory": "MiB"}
+_WHERE = {"time": "Where the time of a sample goes", "memory": "What holds memory at its peak"}
 _SAMPLES = 200  # more would show no more of a chart's line
 
 
@@ -85,7 +87,10 @@ def _check(result: CheckResult, past: History) -> dict[str, object]:
         ],
         "moved": any(len(accepted) > 1 for accepted in past.values()),
         "notes": [*result.notes, *explain.packages_that_differ(result)],
-        "why": _calls(result.why),
+        "why": [
+            {"name": name, "title": _WHERE[name], "rows": _calls(why, _UNITS[name])}
+            for name, why in result.why.items()
+        ],
     }
 
 
@@ -144,15 +149,15 @@ def _memory(samples: Sequence[MemorySample]) -> str:
     )
 
 
-def _calls(why: Why | None) -> list[tuple[str, ...]]:
-    """What differs the most by itself, in ms a sample."""
-    stacks = sorted(why.stacks if why else (), key=lambda s: -abs(s.candidate - s.baseline))
+def _calls(why: Why, unit: str) -> list[tuple[str, ...]]:
+    """What differs the most by itself."""
+    stacks = sorted(why.stacks, key=lambda s: -abs(s.candidate - s.baseline))
     return [
         (
             stack.calls[-1],
-            f"{stack.candidate:.3f} ms",
-            f"{stack.baseline:.3f} ms",
-            f"{stack.candidate - stack.baseline:+.3f} ms",
+            f"{stack.candidate:.3f} {unit}",
+            f"{stack.baseline:.3f} {unit}",
+            f"{stack.candidate - stack.baseline:+.3f} {unit}",
             ", ".join(reversed(stack.calls[:-1])),
         )
         for stack in stacks[:_CALLS]
@@ -196,10 +201,20 @@ def _check_data(result: CheckResult, past: History) -> dict[str, object]:
             for sample in result.memory[::step]
         ],
         "peak": peak.value if peak else None,
-        "why": [
-            (each.calls, round_significant(each.candidate), round_significant(each.baseline))
-            for each in (result.why.stacks if result.why else ())
-        ],
+        "why": {
+            name: {
+                "unit": _UNITS[name],
+                "stacks": [
+                    (
+                        each.calls,
+                        round_significant(each.candidate),
+                        round_significant(each.baseline),
+                    )
+                    for each in why.stacks
+                ],
+            }
+            for name, why in result.why.items()
+        },
         "history": [
             {
                 "machine": machine,

@@ -69,7 +69,7 @@ def _check_json(result: CheckResult) -> dict[str, object]:
         "coverage": _coverage_json(result.coverage),
         "noise": [_noise_json(noise) for noise in result.noise],
         "search": _search_json(result.search),
-        "why": _why_json(result.why),
+        "why": {name: _why_json(why) for name, why in result.why.items()},
     }
 
 
@@ -84,15 +84,14 @@ def _search_json(search: Search | None) -> dict[str, object] | None:
     return {**vars(search), "steps": steps, "suspects": suspects}
 
 
-def _why_json(why: Why | None) -> dict[str, object] | None:
-    if why is None:
-        return None
+def _why_json(why: Why) -> dict[str, object]:
     return {
         "took": _rounded(why.took),
         "lost": _rounded(why.lost),
         "clear": why.clear,
         "interval": [_rounded(each) for each in why.interval],
         "waited": _rounded(why.waited),
+        "in_flight": [_rounded(each) for each in why.in_flight],
         "culprits": [
             {
                 **vars(each),

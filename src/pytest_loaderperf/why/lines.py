@@ -218,6 +218,7 @@ _STAGES = (
     ("multiprocessing/popen_spawn_posix.py", "starting workers"),
     ("multiprocessing/popen_forkserver.py", "starting workers"),
     ("_utils/fetch.py", "dataset"),
+    ("python/data/ops/iterator_ops.py", "the pipeline of tf.data"),
 )
 _STAGES_OF_FUNCTIONS = (
     ("__getitem__", "dataset"),

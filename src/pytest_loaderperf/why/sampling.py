@@ -27,7 +27,6 @@ _HERTZ = 400
 # New processes are looked for after so many rounds.
 _LOOK_EVERY = 8
 _SECONDS = 5.0  # that each side is timed: longer than in a trial of a verdict
-TOLD = ("throughput", "cpu_time", "epoch_time")  # metrics whose loss it explains
 
 
 @contextlib.contextmanager

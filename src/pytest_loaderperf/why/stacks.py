@@ -91,7 +91,7 @@ def read(folder: Path, timing: Timing) -> list[Sample]:
                         seconds=seconds,
                         cpu_seconds=min(used, seconds),
                         in_worker=not is_main,
-                        calls=_of_loader(stack),
+                        calls=of_loader(stack),
                     )
                 )
     return found
@@ -128,7 +128,7 @@ def _is_driven(stack: Sequence[Call]) -> bool:
     return any(call.file.endswith(_DRIVER) for call in stack)
 
 
-def _of_loader(stack: Sequence[Call]) -> tuple[Call, ...]:
+def of_loader(stack: Sequence[Call]) -> tuple[Call, ...]:
     """The calls within a loader: not those of this package, nor what lies around them."""
     driven = [index for index, call in enumerate(stack) if call.file.endswith(_DRIVER)]
     inside = stack[driven[-1] + 1 :] if driven else stack

@@ -445,7 +445,7 @@ def test_the_results_file_is_as_documented() -> None:
                 "reason": "",
                 "coverage": {"batches": 380, "epoch_batches": 1000, "share": 0.38},
                 "search": None,
-                "why": None,
+                "why": {},
             }
         ],
         "summary": {"unchanged": 1},

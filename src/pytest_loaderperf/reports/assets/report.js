@@ -140,9 +140,10 @@ function sweep(element, width) {
 
 // Calls as boxes, each below its caller, as wide as the time that it took on one side.
 function calls(element, width) {
-  const { side, index } = element.dataset;
-  const root = { name: "a sample", within: new Map(), candidate: 0, baseline: 0 };
-  for (const [names, candidate, baseline] of DATA.checks[index].why) {
+  const { side, index, why } = element.dataset;
+  const { unit, stacks } = DATA.checks[index].why[why];
+  const root = { name: "all", within: new Map(), candidate: 0, baseline: 0 };
+  for (const [names, candidate, baseline] of stacks) {
     let node = root;
     for (const name of names) {
       if (!node.within.has(name)) {
@@ -168,7 +169,7 @@ function calls(element, width) {
     height: 60 + 20 * d3.max(boxes, (d) => d.y1),
     marginLeft: 8,
     marginRight: 8,
-    x: { label: "ms of a sample", domain: [0, laid.value] },
+    x: { label: unit, domain: [0, laid.value] },
     y: { axis: null, reverse: true },
     marks: [
       Plot.rect(boxes, {
@@ -176,7 +177,7 @@ function calls(element, width) {
         fill: (d) => (more(d) > 0 ? "var(--bad)" : "var(--candidate)"),
         fillOpacity: (d) => 0.05 + (0.4 * Math.abs(more(d))) / most,
         stroke: "var(--line)",
-        title: (d) => `${d.data.name}\n${d.value.toPrecision(3)} ms, ${d3.format("+.3g")(more(d))} ms`,
+        title: (d) => `${d.data.name}\n${d.value.toPrecision(3)} ${unit}, ${d3.format("+.3g")(more(d))} ${unit}`,
       }),
       Plot.text(boxes, {
         x: "x0",

@@ -1,0 +1,84 @@
+"""Which lines hold the memory that a version takes more: both versions once more, under memray."""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..child.loaderperf_allocations import MAIN
+from ..measure import calibration
+from ..measure.calibration import Calibration
+from ..measure.plan import Lengths
+from ..measure.turns import Side
+from ..model.results import Why
+from .calls import MAIN_PROCESS, WORKERS, Files, Function, Node
+from .lines import explain
+from .stacks import Call, of_loader
+
+_MIB = 2**20
+INSTALL = "pip install 'pytest-loaderperf[why]' tells which lines hold the memory"
+
+
+def is_installed() -> bool:
+    """Whether memray is, which this needs."""
+    return importlib.util.find_spec("memray") is not None
+
+
+def why_larger(
+    candidate: Side,
+    baseline: Side,
+    files: tuple[Files, Files],
+    lengths: Lengths,
+    like: Calibration,
+) -> Why:
+    """Have both versions go as far as a calibration did, and tell what holds the difference (MiB).
+
+    ``files`` are those of the candidate and of the baseline.
+    """
+    nodes, trials = [], []
+    for side, theirs in zip((candidate, baseline), files, strict=True):
+        with tempfile.TemporaryDirectory(prefix="loaderperf-why-") as written:
+            trials.append(
+                calibration.calibrate(side.arm, side.nodeid, lengths, like, allocations=written)
+            )
+            nodes.append(held(Path(written), theirs))
+    now, before = files
+    why = explain(*nodes, now=now.lines, before=before.lines)
+    return replace(why, in_flight=in_flight(*trials))
+
+
+def held(folder: Path, files: Files) -> Node:
+    """What the processes of a trial held when each of them held the most, in MiB."""
+    from memray import FileReader  # noqa: PLC0415  (an extra)
+
+    root = Node()
+    for path in folder.iterdir():
+        with FileReader(path) as reader:
+            for record in reader.get_high_watermark_allocation_records(merge_threads=True):
+                calls = [
+                    Call(file=file, function=function, line=line)
+                    for function, file, line in reversed(record.stack_trace())
+                ]
+                _add(root, record.size / _MIB, path.name != MAIN, of_loader(calls), files)
+    return root
+
+
+def _add(root: Node, size: float, in_worker: bool, calls: Sequence[Call], files: Files) -> None:
+    node = root.child(Function(file="", name=WORKERS if in_worker else MAIN_PROCESS))
+    for each in (root, node):
+        each.took = [size + parts for parts in each.took]
+    for call in calls:
+        node = node.child(files.function(call))
+        node.took = [size + parts for parts in node.took]
+        node.lines[call.line] = [size + parts for parts in node.lines[call.line]]
+
+
+def in_flight(candidate: Calibration, baseline: Calibration) -> tuple[int, float]:
+    """How many batches the candidate has more in flight, and how much memory they take (MiB)."""
+    counts = [each.loader.workers * each.loader.prefetch for each in (candidate, baseline)]
+    samples = candidate.values["throughput"] / candidate.pace  # of a batch
+    more = counts[0] - counts[1]
+    return more, more * samples * candidate.workload.bytes_per_sample / _MIB

@@ -1,0 +1,57 @@
+"""Which reasons are looked for, and what is said where none can be found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from ..measure.calibration import Calibration
+from ..measure.plan import Lengths
+from ..measure.turns import Side
+from ..model.results import CheckResult, Verdict, Why
+from . import memory, sampling
+from .calls import Files
+
+_SLOWER = ("throughput", "cpu_time", "epoch_time")
+_LARGER = ("peak_memory", "memory_growth")
+
+
+def explained(
+    result: CheckResult,
+    sides: tuple[Side, Side],
+    files: tuple[Files, Files],
+    lengths: Lengths,
+    calibrated: Calibration,
+    *,
+    always: bool,
+) -> CheckResult:
+    """A result with where its time goes if it got slower, and its memory if it got larger.
+
+    Or ``always`` where the time goes. ``sides`` and ``files`` are those of the candidate and of the
+    baseline. What goes wrong becomes a note: the verdict holds.
+    """
+    regressed = {
+        name
+        for name, each in result.metrics.items()
+        if each.judged and each.verdict is Verdict.REGRESSED
+    }
+
+    if always or regressed.intersection(_SLOWER):
+        slower = partial(sampling.why_slower, *sides, files, lengths.pair)
+        result = _told(result, "time", slower)
+    if regressed.intersection(_LARGER):
+        if memory.is_installed():
+            larger = partial(memory.why_larger, *sides, files, lengths, calibrated)
+            result = _told(result, "memory", larger)
+        else:
+            result = replace(result, notes=(*result.notes, memory.INSTALL))
+    return result
+
+
+def _told(result: CheckResult, what: str, look: Callable[[], Why]) -> CheckResult:
+    try:
+        return replace(result, why={**result.why, what: look()})
+    except Exception as error:  # noqa: BLE001  (the verdict holds)
+        note = f"where the {what} goes was not found: {str(error).partition(chr(10))[0]}"
+        return replace(result, notes=(*result.notes, note))
