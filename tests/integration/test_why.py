@@ -106,13 +106,3 @@ def test_a_failure_names_the_line_that_holds_more_memory(tmp_path: Path) -> None
     grown = check["metrics"]["peak_memory"]["value"] - check["metrics"]["peak_memory"]["baseline"]
     assert culprit["more"] * 2**20 == pytest.approx(grown, rel=0.15)
     assert "load (rows.py:9) holds " in run.output
-
-
-def test_without_memray_a_failure_says_what_to_install(tmp_path: Path) -> None:
-    hidden = "import sys\nsys.modules['memray'] = None\n"
-    project = tiny.create(tmp_path / "project", rows=HOLDING, test_it=CHECK, conftest=hidden)
-    project.commit("before")
-    project.write(rows=KEEPING)
-    run = project.pytest("--loaderperf", "--loaderperf-against=HEAD")
-    assert run.results["checks"][0]["verdict"] == "regressed"
-    assert "pytest-loaderperf[why]" in run.output

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MAIN = "main"  # the file of a trial's own process
 STACKS = "LOADERPERF_STACKS"  # the folder to write into
 # A process that has no handler ignores it, as one does that is just about to run another program.
-ASK = signal.SIGURG
+ASK = getattr(signal, "SIGURG", 0)
 _FLUSH_SECONDS = 0.02
 
 

@@ -103,16 +103,13 @@ def _stacks(
 
 def fold(samples: Iterable[Sample], timing: Timing, files: Files) -> Node:
     """Add up the samples of a trial; ``files`` are those of its version."""
-    stretches = timing.taken.stretches
-    seconds = sum(ended - began for began, ended in stretches)
     made = timing.taken.samples * timing.made / timing.taken.batches
     per_sample = 1000 * PARTS / made
     root = Node()
     for sample in samples:
         if sample.idle:
             continue
-        gone = sum(max(0.0, min(sample.at, ended) - began) for began, ended in stretches)
-        part = min(int(PARTS * gone / seconds), PARTS - 1)
+        part = min(int(PARTS * sample.gone), PARTS - 1)
         took = sample.seconds * per_sample
         waited = (sample.seconds - sample.cpu_seconds) * per_sample
         node = root.child(Function(file="", name=WORKERS if sample.in_worker else MAIN_PROCESS))

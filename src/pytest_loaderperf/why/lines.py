@@ -68,14 +68,17 @@ class Place:
 Path = tuple[Place, ...]
 
 
-def explain(candidate: Node, baseline: Node, *, now: Text, before: Text) -> Why:
+def explain(
+    candidate: Node, baseline: Node, *, now: Text, before: Text, luck: float = _LUCK
+) -> Why:
     """What explains the difference of two versions.
 
-    ``now`` and ``before`` give the lines of a file of the candidate and of the baseline.
+    ``now`` and ``before`` give the lines of a file of the candidate and of the baseline. By the
+    share ``luck`` two processes of the same code may differ.
     """
     lost = More.of(_less(candidate.took, baseline.took))
     took = statistics.fmean(candidate.took)
-    least = max(_WORTH * lost.mean, _LUCK * took)
+    least = max(_WORTH * lost.mean, luck * took)
     clear = lost.sure and lost.mean >= least
     culprits = []
     if clear:

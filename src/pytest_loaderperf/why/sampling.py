@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..child.loaderperf_stacks import ASK
+from ..errors import ArmError
 from ..measure import turns
 from ..measure.plan import Plan
 from ..measure.turns import Side
@@ -77,10 +78,12 @@ def why_slower(candidate: Side, baseline: Side, files: tuple[Files, Files], seco
             )
         with asking([side.arm for side in sides]):
             timings = turns.time_pair(*sides, candidate_first=True)
-        nodes = [
-            fold(read(Path(side.stacks), timing), timing, each)
-            for side, timing, each in zip(sides, timings, files, strict=True)
-        ]
+        nodes = []
+        for side, timing, each in zip(sides, timings, files, strict=True):
+            samples = read(Path(side.stacks), timing)
+            if not samples:
+                raise ArmError(f"no process of {side.arm.version.name} said where it is")
+            nodes.append(fold(samples, timing, each))
     now, before = files
     return explain(*nodes, now=now.lines, before=before.lines)
 

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
 from ..child.loaderperf_stacks import MAIN
 from ..measure.timed_trial import Timing
 from ..measure.waits import Clock
+from ..protocol.messages import Stretch
 
 _PACKAGE = f"/{__name__.partition('.')[0]}/"
 _DRIVER = f"{_PACKAGE}arm/driver.py"
@@ -43,11 +45,11 @@ class Call:
 class Sample:
     """What a thread did for some seconds, as far as it was awake and its trial timed.
 
-    Of these it used the CPU for ``cpu_seconds``. ``at`` is the moment of its trial's clock, which
-    stands still while that is suspended. The outermost call comes first.
+    Of these it used the CPU for ``cpu_seconds``. ``gone`` is how much of the time was over then
+    that its trial timed, from 0 to 1. The outermost call comes first.
     """
 
-    at: float
+    gone: float
     seconds: float
     cpu_seconds: float
     in_worker: bool
@@ -68,7 +70,7 @@ class Sample:
 
 def read(folder: Path, timing: Timing) -> list[Sample]:
     """The samples of a trial from the time in which it timed its loader."""
-    clock = Clock(timing.suspended)
+    clock, timed = Clock(timing.suspended), _Timed(timing.taken.stretches)
     found: list[Sample] = []
     for path in sorted(folder.iterdir()):
         threads, stacks = _parsed(path)
@@ -76,8 +78,8 @@ def read(folder: Path, timing: Timing) -> list[Sample]:
         for times in threads:
             for (before, *_), (now, used, number) in pairwise(times):
                 stack = stacks.get(number, ())
-                at, seconds = clock(now), clock(now) - clock(before)
-                if not _is_timed(at, timing) or seconds <= 0:
+                gone, seconds = timed(clock(now)), clock(now) - clock(before)
+                if gone is None or seconds <= 0:
                     continue
                 if (
                     is_main
@@ -87,7 +89,7 @@ def read(folder: Path, timing: Timing) -> list[Sample]:
                     continue  # it is being set up, or answers
                 found.append(
                     Sample(
-                        at=at,
+                        gone=gone,
                         seconds=seconds,
                         cpu_seconds=min(used, seconds),
                         in_worker=not is_main,
@@ -135,5 +137,16 @@ def of_loader(stack: Sequence[Call]) -> tuple[Call, ...]:
     return tuple(call for call in inside if _PACKAGE not in call.file)
 
 
-def _is_timed(at: float, timing: Timing) -> bool:
-    return any(began <= at <= ended for began, ended in timing.taken.stretches)
+class _Timed:
+    """How much of the time was over at a moment that stretches take together; None between them."""
+
+    def __init__(self, stretches: Sequence[Stretch]) -> None:
+        self._stretches = stretches
+        self._starts = [began for began, _ in stretches]
+        self._until = [0.0, *accumulate(ended - began for began, ended in stretches)]
+
+    def __call__(self, at: float) -> float | None:
+        index = bisect_right(self._starts, at) - 1
+        if index < 0 or at > self._stretches[index][1]:
+            return None
+        return (self._until[index] + at - self._starts[index]) / self._until[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,8 @@ def timing(**what: object) -> Timing:
     taken = Slice(
         stretches=[(10.0, 20.0)], samples=1000, batches=100, cpu_seconds=1.0, epoch_batches=None
     )
-    given = {"values": {"throughput": 100.0}, "made": 100.0, **what}
-    return Timing(workload=Workload(batch="", bytes_per_sample=1.0), taken=taken, **given)  # type: ignore[arg-type]
+    given = {"values": {"throughput": 100.0}, "made": 100.0, "taken": taken, **what}
+    return Timing(workload=Workload(batch="", bytes_per_sample=1.0), **given)  # type: ignore[arg-type]
 
 
 def write(folder: Path, name: str, *lines: object) -> None:
@@ -45,7 +46,7 @@ def test_calls_within_the_loader_are_read_with_their_times(tmp_path: Path) -> No
     write(tmp_path, MAIN, stack, [11.0, 1, 0.0, 0], [11.5, 1, 0.4, 0], [12.0, 1, 0.1, 0])
     first, second = read(tmp_path, timing())
     assert first.calls == (Call(file=OWN[0], function=OWN[1], line=OWN[2]),)
-    assert (first.at, first.seconds, first.cpu_seconds) == (11.5, 0.5, 0.4)
+    assert (first.gone, first.seconds, first.cpu_seconds) == (0.15, 0.5, 0.4)
     assert (second.seconds, second.cpu_seconds) == (0.5, 0.1)
     assert not first.in_worker
 
@@ -54,13 +55,13 @@ def test_what_was_not_timed_is_left_out(tmp_path: Path) -> None:
     stacks = [[0, [DRIVER, OWN]], [1, [PYTEST]], [2, [PYTEST, [DRIVER[0], "wait", 1]]]]
     times = [[9.0, 1, 0.0, 0], [9.5, 1, 0.4, 0], [12.0, 1, 0.1, 0], [21.0, 1, 0.1, 0]]
     write(tmp_path, MAIN, *stacks, *times)
-    assert [each.at for each in read(tmp_path, timing())] == [12.0]
+    assert [each.gone for each in read(tmp_path, timing())] == [0.2]
 
 
 def test_a_trial_does_not_see_the_time_for_which_it_is_suspended(tmp_path: Path) -> None:
     write(tmp_path, MAIN, [0, [DRIVER, OWN]], [11.0, 1, 0.0, 0], [15.0, 1, 0.4, 0])
     (sample,) = read(tmp_path, timing(suspended=((11.5, 14.5),)))
-    assert (sample.at, sample.seconds) == (12.0, 1.0)
+    assert (sample.gone, sample.seconds) == (0.2, 1.0)
 
 
 def test_threads_are_told_from_one_another_and_workers_from_the_main_process(
@@ -99,7 +100,7 @@ def test_idle_is_who_waits_for_threads_and_processes_of_its_own(
     calls = tuple(
         Call(file=f, function=n, line=a) for f, n, a in [OWN, *inner][: None if inner else 0]
     )
-    sample = Sample(at=1.0, seconds=1.0, cpu_seconds=cpu, in_worker=False, calls=calls)
+    sample = Sample(gone=0.1, seconds=1.0, cpu_seconds=cpu, in_worker=False, calls=calls)
     assert sample.idle is idle
 
 
@@ -107,7 +108,7 @@ def test_samples_add_up_to_milliseconds_of_a_sample() -> None:
     own = Call(file="/project/loaders.py", function="load", line=7)
     other = Call(file="/env/lib/python3.11/site-packages/PIL/Image.py", function="resize", line=9)
     samples = [
-        Sample(at=10.0 + n / 10, seconds=0.1, cpu_seconds=0.06, in_worker=bool(n % 2), calls=calls)
+        Sample(gone=n / 100, seconds=0.1, cpu_seconds=0.06, in_worker=bool(n % 2), calls=calls)
         for n in range(1, 101)
         for calls in [(own, other) if n % 4 == 0 else (own,)]
     ]
@@ -135,3 +136,10 @@ def test_samples_add_up_to_milliseconds_of_a_sample() -> None:
 def test_files_have_one_name_wherever_a_version_lies(path: str, file: str, ours: bool) -> None:
     call = Call(file=path, function="f", line=1)
     assert Files(top="/project").function(call) == Function(file=file, name="f", ours=ours)
+
+
+def test_time_between_stretches_is_not_timed(tmp_path: Path) -> None:
+    stretches = [(10.0, 12.0), (14.0, 20.0)]
+    taken = replace(timing().taken, stretches=stretches)
+    write(tmp_path, MAIN, [0, [DRIVER, OWN]], *([at, 1, 0.0, 0] for at in (10.5, 11.0, 13.0, 16.0)))
+    assert [each.gone for each in read(tmp_path, timing(taken=taken))] == [1 / 8, 4 / 8]

@@ -1,0 +1,80 @@
+"""What is looked for where a check got worse, and what becomes of a look that fails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from examples import check, comparison, why
+from pytest_loaderperf.errors import ArmError
+from pytest_loaderperf.model.results import CheckResult, Verdict
+from pytest_loaderperf.why import memory, reasons, sampling
+
+FOUND = why()
+
+
+@pytest.fixture(autouse=True)
+def _looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "why_slower", lambda *_: FOUND)
+    monkeypatch.setattr(memory, "why_larger", lambda *_: FOUND)
+    monkeypatch.setattr(memory, "is_installed", lambda: True)
+
+
+def result(*regressed: str, judged: bool = True) -> CheckResult:
+    metrics = {
+        name: comparison(name, 1.0, 0.8, verdict=verdict, judged=judged)
+        for name in ("throughput", "peak_memory", "first_batch")
+        for verdict in [Verdict.REGRESSED if name in regressed else Verdict.UNCHANGED]
+    }
+    return check("test_x.py::test_x", Verdict.REGRESSED, 0.8, metrics=metrics)
+
+
+def told(of: CheckResult, *, always: bool = False) -> CheckResult:
+    nothing: Any = (None, None)
+    lengths: Any = type("Lengths", (), {"pair": 1.0})
+    return reasons.explained(of, nothing, nothing, lengths, nothing, always=always)
+
+
+@pytest.mark.parametrize(
+    ("regressed", "looked"),
+    [
+        (["throughput"], ["time"]),
+        (["peak_memory"], ["memory"]),
+        (["throughput", "peak_memory"], ["time", "memory"]),
+        (["first_batch"], []),
+        ([], []),
+    ],
+)
+def test_what_got_worse_is_looked_for(regressed: list[str], looked: list[str]) -> None:
+    assert list(told(result(*regressed)).why) == looked
+
+
+def test_what_nobody_judges_is_not_looked_for() -> None:
+    assert not told(result("throughput", judged=False)).why
+
+
+def test_where_all_is_asked_for_it_is_time() -> None:
+    assert list(told(result(), always=True).why) == ["time"]
+
+
+@pytest.mark.parametrize("error", [ArmError("it died\nits output"), ValueError("it died")])
+def test_a_look_that_fails_is_a_note_and_the_verdict_holds(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(sampling, "why_slower", fail)
+    before = result("throughput", "peak_memory")
+    after = told(before)
+    assert after.verdict is before.verdict
+    assert after.notes[-1] == "where the time goes was not found: it died"
+    assert list(after.why) == ["memory"]
+
+
+def test_without_memray_a_note_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "is_installed", lambda: False)
+    after = told(result("peak_memory"))
+    assert not after.why
+    assert "pytest-loaderperf[why]" in after.notes[-1]
