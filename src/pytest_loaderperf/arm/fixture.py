@@ -27,11 +27,12 @@ from ..protocol.messages import (
     Pass,
     Probe,
     Read,
+    RunNode,
     RunSlice,
     Step,
 )
 from ..reports.explain import explain
-from . import isolation
+from . import isolation, pipeline
 from .driver import Stream
 from .isolation import Heap
 from .perf import Asked, Perf
@@ -72,7 +73,7 @@ class Conversation:
             raise LoaderError(f"samples={samples!r}: give a callable that counts a batch's samples")
         self._hand(known)
         stream = Stream(known, samples, self._prepare(), self._injected_loss)
-        isolation.call_apart(lambda: self._serve(stream))
+        isolation.call_apart(lambda: self._serve(stream, known))
         self._asked = Asked.probe()
         return self._asked
 
@@ -114,7 +115,7 @@ class Conversation:
         heap.shuffle_workers()
         return heap.shuffle_when_due
 
-    def _serve(self, stream: Stream) -> None:
+    def _serve(self, stream: Stream, loader: Loader) -> None:
         """Do as the coordinator says, until it lets the test go on or ends it."""
         __tracebackhide__ = True
         while True:
@@ -141,6 +142,8 @@ class Conversation:
                 self._channel.send(stream.second_epoch(message.seconds))
             elif isinstance(message, Step):
                 self._channel.send(stream.steps(message.step, message.seconds))
+            elif isinstance(message, RunNode):
+                self._channel.send(pipeline.run(loader, message))
             elif isinstance(message, Probe):
                 return
             else:

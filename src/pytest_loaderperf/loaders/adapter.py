@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 Collate = Callable[[Any], Any]
 Wrap = Callable[[Collate], Collate]
 Setting = str | int | bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineNode:
+    """A node of a pipeline that is not written in Python, and what starts the pipeline up to it.
+
+    ``file`` and ``line`` are those of its function, if it has one. Each of its elements holds so
+    many ``samples``.
+    """
+
+    name: str
+    start: Callable[[], Iterator[Any]]
+    samples: float
+    file: str = ""
+    line: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +39,8 @@ class Loader:
     ``count`` counts the samples of a batch where its arrays do not tell, ``settings`` are those
     that explain a changed number, by the names that the loader has for them, and ``note`` is what
     the report has to say of the kind. The processes of a ``scattered`` loader lead groups of their
-    own, and so have to be looked for to be suspended.
+    own, and so have to be looked for to be suspended. ``nodes`` are those of a pipeline, from its
+    source on.
     """
 
     kind: str
@@ -40,6 +56,7 @@ class Loader:
     note: str = ""
     scattered: bool = False
     endless: bool = False
+    nodes: Callable[[], Sequence[PipelineNode]] = tuple
 
 
 @dataclass(frozen=True, kw_only=True)

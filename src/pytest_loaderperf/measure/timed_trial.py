@@ -168,12 +168,23 @@ class TimedTrial:
                 break
             processes = process_tree.tree(self._trial.pid)  # it waits, or others work by now
         self.suspend()
+        if not ended:
+            self._stop_clock_at_work(now, _used_by(processes) - used_now)
         self._busy += cpus.cpu_seconds(self._trial.pid) - used
         self._ran += self._suspended_at - began
         measured = self._trial.poll(Slice, 0.0)  # now, since that takes CPU time as well
         if measured is not None:
             self._ended(measured)
         return measured is not None
+
+    def _stop_clock_at_work(self, asked: float, used: float) -> None:
+        """Count of the time that it took to stop what it used a CPU for.
+
+        Some processes stop at once, and the last one a millisecond or two later: meanwhile most of
+        the CPUs stand still.
+        """
+        worked = asked + used / self._usual_load
+        self._suspended_at = min(self._suspended_at, max(asked, worked))
 
     def end(self) -> None:
         self._trial.end()

@@ -22,7 +22,7 @@ from .timed_trial import TimedTrial, Timing
 # Shorter turns are fairer still, and cost more: after each a process finds its caches full of the
 # other's data, and the more threads take part in one, the later all of them are at work again. One
 # thread each shares a CPU with the other one, whose speed may change several times a second.
-_TURN_SECONDS = 0.15
+_TURN_SECONDS = 0.1
 _TURN_SECONDS_OF_ONE_THREAD = 0.02
 
 

@@ -185,6 +185,14 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunNode:
+    """Iterate a pipeline up to one of its nodes, counted from its source, for so many seconds."""
+
+    node: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Probe:
     """Go through the rest of the test once, to learn which metrics it asserts, then end."""
 
@@ -195,6 +203,18 @@ class End:
 
 
 # --- trial -> coordinator
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeRun:
+    """What one of so many ``nodes`` is, and how many samples came of it in how many seconds."""
+
+    nodes: int
+    name: str
+    file: str  # of its function, if it has one
+    line: int
+    samples: float
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -325,14 +345,14 @@ class Finished:
 
 Message = (
     Setup | Hello | StartTrial | Reap | Collected | Started | Ended | Begin | Open | RunSlice
-    | Finish | Read | Examine | Pass | Step | Probe | End | Handed | Opened | Slice | EpochEnd
-    | Contents | Examined | Passed | Stepped | Finished
+    | Finish | Read | Examine | Pass | Step | RunNode | Probe | End | Handed | Opened | Slice
+    | EpochEnd | Contents | Examined | Passed | Stepped | NodeRun | Finished
 )  # fmt: skip
 TYPES: dict[str, type[Message]] = {
     kind.__name__: kind
     for kind in (
         Setup, Hello, StartTrial, Reap, Collected, Started, Ended, Begin, Open, RunSlice,
-        Finish, Read, Examine, Pass, Step, Probe, End, Handed, Opened, Slice, EpochEnd, Contents,
-        Examined, Passed, Stepped, Finished,
+        Finish, Read, Examine, Pass, Step, RunNode, Probe, End, Handed, Opened, Slice, EpochEnd,
+        Contents, Examined, Passed, Stepped, NodeRun, Finished,
     )
 }  # fmt: skip

@@ -45,9 +45,10 @@ class More:
     def of(cls, differences: Sequence[float]) -> More:
         """That of the differences in each part of the time."""
         mean = statistics.fmean(differences)
-        error = statistics.stdev(differences) / math.sqrt(PARTS)
-        half = error * float(stdtrit(PARTS - 1, (1 + _CONFIDENCE) / 2))
-        sure = mean > error * float(stdtrit(PARTS - 1, _SURE))
+        freedom = len(differences) - 1
+        error = statistics.stdev(differences) / math.sqrt(len(differences))
+        half = error * float(stdtrit(freedom, (1 + _CONFIDENCE) / 2))
+        sure = mean > error * float(stdtrit(freedom, _SURE))
         return cls(mean=mean, low=mean - half, high=mean + half, sure=sure)
 
 

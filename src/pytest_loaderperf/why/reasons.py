@@ -10,7 +10,7 @@ from ..measure.calibration import Calibration
 from ..measure.plan import Lengths
 from ..measure.turns import Side
 from ..model.results import CheckResult, Verdict, Why
-from . import memory, sampling
+from . import memory, pipeline, sampling
 from .calls import Files
 
 _SLOWER = ("throughput", "cpu_time", "epoch_time")
@@ -39,6 +39,8 @@ def explained(
 
     if always or regressed.intersection(_SLOWER):
         slower = partial(sampling.why_slower, *sides, files, lengths.pair)
+        if calibrated.loader.kind == "tf.data":  # whose nodes are no Python
+            slower = partial(pipeline.why_slower, *sides, files)
         result = _told(result, "time", slower)
     if regressed.intersection(_LARGER):
         if memory.is_installed():

@@ -76,7 +76,8 @@ class Asked:
     """A trial that runs its slice for ``work`` seconds, by a clock that waiting sets forward.
 
     It uses so much of a CPU (``load``), but for times, of its own, in which it ``waits``. From
-    ``renewed`` on other processes do the work.
+    ``renewed`` on other processes do the work. It takes ``stopping`` seconds to stop, in the first
+    of which it works still.
     """
 
     pid = 0
@@ -87,10 +88,12 @@ class Asked:
         waits: Times | None = None,
         load: float = 1.0,
         renewed: float = math.inf,
+        stopping: Times | None = None,
     ) -> None:
         self.now = self.ran = self.used = self.after = 0.0
         self.work, self.waits, self.load, self.began = work, waits or [], load, -1.0
         self.renewed = renewed
+        self.stopping = stopping or [(0.0, 0.0)]
         self.running = False
         self.looked = 0
 
@@ -108,6 +111,11 @@ class Asked:
             self.began = self.now
 
     def suspend(self) -> float:
+        if self.running and self.began >= 0 and self.ran < self.work:
+            works, stops = self.stopping[0]
+            self.used += self.load * works
+            self.now += stops
+            self.ran += works
         self.running = False
         return self.now
 
@@ -227,6 +235,17 @@ def test_a_turn_ends_when_its_trial_does_not_wait(
     assert not turning(asked).take_turn(4.0)
     assert seconds - 1e-9 <= asked.ran <= seconds + GLANCE
     assert not asked.running
+
+
+@pytest.mark.parametrize(("works", "stops"), [(0.0, 0.2), (0.1, 0.2), (0.2, 0.2)])
+def test_the_time_that_a_trial_takes_to_stop_counts_as_far_as_it_works(
+    turning: TimedBy, works: float, stops: float
+) -> None:
+    asked = Asked(work=30.0, stopping=[(works, stops)])
+    trial = turning(asked)
+    while not trial.take_turn(4.0):
+        asked.now += 6.0
+    assert trial.result().taken.seconds == pytest.approx(30.0, rel=0.002)
 
 
 def test_processes_are_not_looked_for_while_a_trial_works(turning: TimedBy) -> None:

@@ -91,11 +91,11 @@ def test_short_turns_end_when_both_have_had_their_slices(work: float) -> None:
 @pytest.mark.parametrize("threads", [(True, True), (False, True), (True, False)])
 def test_turns_are_longer_where_several_threads_take_part(threads: tuple[bool, bool]) -> None:
     machine = Machine()
-    trials = pair(machine, work=0.25)  # in turns of 20 or of 150 ms
+    trials = pair(machine, work=0.15)  # in turns of 20 or of 100 ms
     for trial, one in zip(trials, threads, strict=True):
         trial.has_one_thread = one
     turns.take_turns(*trials, 1)
-    assert len(machine.ran) == (21 if all(threads) else 3)
+    assert len(machine.ran) == (16 if all(threads) else 4)
 
 
 def test_short_turns_come_in_twos_of_both_in_either_order() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from examples import check, comparison, why
 from pytest_loaderperf.errors import ArmError
 from pytest_loaderperf.model.results import CheckResult, Verdict
-from pytest_loaderperf.why import memory, reasons, sampling
+from pytest_loaderperf.why import memory, pipeline, reasons, sampling
 
 FOUND = why()
 
@@ -17,6 +19,7 @@ FOUND = why()
 @pytest.fixture(autouse=True)
 def _looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling, "why_slower", lambda *_: FOUND)
+    monkeypatch.setattr(pipeline, "why_slower", lambda *_: replace(FOUND, waited=7.0))
     monkeypatch.setattr(memory, "why_larger", lambda *_: FOUND)
     monkeypatch.setattr(memory, "is_installed", lambda: True)
 
@@ -30,10 +33,11 @@ def result(*regressed: str, judged: bool = True) -> CheckResult:
     return check("test_x.py::test_x", Verdict.REGRESSED, 0.8, metrics=metrics)
 
 
-def told(of: CheckResult, *, always: bool = False) -> CheckResult:
+def told(of: CheckResult, *, always: bool = False, kind: str = "") -> CheckResult:
     nothing: Any = (None, None)
-    lengths: Any = type("Lengths", (), {"pair": 1.0})
-    return reasons.explained(of, nothing, nothing, lengths, nothing, always=always)
+    lengths: Any = SimpleNamespace(pair=1.0)
+    calibrated: Any = SimpleNamespace(loader=SimpleNamespace(kind=kind))
+    return reasons.explained(of, nothing, nothing, lengths, calibrated, always=always)
 
 
 @pytest.mark.parametrize(
@@ -78,3 +82,7 @@ def test_without_memray_a_note_says_what_to_install(monkeypatch: pytest.MonkeyPa
     after = told(result("peak_memory"))
     assert not after.why
     assert "pytest-loaderperf[why]" in after.notes[-1]
+
+
+def test_of_a_pipeline_that_is_no_python_the_nodes_are_timed() -> None:
+    assert told(result("throughput"), kind="tf.data").why["time"].waited == 7.0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any
 
-from ..adapter import Kind, Loader, imported, settings_of
+from ..adapter import Kind, Loader, PipelineNode, imported, settings_of
 from ..counting import count_row
 
 
@@ -30,7 +31,50 @@ def tf_data(dataset: Any) -> Loader:
             private_threadpool_size=options.threading.private_threadpool_size,
             deterministic=options.deterministic,
         ),
+        nodes=lambda: _nodes(dataset),
     )
+
+
+def _nodes(dataset: Any) -> list[PipelineNode]:
+    """The nodes of a pipeline, as far up as each takes from a single one and keeps its samples.
+
+    Elements that are no batches yet come in windows of as many as a batch has: a step of Python
+    would take longer than many a node.
+    """
+    options = dataset.options()
+    chain = [dataset]
+    while len(inputs := chain[-1]._inputs()) == 1 and not _changes_samples(chain[-1]):
+        chain.append(inputs[0])
+    chain = [each for each in reversed(chain) if type(each).__name__ != "_OptionsDataset"]
+    samples = list(accumulate(map(_batch_size, chain), operator.mul))
+    nodes = []
+    for each, held in zip(chain, samples, strict=True):
+        function = next(iter(each._functions()), None)
+        code = getattr(getattr(function, "_func", None), "__code__", None)
+        name = type(each).__name__.strip("_").removesuffix("Dataset")
+        window = samples[-1] // held
+        whole = each.with_options(options)
+        nodes.append(
+            PipelineNode(
+                name=f"{name}({code.co_name})" if code else name,
+                file=code.co_filename if code else "",
+                line=code.co_firstlineno if code else 0,
+                samples=held * window,
+                start=partial(iter, whole.window(window) if window > 1 else whole),
+            )
+        )
+    return nodes
+
+
+def _batch_size(dataset: Any) -> int:
+    return int(getattr(dataset, "_batch_size", 1))
+
+
+def _changes_samples(dataset: Any) -> bool:
+    """Whether as many samples do not come of a node as go into it."""
+    name = type(dataset).__name__
+    words = ("FlatMap", "Interleave", "GroupBy", "Window", "Unbatch", "Filter", "Repeat", "Rebatch")
+    return any(word in name for word in words)
 
 
 def _counter(dataset: Any) -> Callable[[Any], int] | None:
