@@ -274,9 +274,10 @@ class Coordinator:
         )
         sides = bench.side(known.plan), bench.side(known.plan, version)
         always, calibrated = self._settings.why, known.calibration
-        bench.progress("where it goes")
         with bench.phases("why"):
-            told = explained(result, sides, files, bench.lengths, calibrated, always=always)
+            told = explained(
+                result, sides, files, bench.lengths, calibrated, bench.progress, always=always
+            )
         if told.notes != result.notes:  # arms that got stuck, say, are none for the last trial
             for each in (version, bench.candidate):
                 self._arms.drop(each, bench.spec.module)

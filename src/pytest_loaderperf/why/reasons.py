@@ -23,13 +23,15 @@ def explained(
     files: tuple[Files, Files],
     lengths: Lengths,
     calibrated: Calibration,
+    news: Callable[[str], None],
     *,
     always: bool,
 ) -> CheckResult:
     """A result with where its time goes if it got slower, and its memory if it got larger.
 
     Or ``always`` where the time goes. ``sides`` and ``files`` are those of the candidate and of the
-    baseline. What goes wrong becomes a note: the verdict holds.
+    baseline; ``news`` hears of a look that takes some seconds. What goes wrong becomes a note: the
+    verdict holds.
     """
     regressed = {
         name
@@ -41,10 +43,12 @@ def explained(
         slower = partial(sampling.why_slower, *sides, files, lengths.pair)
         if calibrated.loader.kind == "tf.data":  # whose nodes are no Python
             slower = partial(pipeline.why_slower, *sides, files)
+        news("where the time goes")
         result = _told(result, "time", slower)
     if regressed.intersection(_LARGER):
         if memory.is_installed():
             larger = partial(memory.why_larger, *sides, files, lengths, calibrated)
+            news("where the memory goes")
             result = _told(result, "memory", larger)
         else:
             result = replace(result, notes=(*result.notes, memory.INSTALL))

@@ -14,6 +14,7 @@ from pytest_loaderperf.model.results import CheckResult, Verdict
 from pytest_loaderperf.why import memory, pipeline, reasons, sampling
 
 FOUND = why()
+LOOKS = ("time", "memory")
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,16 @@ def told(of: CheckResult, *, always: bool = False, kind: str = "") -> CheckResul
     nothing: Any = (None, None)
     lengths: Any = SimpleNamespace(pair=1.0)
     calibrated: Any = SimpleNamespace(loader=SimpleNamespace(kind=kind))
-    return reasons.explained(of, nothing, nothing, lengths, calibrated, always=always)
+    news: list[str] = []
+    found = reasons.explained(of, nothing, nothing, lengths, calibrated, news.append, always=always)
+    assert news == [f"where the {what} goes" for what in LOOKS if what in looked_for(of, always)]
+    return found
+
+
+def looked_for(of: CheckResult, always: bool) -> set[str]:
+    worse = {name for name, c in of.metrics.items() if c.judged and c.verdict is Verdict.REGRESSED}
+    memory_too = {"memory"} if "peak_memory" in worse and memory.is_installed() else set()
+    return memory_too | ({"time"} if always or "throughput" in worse else set())
 
 
 @pytest.mark.parametrize(
