@@ -24,7 +24,7 @@ TOLERANCES = {
 # How a value is read: the parser of each is in ``settings``.
 ValueKind = Literal[
     "text", "flag", "mode", "list", "check", "duration", "fraction", "size", "range", "start",
-    "fallback", "whose", "span",
+    "fallback", "whose", "span", "reason",
 ]  # fmt: skip
 
 
@@ -57,6 +57,8 @@ class Option(NamedTuple):
         return self.kind == "flag"
 
 
+# What an option stands for that has no value on the command line.
+BARE = {"mode": "changed", "reason": "always"}
 UPDATES: tuple[Update, ...] = ("new", "changed", "all")
 OPTIONS: tuple[Option, ...] = (
     Option("", "run the loader checks, and only them", kind="flag", ini=False, asks="run"),
@@ -100,8 +102,10 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "why",
-        "tell of every check where its time goes, and not only of one that got slower",
-        kind="flag",
+        "tell of every check where its time goes, and not only of one that got slower; with a FILE "
+        "write all stacks to it as well, for speedscope",
+        "FILE",
+        "reason",
     ),
     Option(
         "build",

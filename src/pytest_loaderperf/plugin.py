@@ -26,7 +26,7 @@ from .items import (
     marker_arguments,
     take_batch_sizes,
 )
-from .options import LOOKS, OPTIONS, RUNS, Option
+from .options import BARE, LOOKS, OPTIONS, RUNS, Option
 from .session import discovery
 from .session.collection import CheckFile, SkippedFile, UnimportedCheck
 
@@ -58,14 +58,15 @@ def _action(option: Option) -> dict[str, Any]:
     """How the command line takes an option; without it the value is None, of a mere flag False."""
     if option.flag:
         return {"action": "store_true", "default": None if option.ini else False}
-    if option.kind == "mode":
-        return {"nargs": "?", "const": "changed", "default": None, "metavar": option.metavar}
+    if option.kind in BARE:
+        bare = BARE[option.kind]
+        return {"nargs": "?", "const": bare, "default": None, "metavar": option.metavar}
     return {"default": None, "metavar": option.metavar}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
-    """Keep ``--loaderperf-update tests/perf`` from taking the path for the option's value.
+    """Keep ``--loaderperf-update tests/perf`` from taking the path for an option's value.
 
     And keep the environment and the path as they are before a conftest of the working tree has
     added to them: that of another version must do so by itself.
@@ -73,10 +74,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     early_config.stash[ENVIRONMENT] = dict(os.environ)
     early_config.stash[SEARCHED] = [*sys.path]
     early_config.stash[ARGUMENTS] = args
-    args[:] = [
-        "--loaderperf-update=changed" if argument == "--loaderperf-update" else argument
-        for argument in args
-    ]
+    valued = [option for option in OPTIONS if option.kind in BARE]
+    bare = {option.switch: f"{option.switch}={BARE[option.kind]}" for option in valued}
+    args[:] = [bare.get(argument, argument) for argument in args]
 
 
 @pytest.hookimpl(trylast=True)

@@ -114,7 +114,7 @@ class RunSettings:
     update: Update | None = None
     strict: bool = False
     always: bool = False
-    why: bool = False
+    why: str = ""  # "always", or a file that takes all stacks; "": of what got worse
     build: str = ""
     unused: tuple[str, ...] = ()
     selftest: bool = False
@@ -203,6 +203,12 @@ def _span(text: str) -> tuple[str, str]:
     return good, bad or "HEAD"
 
 
+def _reason(text: str) -> str:
+    if text.lower() in ("1", "true", "yes", "on"):
+        return "always"
+    return "" if text.lower() in ("0", "false", "no", "off") else text
+
+
 def _names(value: object) -> tuple[str, ...]:
     names = value.replace(",", " ").split() if isinstance(value, str) else value
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
@@ -228,4 +234,5 @@ _PARSERS: Mapping[ValueKind, Callable[[str], object]] = {
     "fallback": _one_of("error", "stored"),
     "whose": _one_of("mine", "theirs"),
     "span": _span,
+    "reason": _reason,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -46,8 +47,10 @@ def project(tmp_path: Path) -> Project:
 
 def test_a_failure_names_the_line_that_takes_longer(project: Project) -> None:
     project.write(rows="# comment\n\n" + SLOWER)
-    run = project.pytest("--loaderperf", "--loaderperf-against=HEAD")
+    run = project.pytest("--loaderperf", "--loaderperf-against=HEAD", "--loaderperf-why=why.json")
     assert run.status == 1, run.output
+    profiles = json.loads((project.root / "why.json").read_text())["profiles"]
+    assert [each["name"].rpartition(" ")[2] for each in profiles] == ["candidate", "baseline"]
     (check,) = run.results["checks"]
     assert check["verdict"] == "regressed"
     (culprit,) = check["why"]["time"]["culprits"]
@@ -67,7 +70,8 @@ def test_a_check_that_passes_is_not_asked_for_the_reason(project: Project) -> No
 
 
 def test_where_all_are_asked_for_nothing_is_named_of_unchanged_code(project: Project) -> None:
-    run = project.pytest("--loaderperf", "--loaderperf-against=HEAD", "--loaderperf-why")
+    against = ("--loaderperf", "--loaderperf-against=HEAD")
+    run = project.pytest(*against, "--loaderperf-why", "test_it.py")  # a path, and no value
     assert run.status == 0, run.output
     why = run.results["checks"][0]["why"]["time"]
     assert not why["culprits"]

@@ -273,7 +273,7 @@ class Coordinator:
             Files(top=version.moved_to or str(version.root)),
         )
         sides = bench.side(known.plan), bench.side(known.plan, version)
-        always, calibrated = self._settings.why, known.calibration
+        always, calibrated = bool(self._settings.why), known.calibration
         with bench.phases("why"):
             told = explained(
                 result, sides, files, bench.lengths, calibrated, bench.progress, always=always

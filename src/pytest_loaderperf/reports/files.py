@@ -11,7 +11,7 @@ from ..model.results import Run
 from ..settings import RunSettings
 from ..stats.batch_size import Sweep
 from ..system import files
-from . import html, markdown, results_json
+from . import html, markdown, results_json, speedscope
 
 
 def write(
@@ -40,5 +40,8 @@ def write(
     if settings.summary:
         text = markdown.summary(run.results, sweeps)
         written("summary", settings.summary, text, files.append)
+    if settings.why not in ("", "always"):
+        text = json.dumps(speedscope.to_speedscope(run.results)) + "\n"
+        written("why", settings.why, text, files.replace)
     if settings.html:
         written("html", settings.html, html.render(run, sweeps, histories()), files.replace)
