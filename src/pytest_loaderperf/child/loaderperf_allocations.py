@@ -7,7 +7,6 @@ called ``main``.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import sys
@@ -15,7 +14,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, NoReturn
+    from typing import Any
 
 MAIN = "main"
 ALLOCATIONS = "LOADERPERF_ALLOCATIONS"  # the folder to write into
@@ -50,22 +49,4 @@ def _tracker(name: str) -> Any:
 
     global tracker  # noqa: PLW0603  (one for each process)
     tracker = memray.Tracker(os.path.join(os.environ[ALLOCATIONS], name), follow_fork=True)
-    atexit.register(_write)
-    os._exit = _exit  # with which forked workers end
     return tracker
-
-
-def _write() -> None:
-    """Write what memray still has in its buffers."""
-    global tracker  # noqa: PLW0603
-    if tracker is not None:
-        tracker.__exit__(None, None, None)
-        tracker = None
-
-
-def _exit(status: int) -> NoReturn:
-    _write()
-    _end(status)
-
-
-_end = os._exit

@@ -97,6 +97,19 @@ def test_lines_are_told_from_one_another_wherever_they_have_moved() -> None:
     assert culprit.line == 8
 
 
+def test_a_function_that_is_called_otherwise_is_not_named_but_the_line_that_calls_it() -> None:
+    before_text = (
+        "def load():\n    return resize()\n\ndef resize():\n    scale(2)\n\ndef scale(n):\n    n\n"
+    )
+    now_text = before_text.replace("scale(2)", "scale(3)")
+    scale = Function(file="loaders.py", name="scale", ours=True)
+    before: Calls = {((LOAD, 2), (RESIZE, 5), (scale, 8)): 1.0}
+    now: Calls = {((LOAD, 2), (RESIZE, 5), (scale, 8)): 1.5}
+    (culprit,) = why(now, before, (now_text, before_text)).culprits
+    assert (culprit.function, culprit.line) == ("resize", 5)
+    assert culprit.inner == "scale (loaders.py)"
+
+
 @pytest.mark.parametrize("noise", [0.0, 0.01, 0.1])
 def test_of_the_same_code_nothing_is_named(noise: float) -> None:
     same: Calls = {((LOAD, 3), (DECODE, 7)): 2.0, ((LOAD, 4), (RESIZE, 9)): 1.0}
