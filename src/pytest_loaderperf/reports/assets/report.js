@@ -155,13 +155,15 @@ function calls(element, width) {
     node.baseline += baseline;
   }
   const tree = (which) => d3.hierarchy(root, (d) => [...d.within.values()]).sum((d) => d[which]);
-  const other = new Map(tree(side === "candidate" ? "baseline" : "candidate").descendants().map((d) => [d.data, d.value]));
+  const others = tree(side === "candidate" ? "baseline" : "candidate");
+  const other = new Map(others.descendants().map((d) => [d.data, d.value]));
   const laid = tree(side);
+  const widest = Math.max(laid.value, others.value); // both sides have one scale
   d3.partition().size([laid.value, laid.height + 1])(laid);
-  const boxes = laid.descendants().filter((d) => d.x1 - d.x0 > laid.value / 500);
+  const boxes = laid.descendants().filter((d) => d.x1 - d.x0 > widest / 500);
   const more = (d) => (side === "candidate" ? 1 : -1) * (d.value - other.get(d.data));
   const most = d3.max(boxes, (d) => Math.abs(more(d))) || 1;
-  const letters = (d) => Math.floor(((d.x1 - d.x0) / laid.value) * width / 6.5) - 1;
+  const letters = (d) => Math.floor(((d.x1 - d.x0) / widest) * width / 6.5) - 1;
   const place = { x1: "x0", x2: "x1", y1: "y0", y2: "y1" };
   return Plot.plot({
     ...COMMON,
@@ -169,7 +171,7 @@ function calls(element, width) {
     height: 60 + 20 * d3.max(boxes, (d) => d.y1),
     marginLeft: 8,
     marginRight: 8,
-    x: { label: unit, domain: [0, laid.value] },
+    x: { label: unit, domain: [0, widest] },
     y: { axis: null, reverse: true },
     marks: [
       Plot.rect(boxes, {
