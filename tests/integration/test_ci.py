@@ -118,7 +118,9 @@ def test_a_job_ends_as_its_run_does(
     origin: Project, tmp_path: Path, name: str, status: int, title: str, mark: str | None
 ) -> None:
     project = pull_request(origin, name, tmp_path / "job", **CHANGES[name])
-    job = run(project, tmp_path, "--loaderperf-budget=36")  # pairs that a busy machine leaves alone
+    # Pairs that a busy machine leaves alone; and that it disturbs as much as it likes.
+    calm = ("--loaderperf-budget=36", *(["--loaderperf-throughput=60%"] if name == "pass" else []))
+    job = run(project, tmp_path, *calm)
     assert job.status == status, job.log
     assert job.summary.splitlines()[0] == f"## {title}", job.log
     verdict = {"pass": "unchanged", "crash": "error"}.get(name, name)

@@ -101,15 +101,17 @@ def _stacks(
         yield from _stacks(now_there, before_there, (*calls, function.text), least)
 
 
-def fold(samples: Iterable[Sample], timing: Timing, files: Files) -> Node:
-    """Add up the samples of a trial; ``files`` are those of its version."""
+def fold(samples: Iterable[Sample], timing: Timing, files: Files, root: Node, parts: range) -> None:
+    """Add the samples of a trial to what is there, as some of the parts of all time.
+
+    ``files`` are those of its version.
+    """
     made = timing.taken.samples * timing.made / timing.taken.batches
-    per_sample = 1000 * PARTS / made
-    root = Node()
+    per_sample = 1000 * len(parts) / made
     for sample in samples:
         if sample.idle:
             continue
-        part = min(int(PARTS * sample.gone), PARTS - 1)
+        part = parts[min(int(len(parts) * sample.gone), len(parts) - 1)]
         took = sample.seconds * per_sample
         waited = (sample.seconds - sample.cpu_seconds) * per_sample
         node = root.child(Function(file="", name=WORKERS if sample.in_worker else MAIN_PROCESS))
@@ -121,4 +123,3 @@ def fold(samples: Iterable[Sample], timing: Timing, files: Files) -> Node:
             node.took[part] += took
             node.waited[part] += waited
             node.lines[call.line][part] += took
-    return root

@@ -1,4 +1,4 @@
-"""Takes a pair whose processes are asked many times a second where they are."""
+"""Takes pairs whose processes are asked many times a second where they are."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from pathlib import Path
 from ..child.loaderperf_stacks import ASK
 from ..errors import ArmError
 from ..measure import turns
-from ..measure.plan import Plan
 from ..measure.turns import Side
 from ..model.results import Why
 from ..supervisor.arm import Arm
 from ..system import process_tree
-from .calls import Files, fold
+from .calls import PARTS, Files, Node, fold
 from .lines import explain
 from .stacks import read
 
@@ -63,31 +62,47 @@ def _ask(arms: Sequence[Arm], over: threading.Event) -> None:
 
 
 def why_slower(candidate: Side, baseline: Side, files: tuple[Files, Files], seconds: float) -> Why:
-    """Measure a pair, and tell which lines explain the difference of its sides.
+    """Measure again, and tell which lines explain the difference of two sides.
 
     ``files`` are those of the candidate and of the baseline. By their plans each side would be
-    timed for so many ``seconds``.
+    timed for so many ``seconds``. Where they do not take turns, a slow second of the machine hits
+    one of them alone: then there are two pairs, in either order.
     """
-    sides = []
+    pairs = 1 if candidate.pace.short_turns and baseline.pace.short_turns else 2
+    roots = Node(), Node()
+    for pair in range(pairs):
+        parts = range(pair * PARTS // pairs, (pair + 1) * PARTS // pairs)
+        sides = [_longer(side, _SECONDS / pairs / seconds) for side in (candidate, baseline)]
+        _add_pair(sides, files, roots, parts, candidate_first=not pair)
+    now, before = files
+    return explain(*roots, now=now.lines, before=before.lines)
+
+
+def _add_pair(
+    sides: Sequence[Side],
+    files: tuple[Files, Files],
+    roots: tuple[Node, Node],
+    parts: range,
+    *,
+    candidate_first: bool,
+) -> None:
     with tempfile.TemporaryDirectory(prefix="loaderperf-why-") as written:
-        for side, name in ((candidate, "candidate"), (baseline, "baseline")):
-            folder = Path(written, name)
+        folders = [Path(written, name) for name in ("candidate", "baseline")]
+        for folder in folders:
             folder.mkdir()
-            sides.append(
-                replace(side, stacks=str(folder), pace=_longer(side.pace, _SECONDS / seconds))
-            )
-        with asking([side.arm for side in sides]):
-            timings = turns.time_pair(*sides, candidate_first=True)
-        nodes = []
-        for side, timing, each in zip(sides, timings, files, strict=True):
+        asked = [replace(s, stacks=str(f)) for s, f in zip(sides, folders, strict=True)]
+        with asking([side.arm for side in asked]):
+            timings = turns.time_pair(*asked, candidate_first=candidate_first)
+        for side, timing, own, root in zip(asked, timings, files, roots, strict=True):
             samples = read(Path(side.stacks), timing)
             if not samples:
                 raise ArmError(f"no process of {side.arm.version.name} said where it is")
-            nodes.append(fold(samples, timing, each))
-    now, before = files
-    return explain(*nodes, now=now.lines, before=before.lines)
+            fold(samples, timing, own, root, parts)
 
 
-def _longer(pace: Plan, more: float) -> Plan:
-    """A plan that times so many times as long, or whole epochs once."""
-    return pace.of_one_epoch if pace.whole else replace(pace, slices=round(more * pace.slices))
+def _longer(side: Side, more: float) -> Side:
+    """A side that is timed so many times as long, or of whole epochs one."""
+    pace = side.pace
+    if pace.whole:
+        return replace(side, pace=pace.of_one_epoch)
+    return replace(side, pace=replace(pace, slices=max(2, round(more * pace.slices))))

@@ -13,7 +13,7 @@ from pytest_loaderperf.child.loaderperf_stacks import MAIN
 from pytest_loaderperf.measure.timed_trial import Timing
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.protocol.messages import Slice
-from pytest_loaderperf.why.calls import MAIN_PROCESS, PARTS, WORKERS, Files, Function, fold
+from pytest_loaderperf.why.calls import MAIN_PROCESS, PARTS, WORKERS, Files, Function, Node, fold
 from pytest_loaderperf.why.stacks import Call, Sample, read
 
 DRIVER: Any = [
@@ -112,7 +112,10 @@ def test_samples_add_up_to_milliseconds_of_a_sample() -> None:
         for n in range(1, 101)
         for calls in [(own, other) if n % 4 == 0 else (own,)]
     ]
-    root = fold(samples, timing(), Files(top="/project"))
+    root = Node()
+    for parts in (range(4), range(4, PARTS)):  # two trials
+        fold(samples, timing(), Files(top="/project"), root, parts)
+    assert root.took == pytest.approx([10.0] * PARTS, rel=0.05)
     assert sum(root.took) / PARTS == pytest.approx(10.0)  # ms: 10 s for 1000 samples
     assert sum(root.waited) / PARTS == pytest.approx(4.0)
     halves = [root.children[Function(file="", name=name)] for name in (MAIN_PROCESS, WORKERS)]
