@@ -23,7 +23,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from study import git, source
+from study import append, git
 
 LOADER = """\
 def rows():
@@ -134,8 +134,7 @@ def main() -> None:
     file = options.folder / "bisecting.jsonl"
     for _ in range(options.histories if options.what == "run" else 0):
         line = search(options.folder, options.commits, options.loss)
-        with file.open("a") as lines:
-            lines.write(json.dumps({"when": round(time.time()), "source": source(), **line}) + "\n")
+        append(file, [line])
         print(f"{line['named']} in {line['seconds']} s: {line['message']}", flush=True)
     show([json.loads(line) for line in file.read_text().splitlines()])
 

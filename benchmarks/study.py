@@ -159,7 +159,7 @@ def one_round(folder: Path, name: str, modules: list[str]) -> None:
     kind = change(project, condition)
     if condition.peers:
         runs = peer_runs(project, modules)
-        append(folder, ({"condition": name, "kind": kind, **run} for run in runs))
+        append(folder / "results.jsonl", ({"condition": name, "kind": kind, **run} for run in runs))
         return
     with bursts(condition.bursts):
         tolerance = f"-oloaderperf_throughput={condition.tolerance}"
@@ -173,7 +173,7 @@ def one_round(folder: Path, name: str, modules: list[str]) -> None:
         lines.append(
             {"condition": name, "kind": kind, **{key: check[key] for key in kept}, **values}
         )
-    append(folder, lines)
+    append(folder / "results.jsonl", lines)
     if broken := [check for check in checks if check["verdict"] == "error"]:  # so will all others
         raise SystemExit("\n".join(f"{check['nodeid']}: {check['message']}" for check in broken))
 
@@ -184,12 +184,12 @@ def source() -> str:
     return subprocess.run(tree, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def append(folder: Path, lines: Iterable[dict[str, Any]]) -> None:
-    """Keep what a round has found, and with which version of the guard."""
+def append(file: Path, lines: Iterable[dict[str, Any]]) -> None:
+    """Keep what was found in a file, and with which version of the guard."""
     common = {"when": round(time.time()), "source": source()}
-    with (folder / "results.jsonl").open("a") as file:
+    with file.open("a") as kept:
         for line in lines:
-            file.write(json.dumps({**common, **line}) + "\n")
+            kept.write(json.dumps({**common, **line}) + "\n")
 
 
 def peer_runs(project: Path, modules: list[str]) -> Iterator[dict[str, Any]]:

@@ -25,7 +25,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from study import git, source
+from study import append, git
 
 PROJECT = Path(__file__).with_name("why_project")
 LOADERS = "loaders.py"
@@ -234,10 +234,7 @@ def main() -> None:
         alike = [(KINDS[n % len(KINDS)], "", 0.0) for n in range(options.identical)]
         for kind, loss, share in wanted + alike:
             line = run(options.folder, kind, loss, share, taking)
-            with file.open("a") as lines:
-                lines.write(
-                    json.dumps({"when": round(time.time()), "source": source(), **line}) + "\n"
-                )
+            append(file, [line])
             print(told(line), flush=True)
     show([json.loads(line) for line in file.read_text().splitlines()])
 

@@ -50,10 +50,15 @@ class Side:
     stacks: str = ""
 
 
+def are_in_turns(sides: Iterable[Side]) -> bool:
+    """Whether the sides of a pair take turns, and do not follow one another."""
+    return all(side.pace.short_turns for side in sides)
+
+
 def time_pair(candidate: Side, baseline: Side, *, candidate_first: bool) -> tuple[Timing, Timing]:
     """Time one trial of each side, in turns or one after the other: a pair."""
     sides = (candidate, baseline) if candidate_first else (baseline, candidate)
-    if all(side.pace.short_turns for side in sides):
+    if are_in_turns(sides):
         results = _in_turns(sides)
     else:
         results = [time_alone(s.arm, s.nodeid, s.pace, s.stacks) for s in sides]

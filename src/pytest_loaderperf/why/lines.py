@@ -18,10 +18,10 @@ from .calls import PARTS, Function, Node, stacks
 _MOST = 0.7
 _NO_MORE = 1.3
 # Named is what explains such a part of all that is lost,
-_WORTH = 0.15
+WORTH = 0.15
 # and, of what a sample takes in all, more than the same code differs by from process to process.
 _LUCK = 0.02
-_AT_MOST = 3
+AT_MOST = 3
 _CONFIDENCE = 0.95
 # Many functions are compared, and none may stand out by chance.
 _SURE = 0.998
@@ -63,7 +63,7 @@ class Place:
     @property
     def more(self) -> list[float]:
         """What it takes more, in each part of the time."""
-        return _less(self.candidate.took, self.baseline.took)
+        return less(self.candidate.took, self.baseline.took)
 
 
 Path = tuple[Place, ...]
@@ -77,9 +77,9 @@ def explain(
     ``now`` and ``before`` give the lines of a file of the candidate and of the baseline. By the
     share ``luck`` two processes of the same code may differ.
     """
-    lost = More.of(_less(candidate.took, baseline.took))
+    lost = More.of(less(candidate.took, baseline.took))
     took = statistics.fmean(candidate.took)
-    least = max(_WORTH * lost.mean, luck * took)
+    least = max(WORTH * lost.mean, luck * took)
     clear = lost.sure and lost.mean >= least
     culprits = []
     if clear:
@@ -90,15 +90,15 @@ def explain(
         lost=lost.mean,
         clear=clear,
         interval=(lost.low, lost.high),
-        waited=statistics.fmean(_less(candidate.waited, baseline.waited)),
-        culprits=tuple(culprits[:_AT_MOST]),
+        waited=statistics.fmean(less(candidate.waited, baseline.waited)),
+        culprits=tuple(culprits[:AT_MOST]),
         stacks=tuple(stacks(candidate, baseline)),
     )
 
 
 def _descend(candidate: Node, baseline: Node, path: Path, lost: float) -> Iterator[Path]:
     """Go from calls to what they call, as long as that explains what they take more."""
-    here = statistics.fmean(_less(candidate.took, baseline.took))
+    here = statistics.fmean(less(candidate.took, baseline.took))
     calls = [
         Place(function=function, candidate=node, baseline=baseline.children.get(function, Node()))
         for function, node in candidate.children.items()
@@ -106,7 +106,7 @@ def _descend(candidate: Node, baseline: Node, path: Path, lost: float) -> Iterat
     calls.sort(key=lambda call: -sum(call.more))
     explaining = calls[:1]
     if calls and statistics.fmean(calls[0].more) < _MOST * here:
-        explaining = [c for c in calls[:_AT_MOST] if statistics.fmean(c.more) >= _WORTH * lost]
+        explaining = [c for c in calls[:AT_MOST] if statistics.fmean(c.more) >= WORTH * lost]
     together = sum(statistics.fmean(call.more) for call in explaining)
     if explaining and _MOST * here <= together <= _NO_MORE * here:
         for call in explaining:
@@ -128,7 +128,7 @@ def _culprits(paths: Iterable[Path], source: _Source, least: float) -> list[Culp
         more = More.of(_sum(each for each, _ in places))
         path = places[0][1]
         inner = path[-1]
-        waited = sum(_less(inner.candidate.waited, inner.baseline.waited))
+        waited = sum(less(inner.candidate.waited, inner.baseline.waited))
         if more.sure and more.mean >= least:
             culprits.append(
                 Culprit(
@@ -157,12 +157,12 @@ def _to_blame(path: Path, source: _Source) -> Place:
     return (changed or ours or list(path))[-1]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Source:
-    """The lines of both versions."""
+    """The lines of both versions, of which each file is compared once."""
 
-    now: Text
-    before: Text
+    def __init__(self, *, now: Text, before: Text) -> None:
+        self._now, self._before = now, before
+        self._compared: dict[str, Sequence[tuple[str, int, int, int, int]]] = {}
 
     def line(self, place: Place) -> int:
         """The line of a function that takes the most more than it did; 0 if it has none."""
@@ -175,7 +175,7 @@ class _Source:
             return place.more
         moved = self._moved(place.function.file)
         before = (took for old, took in place.baseline.lines.items() if moved.get(old, old) == line)
-        return _less(place.candidate.lines[line], _sum(before))
+        return less(place.candidate.lines[line], _sum(before))
 
     def has_changed(self, file: str, line: int) -> bool:
         """Whether a line of the candidate is none of the baseline's."""
@@ -197,15 +197,19 @@ class _Source:
         return same
 
     def _codes(self, file: str) -> Sequence[tuple[str, int, int, int, int]]:
-        before, now = self.before(file), self.now(file)
-        return difflib.SequenceMatcher(None, before, now, autojunk=False).get_opcodes()
+        if file not in self._compared:
+            before, now = self._before(file), self._now(file)
+            matcher = difflib.SequenceMatcher(None, before, now, autojunk=False)
+            self._compared[file] = matcher.get_opcodes()
+        return self._compared[file]
 
 
 def _sum(those: Iterable[Sequence[float]]) -> list[float]:
     return [math.fsum(parts) for parts in zip(_NOTHING, *those, strict=True)]
 
 
-def _less(now: Sequence[float], before: Sequence[float]) -> list[float]:
+def less(now: Sequence[float], before: Sequence[float]) -> list[float]:
+    """What each part of the time has less in the second than in the first."""
     return [a - b for a, b in zip(now, before, strict=True)]
 
 

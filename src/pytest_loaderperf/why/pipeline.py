@@ -15,14 +15,12 @@ from ..model.results import Culprit, Stack, Why
 from ..protocol.messages import NodeRun, RunNode
 from ..supervisor.trial import Trial
 from .calls import Files
-from .lines import More
+from .lines import AT_MOST, WORTH, More, less
 from .stacks import Call
 
 _ROUNDS = 5
 _SECONDS = 8.0  # of all runs together
 _SHORTEST = 0.1
-_WORTH = 0.15  # of what is lost
-_AT_MOST = 3
 _STAGE = "the pipeline of tf.data"
 
 Runs = list[list[NodeRun]]  # of each node, in each round
@@ -54,14 +52,14 @@ def _timed(trial: Trial, node: int, seconds: float) -> NodeRun:
 def explained(now: Runs, before: Runs, files: Files) -> Why:
     """What the runs of both versions say, in ms a sample."""
     up_to_now, up_to_before = ([_ms(runs) for runs in each] for each in (now, before))
-    lost = More.of(_less(up_to_now[-1], up_to_before[-1]))
+    lost = More.of(less(up_to_now[-1], up_to_before[-1]))
     alone_now, alone_before = _alone(up_to_now), _alone(up_to_before)
     culprits, stacks = [], []
     partner = _partners([runs[0].name for runs in now], [runs[0].name for runs in before])
     for node, runs in enumerate(now):
         other = partner.get(node)
         theirs = alone_before[other] if other is not None else [0.0] * len(runs)
-        more = More.of(_less(alone_now[node], theirs))
+        more = More.of(less(alone_now[node], theirs))
         function = files.function(Call(file=runs[0].file, function=runs[0].name, line=runs[0].line))
         stacks.append(
             Stack(
@@ -70,7 +68,7 @@ def explained(now: Runs, before: Runs, files: Files) -> Why:
                 baseline=max(0.0, statistics.fmean(theirs)),
             )
         )
-        if lost.sure and more.low > 0 and more.mean >= _WORTH * lost.mean:
+        if lost.sure and more.low > 0 and more.mean >= WORTH * lost.mean:
             culprits.append(
                 Culprit(
                     function=runs[0].name,
@@ -87,7 +85,7 @@ def explained(now: Runs, before: Runs, files: Files) -> Why:
         clear=lost.sure,
         interval=(lost.low, lost.high),
         waited=0.0,
-        culprits=tuple(sorted(culprits, key=lambda each: -each.more)[:_AT_MOST]),
+        culprits=tuple(sorted(culprits, key=lambda each: -each.more)[:AT_MOST]),
         stacks=tuple(stacks),
     )
 
@@ -98,7 +96,7 @@ def _ms(runs: Sequence[NodeRun]) -> list[float]:
 
 def _alone(up_to: Sequence[Sequence[float]]) -> list[list[float]]:
     """What each node takes by itself; one that works beside others may take less than nothing."""
-    return [_less(took, up_to[node - 1]) if node else list(took) for node, took in enumerate(up_to)]
+    return [less(took, up_to[node - 1]) if node else list(took) for node, took in enumerate(up_to)]
 
 
 def _partners(now: Sequence[str], before: Sequence[str]) -> dict[int, int]:
@@ -110,7 +108,3 @@ def _partners(now: Sequence[str], before: Sequence[str]) -> dict[int, int]:
         for block in matcher.get_matching_blocks()
         for step in range(block.size)
     }
-
-
-def _less(now: Sequence[float], before: Sequence[float]) -> list[float]:
-    return [a - b for a, b in zip(now, before, strict=True)]

@@ -68,7 +68,7 @@ def why_slower(candidate: Side, baseline: Side, files: tuple[Files, Files], seco
     timed for so many ``seconds``. Where they do not take turns, a slow second of the machine hits
     one of them alone: then there are two pairs, in either order.
     """
-    pairs = 1 if candidate.pace.short_turns and baseline.pace.short_turns else 2
+    pairs = 1 if turns.are_in_turns((candidate, baseline)) else 2
     roots = Node(), Node()
     for pair in range(pairs):
         parts = range(pair * PARTS // pairs, (pair + 1) * PARTS // pairs)

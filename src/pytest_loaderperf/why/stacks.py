@@ -75,25 +75,20 @@ def read(folder: Path, timing: Timing) -> list[Sample]:
     for path in sorted(folder.iterdir()):
         threads, stacks = _parsed(path)
         is_main = path.name == MAIN
+        calls = {number: of_loader(stack) for number, stack in stacks.items()}
+        elsewhere = {number for number, stack in stacks.items() if _is_elsewhere(stack)}
         for times in threads:
             for (before, *_), (now, used, number) in pairwise(times):
-                stack = stacks.get(number, ())
                 gone, seconds = timed(clock(now)), clock(now) - clock(before)
-                if gone is None or seconds <= 0:
+                if gone is None or seconds <= 0 or (is_main and number in elsewhere):
                     continue
-                if (
-                    is_main
-                    and any(_PACKAGE in call.file for call in stack)
-                    and not _is_driven(stack)
-                ):
-                    continue  # it is being set up, or answers
                 found.append(
                     Sample(
                         gone=gone,
                         seconds=seconds,
                         cpu_seconds=min(used, seconds),
                         in_worker=not is_main,
-                        calls=of_loader(stack),
+                        calls=calls.get(number, ()),
                     )
                 )
     return found
@@ -126,8 +121,10 @@ def _lines(path: Path) -> Iterator[list[Any]]:
             return
 
 
-def _is_driven(stack: Sequence[Call]) -> bool:
-    return any(call.file.endswith(_DRIVER) for call in stack)
+def _is_elsewhere(stack: Sequence[Call]) -> bool:
+    """Whether a trial is setting up, or answers."""
+    files = [call.file for call in stack]
+    return any(_PACKAGE in file for file in files) and not any(f.endswith(_DRIVER) for f in files)
 
 
 def of_loader(stack: Sequence[Call]) -> tuple[Call, ...]:
