@@ -209,7 +209,7 @@ def _sum(those: Iterable[Sequence[float]]) -> list[float]:
 
 
 def less(now: Sequence[float], before: Sequence[float]) -> list[float]:
-    """What each part of the time has less in the second than in the first."""
+    """How much more than before each part of the time has."""
     return [a - b for a, b in zip(now, before, strict=True)]
 
 
