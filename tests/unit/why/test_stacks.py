@@ -146,3 +146,10 @@ def test_time_between_stretches_is_not_timed(tmp_path: Path) -> None:
     taken = replace(timing().taken, stretches=stretches)
     write(tmp_path, MAIN, [0, [DRIVER, OWN]], *([at, 1, 0.0, 0] for at in (10.5, 11.0, 13.0, 16.0)))
     assert [each.gone for each in read(tmp_path, timing(taken=taken))] == [1 / 8, 4 / 8]
+
+
+def test_a_trial_that_waits_for_the_coordinator_does_nothing_of_its_loader(tmp_path: Path) -> None:
+    channel = [DRIVER[0].replace("arm/driver", "protocol/channel"), "Channel.next", 60]
+    stacks = [[0, [PYTEST, channel]], [1, [PYTEST, DRIVER, OWN]]]
+    write(tmp_path, MAIN, *stacks, [11.0, 1, 0.0, 0], [12.0, 1, 0.1, 0], [13.0, 1, 0.1, 1])
+    assert [each.gone for each in read(tmp_path, timing())] == [0.3]
