@@ -52,7 +52,7 @@ OTHER = "test_perf.py::test_other"
 def create(root: Path) -> Project:
     """A repository whose loaders have no baseline yet."""
     # Pairs of half a second are long enough for loaders without workers.
-    project = Project.create(root, {"pytest.ini": "[pytest]\nloaderperf_budget = 12\n"})
+    project = Project.create(root, {"pytest.ini": "[pytest]\nloaderperf_budget = 16\n"})
     set_loader(project)
     project.write(test_perf=CHECKS)
     project.commit("loaders and their checks")

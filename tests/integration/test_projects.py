@@ -61,7 +61,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
     It does not lie deep: a temporary folder inside of it must have room for names of sockets.
     """
     files = {
-        "pytest.ini": "[pytest]\nloaderperf_budget = 12\n",
+        "pytest.ini": "[pytest]\nloaderperf_budget = 16\n",
         "te[st]s/conftest.py": "",
         "te[st]s/statistics.py": "raise RuntimeError('not that of the standard library')\n",
         "te[st]s/paced.py": tiny.PACED,

@@ -65,7 +65,7 @@ NODE = f"test_it.py::{KEY}"
 def create(root: Path, *, git: bool = True, ini: str = "", **modules: str) -> Project:
     """A project with one module of checks, or with the modules that are given; not committed."""
     # Short trials: two pairs of them settle a loader that sleeps.
-    files = {"pytest.ini": f"[pytest]\nloaderperf_budget = 12\n{ini}"}
+    files = {"pytest.ini": f"[pytest]\nloaderperf_budget = 16\n{ini}"}
     project = Project.create(root, files, git=git)
     project.write(**{"paced": PACED, **(modules or {"test_it": CHECK})})
     return project

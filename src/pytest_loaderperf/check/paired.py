@@ -172,8 +172,10 @@ def _measure(
         if missing > 0 and not confirming:
             # What is kept for confirming may go into the first look: without it there is none.
             left = taken.known.deadline - time.monotonic()
-            if left < missing * seconds:
-                raise _too_small(bench, seconds)
+            # What others took of the machine is no fault of the budget: it is overdrawn by that.
+            own = seconds * (1 - taken.noise[-1].external_load)
+            if left < missing * own:
+                raise _too_small(bench, own)
         label = "confirming, " if confirming else ""
         bench.progress(f"{label}{_news(comparisons['throughput'], left)}")
         if not _is_over(bench, taken, comparisons, left, confirming=confirming):

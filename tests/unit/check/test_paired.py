@@ -308,6 +308,14 @@ def test_a_budget_that_does_not_hold_the_first_look_is_too_small(
     assert measured == 1
 
 
+def test_what_others_took_makes_no_budget_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    def time_pair(_: Plan) -> tuple[Timing, Timing]:
+        time.sleep(0.1)
+        return trial(external_load=0.9), trial(external_load=0.9)
+
+    assert judged(monkeypatch, time_pair, seconds=0.15).pairs == 2
+
+
 @pytest.mark.parametrize(
     ("factors", "verdict"), [((1.0,), Verdict.UNCHANGED), ((0.9, 1.1), Verdict.INCONCLUSIVE)]
 )
