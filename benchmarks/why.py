@@ -28,7 +28,7 @@ from typing import Any
 from study import append, git
 
 PROJECT = Path(__file__).with_name("why_project")
-LOADERS = "loaders.py"
+LOADERS = "loaders"  # the module
 # What is put at a mark of the project: source text, for so many milliseconds.
 LOSSES = {
     "transform": ("transform", "burn({rounds})"),
@@ -114,10 +114,11 @@ def seeded(text: str, loss: str, share: float, taking: dict[str, float]) -> tupl
     return text, number, function.strip().partition("(")[0].removeprefix("def ")
 
 
-def run(
-    folder: Path, kind: str, loss: str, share: float, taking: dict[str, float]
-) -> dict[str, Any]:
-    """Make a loader slower (by nothing: a share of 0), and ask why."""
+def compared(folder: Path, module: str, kind: str, text: str) -> tuple[dict[str, Any], int, str]:
+    """A check of the project with another text of a module, its seconds, and what pytest printed.
+
+    It is compared with the project as it is, and asked for the reason.
+    """
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         project, results = Path(scratch, "project"), Path(scratch, "results.json")
         shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("__pycache__"))
@@ -127,28 +128,32 @@ def run(
         git(project, "init", "-q", "-b", "main")
         git(project, "add", "-A")
         git(project, "commit", "-q", "-m", "first")
-        before = (project / LOADERS).read_text()
-        text, line, function = before + "\n", 0, ""
-        if share:
-            text, line, function = seeded(before, loss, share, taking)
-        (project / LOADERS).write_text(text)
-        command = [sys.executable, "-m", "pytest", "-q", "--loaderperf", "--loaderperf-why"]
+        (project / f"{module}.py").write_text(text)
+        command = [sys.executable, "-m", "pytest", "-q", f"test_{module}.py", "--loaderperf"]
+        asked = ["--loaderperf-why", "--loaderperf-always", "--loaderperf-against=HEAD"]
         began = time.monotonic()
         done = subprocess.run(
-            [
-                *command,
-                "--loaderperf-always",
-                "--loaderperf-against=HEAD",
-                f"--loaderperf-json={results}",
-            ],
+            [*command, *asked, f"--loaderperf-json={results}"],
             cwd=project,
             env={**os.environ, "WHY_LOADER": kind},
             capture_output=True,
             text=True,
             check=False,
         )
-        seconds = time.monotonic() - began
+        seconds = round(time.monotonic() - began)
         (check,) = json.loads(results.read_text())["checks"]
+    return check, seconds, done.stdout
+
+
+def run(
+    folder: Path, kind: str, loss: str, share: float, taking: dict[str, float]
+) -> dict[str, Any]:
+    """Make a loader slower (by nothing: a share of 0), and ask why."""
+    before = (PROJECT / f"{LOADERS}.py").read_text()
+    text, line, function = before + "\n", 0, ""
+    if share:
+        text, line, function = seeded(before, loss, share, taking)
+    check, seconds, output = compared(folder, LOADERS, kind, text)
     metric = check["metrics"].get("throughput")
     why = check["why"].get("time", {"culprits": [], "lost": 0.0})
     first = next(iter(why["culprits"]), None)
@@ -170,11 +175,11 @@ def run(
         "named_ms": first and first["more"],
         "lost_ms": why["lost"],
         "true_ms": truth,
-        "seconds": round(seconds),
+        "seconds": seconds,
         "why_seconds": check["phases"].get("why"),
         "why": check["why"],
         "notes": check["notes"],
-        "output": "" if check["why"] else done.stdout[-2000:],
+        "output": "" if check["why"] else output[-2000:],
     }
 
 

@@ -14,8 +14,6 @@ from support import tiny
 from support.project import Project
 from support.tiny import KEY, NODE
 
-ROOM = "--loaderperf-budget=24"  # for pairs on a busy machine
-
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
@@ -68,7 +66,7 @@ def test_without_a_commit_git_says_why(tmp_path: Path) -> None:
 
 
 def test_the_report_holds_it_with_pairs_and_memory(project: Project) -> None:
-    run = project.pytest("--loaderperf", ROOM, "--loaderperf-html=reports/page.html")
+    run = project.pytest("--loaderperf", tiny.WIDE, "--loaderperf-html=reports/page.html")
     assert run.status == 0, run.output
     page = (project.root / "reports" / "page.html").read_text()
     assert "slower, and known to be" in page
@@ -87,6 +85,6 @@ def test_the_report_holds_it_with_pairs_and_memory(project: Project) -> None:
 
 def test_a_report_that_cannot_be_written_is_told(project: Project) -> None:
     (project.root / "page.html").mkdir()
-    run = project.pytest("--loaderperf", ROOM, "--loaderperf-html=page.html")
+    run = project.pytest("--loaderperf", tiny.WIDE, "--loaderperf-html=page.html")
     assert "could not be written" in run.output
     assert "1 unchanged" in run.output

@@ -134,9 +134,9 @@ def test_each_version_is_measured_on_its_own_sources(
     environment = {"SOURCES": str(sources)}
     if source == "src" and not ini:
         environment["PYTHONPATH"] = str(root / source)
-    run = inner.pytest("--loaderperf", *arguments, environment=environment)
+    run = inner.pytest("--loaderperf", tiny.WIDE, *arguments, environment=environment)
     assert run.status == 0, run.output
-    assert run.verdicts == {"tests/test_it.py::test_paced": "unchanged"}
+    assert run.verdicts == {"tests/test_it.py::test_paced": "unchanged"}, run.output
     places = [Path(place).parents[1] for place in sources.read_text().splitlines()]
     ours = (root / source).resolve()
     (theirs,) = set(places) - {ours}

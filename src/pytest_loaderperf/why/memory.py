@@ -15,7 +15,7 @@ from ..measure.plan import Lengths
 from ..measure.turns import Side
 from ..model.results import Why
 from .calls import MAIN_PROCESS, WORKERS, Files, Function, Node
-from .lines import explain
+from .lines import WORTH, explain
 from .stacks import Call, of_loader
 
 _MIB = 2**20
@@ -34,10 +34,12 @@ def why_larger(
     files: tuple[Files, Files],
     lengths: Lengths,
     like: Calibration,
+    grown: float,
 ) -> Why:
     """Have both versions go as far as a calibration did, and tell what holds the difference (MiB).
 
-    ``files`` are those of the candidate and of the baseline.
+    ``files`` are those of the candidate and of the baseline. By so many MiB the peak has ``grown``:
+    no line is named that holds next to nothing of it.
     """
     nodes, trials = [], []
     for side, theirs in zip((candidate, baseline), files, strict=True):
@@ -48,6 +50,8 @@ def why_larger(
             nodes.append(held(Path(written), theirs))
     now, before = files
     why = explain(*nodes, now=now.lines, before=before.lines, luck=_LUCK)
+    if why.lost < WORTH * grown:
+        why = replace(why, clear=False, culprits=())
     return replace(why, in_flight=in_flight(*trials))
 
 

@@ -15,6 +15,7 @@ from .calls import Files
 
 _SLOWER = ("throughput", "cpu_time", "epoch_time")
 _LARGER = ("peak_memory", "memory_growth")
+_MIB = 2**20
 
 
 def explained(
@@ -47,12 +48,19 @@ def explained(
         result = _told(result, "time", slower)
     if regressed.intersection(_LARGER):
         if memory.is_installed():
-            larger = partial(memory.why_larger, *sides, files, lengths, calibrated)
+            grown = _grown(result) / _MIB
+            larger = partial(memory.why_larger, *sides, files, lengths, calibrated, grown)
             news("where the memory goes")
             result = _told(result, "memory", larger)
         else:
             result = replace(result, notes=(*result.notes, memory.INSTALL))
     return result
+
+
+def _grown(result: CheckResult) -> float:
+    """How many bytes more the candidate takes at its peak; 0 if nobody has looked."""
+    peak = result.metrics.get("peak_memory")
+    return 0.0 if peak is None or peak.baseline is None else max(0.0, peak.value - peak.baseline)
 
 
 def _told(result: CheckResult, what: str, look: Callable[[], Why]) -> CheckResult:

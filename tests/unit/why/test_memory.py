@@ -6,13 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from pytest_loaderperf import child
 from pytest_loaderperf.child.loaderperf_exchange import Exchange
 from pytest_loaderperf.child.loaderperf_sources import EXCHANGE, RAN
+from pytest_loaderperf.measure import calibration
+from pytest_loaderperf.why import memory
 from pytest_loaderperf.why.calls import MAIN_PROCESS, WORKERS, Files, Function, Node
 from pytest_loaderperf.why.memory import held, in_flight
 
@@ -82,6 +84,26 @@ def side(workers: int, prefetch: int) -> Any:
         pace=10.0,  # batches of 32
         workload=SimpleNamespace(bytes_per_sample=2.0**20),
     )
+
+
+@pytest.mark.parametrize(("grown", "clear"), [(0.0, True), (1.0, True), (16.0, False)])
+def test_a_line_is_named_only_if_it_holds_some_of_what_the_peak_has_grown(
+    monkeypatch: pytest.MonkeyPatch, grown: float, *, clear: bool
+) -> None:
+    trees = []
+    for size in (100.5, 100.0):
+        tree = Node()
+        deep = tree.child(Function(file="x.py", name="load", ours=True))
+        for node in (tree, deep):
+            node.took = [size] * len(node.took)
+        trees.append(tree)
+    monkeypatch.setattr(memory, "held", lambda *_: trees.pop(0))
+    monkeypatch.setattr(calibration, "calibrate", lambda *_, **__: side(0, 0))
+    one: Any = SimpleNamespace(arm=None, nodeid="")
+    own, nothing = Files(top=""), cast(Any, None)
+    why = memory.why_larger(one, one, (own, own), nothing, nothing, grown)
+    assert (why.clear, bool(why.culprits)) == (clear, clear)
+    assert why.lost == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(

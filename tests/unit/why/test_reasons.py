@@ -10,7 +10,7 @@ import pytest
 
 from examples import check, comparison, why
 from pytest_loaderperf.errors import ArmError
-from pytest_loaderperf.model.results import CheckResult, Verdict
+from pytest_loaderperf.model.results import CheckResult, Verdict, Why
 from pytest_loaderperf.why import memory, pipeline, reasons, sampling
 
 FOUND = why()
@@ -62,6 +62,30 @@ def looked_for(of: CheckResult, always: bool) -> set[str]:
 )
 def test_what_got_worse_is_looked_for(regressed: list[str], looked: list[str]) -> None:
     assert list(told(result(*regressed)).why) == looked
+
+
+def test_the_look_at_memory_knows_by_how_much_the_peak_has_grown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    grown: list[float] = []
+
+    def larger(*arguments: Any) -> Why:
+        grown.append(arguments[-1])
+        return FOUND
+
+    monkeypatch.setattr(memory, "why_larger", larger)
+    of = result("peak_memory")
+    told(
+        replace(
+            of,
+            metrics={
+                "peak_memory": replace(
+                    of.metrics["peak_memory"], value=24.0 * 2**20, baseline=16.0 * 2**20
+                )
+            },
+        )
+    )
+    assert grown == [8.0]
 
 
 def test_what_nobody_judges_is_not_looked_for() -> None:
