@@ -114,10 +114,12 @@ def seeded(text: str, loss: str, share: float, taking: dict[str, float]) -> tupl
     return text, number, function.strip().partition("(")[0].removeprefix("def ")
 
 
-def compared(folder: Path, module: str, kind: str, text: str) -> tuple[dict[str, Any], int, str]:
+def compared(
+    folder: Path, module: str, kind: str, text: str, *asked: str
+) -> tuple[dict[str, Any], int, str]:
     """A check of the project with another text of a module, its seconds, and what pytest printed.
 
-    It is compared with the project as it is, and asked for the reason.
+    It is compared with the project as it is; ``asked`` are further arguments of pytest.
     """
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         project, results = Path(scratch, "project"), Path(scratch, "results.json")
@@ -130,10 +132,10 @@ def compared(folder: Path, module: str, kind: str, text: str) -> tuple[dict[str,
         git(project, "commit", "-q", "-m", "first")
         (project / f"{module}.py").write_text(text)
         command = [sys.executable, "-m", "pytest", "-q", f"test_{module}.py", "--loaderperf"]
-        asked = ["--loaderperf-why", "--loaderperf-always", "--loaderperf-against=HEAD"]
+        against = ["--loaderperf-always", "--loaderperf-against=HEAD"]
         began = time.monotonic()
         done = subprocess.run(
-            [*command, *asked, f"--loaderperf-json={results}"],
+            [*command, *against, *asked, f"--loaderperf-json={results}"],
             cwd=project,
             env={**os.environ, "WHY_LOADER": kind},
             capture_output=True,
@@ -153,7 +155,7 @@ def run(
     text, line, function = before + "\n", 0, ""
     if share:
         text, line, function = seeded(before, loss, share, taking)
-    check, seconds, output = compared(folder, LOADERS, kind, text)
+    check, seconds, output = compared(folder, LOADERS, kind, text, "--loaderperf-why")
     metric = check["metrics"].get("throughput")
     why = check["why"].get("time", {"culprits": [], "lost": 0.0})
     first = next(iter(why["culprits"]), None)

@@ -24,7 +24,7 @@ TOLERANCES = {
 # How a value is read: the parser of each is in ``settings``.
 ValueKind = Literal[
     "text", "flag", "mode", "list", "check", "duration", "fraction", "size", "range", "start",
-    "fallback", "whose", "span", "reason",
+    "fallback", "whose", "span", "reason", "exit",
 ]  # fmt: skip
 
 
@@ -202,6 +202,14 @@ OPTIONS: tuple[Option, ...] = (
         asks="run",
         nature="searches the history, and writes nothing",
         excludes=("against", "update", "selftest", "sweep"),
+    ),
+    Option(
+        "exit",
+        "whose exit status the run has: that of 'pytest' (the default), or what 'git bisect run' "
+        "wants: 125 where a check could not be judged",
+        "pytest|bisect",
+        "exit",
+        ini=False,
     ),
     Option(
         "history",

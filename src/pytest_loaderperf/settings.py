@@ -120,6 +120,7 @@ class RunSettings:
     selftest: bool = False
     history: bool = False
     bisect: tuple[str, str] | None = None  # a good revision and a bad one
+    exit: str = "pytest"  # or "bisect": whose exit status the run has
     sweep: tuple[int, ...] = ()
     baseline_python: str = ""
     json: str = ""
@@ -235,4 +236,5 @@ _PARSERS: Mapping[ValueKind, Callable[[str], object]] = {
     "whose": _one_of("mine", "theirs"),
     "span": _span,
     "reason": _reason,
+    "exit": _one_of("pytest", "bisect"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,23 @@ def test_it_needs_git(tmp_path: Path) -> None:
     tiny.assert_usage_error(
         project, "--loaderperf-bisect=a..b", says=["--loaderperf-bisect", "git"]
     )
+
+
+def test_git_bisect_run_finds_it_too(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", test_it="import pytest\n" + TOLERANT, other="")
+    commits = {"good": project.commit("good")}
+    states = {"fast": FAST, "slower": SLOW, "broken": "import nowhere\n", "slow": SLOW}
+    for name, paced in states.items():
+        project.write(paced=paced, other=f"{name!r}")
+        commits[name] = project.commit(name)
+    against = (
+        "--loaderperf",
+        f"--loaderperf-against={commits['good']}",
+        "--loaderperf-exit=bisect",
+    )
+    project.git("checkout", "-q", commits["broken"])
+    assert project.pytest(*against).status == 125
+    project.git("bisect", "start", commits["slow"], commits["good"])
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *against]
+    found = project.git("bisect", "run", *command)
+    assert f"{commits['slower']} is the first bad commit" in found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from collections.abc import Sequence
 
 import pytest
 
@@ -19,6 +20,20 @@ from ..system.machine import machine
 from .collecting import Collecting
 from .resources import Resources
 from .running import Running
+
+_TO_SKIP = 125  # to git bisect run: nobody can tell whether this commit is good
+_SOUND = {Verdict.UNCHANGED, Verdict.IMPROVED, Verdict.IDENTICAL}
+
+
+def status_for_bisect(status: int, verdicts: Sequence[Verdict]) -> int:
+    """The exit status that ``git bisect run`` understands: 0 good, 1 bad, 125 neither.
+
+    ``status`` is that of pytest: 1 also where a test's own assertion fails.
+    """
+    if Verdict.REGRESSED in verdicts:
+        return 1
+    told = verdicts and _SOUND.issuperset(verdicts) and status in (0, 1)
+    return status if told else _TO_SKIP
 
 
 class Updates:
@@ -126,6 +141,9 @@ class Summary:
         folder = self._resources.config.invocation_params.dir
         settings, say = self._resources.settings, self._resources.say
         files.write(run, self._sweeps, settings, folder, self._histories, say)
+        if settings.exit == "bisect":
+            verdicts = [result.verdict for result in run.results]
+            session.exitstatus = status_for_bisect(session.exitstatus, verdicts)
 
     def _histories(self) -> dict[str, History]:
         """The baselines of the checks over time, by node id; empty where git tells of none."""
