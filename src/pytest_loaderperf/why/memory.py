@@ -47,7 +47,7 @@ def why_larger(
             trials.append(
                 calibration.calibrate(side.arm, side.nodeid, lengths, like, allocations=written)
             )
-            nodes.append(held(Path(written), theirs))
+            nodes.append(held(Path(written), theirs, trials[-1].loader.workers))
     now, before = files
     why = explain(*nodes, now=now.lines, before=before.lines, luck=_LUCK)
     if why.lost < WORTH * grown:
@@ -55,20 +55,33 @@ def why_larger(
     return replace(why, in_flight=in_flight(*trials))
 
 
-def held(folder: Path, files: Files) -> Node:
-    """What the processes of a trial held when each of them held the most, in MiB."""
+def held(folder: Path, files: Files, workers: int = 0) -> Node:
+    """What the processes of a trial held when each of them held the most, in MiB.
+
+    A new epoch may have new workers. If so many ``workers`` live at a time, the largest count.
+    """
+    paths = [path for path in folder.iterdir() if path.name != MAIN]
+    most = sorted(map(_held, paths), key=lambda those: -sum(size for size, _ in those))
+    root = Node()
+    for in_worker, processes in ((False, [_held(folder / MAIN)]), (True, most[: workers or None])):
+        for size, calls in (each for those in processes for each in those):
+            _add(root, size, in_worker, calls, files)
+    return root
+
+
+def _held(path: Path) -> list[tuple[float, Sequence[Call]]]:
+    """What a process held at its peak, in MiB, and the calls in which it was allocated."""
     from memray import FileReader  # noqa: PLC0415  (an extra)
 
-    root = Node()
-    for path in folder.iterdir():
-        with FileReader(path) as reader:
-            for record in reader.get_high_watermark_allocation_records(merge_threads=True):
-                calls = [
-                    Call(file=file, function=function, line=line)
-                    for function, file, line in reversed(record.stack_trace())
-                ]
-                _add(root, record.size / _MIB, path.name != MAIN, of_loader(calls), files)
-    return root
+    found: list[tuple[float, Sequence[Call]]] = []
+    with FileReader(path) as reader:
+        for record in reader.get_high_watermark_allocation_records(merge_threads=True):
+            calls = [
+                Call(file=file, function=function, line=line)
+                for function, file, line in reversed(record.stack_trace())
+            ]
+            found.append((record.size / _MIB, of_loader(calls)))
+    return found
 
 
 def _add(root: Node, size: float, in_worker: bool, calls: Sequence[Call], files: Files) -> None:

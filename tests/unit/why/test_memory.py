@@ -33,9 +33,10 @@ def work():
 if __name__ == "__main__":
     loaderperf_allocations.tracking(sys.argv[2]).__enter__()
     kept = keep(8)
-    process = multiprocessing.get_context(sys.argv[1]).Process(target=work)
-    process.start()
-    process.join()
+    for _ in range(2):
+        process = multiprocessing.get_context(sys.argv[1]).Process(target=work)
+        process.start()
+        process.join()
     os._exit(0)
 """
 
@@ -66,7 +67,10 @@ def test_each_process_holds_what_it_holds_at_its_own_peak(tmp_path: Path, method
     }
     command = [sys.executable, "main.py", method, str(written)]
     subprocess.run(command, cwd=project, env=variables, check=True)
-    root = held(written, Files(top=str(project)))
+    both = held(written, Files(top=str(project)))
+    (in_both,) = deepest(both.children[Function(file="", name=WORKERS)], "work")
+    assert in_both.took[0] == pytest.approx(32, abs=0.5)
+    root = held(written, Files(top=str(project)), workers=1)  # the second came after the first
     main = root.children[Function(file="", name=MAIN_PROCESS)]
     workers = root.children[Function(file="", name=WORKERS)]
     (in_main,) = deepest(main, "keep")
