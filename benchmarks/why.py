@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +222,33 @@ def show(lines: list[dict[str, Any]]) -> None:
             f"of what the throughputs of a single process say: {quarters[1]:.0%} (quartiles "
             f"{quarters[0]:.0%} and {quarters[2]:.0%})"
         )
+
+
+def study(
+    name: str,
+    cases: Iterable[tuple[Any, ...]],
+    run: Callable[..., dict[str, Any]],
+    told: Callable[[dict[str, Any]], str],
+    show: Callable[[list[dict[str, Any]]], None],
+) -> None:
+    """Run the cases whose names are asked for, or show what came of all so far.
+
+    ``run`` gets the folder and what a case consists of. The results go to a file of that name.
+    """
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=("run", "show"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", default="", help="cases whose name holds this")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    file = options.folder / f"{name}.jsonl"
+    if options.what == "run":
+        for case in cases:
+            if options.only in " ".join(map(str, case)):
+                line = run(options.folder, *case)
+                append(file, [line])
+                print(told(line), flush=True)
+    show([json.loads(line) for line in file.read_text().splitlines()])
 
 
 def main() -> None:

@@ -12,14 +12,11 @@ Batches in flight have no line: these must be told as such. What came of each ca
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 from pathlib import Path
 from typing import Any
 
-from study import append
-from why import PROJECT, compared
+from why import PROJECT, compared, study
 
 MODULE = "growing"
 # Where a line is put, the line, and how much of what is named in it makes a MiB.
@@ -117,23 +114,5 @@ def show(lines: list[dict[str, Any]]) -> None:
     )
 
 
-def main() -> None:
-    """Run the cases, or show what came of all so far."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("run", "show"))
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--only", default="", help="loaders or growths whose name holds this")
-    options = parser.parse_args()
-    options.folder.mkdir(parents=True, exist_ok=True)
-    file = options.folder / "growths.jsonl"
-    if options.what == "run":
-        for kind, growth, size in CASES:
-            if options.only in f"{kind} {growth}":
-                line = run(options.folder, kind, growth, size)
-                append(file, [line])
-                print(told(line), flush=True)
-    show([json.loads(line) for line in file.read_text().splitlines()])
-
-
 if __name__ == "__main__":
-    main()
+    study("growths", CASES, run, told, show)

@@ -1,6 +1,6 @@
 """Does a failure name the node that takes longer? Functions of tf.data, slowed one at a time.
 
-    python benchmarks/why_nodes.py run FOLDER
+    python benchmarks/why_nodes.py run FOLDER [--only NODE]
     python benchmarks/why_nodes.py show FOLDER
 
 Each case makes one of the eight functions of ``benchmarks/why_project/pipelines.py`` slower, by 15
@@ -11,14 +11,11 @@ what a sample takes more by the throughputs of the verdict. What came of each ca
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 from pathlib import Path
 from typing import Any
 
-from study import append
-from why import PROJECT, compared
+from why import PROJECT, compared, study
 
 MODULE = "pipelines"
 IN_A_SAMPLE = 24  # turns of work, of all functions together
@@ -89,21 +86,5 @@ def show(lines: list[dict[str, Any]]) -> None:
     )
 
 
-def main() -> None:
-    """Run the cases, or show what came of all so far."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("run", "show"))
-    parser.add_argument("folder", type=Path)
-    options = parser.parse_args()
-    options.folder.mkdir(parents=True, exist_ok=True)
-    file = options.folder / "nodes.jsonl"
-    if options.what == "run":
-        for node, share in NODES.items():
-            line = run(options.folder, node, share)
-            append(file, [line])
-            print(told(line), flush=True)
-    show([json.loads(line) for line in file.read_text().splitlines()])
-
-
 if __name__ == "__main__":
-    main()
+    study("nodes", NODES.items(), run, told, show)
