@@ -103,8 +103,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "why",
         "tell of every check where its time goes, and not only of one that got slower; with a FILE "
-        "write all stacks to it as well, for speedscope",
-        "FILE",
+        "write all stacks to it as well, for speedscope; with 'never' do not even look at that one",
+        "never|FILE",
         "reason",
     ),
     Option(

@@ -114,7 +114,7 @@ class RunSettings:
     update: Update | None = None
     strict: bool = False
     always: bool = False
-    why: str = ""  # "always", or a file that takes all stacks; "": of what got worse
+    why: str = ""  # "always", "never", or a file that takes all stacks; "": of what got worse
     build: str = ""
     unused: tuple[str, ...] = ()
     selftest: bool = False
@@ -207,7 +207,7 @@ def _span(text: str) -> tuple[str, str]:
 def _reason(text: str) -> str:
     if text.lower() in ("1", "true", "yes", "on"):
         return "always"
-    return "" if text.lower() in ("0", "false", "no", "off") else text
+    return "never" if text.lower() in ("0", "false", "no", "off") else text
 
 
 def _names(value: object) -> tuple[str, ...]:

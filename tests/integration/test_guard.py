@@ -80,6 +80,7 @@ def test_slower_loader_fails_its_check_and_no_other(project: Project) -> None:
     assert low**2 / throughput["ratio"] < 1 / 4 < high**2 / throughput["ratio"]
     assert high < 1 - 0.1 / 5  # how wide it is, the machine's noise says: the verdict holds in all
     assert "peak_memory regressed" not in run.output
+    assert run.results["checks"][0]["why"] == {}  # as these runs ask
 
 
 def test_fresh_processes_give_the_same_verdict(project: Project) -> None:

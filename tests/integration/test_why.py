@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support import tiny
+from support.environment import PLAIN
 from support.project import Project
 
 LOADERS = """\
@@ -36,6 +37,8 @@ import rows
 def test_rows(loaderperf):
     loaderperf.check(rows.Rows())
 """
+# As users run it; other runs do not look.
+ASKING = {"PYTEST_ADDOPTS": f"{PLAIN} --loaderperf-always"}
 
 
 @pytest.fixture
@@ -64,7 +67,7 @@ def test_a_failure_names_the_line_that_takes_longer(project: Project) -> None:
 
 
 def test_a_check_that_passes_is_not_asked_for_the_reason(project: Project) -> None:
-    run = project.pytest("--loaderperf", "--loaderperf-against=HEAD")
+    run = project.pytest("--loaderperf", "--loaderperf-against=HEAD", environment=ASKING)
     assert run.status == 0, run.output
     assert run.results["checks"][0]["why"] == {}
 
@@ -100,7 +103,7 @@ def test_a_failure_names_the_line_that_holds_more_memory(tmp_path: Path) -> None
     project = tiny.create(tmp_path / "project", rows=HOLDING, test_it=CHECK)
     project.commit("before")
     project.write(rows="# comment\n" + KEEPING)
-    run = project.pytest("--loaderperf", "--loaderperf-against=HEAD")
+    run = project.pytest("--loaderperf", "--loaderperf-against=HEAD", environment=ASKING)
     assert run.status == 1, run.output
     (check,) = run.results["checks"]
     assert check["metrics"]["peak_memory"]["verdict"] == "regressed"

@@ -266,7 +266,7 @@ class Coordinator:
         self, bench: Bench, version: Version, known: Known, result: CheckResult
     ) -> CheckResult:
         """The result of a check with why it got worse, if it did."""
-        if self._settings.update is not None:
+        if self._settings.update is not None or self._settings.why == "never":
             return result
         files = (
             Files(top=version.toplevel or str(bench.candidate.root)),

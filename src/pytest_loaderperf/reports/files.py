@@ -40,7 +40,7 @@ def write(
     if settings.summary:
         text = markdown.summary(run.results, sweeps)
         written("summary", settings.summary, text, files.append)
-    if settings.why not in ("", "always"):
+    if settings.why not in ("", "always", "never"):
         text = json.dumps(speedscope.to_speedscope(run.results)) + "\n"
         written("why", settings.why, text, files.replace)
     if settings.html:
