@@ -258,7 +258,8 @@ class TestProof:
 
     def test_server_of_one_version_that_serves_the_other_is_an_error(self, proven: Proven) -> None:
         """Both are as slow as the one that has started first."""
-        if proven.after.run.verdicts["test_asks.py::test_asks"] == "regressed":
+        verdict = proven.after.run.verdicts["test_asks.py::test_asks"]
+        if verdict in ("regressed", "inconclusive"):
             return  # so busy is the machine that they ran one after the other: each had its own
         says = "in a pair of trials only one version ran server.py, which has changed"
         assert says in proven.text("asks")

@@ -103,13 +103,13 @@ class Rows(Dataset):
         return 2000
 
     def __getitem__(self, index):
-        if index == 1200 and self.bad:
+        if index == 200 and self.bad:
             self.bad()
         return index
 
 def decode():
     print("x" * 2**20)
-    raise ValueError("row 1200 cannot be decoded")
+    raise ValueError("row 200 cannot be decoded")
 
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
@@ -127,7 +127,7 @@ def test_worker_of_torch_that_fails_shows_its_traceback(tmp_path: Path) -> None:
     report = tiny.report(project, "--loaderperf")
     assert {check["verdict"] for check in report.run.results["checks"]} == {"error"}
     for part in ("Caught ValueError in DataLoader worker process", "in decode",
-                 "ValueError: row 1200 cannot be decoded"):  # fmt: skip
+                 "ValueError: row 200 cannot be decoded"):  # fmt: skip
         assert part in report.texts["test_fails"]
     assert "is killed by signal: Killed" in report.texts["test_dies"]
 

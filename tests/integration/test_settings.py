@@ -18,7 +18,8 @@ from support.project import Project
 
 def stored(tmp_path: Path, ini: str = "", **modules: str) -> Project:
     """A project outside git: numbers of another day prove nothing at a usual tolerance."""
-    project = tiny.create(tmp_path / "project", git=False, ini=ini, **modules)
+    usual = "" if "loaderperf_throughput" in ini else "loaderperf_throughput = 10%\n"
+    project = tiny.create(tmp_path / "project", git=False, ini=usual + ini, **modules)
     tiny.accept(project, commit=False)
     return project
 
