@@ -46,7 +46,6 @@ def test_called(loaderperf, benchmark):
     benchmark(loaderperf.check, paced.Paced())
 """
 SHOWN = "test_it.py::test_shown"
-ROOM = "--loaderperf-budget=24"  # for pairs on a busy machine
 # How a check comes out does not matter, and a single version is measured soonest.
 ALONE = "--loaderperf-against=stored"
 
@@ -68,7 +67,7 @@ def benchmarked(tmp_path_factory: pytest.TempPathFactory) -> Benchmarked:
     project = tiny.create(root, test_it=CHECKS, conftest=CONFTEST, test_called=CALLED)
     tiny.accept(project, SHOWN, "test_it.py::test_not_shown", "test_called.py::test_called")
     run = project.pytest(
-        "--loaderperf", ROOM, "--benchmark-json=benchmark.json", "--benchmark-verbose",
+        "--loaderperf", "--benchmark-json=benchmark.json", "--benchmark-verbose",
         "--benchmark-autosave", "-Werror", "-Wdefault::pytest_loaderperf.InconclusiveWarning",
     )  # fmt: skip
     return Benchmarked(project, run)
