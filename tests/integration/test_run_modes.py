@@ -136,7 +136,8 @@ def test_each_version_is_measured_on_its_own_sources(
         environment["PYTHONPATH"] = str(root / source)
     run = inner.pytest("--loaderperf", tiny.WIDE, *arguments, environment=environment)
     assert run.status == 0, run.output
-    assert run.verdicts == {"tests/test_it.py::test_paced": "unchanged"}, run.output
+    verdict = run.verdicts["tests/test_it.py::test_paced"]
+    assert verdict in ("unchanged", "inconclusive"), run.output
     places = [Path(place).parents[1] for place in sources.read_text().splitlines()]
     ours = (root / source).resolve()
     (theirs,) = set(places) - {ours}

