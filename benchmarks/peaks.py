@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from overhead import LOADERS, ROOT, launch
+from pytest_loaderperf.stats.batch_size import Point, memory_model
 from study import bound, source
 
 from pytest_loaderperf.baselines.store import Record, Stored
@@ -35,7 +36,6 @@ from pytest_loaderperf.measure import calibration
 from pytest_loaderperf.measure.plan import Lengths
 from pytest_loaderperf.model.version import Version
 from pytest_loaderperf.settings import CheckSettings
-from pytest_loaderperf.stats.batch_size import Point, memory_model
 from pytest_loaderperf.stats.sequential import Rule
 from pytest_loaderperf.supervisor.arm import Arms
 
@@ -124,7 +124,6 @@ def check(nodeid: str, condition: str, folder: Path, stored: float | None) -> di
         nodeid=nodeid,
         module=module,
         key=nodeid,
-        batch_size=None,
         settings=replace(CheckSettings(), budget=BUDGET),
     )
     started = time.monotonic()

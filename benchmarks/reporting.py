@@ -24,8 +24,8 @@ from pytest_loaderperf.model.results import (
     Verdict,
 )
 from pytest_loaderperf.model.workload import Workload
-from pytest_loaderperf.reports import batch_sizes, html, markdown, results_json, terminal
-from pytest_loaderperf.stats.batch_size import sweeps
+from pytest_loaderperf.reports import html, markdown, results_json, swept, terminal
+from pytest_loaderperf.stats.sweeps import sweeps
 from pytest_loaderperf.versions.repository import Commit
 
 _PAIRS, _LOOKS, _COMMITS, _ROUNDS = 24, 1000, 50, 5
@@ -73,7 +73,7 @@ def check(number: int) -> CheckResult:
     return CheckResult(
         nodeid=f"{sweep}[{number}]",
         verdict=Verdict.REGRESSED,
-        batch_size=2 ** (number % 5 + 3),
+        parameters={"batch_size": 2 ** (number % 5 + 3)},
         outcome="failed",
         seconds=20.0,
         pairs=_PAIRS,
@@ -118,7 +118,7 @@ def main() -> None:
     found = sweeps(results, run.memory_limit)
     pasts = {result.nodeid: {"a machine": accepted} for result in results}
     reports: dict[str, Callable[[], object]] = {
-        "terminal": lambda: (terminal.table(results), batch_sizes.lines(found)),
+        "terminal": lambda: (terminal.table(results), swept.lines(found)),
         "JSON": lambda: json.dumps(results_json.to_json(run, found), indent=2),
         "Markdown": lambda: markdown.summary(results, found),
         "HTML": lambda: html.render(run, found, pasts),

@@ -18,8 +18,8 @@ from pytest_loaderperf.model.results import (
     Why,
 )
 from pytest_loaderperf.model.workload import Workload
-from pytest_loaderperf.stats import batch_size
-from pytest_loaderperf.stats.batch_size import Sweep
+from pytest_loaderperf.stats import sweeps as stats_sweeps
+from pytest_loaderperf.stats.sweeps import Sweep
 from pytest_loaderperf.versions.repository import Commit
 
 MIB = 2.0**20
@@ -63,7 +63,7 @@ def check(nodeid: str, verdict: Verdict, *ratios: float, **fields: object) -> Ch
     result = CheckResult(
         nodeid=nodeid,
         verdict=verdict,
-        batch_size=32,
+        parameters={"batch_size": 32},
         outcome="failed" if verdict.fails else "passed",
         seconds=21.3,
         pairs=len(ratios),
@@ -161,7 +161,7 @@ def point(batch_size: int, throughput: float) -> CheckResult:
     return CheckResult(
         nodeid=f"{test}[{batch_size}]",
         verdict=Verdict.MEASURED,
-        batch_size=batch_size,
+        parameters={"batch_size": batch_size},
         outcome="passed",
         seconds=5.0,
         pairs=3,
@@ -173,7 +173,7 @@ def point(batch_size: int, throughput: float) -> CheckResult:
 
 def sweeps() -> list[Sweep]:
     """What the checks of the run say that differ in batch size."""
-    return batch_size.sweeps(run().results, run().memory_limit)
+    return stats_sweeps.sweeps(run().results, run().memory_limit)
 
 
 def run() -> Run:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from .errors import SettingsError
+
+if TYPE_CHECKING:
+    from .model.parameters import Axis, Parameter
 
 ARM = "loaderperf-arm"  # the name of the plugin object of a process that measures
 # Of pytest, before it has loaded a conftest: its environment, its path, and its arguments, with
@@ -38,23 +41,48 @@ def marker_arguments(node: pytest.Item) -> dict[str, object]:
     return merged
 
 
-def take_batch_sizes(definition: pytest.Item) -> bool:
-    """Take away the mark that parametrizes a test by batch size alone; whether there was one."""
-    marks = [
+def take_parametrization(definition: pytest.Item, name: str) -> None:
+    """Take away the marks that parametrize a test by one parameter alone."""
+    for mark in [*definition.own_markers]:
+        if mark.name == "parametrize" and _parametrized(mark) == [name]:
+            definition.own_markers.remove(mark)
+
+
+def declares(definition: pytest.Item, fixturenames: Sequence[str], name: str) -> bool:
+    """Whether a test, or one of its fixtures, has a parameter that a sweep can set.
+
+    It cannot where a mark of its class, or one for several parameters together, sets it.
+    """
+    marks = [mark for mark in definition.iter_markers("parametrize") if name in _parametrized(mark)]
+    fixed = [
         mark
-        for mark in definition.own_markers
-        if mark.name == "parametrize" and mark.args[:1] in (("batch_size",), (["batch_size"],))
+        for mark in marks
+        if _parametrized(mark) != [name] or mark not in definition.own_markers
     ]
-    for mark in marks:
-        definition.own_markers.remove(mark)
-    return bool(marks)
+    return name in fixturenames and not fixed
 
 
-def batch_size_of(item: pytest.Item) -> int | None:
-    """The batch size that a test is parametrized with."""
-    callspec = getattr(item, "callspec", None)
-    size = callspec.params.get("batch_size") if callspec else None
-    return size if type(size) is int else None
+def _parametrized(mark: pytest.Mark) -> list[str]:
+    names = mark.args[0] if mark.args else mark.kwargs.get("argnames", "")
+    return [each.strip() for each in names.split(",")] if isinstance(names, str) else [*names]
+
+
+def parameters_of(item: pytest.Item, axes: Sequence[Axis]) -> dict[str, Parameter]:
+    """The parameters by which checks of one test are put together: of a sweep, or batch_size.
+
+    Empty if it does not have them all.
+    """
+    callspec: Any = getattr(item, "callspec", None)
+    params = callspec.params if callspec else {}
+    names = [axis.name for axis in axes] or ["batch_size"]
+    if not {*names} <= {*params}:
+        return {}
+    values = {name: params[name] for name in names}
+    if axes:
+        swept = all(values[axis.name] in axis.values for axis in axes)
+    else:
+        swept = type(values["batch_size"]) is int
+    return values if swept else {}
 
 
 def names_below_module(item: pytest.Item) -> list[str]:
@@ -64,15 +92,15 @@ def names_below_module(item: pytest.Item) -> list[str]:
     return [node.name for node in chain[below:]]
 
 
-def sweep_of(item: pytest.Item) -> str:
-    """The name of a parametrized test without its batch size, with its other parameters."""
+def sweep_of(item: pytest.Item, without: Collection[str]) -> str:
+    """The name of a parametrized test without some of its parameters, with its other ones."""
     callspec: Any = getattr(item, "callspec", None)
     others = [
         f"{name}={value}"
         if isinstance(value, str | int | float)
         else f"{name}#{callspec.indices[name]}"
         for name, value in callspec.params.items()
-        if name != "batch_size"
+        if name not in without
     ]
     parameters = f"[{', '.join(others)}]" if others else ""
     test = getattr(item, "originalname", item.name)

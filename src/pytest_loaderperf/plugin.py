@@ -22,9 +22,10 @@ from .items import (
     MARKER,
     NEEDS_OPTION,
     SEARCHED,
+    declares,
     is_check,
     marker_arguments,
-    take_batch_sizes,
+    take_parametrization,
 )
 from .options import BARE, LOOKS, OPTIONS, RUNS, Option
 from .session import discovery
@@ -165,18 +166,27 @@ def _has_usual_names(config: pytest.Config) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrize ``batch_size`` as the marker says, or as a sweep does."""
-    sweep = is_check(metafunc.definition) and metafunc.config.getoption("loaderperf_sweep")
-    if not sweep and metafunc.definition.get_closest_marker(MARKER) is None:
+    """Parametrize ``batch_size`` as the marker says, or what a sweep is over as that does."""
+    definition = metafunc.definition
+    sweep = is_check(definition) and metafunc.config.getoption("loaderperf_sweep")
+    if not sweep and definition.get_closest_marker(MARKER) is None:
         return
-    from .settings import batch_sizes, sweep_sizes  # noqa: PLC0415
+    from .model.parameters import sweep_axes  # noqa: PLC0415
+    from .settings import batch_sizes  # noqa: PLC0415
 
     try:
-        sizes = batch_sizes(marker_arguments(metafunc.definition))
+        sizes = batch_sizes(marker_arguments(definition))
     except SettingsError as error:
-        raise pytest.UsageError(f"{metafunc.definition.nodeid}: {error}") from None
-    if sweep and (take_batch_sizes(metafunc.definition) or sizes):
-        sizes = list(sweep_sizes(sweep))
+        raise pytest.UsageError(f"{definition.nodeid}: {error}") from None
+    axes = sweep_axes(sweep) if sweep else ()
+    if axes and all(declares(definition, metafunc.fixturenames, axis.name) for axis in axes):
+        for axis in reversed(axes):
+            take_parametrization(definition, axis.name)
+            # As a mark it also takes the place of the parameters that a fixture has.
+            mark = pytest.mark.parametrize(axis.name, axis.values)
+            definition.add_marker(mark, append=False)
+        if "batch_size" in [axis.name for axis in axes]:
+            return
     if not sizes:
         return
     if "batch_size" not in metafunc.fixturenames:

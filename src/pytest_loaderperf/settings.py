@@ -9,6 +9,7 @@ from typing import Literal
 
 from .errors import SettingsError
 from .model.metrics import METRICS, MemoryLimit, Tolerance
+from .model.parameters import Axis, sweep_axes
 from .model.units import parse_duration, parse_fraction
 from .options import OPTIONS, UPDATES, Option, Update, ValueKind
 
@@ -74,8 +75,6 @@ class CheckSettings:
         raise SettingsError(f"unknown argument; accepted are {accepted}")
 
 
-_DIGITS = 12  # of a batch size: more are a slip
-
 MARKER_ARGUMENTS = ("batch_sizes", "metrics", "budget", "step_time", "coverage", *METRICS)
 
 
@@ -89,20 +88,6 @@ def batch_sizes(marker: Mapping[str, object]) -> list[int]:
     if len(set(sizes)) < len(sizes):
         raise SettingsError(f"loaderperf marker: batch_sizes={sizes!r}: a size is given twice")
     return list(sizes)
-
-
-def sweep_sizes(text: str) -> tuple[int, ...]:
-    """The powers of two in a range such as ``"8:1024"``."""
-    low, _, high = text.partition(":")
-    sizes = ()
-    if low.isdecimal() and high.isdecimal() and max(len(low), len(high)) < _DIGITS:
-        sizes = tuple(2**n for n in range(64) if int(low) <= 2**n <= int(high))
-    if not sizes:
-        raise SettingsError(
-            f"{text!r} is no range of batch sizes: give the smallest and the largest, with a power "
-            "of two between them, such as 8:1024"
-        )
-    return sizes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +106,7 @@ class RunSettings:
     history: bool = False
     bisect: tuple[str, str] | None = None  # a good revision and a bad one
     exit: str = "pytest"  # or "bisect": whose exit status the run has
-    sweep: tuple[int, ...] = ()
+    sweep: tuple[Axis, ...] = ()
     baseline_python: str = ""
     json: str = ""
     html: str = ""
@@ -230,7 +215,7 @@ _PARSERS: Mapping[ValueKind, Callable[[str], object]] = {
     "duration": _timeout,
     "fraction": _drift,
     "size": MemoryLimit.parse,
-    "range": sweep_sizes,
+    "range": sweep_axes,
     "start": _one_of("auto", "fork", "fresh"),
     "fallback": _one_of("error", "stored"),
     "whose": _one_of("mine", "theirs"),

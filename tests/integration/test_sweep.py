@@ -74,6 +74,59 @@ def test_sweep_measures_powers_of_two_and_judges_nothing(tmp_path: Path) -> None
     assert not (project.root / "baselines").exists()
 
 
+PACES = """\
+import time
+
+import pytest
+
+@pytest.fixture(params=["usual"])
+def pace(request):
+    return request.param
+
+class Paced:
+    def __init__(self, ahead, pace):
+        self.seconds = {"slow": 0.006, "fast": 0.002, "usual": 0.004}[pace] / ahead
+
+    def __iter__(self):
+        for number in range(400):
+            time.sleep(self.seconds)
+            yield [number, number]
+
+@pytest.mark.parametrize("ahead", [7])
+def test_paced(ahead, pace, loaderperf):
+    loaderperf.check(Paced(ahead, pace))
+
+def test_other(ahead=1, loaderperf=None):
+    pass
+
+def test_without(loaderperf):
+    loaderperf.check(Paced(1, "usual"))
+"""
+
+
+def test_a_sweep_over_two_parameters_names_the_best_setting(tmp_path: Path) -> None:
+    """One is that of a mark, the other one that of a fixture with parameters of its own."""
+    project = tiny.create(tmp_path / "project", test_it=PACES)
+    project.commit("checks without baselines")
+    run = project.pytest("--loaderperf-sweep=ahead=1 pace=slow,fast", "--loaderperf-budget=8")
+    assert run.status == 0, run.output
+    parameters = [check["parameters"] for check in run.results["checks"]]
+    assert parameters == [{"ahead": 1, "pace": "slow"}, {"ahead": 1, "pace": "fast"}]
+    assert "test_it.py::test_paced, by ahead and pace" in run.output
+    (sweep,) = run.results["sweeps"]
+    slow, fast = (point["throughput"] for point in sweep["points"])
+    assert 2 < fast / slow < 4
+    assert sweep["memory"] is None
+    best = next(line for line in run.output.splitlines() if "best setting: " in line)
+    assert "best setting: ahead=1, pace=fast, it is the fastest" in best or "unknown" in best
+
+
+def test_a_parameter_that_no_check_has_is_an_error(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", test_it=PACES)
+    says = ["no check has the parameter num_workers and pace", "an argument of that name"]
+    tiny.assert_usage_error(project, "--loaderperf-sweep=num_workers=0:2 pace=slow,fast", says=says)
+
+
 def test_sweep_needs_a_range_and_nothing_to_compare_with(tmp_path: Path) -> None:
     project = tiny.create(tmp_path / "project")
     for arguments, says in (

@@ -16,7 +16,6 @@ from pytest_loaderperf.settings import (
     CheckSettings,
     RunSettings,
     batch_sizes,
-    sweep_sizes,
 )
 
 no_deadline = settings(deadline=None)
@@ -185,17 +184,6 @@ def test_other_batch_sizes_are_refused(sizes: object) -> None:
         batch_sizes({"batch_sizes": sizes})
 
 
-@given(st.integers(0, 10**9), st.integers(0, 10**9))
-@no_deadline
-def test_a_sweep_takes_every_power_of_two_in_its_range(low: int, high: int) -> None:
-    powers = [2**n for n in range(40) if low <= 2**n <= high]
-    if powers:
-        assert list(sweep_sizes(f"{low}:{high}")) == powers
-    else:
-        with pytest.raises(SettingsError, match="range of batch sizes"):
-            sweep_sizes(f"{low}:{high}")
-
-
 # --- command line and ini -----------------------------------------------------------------------
 
 
@@ -231,7 +219,8 @@ EXAMPLES: list[tuple[str, object, object, Get]] = [
     ("memory_limit", "50%", MemoryLimit(share=0.5), lambda run: run.memory_limit),
     ("timeout", "90", 90.0, lambda run: run.timeout),
     ("timeout", "2 min", 120.0, lambda run: run.timeout),
-    ("sweep", "8:64", (8, 16, 32, 64), lambda run: run.sweep),
+    ("sweep", "8:64", [(8, 16, 32, 64)], lambda run: [axis.values for axis in run.sweep]),
+    ("sweep", "workers=0:4", [(0, 1, 2, 4)], lambda run: [axis.values for axis in run.sweep]),
     ("drift", "5%", 0.05, lambda run: run.drift),
     ("drift", "0", 0.0, lambda run: run.drift),
     ("share", ["data", "a b"], ("data", "a b"), lambda run: run.share),

@@ -26,13 +26,14 @@ from ..child import loaderperf_allocations, loaderperf_stacks
 from ..errors import ArmError, LoaderPerfError, SettingsError
 from ..items import (
     BENCHMARK,
-    batch_size_of,
     is_check,
     marker_arguments,
     names_below_module,
+    parameters_of,
     sweep_of,
 )
 from ..loaders.kinds import kinds
+from ..model.parameters import sweep_axes
 from ..protocol.channel import Channel, ChannelClosed
 from ..protocol.messages import (
     Begin,
@@ -300,7 +301,8 @@ def _check(item: pytest.Item) -> CollectedCheck:
     batch_sizes(arguments)
     settings = {name: value for name, value in arguments.items() if name != "batch_sizes"}
     CheckSettings().with_values(settings, f"{item.nodeid}: loaderperf marker")
-    batch_size = batch_size_of(item)
+    sweep = str(item.config.getoption("loaderperf_sweep") or "")
+    parameters = parameters_of(item, sweep_axes(sweep) if sweep else ())
     return CollectedCheck(
         names=names_below_module(item),
         location=item.location,
@@ -310,8 +312,8 @@ def _check(item: pytest.Item) -> CollectedCheck:
             (m.name, list(m.args), dict(m.kwargs)) for m in item.iter_markers() if _is_json(m)
         ],
         settings=settings,
-        batch_size=batch_size,
-        sweep="" if batch_size is None else sweep_of(item),
+        parameters=parameters,
+        sweep=sweep_of(item, parameters) if parameters else "",
         benchmark=BENCHMARK in getattr(item, "fixturenames", ()),
     )
 

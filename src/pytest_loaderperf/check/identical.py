@@ -122,7 +122,7 @@ class Identical:
         return CheckResult(
             nodeid=spec.nodeid,
             verdict=Verdict.IDENTICAL,
-            batch_size=spec.batch_size,
+            parameters=spec.parameters,
             outcome="passed",
             reason=told,
             notes=(f"not measured: {told}",),

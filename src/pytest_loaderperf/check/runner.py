@@ -12,6 +12,7 @@ from ..baselines.reference import Reference, References
 from ..baselines.update import Acceptance, accepted_entry, refusal
 from ..errors import ArmError, LoaderPerfError, LostTrialError, MemoryLimitError
 from ..measure import calibration
+from ..model.parameters import described
 from ..model.results import CheckResult, Verdict
 from ..model.units import format_changes, format_size
 from ..model.version import Version
@@ -326,7 +327,7 @@ class Coordinator:
 
     def _out_of_memory(self, spec: Spec, error: MemoryLimitError) -> str:
         where = "" if error.version == self._candidate.name else f"{error.version}: "
-        size = "" if spec.batch_size is None else f" at batch size {spec.batch_size}"
+        size = f" at {described(spec.parameters)}" if spec.parameters else ""
         needed = format_size(error.needed)
         if error.limit is None:
             return (
@@ -360,7 +361,7 @@ def _error(spec: Spec, message: str, said: str = "") -> CheckResult:
     return CheckResult(
         nodeid=spec.nodeid,
         verdict=Verdict.ERROR,
-        batch_size=spec.batch_size,
+        parameters=spec.parameters,
         outcome="failed",
         message=message,
         notes=(todo,) if todo else (),

@@ -15,6 +15,7 @@ from ..measure.calibration import Calibration, paced
 from ..measure.plan import Lengths, Plan
 from ..measure.timed_trial import Timing
 from ..measure.turns import Side
+from ..model.parameters import Parameter
 from ..model.results import CheckResult, Comparison, Coverage, Noise, Verdict, worst
 from ..model.units import format_changes
 from ..model.version import Version
@@ -42,9 +43,9 @@ class Spec:
     nodeid: str
     module: str
     key: str
-    batch_size: int | None
     settings: CheckSettings
-    sweep: str = ""  # the test without its batch size, with its module
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)  # of its sweep
+    sweep: str = ""  # the test without those, with its module
     names: tuple[str, ...] = ()
     benchmark: bool = False
 
@@ -266,7 +267,7 @@ def result_of(spec: Spec, known: Known, found: Findings) -> CheckResult:
     return CheckResult(
         nodeid=spec.nodeid,
         verdict=found.verdict,
-        batch_size=spec.batch_size,
+        parameters=spec.parameters,
         pairs=found.pairs,
         workload=calibration.workload,
         message=found.message,

@@ -1,4 +1,4 @@
-"""A sweep: every batch size of a test side by side with its first one, as versions are compared."""
+"""A sweep: a test at each batch size, or other parameters, side by side with its first one."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from ..measure import calibration, turns
 from ..measure.timed_trial import RATES, Timing
 from ..model.metrics import METRICS
+from ..model.parameters import BATCH_SIZE, described
 from ..model.results import Comparison, Verdict
 from ..stats.comparison import spread, typical, uncompared
 from .state import Bench, Findings, Known
 
-# Sizes that differ by a few per cent are to be told apart: more pairs, while that is not known.
+# Settings that differ by a few per cent are to be told apart: more pairs, while that is not known.
 _PAIRS, _PAIRS_AT_MOST = 3, 8
 _SHOWN = (*RATES, "first_batch")
 _ERROR = 0.01  # standard error of the logarithm of a ratio of throughputs
@@ -22,7 +23,7 @@ _ERROR = 0.01  # standard error of the logarithm of a ratio of throughputs
 
 @dataclass(kw_only=True)
 class _First:
-    """The first size of a test, which all others are compared with."""
+    """A test with its first parameters, which all others are compared with."""
 
     bench: Bench
     known: Known
@@ -35,7 +36,7 @@ class Sweeps:
         self._first: dict[str, _First] = {}
 
     def measure(self, bench: Bench, known: Known) -> tuple[Known, Findings]:
-        """Measure a check at its batch size; ``message`` says what is wrong with it.
+        """Measure a check with its parameters; ``message`` says what is wrong with it.
 
         Also returns what is known with a plan that fits.
         """
@@ -54,7 +55,7 @@ class Sweeps:
 
 
 def _beside(first: _First, bench: Bench, known: Known) -> tuple[Known, Findings]:
-    """The values of the first size, times the ratios of pairs."""
+    """The values with the first parameters, times the ratios of pairs."""
     pairs: list[tuple[Timing, Timing]] = []
     while len(pairs) < _PAIRS_AT_MOST:
         bench.progress(f"pair {len(pairs) + 1}")
@@ -91,21 +92,22 @@ def _measured(name: str, value: float) -> Comparison:
 
 
 def _contents(first: _First, bench: Bench) -> Findings:
-    """How what this size delivers differs from what the first one does, as a message."""
+    """How what it delivers differs from what the first one of its test does, as a message."""
     bench.progress("contents")
     budget = bench.spec.settings.budget
     delivered = calibration.contents(bench.arm(), bench.spec.nodeid, budget)
     if not (delivered.complete and delivered.repeats):
         why = "its epochs differ" if delivered.complete else "an epoch takes too long"
-        return Findings(notes=(f"not checked that all batch sizes deliver the same data: {why}",))
+        kinds = "batch sizes" if [*bench.spec.parameters] == [BATCH_SIZE] else "settings"
+        return Findings(notes=(f"not checked that all {kinds} deliver the same data: {why}",))
     samples = Counter(delivered.hashes)
     if first.samples is None:
         first.samples = samples
     changed = difference(first.samples, samples)
     if not changed:
         return Findings()
-    size = first.bench.spec.batch_size
-    return Findings(message=f"other data than at batch size {size}: {changed}")
+    where = described(first.bench.spec.parameters)
+    return Findings(message=f"other data than at {where}: {changed}")
 
 
 def difference(before: Counter[str], now: Counter[str]) -> str:

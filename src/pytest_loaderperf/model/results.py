@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from .parameters import Parameter, batch_size_among
 from .workload import Workload
 
 STORED = "stored numbers"  # the source of a baseline that is not measured side by side
@@ -216,7 +217,8 @@ class CheckResult:
 
     nodeid: str
     verdict: Verdict
-    batch_size: int | None = None
+    # Those by which the checks of one test differ that are put together: of a sweep, or batch_size.
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
     outcome: str = ""
     seconds: float = 0.0
     phases: Mapping[str, float] = field(default_factory=dict)  # what of the seconds went where
@@ -227,7 +229,7 @@ class CheckResult:
     reason: str = ""  # why it was measured, or was not; empty where it is always measured
     metrics: Mapping[str, Comparison] = field(default_factory=dict)
     noise: tuple[Noise, ...] = ()  # of each pair, in order
-    sweep: str = ""  # the test without its batch size; empty where it has none
+    sweep: str = ""  # the test without those parameters; empty where it has none
     loader: str = ""  # its kind
     settings: Mapping[str, str | int | bool] = field(default_factory=dict)  # as the loader has them
     memory_source: str = ""  # what its peak memory comes from
@@ -241,6 +243,11 @@ class CheckResult:
     why: Mapping[str, Why] = field(default_factory=dict)
     file: str = ""  # of the test, below the root
     line: int = 0  # where it begins
+
+    @property
+    def batch_size(self) -> int | None:
+        """The batch size that its test is parametrized with."""
+        return batch_size_among(self.parameters)
 
 
 @dataclass(frozen=True, kw_only=True)

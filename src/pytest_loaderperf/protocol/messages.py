@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..model.parameters import Parameter
 from ..model.results import CheckResult
 from ..model.workload import Workload
 
@@ -62,8 +63,9 @@ class CollectedCheck:
     # Name, arguments and named arguments of those that JSON can carry.
     markers: list[tuple[str, list[object], dict[str, object]]]
     settings: dict[str, object]  # the arguments of the loaderperf marker
-    batch_size: int | None
-    sweep: str  # the test without its batch size, below the module; empty where it has none
+    # Those by which the checks of one test differ that are put together: of a sweep, or batch_size.
+    parameters: dict[str, Parameter]
+    sweep: str  # the test without those, below the module; empty where it has none
     benchmark: bool  # whether it also asks for the fixture of pytest-benchmark
 
     @property

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..baselines.history import History
 from ..model.results import Run
 from ..settings import RunSettings
-from ..stats.batch_size import Sweep
+from ..stats.sweeps import Sweep
 from ..system import files
 from . import html, markdown, results_json, speedscope
 

@@ -12,6 +12,7 @@ from importlib import resources
 
 from ..baselines.history import History
 from ..model.metrics import METRICS
+from ..model.parameters import Parameter, titled, valued
 from ..model.results import CheckResult, Comparison, MemorySample, Run, Why
 from ..model.units import (
     format_duration,
@@ -20,8 +21,8 @@ from ..model.units import (
     format_value,
     round_significant,
 )
-from ..stats.batch_size import Sweep
-from . import batch_sizes, explain, terminal
+from ..stats.sweeps import Point, Sweep
+from . import explain, swept, terminal
 from .accepted import METRICS_SHOWN, history_rows
 
 _CALLS = 12
@@ -166,17 +167,10 @@ def _calls(why: Why, unit: str) -> list[tuple[str, ...]]:
 
 def _sweep(sweep: Sweep) -> dict[str, object]:
     return {
-        "test": sweep.test,
-        "rows": [
-            (
-                f"{point.batch_size:,}",
-                format_value(point.throughput, "samples/s"),
-                format_duration(point.first_batch),
-                format_size(point.peak_memory),
-            )
-            for point in sweep.points
-        ],
-        "words": [batch_sizes.memory(sweep), batch_sizes.best(sweep)],
+        "title": swept.title(sweep),
+        "columns": swept.columns(sweep),
+        "rows": [swept.cells(point) for point in sweep.points],
+        "words": [swept.memory(sweep), swept.best(sweep)],
     }
 
 
@@ -246,16 +240,21 @@ def _pairs_data(comparison: Comparison) -> dict[str, object]:
     }
 
 
+def _drawn_at(sweep: Sweep, point: Point) -> Parameter:
+    return point.values[0] if sweep.by_size else ", ".join(map(valued, point.values))
+
+
 def _sweep_data(sweep: Sweep) -> dict[str, object]:
     return {
         "points": [
             {
-                "batch_size": point.batch_size,
+                "setting": _drawn_at(sweep, point),
                 "throughput": point.throughput,
                 "peak_memory": point.peak_memory,
+                "best": point.parameters == sweep.best.parameters,
             }
             for point in sweep.points
         ],
-        "best": sweep.best.batch_size,
+        "label": titled(sweep.names),
         "limit": sweep.limit,
     }

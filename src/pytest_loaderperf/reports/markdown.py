@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from ..model.parameters import titled
 from ..model.results import CheckResult
-from ..model.units import format_duration, format_size, format_value
-from ..stats.batch_size import Sweep
-from . import batch_sizes, explain, terminal
+from ..stats.sweeps import Sweep
+from . import explain, swept, terminal
 
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>#|~]")
 _COLUMNS = ("check", "throughput", "ratio [95 %]", "peak memory", "ratio", "verdict")
-_SWEEP = ("batch size", "throughput", "first batch", "peak memory")
 
 
 def summary(results: Sequence[CheckResult], sweeps: Sequence[Sweep]) -> str:
@@ -51,18 +50,11 @@ def _row(result: CheckResult) -> tuple[str, ...]:
 
 
 def _sweep(sweep: Sweep) -> str:
-    rows = [
-        (
-            f"{point.batch_size:,}",
-            format_value(point.throughput, "samples/s"),
-            format_duration(point.first_batch),
-            format_size(point.peak_memory),
-        )
-        for point in sweep.points
-    ]
-    lines = [batch_sizes.memory(sweep), batch_sizes.best(sweep)]
+    rows = map(swept.cells, sweep.points)
+    lines = [swept.memory(sweep), swept.best(sweep)]
     below = "\n".join(f"- {_escaped(line)}" for line in lines)
-    return f"### {_code(sweep.test)}, by batch size\n\n{_table(_SWEEP, rows)}\n\n{below}"
+    by = titled(sweep.names)
+    return f"### {_code(sweep.test)}, by {by}\n\n{_table(swept.columns(sweep), rows)}\n\n{below}"
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..model.metrics import METRICS
+from ..model.parameters import Parameter, batch_size_among
 from ..model.results import CheckResult, Comparison, Coverage, Noise, Run, Search, Why
 from ..model.units import round_significant
-from ..stats.batch_size import Sweep
+from ..stats.sweeps import Sweep
 
 SCHEMA = 1
 _OF_POINTS = ("throughput", "spread", "first_batch", "peak_memory")
@@ -35,12 +36,17 @@ def _sweep_json(sweep: Sweep) -> dict[str, object]:
     return {
         "test": sweep.test,
         "points": [
-            {"batch_size": point.batch_size, **_significant(point, _OF_POINTS)}
+            {**_parameters_json(point.parameters), **_significant(point, _OF_POINTS)}
             for point in sweep.points
         ],
         "memory": model and _significant(model, ("fixed", "per_sample", "batches")),
-        "best": vars(sweep.best),
+        "best": {**_parameters_json(sweep.best.parameters), "reason": sweep.best.reason},
     }
+
+
+def _parameters_json(parameters: Mapping[str, Parameter] | None) -> dict[str, object]:
+    size = None if parameters is None else batch_size_among(parameters)
+    return {"batch_size": size, "parameters": parameters}
 
 
 def _significant(values: object, names: Sequence[str]) -> dict[str, float]:
@@ -52,7 +58,7 @@ def _check_json(result: CheckResult) -> dict[str, object]:
         "nodeid": result.nodeid,
         "file": result.file,
         "line": result.line,
-        "batch_size": result.batch_size,
+        **_parameters_json(result.parameters),
         "verdict": result.verdict.value,
         "outcome": result.outcome,
         "seconds": round(result.seconds, 1),

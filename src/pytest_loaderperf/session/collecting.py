@@ -12,6 +12,7 @@ from ..baselines import update
 from ..baselines.update import Stale
 from ..check.state import Spec
 from ..errors import StoreError
+from ..model.parameters import titled
 from ..protocol.messages import Collected
 from ..settings import RunSettings
 from .collection import Check, CheckFile
@@ -82,7 +83,13 @@ class Collecting:
         self.checks = [item.nodeid for item in checks]
         run = [] if self._resources.only_looks else checks
         if self._resources.settings.sweep:
-            run = [check for check in run if check.collected.batch_size is not None]
+            run = [check for check in run if check.collected.parameters]
+            if checks and not run:
+                names = titled([axis.name for axis in self._resources.settings.sweep])
+                raise pytest.UsageError(
+                    f"--loaderperf-sweep: no check has the parameter {names}: give the test, or a "
+                    "fixture that it uses, an argument of that name"
+                )
         if getattr(self._resources.config.option, "benchmark_only", False):
             run = [check for check in run if check.collected.benchmark]
         others = [item for item in items if item not in run]
@@ -133,7 +140,7 @@ def spec_of(item: Check, settings: RunSettings) -> Spec:
         nodeid=item.nodeid,
         module=module,
         key=key,
-        batch_size=item.collected.batch_size,
+        parameters=item.collected.parameters,
         settings=check,
         sweep=sweep,
         names=tuple(name.partition("[")[0] for name in item.collected.names),

@@ -13,8 +13,8 @@ from ..baselines import update
 from ..baselines.history import Histories, History
 from ..errors import CheckoutError, StoreError
 from ..model.results import Run, Verdict
-from ..reports import accepted, batch_sizes, files, terminal
-from ..stats.batch_size import Sweep, sweeps
+from ..reports import accepted, files, swept, terminal
+from ..stats.sweeps import Sweep, sweeps
 from ..system.cgroups import Memory
 from ..system.machine import machine
 from .collecting import Collecting
@@ -95,7 +95,7 @@ class Summary:
         shown = [each for each in results if verbose or each.verdict is not identical]
         lines = terminal.table(shown, lambda text, v: writer.markup(text, **_colors(v)))
         if self._resources.settings.sweep or verbose:
-            lines += batch_sizes.lines(self._sweeps)
+            lines += swept.lines(self._sweeps)
         lines += terminal.below(results, everything=verbose or not terminal.is_plain(results))
         for line in [*lines, *terminal.seconds(results), summary]:
             terminalreporter.write_line(line)

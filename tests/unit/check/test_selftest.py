@@ -72,7 +72,6 @@ def judged(monkeypatch: pytest.MonkeyPatch, verdict: Verdict) -> tuple[Findings,
         nodeid="test_a.py::test",
         module="test_a.py",
         key="test",
-        batch_size=None,
         settings=CheckSettings(),
     )
     arms: Any = None

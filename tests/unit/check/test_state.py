@@ -66,7 +66,6 @@ def test_the_result_tells_of_the_loader() -> None:
         nodeid="test_x.py::test_a",
         module="test_x.py",
         key="test_a",
-        batch_size=None,
         settings=CheckSettings(),
     )
     result = result_of(spec, known({"num_workers": 2}, "cannot be frozen"), Findings())
@@ -91,7 +90,7 @@ def test_the_sum_of_findings_has_what_both_have() -> None:
 
 
 def test_the_result_tells_how_much_of_an_epoch_was_seen() -> None:
-    spec = Spec(nodeid="a", module="a", key="a", batch_size=None, settings=CheckSettings())
+    spec = Spec(nodeid="a", module="a", key="a", settings=CheckSettings())
     seen = Coverage(batches=38, epoch_batches=100)
     result = result_of(spec, known({}), Findings(coverage=seen))
     assert result.coverage == seen
@@ -106,7 +105,7 @@ def test_the_budget_and_the_coverage_of_a_check_set_how_long_its_pairs_are(
 ) -> None:
     nothing: Any = None
     settings = CheckSettings(budget=budget, coverage=coverage)
-    spec = Spec(nodeid="a", module="a", key="a", batch_size=None, settings=settings)
+    spec = Spec(nodeid="a", module="a", key="a", settings=settings)
     bench = Bench(spec=spec, arms=nothing, candidate=nothing, rule=Rule(), progress=lambda _: None)
     assert bench.lengths.covering(100.0).pair == pair
 

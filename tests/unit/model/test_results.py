@@ -297,7 +297,7 @@ results = st.builds(
     CheckResult,
     nodeid=st.text(),
     verdict=st.sampled_from(Verdict),
-    batch_size=st.none() | st.integers(1, 4096),
+    parameters=st.dictionaries(st.text(), st.integers() | st.text() | st.booleans()),
     outcome=st.sampled_from(["", "passed", "failed"]),
     seconds=numbers,
     pairs=st.integers(0, 48),

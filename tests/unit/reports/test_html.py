@@ -143,7 +143,9 @@ def test_charts_get_what_was_measured(text: str) -> None:
     assert isinstance(history, list)
     assert [each["throughput"] for each in history] == [*range(520, 741, 20), 900]
     (sweep,) = found["sweeps"]
-    assert sweep["best"] == 16
+    assert isinstance(sweep["points"], list)
+    assert [point["setting"] for point in sweep["points"] if point["best"]] == [16]
+    assert sweep["label"] == "batch size"
     assert sweep["limit"] == 100 * examples.MIB
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pytest_loaderperf.model.results import CheckResult, Comparison, Coverage, Noise, Verdict
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.reports import markdown
-from pytest_loaderperf.stats.batch_size import sweeps
+from pytest_loaderperf.stats.sweeps import sweeps
 
 MIB = 2.0**20
 LIMIT = 8.0 * 2**30
@@ -59,7 +59,7 @@ def check(
     result = CheckResult(
         nodeid=name,
         verdict=verdict,
-        batch_size=32,
+        parameters={"batch_size": 32},
         outcome=outcome,
         seconds=21.3,
         pairs=6,
@@ -117,9 +117,9 @@ def test_notes_coverage_and_noise_come_last() -> None:
 
 
 def test_sizes_of_one_test_are_put_together() -> None:
+    test = "test_a.py::test_b"
     sizes = [
-        check(f"test_a.py::test_b[{size}]", batch_size=size, sweep="test_a.py::test_b")
-        for size in (32, 64)
+        check(f"{test}[{size}]", parameters={"batch_size": size}, sweep=test) for size in (32, 64)
     ]
     text = markdown.summary(sizes, sweeps(sizes, LIMIT))
     assert "### `test_a.py::test_b`, by batch size" in text

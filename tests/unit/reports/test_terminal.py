@@ -25,7 +25,7 @@ from pytest_loaderperf.model.results import (
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.reports import explain, results_json, terminal
 from pytest_loaderperf.session import pytest_reports
-from pytest_loaderperf.stats.batch_size import sweeps
+from pytest_loaderperf.stats.sweeps import sweeps
 
 no_deadline = settings(deadline=None)
 
@@ -57,7 +57,7 @@ FIRST = Comparison(metric="first_batch", value=0.2104, judged=False, verdict=Ver
 RESULT = CheckResult(
     nodeid="tests/perf/test_images.py::test_photos[32]",
     verdict=Verdict.REGRESSED,
-    batch_size=32,
+    parameters={"batch_size": 32},
     outcome="failed",
     seconds=21.34,
     pairs=8,
@@ -427,6 +427,7 @@ def test_the_results_file_is_as_documented() -> None:
                 "file": "",
                 "line": 0,
                 "batch_size": 32,
+                "parameters": {"batch_size": 32},
                 "verdict": "unchanged",
                 "outcome": "passed",
                 "seconds": 21.3,
@@ -530,7 +531,7 @@ results = st.builds(
     CheckResult,
     nodeid=st.text(),
     verdict=st.sampled_from(Verdict),
-    batch_size=st.none() | st.integers(),
+    parameters=st.dictionaries(st.text(), st.integers() | st.text() | st.booleans()),
     outcome=st.sampled_from(["", "passed", "failed"]),
     seconds=st.floats(0, 1e9),
     pairs=st.integers(0, 48),
@@ -576,9 +577,7 @@ def test_any_result_has_a_row_in_the_table(found: list[CheckResult]) -> None:
 
 
 @given(results)
-@example(
-    CheckResult(nodeid="test_it.py::test", verdict=Verdict.ERROR, batch_size=None, message=" ")
-)
+@example(CheckResult(nodeid="test_it.py::test", verdict=Verdict.ERROR, message=" "))
 @no_deadline
 def test_any_result_can_be_explained(result: CheckResult) -> None:
     assert any(line.strip() for line in explain.explain(result))

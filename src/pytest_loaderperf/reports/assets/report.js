@@ -110,24 +110,28 @@ function history(element, width) {
 }
 
 function sweep(element, width) {
-  const { points, best, limit } = DATA.sweeps[element.dataset.index];
+  const { points, label: parameters, limit } = DATA.sweeps[element.dataset.index];
   const box = document.createElement("div");
   box.className = "charts";
   // Beside each other where there is room, as the style sheet has them.
   const each = width < 800 ? width : (width - 16) / 2;
   const highest = d3.max(points, (point) => point.peak_memory);
+  const settings = points.map((point) => point.setting);
+  const sizes = settings.every((setting) => typeof setting === "number")
+    ? { type: "log", base: 2, ticks: settings, tickFormat: "d" }
+    : { type: "point", domain: settings };
   const chart = (label, value, rule) =>
     Plot.plot({
       ...COMMON,
       width: each,
-      x: { type: "log", base: 2, label: "batch size", ticks: points.map((p) => p.batch_size), tickFormat: "d" },
+      x: { ...sizes, label: parameters },
       y: { label, grid: true, zero: true },
       marks: [
         Plot.ruleY(rule, { stroke: "var(--bad)", strokeDasharray: "4 3" }),
-        Plot.lineY(points, { x: "batch_size", y: value, stroke: "var(--candidate)" }),
+        Plot.lineY(points, { x: "setting", y: value, stroke: "var(--candidate)" }),
         Plot.dot(points, {
-          x: "batch_size", y: value, r: (p) => (p.batch_size === best ? 7 : 4),
-          fill: (p) => (p.batch_size === best ? "var(--other)" : "var(--candidate)"),
+          x: "setting", y: value, r: (p) => (p.best ? 7 : 4),
+          fill: (p) => (p.best ? "var(--other)" : "var(--candidate)"),
         }),
       ],
     });

@@ -1,20 +1,22 @@
-"""The checks of one test at several batch sizes: pure functions of their results.
+"""The checks of one test at several batch sizes, or other parameters: pure functions of results.
 
 Generator batch size trades throughput against memory, and does not change what a model learns. So
-the best one is the smallest that is fast enough.
+the best one is the smallest that is fast enough. So it is with workers and what they fetch ahead:
+the best setting is the one that takes the least memory of those that are fast enough.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..model.parameters import BATCH_SIZE, Parameter, described
 from ..model.results import CheckResult, Verdict
 from ..model.units import format_percent
 from .sequential import quantile
 
-# A size is fast enough if it is not shown to be further than this from the fastest one.
+# A setting is fast enough if it is not shown to be further than this from the fastest one.
 NEAR = 0.05
 _SURE = 0.95
 _SCATTER = 0.02  # of a peak: what two trials at the same size may differ by
@@ -22,20 +24,25 @@ _SCATTER = 0.02  # of a peak: what two trials at the same size may differ by
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A test at one batch size; sizes in bytes.
+    """A test with one setting of its ``parameters``, by name; sizes in bytes.
 
-    Its throughput comes from so many ``pairs`` with the first size, ``spread`` is that of the
-    logarithms of their ratios. The first size has none, and is known exactly: only ratios count.
+    Its throughput comes from so many ``pairs`` with the first setting, ``spread`` is that of the
+    logarithms of their ratios. The first one has none, and is known exactly: only ratios count.
     """
 
-    batch_size: int
+    parameters: Mapping[str, Parameter]
     throughput: float  # samples/s
     spread: float
     pairs: int
     first_batch: float  # s
     peak_memory: float
     bytes_per_sample: float
-    beside: bool  # whether it was compared with the first size side by side, in a sweep
+    beside: bool  # whether it was compared with the first one side by side, in a sweep
+
+    @property
+    def values(self) -> tuple[Parameter, ...]:
+        """Those of its parameters, in order."""
+        return (*self.parameters.values(),)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,15 +64,15 @@ class MemoryModel:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """The batch size that serves best, None where that cannot be said; and why."""
+    """The setting that serves best, None where that cannot be said; and why."""
 
-    batch_size: int | None
+    parameters: Mapping[str, Parameter] | None
     reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """A test that was measured at several batch sizes, by size, and what that says.
+    """A test that was measured with several settings, by their values, and what that says.
 
     ``limit`` is the memory that a loader may use (bytes).
     """
@@ -76,17 +83,27 @@ class Sweep:
     memory: MemoryModel | None
     best: Choice
 
+    @property
+    def names(self) -> list[str]:
+        """The parameters by which its points differ."""
+        return [*self.points[0].parameters]
+
+    @property
+    def by_size(self) -> bool:
+        """Whether they differ by batch size alone."""
+        return self.names == [BATCH_SIZE]
+
 
 def sweeps(results: Sequence[CheckResult], limit: float) -> list[Sweep]:
-    """The tests that were measured at two batch sizes or more."""
+    """The tests that were measured with two settings or more."""
     found: dict[str, list[Point]] = {}
     for result in results:
-        if not result.sweep or result.batch_size is None or "throughput" not in result.metrics:
+        if not result.sweep or not result.parameters or "throughput" not in result.metrics:
             continue
         speed = result.metrics["throughput"]
         found.setdefault(result.sweep, []).append(
             Point(
-                batch_size=result.batch_size,
+                parameters=result.parameters,
                 throughput=speed.value,
                 spread=speed.spread,
                 pairs=speed.pairs,
@@ -105,19 +122,29 @@ def sweeps(results: Sequence[CheckResult], limit: float) -> list[Sweep]:
             best=choose(points, limit),
         )
         for test, several in found.items()
-        if len(points := sorted(several, key=lambda point: point.batch_size)) > 1
+        if len(points := _in_order(several)) > 1
     ]
+
+
+def _in_order(points: Sequence[Point]) -> Sequence[Point]:
+    """Numbers by their size; words as they came."""
+    if any(isinstance(value, str) for point in points for value in point.values):
+        return points
+    return sorted(points, key=lambda point: point.values)
 
 
 def memory_model(points: Sequence[Point]) -> MemoryModel | None:
     """The line through the peaks (two of them at least) that misses them least, relative to them.
 
     Relative, since the error of a peak grows with it. None where it rises by less than peaks
-    scatter: what it says of other batch sizes would be chance.
+    scatter: what it says of other batch sizes would be chance. None also where points differ by
+    anything else.
     """
     import numpy as np  # noqa: PLC0415  (here: an arm needs none)
 
-    sizes = [point.batch_size for point in points]
+    if any([*point.parameters] != [BATCH_SIZE] for point in points):
+        return None
+    sizes = [float(point.parameters[BATCH_SIZE]) for point in points]
     peaks = [point.peak_memory for point in points]
     weights = [1 / max(peak, 1.0) for peak in peaks]
     slope, start = map(float, np.polyfit(sizes, peaks, 1, w=weights))
@@ -132,20 +159,23 @@ def memory_model(points: Sequence[Point]) -> MemoryModel | None:
 def choose(points: Sequence[Point], limit: float) -> Choice:
     """The smallest batch size that is fast enough and keeps to a limit of memory (bytes).
 
-    What noise may have done is taken out: a size is left out only if it is shown to be too slow.
+    Of other parameters the setting that takes the least memory. What noise may have done is taken
+    out: a setting is left out only if it is shown to be too slow.
     """
+    by_size = all([*point.parameters] == [BATCH_SIZE] for point in points)
+    settings = "sizes" if by_size else "settings"
     if not all(point.beside for point in points):
         return Choice(
-            batch_size=None,
-            reason="sizes were not compared side by side; pytest --loaderperf-sweep does",
+            parameters=None,
+            reason=f"{settings} were not compared side by side; pytest --loaderperf-sweep does",
         )
     fitting = [point for point in points if point.peak_memory <= limit]
     if not fitting:
-        return Choice(batch_size=None, reason="none of the sizes keeps to the memory limit")
+        return Choice(parameters=None, reason=f"none of the {settings} keeps to the memory limit")
     best = max(fitting, key=lambda point: point.throughput)
     freedom = sum(max(0, point.pairs - 1) for point in points)
     if not freedom:
-        return Choice(batch_size=None, reason="too few pairs were measured to tell")
+        return Choice(parameters=None, reason="too few pairs were measured to tell")
     # Pairs are taken to scatter alike at all sizes.
     squares = sum(max(0, point.pairs - 1) * point.spread**2 for point in points)
     scatter = quantile(_SURE, freedom) * math.sqrt(squares / freedom)
@@ -159,20 +189,23 @@ def choose(points: Sequence[Point], limit: float) -> Choice:
     widest = max(map(doubt, fitting))
     if widest > math.log(1 + NEAR):
         return Choice(
-            batch_size=None,
+            parameters=None,
             reason=f"throughputs are only known within {100 * math.expm1(widest):.0f} %: the "
             "machine is too noisy to choose",
         )
+    cheapest = fitting if by_size else sorted(fitting, key=lambda point: point.peak_memory)
     chosen = next(
         point
-        for point in fitting
+        for point in cheapest
         if math.log(point.throughput / best.throughput) + doubt(point) >= math.log(1 - NEAR)
     )
     left_out = "" if len(fitting) == len(points) else " of those that keep to the memory limit"
     if chosen is best:
-        return Choice(batch_size=chosen.batch_size, reason=f"it is the fastest{left_out}")
+        return Choice(parameters=chosen.parameters, reason=f"it is the fastest{left_out}")
+    which = "the smallest" if by_size else "it takes the least memory of those"
+    fastest = best.parameters[BATCH_SIZE] if by_size else described(best.parameters)
     return Choice(
-        batch_size=chosen.batch_size,
-        reason=f"the smallest that is not shown to be more than {format_percent(NEAR)} slower than "
-        f"the fastest{left_out}, {best.batch_size}",
+        parameters=chosen.parameters,
+        reason=f"{which} that {'is' if by_size else 'are'} not shown to be more than "
+        f"{format_percent(NEAR)} slower than the fastest{left_out}, {fastest}",
     )

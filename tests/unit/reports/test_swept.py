@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from pytest_loaderperf.model.results import CheckResult
-from pytest_loaderperf.reports import batch_sizes
-from pytest_loaderperf.stats.batch_size import sweeps
-from unit.stats.test_batch_size import MIB, result
+from pytest_loaderperf.reports import swept
+from pytest_loaderperf.stats.sweeps import sweeps
+from unit.stats.test_sweeps import MIB, result
 
 
 def lines(*results: CheckResult, limit: float = 2.0**30) -> str:
-    return "\n".join(batch_sizes.lines(sweeps(results, limit)))
+    return "\n".join(swept.lines(sweeps(results, limit)))
 
 
 def test_one_row_for_each_size_with_bars() -> None:
@@ -45,3 +46,18 @@ def test_no_size_is_named_where_none_fits() -> None:
         result("a", 32), result("a", 64), limit=MIB
     )
     assert "inf" not in lines(result("a", 32), result("a", 64), limit=math.inf)
+
+
+def test_two_parameters_have_a_column_each() -> None:
+    settings = [
+        {"num_workers": workers, "shuffle": shuffle}
+        for workers in (0, 2)
+        for shuffle in (False, True)
+    ]
+    text = lines(*(replace(result("a", 1), parameters=each) for each in settings))
+    title, header, first, *_ = text.strip().splitlines()
+    assert title == "a, by num_workers and shuffle"
+    assert header.split()[:3] == ["num_workers", "shuffle", "throughput"]
+    assert first.split()[:3] == ["0", "False", "500"]
+    assert "memory: 2 MiB to 2 MiB\n" in text
+    assert "best setting: num_workers=0, shuffle=False, it is the fastest" in text

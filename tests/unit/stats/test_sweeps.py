@@ -13,10 +13,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import examples
+from pytest_loaderperf.model.parameters import Parameter
 from pytest_loaderperf.model.results import CheckResult, Comparison, Verdict
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.reports import results_json
-from pytest_loaderperf.stats.batch_size import NEAR, Point, choose, memory_model, sweeps
+from pytest_loaderperf.stats.sweeps import NEAR, Point, choose, memory_model, sweeps
 
 MIB = 2**20
 SIZES = (8, 16, 32, 64, 128, 256)
@@ -24,7 +25,7 @@ SIZES = (8, 16, 32, 64, 128, 256)
 
 def point(batch_size: int, throughput: float = 500.0, **changes: float) -> Point:
     base = Point(
-        batch_size=batch_size,
+        parameters={"batch_size": batch_size},
         throughput=throughput,
         spread=0.02,
         pairs=3,
@@ -57,7 +58,9 @@ def test_a_line_is_found_again(
     assert (model is None) == (rise <= 0.02 * highest)
     if model is not None:
         for each in points:
-            assert model.peak(each.batch_size) == pytest.approx(each.peak_memory, rel=1e-3, abs=1)
+            assert model.peak(int(each.parameters["batch_size"])) == pytest.approx(
+                each.peak_memory, rel=1e-3, abs=1
+            )
         limit = 4 * fixed + 64.5 * per_sample
         largest = model.largest(limit)
         assert model.peak(largest - 1) < limit < model.peak(largest + 2)
@@ -82,16 +85,16 @@ def test_peaks_that_differ_as_those_of_one_size_may_tell_nothing_of_others(slope
 def test_the_smallest_of_those_that_are_fast_enough_is_best() -> None:
     speeds = {8: 200, 16: 300, 32: 420, 64: 490, 128: 500, 256: 500}
     points = [point(n, float(speed), spread=0.001) for n, speed in speeds.items()]
-    assert choose(points, math.inf).batch_size == 64
+    assert choose(points, math.inf).parameters == {"batch_size": 64}
 
 
 def test_a_size_beyond_the_limit_neither_serves_nor_sets_the_pace() -> None:
     points = [point(n, 10.0 * n, spread=0.001) for n in SIZES]
     choice = choose(points, points[3].peak_memory)
-    assert choice.batch_size == 64
+    assert choice.parameters == {"batch_size": 64}
     assert "memory limit" in choice.reason
     none = choose(points, 1.0)
-    assert none.batch_size is None
+    assert none.parameters is None
     assert "memory limit" in none.reason
 
 
@@ -110,7 +113,7 @@ def test_noise_does_not_choose() -> None:
     smallest = by_figures = 0
     for _ in range(400):
         points = noisy_points(480.0, generator)
-        smallest += choose(points, math.inf).batch_size == SIZES[0]
+        smallest += choose(points, math.inf).parameters == {"batch_size": SIZES[0]}
         by_figures += points[0].throughput >= (1 - NEAR) * max(p.throughput for p in points)
     assert smallest > 370  # 95 % of them
     assert by_figures < 200
@@ -118,25 +121,25 @@ def test_noise_does_not_choose() -> None:
 
 def test_a_size_that_is_too_slow_is_not_chosen() -> None:
     generator = random.Random(3)
-    chosen = [choose(noisy_points(425.0, generator), math.inf).batch_size for _ in range(400)]
-    assert chosen.count(SIZES[0]) < 4
+    chosen = [choose(noisy_points(425.0, generator), math.inf).parameters for _ in range(400)]
+    assert chosen.count({"batch_size": SIZES[0]}) < 4
 
 
 def test_a_machine_that_is_too_noisy_chooses_nothing() -> None:
     choice = choose([point(n, spread=0.2) for n in SIZES], math.inf)
-    assert choice.batch_size is None
+    assert choice.parameters is None
     assert "noisy" in choice.reason
 
 
 def test_single_pairs_tell_nothing() -> None:
     choice = choose([point(n, pairs=1) for n in SIZES], math.inf)
-    assert choice.batch_size is None
+    assert choice.parameters is None
     assert "too few pairs" in choice.reason
 
 
 def test_sizes_that_were_measured_one_after_the_other_are_not_compared() -> None:
     choice = choose([point(n, beside=False) for n in SIZES], math.inf)
-    assert choice.batch_size is None
+    assert choice.parameters is None
     assert "--loaderperf-sweep" in choice.reason
 
 
@@ -156,7 +159,7 @@ def result(
     return CheckResult(
         nodeid=f"{test}[{batch_size}]",
         verdict=Verdict.MEASURED,
-        batch_size=batch_size,
+        parameters={"batch_size": batch_size} if batch_size else {},
         workload=Workload(batch="int64[*]", bytes_per_sample=8.0),
         metrics=metrics,
         sweep=test if batch_size else "",
@@ -169,9 +172,9 @@ def test_checks_that_differ_only_in_batch_size_belong_together() -> None:
         [result("a", 32), result("b", 8), result("a", 16, 400.0), failed, result("c", None)],
         math.inf,
     )
-    assert (found.test, [point.batch_size for point in found.points]) == ("a", [16, 32])
+    assert (found.test, [point.values for point in found.points]) == ("a", [(16,), (32,)])
     assert found.points[0] == Point(
-        batch_size=16,
+        parameters={"batch_size": 16},
         throughput=400.0,
         spread=0.02,
         pairs=3,
@@ -196,6 +199,7 @@ def test_the_results_file_has_points_model_and_choice() -> None:
         "points": [
             {
                 "batch_size": size,
+                "parameters": {"batch_size": size},
                 "throughput": 500.0,
                 "spread": 0.02,
                 "first_batch": 0.1,
@@ -204,7 +208,45 @@ def test_the_results_file_has_points_model_and_choice() -> None:
             for size, peak in ((32, 2.0), (64, 3.0))
         ],
         "memory": {"fixed": round(1.0 * MIB, -3), "per_sample": 32770.0, "batches": 4096.0},
-        "best": {"batch_size": 32, "reason": "it is the fastest"},
+        "best": {"batch_size": 32, "parameters": {"batch_size": 32}, "reason": "it is the fastest"},
     }
     found = exported([result("a", 32), result("a", 64)])
     assert found["memory"] is None
+
+
+def setting(throughput: float, peak: float, **parameters: Parameter) -> Point:
+    return replace(
+        point(1, throughput, spread=0.001), parameters=parameters, peak_memory=peak * MIB
+    )
+
+
+def test_of_other_parameters_the_least_memory_serves_best() -> None:
+    points = [
+        setting(300.0, 60.0, num_workers=0, prefetch=1),
+        setting(490.0, 200.0, num_workers=2, prefetch=1),
+        setting(488.0, 150.0, num_workers=1, prefetch=4),
+        setting(500.0, 400.0, num_workers=4, prefetch=4),
+    ]
+    choice = choose(points, math.inf)
+    assert choice.parameters == {"num_workers": 1, "prefetch": 4}
+    assert choice.reason == (
+        "it takes the least memory of those that are not shown to be more than 5 % slower than "
+        "the fastest, num_workers=4, prefetch=4"
+    )
+    assert memory_model(points) is None
+    within = choose(points, 100.0 * MIB)
+    assert within.parameters == {"num_workers": 0, "prefetch": 1}
+    assert within.reason == "it is the fastest of those that keep to the memory limit"
+
+
+def test_numbers_are_put_in_order_and_words_are_not() -> None:
+    def swept(*values: Parameter) -> list[Parameter]:
+        results = [
+            replace(result("a", 8, 100.0 * n), parameters={"by": value})
+            for n, value in enumerate(values, 1)
+        ]
+        (found,) = sweeps(results, math.inf)
+        return [each.values[0] for each in found.points]
+
+    assert swept(8, 2, 4) == [2, 4, 8]
+    assert swept("thread", "fork", "spawn") == ["thread", "fork", "spawn"]
