@@ -180,11 +180,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         raise pytest.UsageError(f"{definition.nodeid}: {error}") from None
     axes = sweep_axes(sweep) if sweep else ()
     if axes and all(declares(definition, metafunc.fixturenames, axis.name) for axis in axes):
-        for axis in reversed(axes):
+        for axis in axes:
             take_parametrization(definition, axis.name)
-            # As a mark it also takes the place of the parameters that a fixture has.
-            mark = pytest.mark.parametrize(axis.name, axis.values)
-            definition.add_marker(mark, append=False)
+            metafunc.parametrize(axis.name, axis.values)
         if "batch_size" in [axis.name for axis in axes]:
             return
     if not sizes:
