@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 ENDINGS = {
-    "tests": ".venv/bin/pytest -n 2 --dist loadfile",
+    "tests": ".venv/bin/pytest -n 3 --dist loadfile",
     "gate": ".venv/bin/pytest --loaderperf",
 }
 BLOCK = re.compile(r"^```shell\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)

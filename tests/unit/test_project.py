@@ -16,7 +16,7 @@ README_COMMANDS = ROOT / ".ci" / "readme_commands.py"
 RUN = ROOT / ".ci" / "run"
 
 INSTALL = 'python3 -m venv .venv && .venv/bin/pip install -e ".[dev]"'
-PYTEST = ".venv/bin/pytest -n 2 --dist loadfile"
+PYTEST = ".venv/bin/pytest -n 3 --dist loadfile"
 TESTS = f"{INSTALL} && {PYTEST}"
 GATE = f"{INSTALL} && .venv/bin/pytest --loaderperf"
 
@@ -137,10 +137,10 @@ class TestRun:
                 "actionlint",
                 "mypy",
                 "mypy .ci/readme_commands.py .ci/sentences.py",
-                "pytest -n 2 --dist loadfile",
-                "pytest -n 2 --dist loadfile tests/faults",
+                "pytest -n 3 --dist loadfile",
+                "pytest -n 3 --dist loadfile tests/faults",
                 "pip install -q -e .[dev,layouts]",
-                "pytest -n 2 --dist worksteal tests/layouts -k quick or mutations or carrying",
+                "pytest -n 3 --dist worksteal tests/layouts -k quick or mutations or carrying",
                 "pytest --loaderperf",
             ],
         )
