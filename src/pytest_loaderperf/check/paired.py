@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import LoaderError, SettingsError
-from ..measure import calibration, interference, turns
+from ..measure import calibration, interference, parts, turns
 from ..measure.plan import PAIR_SECONDS, Lengths
-from ..measure.timed_trial import RATES, TIMED, Timing, first_epochs
+from ..measure.timed_trial import TIMED
 from ..model.metrics import METRICS, NO_EPOCH
 from ..model.results import Comparison, Noise, Verdict
 from ..model.version import Version
@@ -18,12 +18,9 @@ from ..stats.comparison import (
     compare,
     is_confirmed,
     looks_lost,
-    scatter,
-    scatter_by_part,
-    scatter_if_alike,
     settled,
 )
-from ..stats.sequential import Within, log_cost
+from ..stats.sequential import log_cost
 from ..versions.sources import Folders
 from . import doubts
 from .state import Bench, Findings, Known, Pair, changes, doubt, phase, seen
@@ -233,7 +230,7 @@ def _paced(taken: _Pairs, lengths: Lengths) -> bool:
     if taken.known.plan.outdoes(known.plan):
         taken.drop()
         return False
-    if len(pairs) == 1 and (first := first_epochs(pairs[0], lengths.pair / 2)):
+    if len(pairs) == 1 and (first := parts.first_epochs(pairs[0], lengths.pair / 2)):
         pairs[0] = first
         taken.known = replace(taken.known, repaced=taken.known.plan.of_one_epoch)
     return True
@@ -326,7 +323,7 @@ def _compare(
     found = {}
     for name in TIMED:
         if all(name in timing.values for pair in pairs for timing in pair):
-            within, if_alike = _within(name, pairs)
+            within, if_alike = parts.within(name, pairs)
             found[name] = compare(
                 METRICS[name],
                 [candidate.values[name] for candidate, _ in pairs],
@@ -339,32 +336,6 @@ def _compare(
                 if_alike=if_alike,
             )
     return found
-
-
-def _within(name: str, pairs: Sequence[Pair]) -> tuple[Within | None, Within | None]:
-    """What the parts of the pairs say of their noise; and if all of a pair have one ratio.
-
-    A loss may live in one part of an epoch, and then parts that differ in their ratios are no
-    noise. But where they do not, far more of them can be compared.
-    """
-    if name not in (*RATES, "epoch_time"):
-        return None, None
-    if not pairs[0][0].segments:
-        blocks = scatter(
-            [
-                [(c[name], b[name]) for c, b in zip(candidate.parts, baseline.parts, strict=True)]
-                for candidate, baseline in pairs
-            ]
-        )
-        return blocks, None
-    if name == "cpu_time":  # which has no parts
-        return None, None
-    parts = [list(zip(*(_parts(name, side) for side in pair), strict=False)) for pair in pairs]
-    return scatter_by_part(parts), scatter_if_alike(parts)
-
-
-def _parts(name: str, timing: Timing) -> Sequence[float]:
-    return timing.segments if name == "epoch_time" else timing.steady_segments
 
 
 def _differ(bench: Bench, version: Version, taken: _Pairs) -> str:
