@@ -91,13 +91,6 @@ def _doubtful(comparison: Comparison) -> Comparison:
     return comparison
 
 
-def unconfirmed(comparison: Comparison) -> Comparison:
-    """A comparison whose loss the latest arms do not bear out."""
-    if comparison.judged and comparison.verdict is Verdict.REGRESSED:
-        return replace(comparison, verdict=Verdict.INCONCLUSIVE)
-    return comparison
-
-
 def distance(pairs: Sequence[Pair]) -> float:
     """How far apart stalls are, on the side where they are further (s); 0 where they are none."""
     sides = [sum((each.waits for each in side), Waits()) for side in zip(*pairs, strict=True)]

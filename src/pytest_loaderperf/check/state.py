@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Concatenate, ParamSpec, TypeVar
 
 from ..measure.calibration import Calibration, paced
-from ..measure.plan import Lengths, Plan
+from ..measure.plan import Lengths, Plan, together
 from ..measure.timed_trial import Timing
 from ..measure.turns import Side
 from ..model.results import CheckResult, Comparison, Coverage, Noise, Verdict, worst
@@ -155,13 +155,16 @@ class Known:
     """What is known before anything is judged; ``judged`` names the metrics that decide.
 
     ``deadline`` is the end of judging, on the monotonic clock. ``repaced`` is what timing has shown
-    to fit better than the plan of the calibration.
+    to fit better than the plan of the calibration. ``other`` is the calibration of the baseline,
+    where that is another loader, which has plans of its own.
     """
 
     calibration: Calibration
     judged: frozenset[str]
     deadline: float = math.inf
     repaced: Plan | None = None
+    other: Calibration | None = None
+    other_repaced: Plan | None = None
 
     @property
     def wanted(self) -> frozenset[str]:
@@ -170,12 +173,33 @@ class Known:
 
     @property
     def plan(self) -> Plan:
-        """What each timing trial does."""
+        """What each timing trial does, of the candidate where the baseline is another loader."""
         return self.repaced or self.calibration.plan
 
+    @property
+    def other_plan(self) -> Plan:
+        """What each timing trial of the baseline does."""
+        return self.plan if self.other is None else self.other_repaced or self.other.plan
+
+    def beside(self, other: Calibration) -> Known:
+        """The same, where the baseline is another loader: with plans that go together."""
+        ours, theirs = together(self.calibration.plan, other.plan)
+        calibration = replace(self.calibration, plan=ours)
+        return replace(self, calibration=calibration, other=replace(other, plan=theirs))
+
     def paced_by(self, timings: Sequence[Timing], lengths: Lengths) -> Known:
-        """The same with a plan that fits the timings of all sides of a pair."""
-        return replace(self, repaced=paced(self.calibration, timings, lengths))
+        """The same with plans that fit the timings of all sides of a pair."""
+        plan = paced(self.calibration, timings, lengths)
+        if self.other is None:
+            return replace(self, repaced=plan)
+        plan, other = together(plan, paced(self.other, timings[::-1], lengths))
+        return replace(self, repaced=plan, other_repaced=other)
+
+    @property
+    def of_one_epoch(self) -> Known:
+        """The same with one whole epoch in a trial."""
+        other = None if self.other is None else self.other_plan.of_one_epoch
+        return replace(self, repaced=self.plan.of_one_epoch, other_repaced=other)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,11 +264,11 @@ def seen(timings: Sequence[Timing], plan: Plan) -> Coverage:
     return Coverage(batches=min(batches, (epoch or batches + 1) - 1), epoch_batches=epoch)
 
 
-def doubt(name: str, first: int, again: int) -> str:
-    """That fresh processes did not confirm a regression; after how many pairs each."""
+def doubt(claim: Comparison, first: int, again: int) -> str:
+    """That fresh processes did not confirm a verdict; after how many pairs each."""
     return (
-        f"{name} regressed in a first run of {first} pairs, which {again} pairs of fresh processes "
-        "did not confirm"
+        f"{claim.metric} {claim.verdict} in a first run of {first} pairs, which {again} pairs of "
+        "fresh processes did not confirm"
     )
 
 

@@ -33,6 +33,7 @@ from pytest_loaderperf.system import cpus
 WORKLOAD = Workload(batch="list[int, ...]", bytes_per_sample=8.0)
 
 
+RULE = Rule()
 SLOW_TO_START = SimpleNamespace(
     collected=None, starts_anew=False, start_seconds=math.inf, ran=Path()
 )
@@ -80,6 +81,7 @@ def judged(
     replaced: Callable[[str], None] = lambda _: None,
     asked: tuple[str, ...] = CheckSettings.metrics,
     epoch_seconds: float = math.inf,
+    rule: Rule = RULE,
 ) -> Findings:
     """What comes of pairs that this function measures, within so many seconds.
 
@@ -92,7 +94,7 @@ def judged(
     arms: Any = SimpleNamespace(get=lambda *_: arm, drop=lambda version, _: replaced(version.name))
     spec: Any = SimpleNamespace(nodeid="test", module="test", settings=settings)
     candidate, baseline = (Version(root=Path(name), label=name) for name in ("new", "old"))
-    bench = Bench(spec=spec, arms=arms, candidate=candidate, rule=Rule(), progress=lambda _: None)
+    bench = Bench(spec=spec, arms=arms, candidate=candidate, rule=rule, progress=lambda _: None)
     loader = Handed(
         kind="iterable",
         workers=0,
@@ -328,6 +330,37 @@ def test_when_time_runs_out_a_gain_that_is_not_proven_is_no_doubt(
     assert (found.pairs, found.verdict) == (2, Verdict.UNCHANGED)
 
 
+BOTH_WAYS = RULE.for_differences(1)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    ("losses", "pairs", "verdict"),
+    [
+        ([0.2], 4, Verdict.REGRESSED),  # fresh processes confirm both
+        ([0.2, 0.2, 0.0], 4, Verdict.INCONCLUSIVE),
+        ([0.0], 2, Verdict.UNCHANGED),
+        ([0.07], 4, Verdict.UNCHANGED),  # less than the tolerance, for sure
+    ],
+)
+def test_both_ways_a_gain_is_proven_as_a_loss_is(
+    monkeypatch: pytest.MonkeyPatch, sign: int, losses: list[float], pairs: int, verdict: Verdict
+) -> None:
+    loss = itertools.chain(losses, itertools.repeat(losses[-1]))
+    found = judged(
+        monkeypatch,
+        lambda _: (scaled(trial(), math.exp(-sign * next(loss))), trial()),
+        rule=BOTH_WAYS,
+    )
+    gained = sign < 0 and verdict is Verdict.REGRESSED
+    assert (found.pairs, found.verdict) == (pairs, Verdict.IMPROVED if gained else verdict)
+    claimed = "improved" if sign < 0 else "regressed"
+    doubts = [note for note in found.notes if "did not confirm" in note]
+    assert [note.split()[:2] for note in doubts] == (
+        [["throughput", claimed]] if verdict is Verdict.INCONCLUSIVE else []
+    )
+
+
 def shared(
     monkeypatch: pytest.MonkeyPatch, losses: list[float], **arm: Any
 ) -> tuple[list[int], Findings]:
@@ -549,8 +582,7 @@ def test_the_latest_arms_bear_a_loss_out(
     known: Any = None
     first = paired._Pairs(known=known, pairs=pairs, starts=starts, earlier=4, extended=True)
     lost = Comparison(metric="throughput", value=1.0, judged=True, verdict=Verdict.REGRESSED)
-    names = frozenset({"throughput"})
-    assert paired._borne_out(bench, version, first, {"throughput": lost}, names) == borne_out
+    assert paired._borne_out(bench, version, first, {"throughput": lost}) == borne_out
 
 
 @pytest.mark.parametrize(
