@@ -124,7 +124,9 @@ def judge_pairs(bench: Bench, version: Version, known: Known) -> tuple[Known, Fi
         ),
     )
     why = "" if known.plan.whole else doubts.unproven(every.pairs)
-    return known, doubts.doubted(found, why) if why else found
+    if why:
+        found = doubts.doubted(found, why, both_ways=bench.rule.both_ways)
+    return known, found
 
 
 def _measure(

@@ -15,7 +15,16 @@ from ..measure.calibration import Calibration, paced
 from ..measure.plan import Lengths, Plan, together
 from ..measure.timed_trial import Timing
 from ..measure.turns import Side
-from ..model.results import CheckResult, Comparison, Coverage, Noise, Verdict, worst
+from ..model.results import (
+    CheckResult,
+    Comparison,
+    Coverage,
+    Noise,
+    Relation,
+    Variant,
+    Verdict,
+    worst,
+)
 from ..model.units import format_changes
 from ..model.version import Version
 from ..settings import CheckSettings
@@ -209,8 +218,8 @@ class Findings:
     ``values`` are those of the candidate by metric, from each of its trials. ``rounds`` says what a
     batch took in each of its slices (s), ``losses`` are those of throughput in each pair, ``noise``
     is that of all pairs, also of spoiled ones. ``ran`` has the folders where the two trials of each
-    pair, the candidate's first, wrote down what they ran. ``difference`` says why the two cannot be
-    compared.
+    pair, the candidate's first, wrote down what they ran. ``variants`` are those of a test that
+    compares some. ``difference`` says why the two cannot be compared.
     """
 
     comparisons: Mapping[str, Comparison] = field(default_factory=dict)
@@ -220,6 +229,7 @@ class Findings:
     losses: tuple[float, ...] = ()
     noise: tuple[Noise, ...] = ()
     ran: tuple[tuple[Folders, Folders], ...] = ()
+    variants: tuple[Variant, ...] = ()
     difference: str = ""
     message: str = ""
     notes: tuple[str, ...] = ()
@@ -234,6 +244,7 @@ class Findings:
             losses=self.losses + other.losses,
             noise=self.noise + other.noise,
             ran=self.ran + other.ran,
+            variants=self.variants + other.variants,
             difference=other.difference or self.difference,
             message=other.message or self.message,
             notes=self.notes + other.notes,
@@ -242,6 +253,9 @@ class Findings:
 
     @property
     def verdict(self) -> Verdict:
+        if self.variants:
+            unsure = any(each.relation is Relation.INCONCLUSIVE for each in self.variants)
+            return Verdict.INCONCLUSIVE if unsure else Verdict.COMPARED
         return worst([each.verdict for each in self.comparisons.values() if each.judged])
 
     @property
@@ -256,11 +270,12 @@ def seen(timings: Sequence[Timing], plan: Plan) -> Coverage:
 
     In the steady states of several epochs nobody has seen a start and an end.
     """
+    if plan.whole:
+        epochs = (each.taken.batches / max(1, len(each.taken.stretches)) for each in timings)
+        batches = round(min(epochs))
+        return Coverage(batches=batches, epoch_batches=batches, whole=True)
     batches = min(timing.taken.batches for timing in timings)
     epoch = timings[0].taken.epoch_batches
-    if plan.whole:
-        batches = round(batches / max(1, len(timings[0].taken.stretches)))
-        return Coverage(batches=batches, epoch_batches=batches, whole=True)
     return Coverage(batches=min(batches, (epoch or batches + 1) - 1), epoch_batches=epoch)
 
 
@@ -282,6 +297,9 @@ def result_of(spec: Spec, known: Known, found: Findings) -> CheckResult:
     """The check's result, so far without outcome and duration."""
     calibration, plan = known.calibration, known.plan
     notes = [*found.notes, *filter(None, [calibration.loader.note, calibration.thrashing])]
+    if calibration.loader.variants and not found.variants:
+        first = calibration.loader.variants[0]
+        notes.append(f"of its variants only the first one is measured: {first}")
     if plan.epochs:  # and so there is no other figure of throughput
         notes.append(
             f"an epoch of {plan.epoch_batches} batches is too short for a steady state: whole "
@@ -304,4 +322,5 @@ def result_of(spec: Spec, known: Known, found: Findings) -> CheckResult:
         memory=calibration.memory,
         batch_seconds=found.rounds,
         coverage=found.coverage,
+        variants=found.variants,
     )

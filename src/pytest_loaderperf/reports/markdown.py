@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from ..model.results import CheckResult
 from ..model.units import format_duration, format_size, format_value
 from ..stats.batch_size import Sweep
-from . import batch_sizes, explain, terminal
+from . import batch_sizes, explain, terminal, variants
 
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>#|~]")
 _COLUMNS = ("check", "throughput", "ratio [95 %]", "peak memory", "ratio", "verdict")
@@ -26,6 +26,7 @@ def summary(results: Sequence[CheckResult], sweeps: Sequence[Sweep]) -> str:
     parts = [title, terminal.summary(results)]
     parts += [_failure(result) for result in results if result.outcome == "failed"]
     parts.append(_table(_COLUMNS, map(_row, results)))
+    parts += [_variants(result) for result in results if result.variants]
     parts += [_sweep(sweep) for sweep in sweeps]
     if below := terminal.below(results):
         parts.append("\n".join(f"- {_escaped(line)}" for line in below))
@@ -48,6 +49,11 @@ def _row(result: CheckResult) -> tuple[str, ...]:
         terminal.ratio_cell(memory),
         f"{terminal.mark(result.verdict)} {terminal.verdict_cell(result)}",
     )
+
+
+def _variants(result: CheckResult) -> str:
+    rows = ((_code(name), *cells) for name, *cells in variants.rows(result))
+    return f"### {_escaped(variants.title(result))}\n\n{_table(variants.COLUMNS, rows)}"
 
 
 def _sweep(sweep: Sweep) -> str:

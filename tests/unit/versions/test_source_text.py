@@ -50,6 +50,7 @@ NEEDING = {
     ),
     "value": "def test_a(loaderperf):\n    perf = loaderperf(1)\n    print(perf.stall.value)\n",
     "verdict": "def test_a(loaderperf):\n    perf = loaderperf(1)\n    assert perf.verdict\n",
+    "variants": "def test_a(loaderperf):\n    loaderperf.compare({'a': a, 'b': b})\n",
     "helper": "def test_a(loaderperf):\n    perf = loaderperf(1)\n    judge(perf)\n",
     "handed on": "def test_a(loaderperf):\n    judge(loaderperf)\n",
     "returned": "def test_a(loaderperf):\n    return loaderperf(1)\n",
