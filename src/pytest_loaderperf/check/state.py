@@ -198,10 +198,11 @@ class Known:
 
     def paced_by(self, timings: Sequence[Timing], lengths: Lengths) -> Known:
         """The same with plans that fit the timings of all sides of a pair."""
-        plan = paced(self.calibration, timings, lengths)
+        plan = paced(self.calibration, timings, lengths, self.other)
         if self.other is None:
             return replace(self, repaced=plan)
-        plan, other = together(plan, paced(self.other, timings[::-1], lengths))
+        other = paced(self.other, timings[::-1], lengths, self.calibration)
+        plan, other = together(plan, other)
         return replace(self, repaced=plan, other_repaced=other)
 
     @property

@@ -51,6 +51,7 @@ def judge_variants(bench: Bench, known: Known, sides: Sides) -> Findings:
         version = replace(bench.candidate, variant=name, label=f"variant {name!r}")
         calibrated, told = _beside(bench, version, name, known.calibration)
         sides.proven(replace(bench, candidate=version), None, told)
+        bench.arms.drop(version, bench.spec.module)  # nobody needs it any more
         measured.append(
             _Measured(name=name, calibration=calibrated, throughput=told.comparisons[_METRIC])
         )

@@ -79,6 +79,7 @@ class Stand:
         self.others = others
         self.taken: list[tuple[Version, Version, Bench, Known]] = []
         self.proven: list[Version] = []
+        self.dropped: list[Version] = []
         self.examined: list[str] = []
         monkeypatch.setattr(calibration, "calibrate", lambda arm, *_: others[arm.variant][0])
         monkeypatch.setattr(calibration, "examined", self._examine)
@@ -100,7 +101,9 @@ class Stand:
         return known, found
 
     def judged(self, *names: str) -> Findings:
-        arms: Any = SimpleNamespace(get=lambda version, _: version)
+        arms: Any = SimpleNamespace(
+            get=lambda version, _: version, drop=lambda version, _: self.dropped.append(version)
+        )
         sides: Any = SimpleNamespace(proven=lambda bench, *_: self.proven.append(bench.candidate))
         bench = Bench(spec=SPEC, arms=arms, candidate=TREE, rule=Rule(), progress=lambda _: None)
         known = Known(calibration=calibrated(["pil", *names], peak=2e6), judged=frozenset())
@@ -119,6 +122,7 @@ def test_every_variant_is_measured_beside_the_first(monkeypatch: pytest.MonkeyPa
         ("variant 'slow'", TREE),
     ]
     assert [each.variant for each in stand.proven] == ["turbo", "slow"]
+    assert stand.dropped == stand.proven  # many variants take no more memory than two
     for _, _, bench, known in stand.taken:
         assert (bench.rule.both_ways, bench.spec.settings.metrics) == (True, ("throughput",))
         assert bench.rule.alpha == pytest.approx(Rule().alpha / 4)
