@@ -294,18 +294,25 @@ def changes(before: Mapping[str, object], now: Mapping[str, object]) -> str:
     return format_changes({n: (before.get(n, "absent"), now.get(n, "absent")) for n in differ})
 
 
-def result_of(spec: Spec, known: Known, found: Findings) -> CheckResult:
-    """The check's result, so far without outcome and duration."""
+def notes_of(known: Known) -> list[str]:
+    """What there is to note of a loader, and of how it is timed."""
     calibration, plan = known.calibration, known.plan
-    notes = [*found.notes, *filter(None, [calibration.loader.note, calibration.thrashing])]
-    if calibration.loader.variants and not found.variants:
-        first = calibration.loader.variants[0]
-        notes.append(f"of its variants only the first one is measured: {first}")
+    notes = [*filter(None, [calibration.loader.note, calibration.thrashing])]
     if plan.epochs:  # and so there is no other figure of throughput
         notes.append(
             f"an epoch of {plan.epoch_batches} batches is too short for a steady state: whole "
             "epochs are timed, start included"
         )
+    return notes
+
+
+def result_of(spec: Spec, known: Known, found: Findings) -> CheckResult:
+    """The check's result, so far without outcome and duration."""
+    calibration = known.calibration
+    notes = [*found.notes, *notes_of(known)]
+    if calibration.loader.variants and not found.variants:
+        first = calibration.loader.variants[0]
+        notes.append(f"of its variants only the first one is measured: {first}")
     return CheckResult(
         nodeid=spec.nodeid,
         verdict=found.verdict,

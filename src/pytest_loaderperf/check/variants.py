@@ -14,7 +14,7 @@ from ..model.version import Version
 from ..stats.comparison import typical, uncompared
 from . import paired
 from .sides import Sides
-from .state import Bench, Findings, Known
+from .state import Bench, Findings, Known, notes_of
 
 _METRIC = "throughput"
 _RELATIONS = {
@@ -76,7 +76,8 @@ def _beside(
         judged=frozenset({_METRIC}),
         deadline=time.monotonic() + beside.spec.settings.budget,
     )
-    _, found = paired.judge_pairs(beside, bench.candidate, known.beside(reference))
+    known, found = paired.judge_pairs(beside, bench.candidate, known.beside(reference))
+    found = replace(found, notes=(*found.notes, *notes_of(known)))
     workloads = [ours.workload, reference.workload]
     if workloads[0].difference(workloads[1]):  # many batches must show it, not a few
         with beside.phases("memory"):

@@ -34,7 +34,12 @@ SPEC = Spec(
 
 
 def calibrated(
-    names: list[str], *, workload: Workload = INTS, batch: float = 4.0, peak: float = 1e6
+    names: list[str],
+    *,
+    workload: Workload = INTS,
+    batch: float = 4.0,
+    peak: float = 1e6,
+    note: str = "",
 ) -> Calibration:
     loader = Handed(
         kind="iterable",
@@ -45,6 +50,7 @@ def calibrated(
         built_data=False,
         settings={"batch_size": int(batch)},
         variants=names,
+        note=note,
     )
     return Calibration(
         loader=loader,
@@ -114,7 +120,7 @@ def test_every_variant_is_measured_beside_the_first(monkeypatch: pytest.MonkeyPa
     stand = Stand(
         monkeypatch,
         turbo=(calibrated([]), compared(1.37, Verdict.IMPROVED, 480.0)),
-        slow=(calibrated([]), compared(0.8, Verdict.REGRESSED, 500.0)),
+        slow=(calibrated([], note="it is slow"), compared(0.8, Verdict.REGRESSED, 500.0)),
     )
     found = stand.judged("turbo", "slow")
     assert [(mine.name, other) for mine, other, _, _ in stand.taken] == [
@@ -129,7 +135,8 @@ def test_every_variant_is_measured_beside_the_first(monkeypatch: pytest.MonkeyPa
         assert known.judged == {"throughput"}
         assert known.other is not None  # which has a plan of its own
     assert (found.verdict, found.comparisons, found.pairs) == (Verdict.COMPARED, {}, 4)
-    assert found.notes == ("turbo beside pil: a note", "slow beside pil: a note")
+    notes = ["turbo beside pil: a note", "slow beside pil: a note", "slow beside pil: it is slow"]
+    assert list(found.notes) == notes
 
 
 def test_throughputs_have_the_ratios_that_were_measured(monkeypatch: pytest.MonkeyPatch) -> None:
