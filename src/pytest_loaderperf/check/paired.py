@@ -14,12 +14,7 @@ from ..measure.timed_trial import TIMED
 from ..model.metrics import METRICS, NO_EPOCH
 from ..model.results import Comparison, Noise, Verdict
 from ..model.version import Version
-from ..stats.comparison import (
-    compare,
-    is_confirmed,
-    looks_changed,
-    settled,
-)
+from ..stats.comparison import compare, is_confirmed, looks_changed, settled
 from ..stats.sequential import log_cost
 from ..versions.sources import Folders
 from . import doubts

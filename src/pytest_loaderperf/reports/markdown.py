@@ -53,7 +53,8 @@ def _row(result: CheckResult) -> tuple[str, ...]:
 
 def _variants(result: CheckResult) -> str:
     rows = ((_code(name), *cells) for name, *cells in variants.rows(result))
-    return f"### {_escaped(variants.title(result))}\n\n{_table(variants.COLUMNS, rows)}"
+    title = f"### {_code(result.nodeid)}, {_escaped(variants.title(result))}"
+    return f"{title}\n\n{_table(variants.COLUMNS, rows)}"
 
 
 def _sweep(sweep: Sweep) -> str:

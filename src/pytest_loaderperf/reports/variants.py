@@ -20,14 +20,14 @@ def lines(results: Sequence[CheckResult]) -> list[str]:
 
 def _lines(result: CheckResult) -> list[str]:
     table = aligned([COLUMNS, *rows(result)], left=_LEFT)
-    return [title(result), *(f"  {line}" for line in table)]
+    return [f"{result.nodeid}, {title(result)}", *(f"  {line}" for line in table)]
 
 
 def title(result: CheckResult) -> str:
-    """What the rows are of."""
+    """What the rows are compared with, and how strictly."""
     first, second, *_ = result.variants
     tolerance = format_percent(second.throughput.tolerance or 0.0)
-    return f"{result.nodeid}, beside {first.name}, with a tolerance of {tolerance}"
+    return f"beside {first.name}, with a tolerance of {tolerance}"
 
 
 def rows(result: CheckResult) -> list[tuple[str, ...]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_loaderperf.check import paired, variants
+from pytest_loaderperf.check import paired, runner, variants
 from pytest_loaderperf.check.state import Bench, Findings, Known, Spec, result_of
 from pytest_loaderperf.measure import calibration
 from pytest_loaderperf.measure.calibration import Calibration
@@ -18,7 +18,7 @@ from pytest_loaderperf.model.results import Comparison, Coverage, Relation, Verd
 from pytest_loaderperf.model.version import Version
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.protocol.messages import Handed
-from pytest_loaderperf.settings import CheckSettings
+from pytest_loaderperf.settings import CheckSettings, RunSettings
 from pytest_loaderperf.stats.sequential import Rule
 
 INTS = Workload(batch="list[int, ...]", bytes_per_sample=8.0)
@@ -193,6 +193,14 @@ def test_what_another_loader_delivers_is_compared_and_told(
     assert stand.examined == (["wide", ""] if workload is FLOATS else [])  # not by a few batches
     assert (found.coverage is None) == bool(says)
     assert (found.variants[1].batch_samples, found.verdict) == (batch, Verdict.COMPARED)
+
+
+@pytest.mark.parametrize("selftest", [True, False])
+@pytest.mark.parametrize("names", [[], ["pil", "turbo"]])
+def test_a_self_test_takes_the_first_one(names: list[str], *, selftest: bool) -> None:
+    known = Known(calibration=calibrated(names), judged=frozenset())
+    compares = runner._compares_variants(known, RunSettings(selftest=selftest))
+    assert compares is (bool(names) and not selftest)
 
 
 def test_a_run_that_looks_at_one_loader_says_which() -> None:

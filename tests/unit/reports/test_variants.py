@@ -66,13 +66,14 @@ def test_the_results_file_has_every_variant() -> None:
 
 def test_the_page_has_a_table_of_variants() -> None:
     page = html.render(replace(examples.run(), results=[COMPARED]), [], {})
-    assert "beside pil, with a tolerance of 10 %" in page
+    assert "Variants, beside pil, with a tolerance of 10 %</h3>" in page
     assert '<th scope="row">pil again | &lt;b&gt;</th>' in page
     assert "<td>faster</td>" in page
 
 
 def test_the_summary_of_a_job_has_a_table_of_variants() -> None:
     text = markdown.summary([COMPARED], [])
+    assert "### `tests/perf/test_images.py::test_decoders`, beside pil, with a" in text
     assert "| `turbo` | 548 samples/s | 1.370 [1.360, 1.380] | 4 | 52 MiB | faster |" in text
     assert "| `pil again \\| <b>` |" in text
 
