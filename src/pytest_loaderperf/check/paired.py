@@ -228,7 +228,7 @@ def _paced(taken: _Pairs, lengths: Lengths) -> bool:
     if known.repaced is None:
         taken.known = known.paced_by(pairs[0], lengths)
     # In a calibration that was slow to start, batches took longer: so few of them say little.
-    if taken.known.plan.outdoes(known.plan):
+    if taken.known.outdoes(known):
         taken.drop()
         return False
     if len(pairs) == 1 and (first := parts.first_epochs(pairs[0], lengths.pair / 2)):

@@ -205,6 +205,10 @@ class Known:
         plan, other = together(plan, other)
         return replace(self, repaced=plan, other_repaced=other)
 
+    def outdoes(self, other: Known) -> bool:
+        """Whether a side takes other turns than by another plan, or at least twice as much."""
+        return self.plan.outdoes(other.plan) or self.other_plan.outdoes(other.other_plan)
+
     @property
     def of_one_epoch(self) -> Known:
         """The same with one whole epoch in a trial."""

@@ -48,6 +48,7 @@ def judge_variants(bench: Bench, known: Known, sides: Sides) -> Findings:
     )
     found, measured = Findings(), list[_Measured]()
     for name in others:
+        # It has an arm of its own, as a version has: trials may be processes that are not forked.
         version = replace(bench.candidate, variant=name, label=f"variant {name!r}")
         calibrated, told = _beside(bench, version, name, known.calibration)
         sides.proven(replace(bench, candidate=version), None, told)

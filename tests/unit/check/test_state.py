@@ -56,6 +56,15 @@ def test_another_loader_has_plans_of_its_own() -> None:
     assert (both.plan.short_turns, both.other_plan.short_turns) == (False, False)
 
 
+def test_a_plan_is_outdone_if_that_of_one_side_is() -> None:
+    short, long = plan(0.1, 0, 0, 10**9), plan(0.01, 0, 0, 10**9)
+    calibration = replace(known({}).calibration, plan=short)
+    before = Known(calibration=calibration, judged=frozenset()).beside(calibration)
+    assert replace(before, repaced=long).outdoes(before)
+    assert replace(before, other_repaced=long).outdoes(before)
+    assert not before.outdoes(before)
+
+
 @pytest.mark.parametrize(
     ("before", "now", "told"),
     [
