@@ -12,8 +12,10 @@ from pytest_loaderperf.model.results import (
     Culprit,
     MemorySample,
     Noise,
+    Relation,
     Run,
     Stack,
+    Variant,
     Verdict,
     Why,
 )
@@ -171,13 +173,54 @@ def point(batch_size: int, throughput: float) -> CheckResult:
     )
 
 
+def variant(name: str, *ratios: float, relation: Relation | None = None) -> Variant:
+    """One of the loaders that a test compares; the first one has no ratios."""
+    alone = Comparison(metric="throughput", value=400.0, judged=False, verdict=Verdict.COMPARED)
+    throughput = alone
+    if ratios:
+        mean = sum(ratios) / len(ratios)
+        compared = comparison("throughput", 400.0 * mean, *ratios, verdict=Verdict.IMPROVED)
+        throughput = replace(compared, judged=False, source="variant 'pil'")
+    return Variant(
+        name=name,
+        throughput=throughput,
+        relation=relation,
+        peak_memory=52 * MIB,
+        batch_samples=32.0,
+        workload=Workload(batch="uint8[*,3,224,224]", bytes_per_sample=150528.0),
+        loader="torch DataLoader",
+        settings={"num_workers": 2},
+    )
+
+
+VARIANTS = (
+    variant("pil"),
+    variant("turbo", 1.36, 1.38, 1.37, 1.37, relation=Relation.FASTER),
+    variant("pil again | <b>", 0.99, 1.03, relation=Relation.ALIKE),
+    variant("slow", 0.5, 0.7, relation=Relation.INCONCLUSIVE),
+)
+
+
+def compared(**fields: object) -> CheckResult:
+    """A test that compares its own loaders."""
+    result = CheckResult(
+        nodeid="tests/perf/test_images.py::test_decoders",
+        verdict=Verdict.COMPARED,
+        outcome="passed",
+        seconds=31.0,
+        pairs=8,
+        variants=VARIANTS[:3],
+    )
+    return replace(result, **fields)  # type: ignore[arg-type]
+
+
 def sweeps() -> list[Sweep]:
     """What the checks of the run say that differ in batch size."""
     return stats_sweeps.sweeps(run().results, run().memory_limit)
 
 
 def run() -> Run:
-    """Regressed, improved, inconclusive, failed, without a baseline, hostile, and a sweep."""
+    """Checks with all kinds of verdicts, a hostile one, variants, and a sweep."""
     noise = Noise(
         seconds=7.2,
         candidate=0.123,
@@ -203,6 +246,7 @@ def run() -> Run:
         CheckResult(
             nodeid=HOSTILE, verdict=Verdict.NO_BASELINE, outcome="failed", message="no baseline yet"
         ),
+        compared(),
         *(point(2**n, 400 + 10 * n) for n in range(3, 8)),
     ]
     machine: dict[str, str | int] = {"cpu": "AMD EPYC", "cores": 4, "os": "Linux"}

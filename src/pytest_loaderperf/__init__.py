@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from .arm.perf import BaselineValue as BaselineValue
     from .arm.perf import Measured as Measured
     from .arm.perf import Perf as Perf
+    from .arm.variants import Ratio as Ratio
+    from .arm.variants import Variants as Variants
     from .data import DataFolder as DataFolder
     from .errors import InconclusiveWarning as InconclusiveWarning
     from .errors import LoaderPerfError as LoaderPerfError
+    from .model.results import Relation as Relation
     from .model.results import Verdict as Verdict
 
 __version__ = "0.1.0"
@@ -26,6 +29,9 @@ __all__ = [
     "LoaderPerfError",
     "Measured",
     "Perf",
+    "Ratio",
+    "Relation",
+    "Variants",
     "Verdict",
     "__version__",
 ]
@@ -38,6 +44,9 @@ _HOMES = {
     "LoaderPerfError": "errors",
     "Measured": "arm.perf",
     "Perf": "arm.perf",
+    "Ratio": "arm.variants",
+    "Relation": "model.results",
+    "Variants": "arm.variants",
     "Verdict": "model.results",
 }
 

@@ -23,6 +23,9 @@ HOMES = {
     "LoaderPerfError": "errors",
     "Measured": "arm.perf",
     "Perf": "arm.perf",
+    "Ratio": "arm.variants",
+    "Relation": "model.results",
+    "Variants": "arm.variants",
     "Verdict": "model.results",
 }
 PUBLIC = [*HOMES, "__version__"]
@@ -52,7 +55,7 @@ def test_what_tests_are_given_shows_nothing_but_its_purpose() -> None:
     shown = {name for name in dir(perf) if not name.startswith("_")}
     assert shown == {"baseline", "verdict", *METRICS}
     assert {name for name in dir(perf.baseline) if not name.startswith("_")} == {*METRICS}
-    assert {name for name in dir(LoaderPerf) if not name.startswith("_")} == {"check"}
+    assert {name for name in dir(LoaderPerf) if not name.startswith("_")} == {"check", "compare"}
 
 
 @pytest.mark.parametrize(("name", "home"), HOMES.items())

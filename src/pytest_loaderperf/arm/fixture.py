@@ -8,10 +8,10 @@ trial of a check there is nothing left to measure: the test gets the result and 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..errors import LoaderError
+from ..errors import LoaderError, LoaderPerfError
 from ..loaders.kinds import Loader
 from ..loaders.recognise import describe
 from ..model.metrics import METRICS
@@ -29,6 +29,7 @@ from ..protocol.messages import (
     Read,
     RunNode,
     RunSlice,
+    Setup,
     Step,
 )
 from ..reports.explain import explain
@@ -36,6 +37,7 @@ from . import isolation, pipeline
 from .driver import Stream
 from .isolation import Heap
 from .perf import Asked, Perf
+from .variants import Factory, Variants, factories, failed, made
 
 SampleCount = Callable[[Any], int]
 
@@ -47,10 +49,10 @@ class TrialDone(BaseException):
 class Conversation:
     """A trial's part in the conversation with the coordinator, and what its test has done."""
 
-    def __init__(self, channel: Channel, begin: Begin, injected_loss: float = 0.0) -> None:
+    def __init__(self, channel: Channel, begin: Begin, setup: Setup) -> None:
         self._channel = channel
         self._begin = begin
-        self._injected_loss = injected_loss
+        self._setup = setup
         self._asked: Asked | None = None
         self._called = False
         self.unwound = False
@@ -60,6 +62,25 @@ class Conversation:
     def measured(self, loader: object, samples: SampleCount | None) -> Asked:
         """Have a loader measured, or get the result in the last trial."""
         __tracebackhide__ = True
+        given = self._given()
+        return given or self._measured(describe(loader), samples, ())
+
+    def compared(self, variants: Mapping[str, Factory], samples: SampleCount | None) -> Asked:
+        """Have one of the loaders measured that these make, or get the result of all."""
+        __tracebackhide__ = True
+        if given := self._given():
+            return given
+        name = self._setup.variant or next(iter(variants))
+        try:
+            return self._measured(made(variants, name), samples, list(variants))
+        except LoaderPerfError as error:
+            raise failed(name, error) from None
+        except Exception as error:
+            raise failed(name, error) from error
+
+    def _given(self) -> Asked | None:
+        """The result, in the last trial; LoaderError where a test asks for another one."""
+        __tracebackhide__ = True
         if self._called:
             raise LoaderError(
                 "loaderperf() was called twice in one test: give each loader a test of its own"
@@ -67,13 +88,17 @@ class Conversation:
         self._called = True
         if self._begin.result is not None:
             self._asked = Asked(self._begin.result, accepting=self._begin.accepting)
-            return self._asked
-        known = describe(loader)
+        return self._asked
+
+    def _measured(
+        self, loader: Loader, samples: SampleCount | None, variants: Sequence[str]
+    ) -> Asked:
+        __tracebackhide__ = True
         if samples is not None and not callable(samples):
             raise LoaderError(f"samples={samples!r}: give a callable that counts a batch's samples")
-        self._hand(known)
-        stream = Stream(known, samples, self._prepare(), self._injected_loss)
-        isolation.call_apart(lambda: self._serve(stream, known))
+        self._hand(loader, variants)
+        stream = Stream(loader, samples, self._prepare(), self._setup.injected_loss)
+        isolation.call_apart(lambda: self._serve(stream, loader))
         self._asked = Asked.probe()
         return self._asked
 
@@ -93,7 +118,7 @@ class Conversation:
             return None
         return self._asked.result
 
-    def _hand(self, loader: Loader) -> None:
+    def _hand(self, loader: Loader, variants: Sequence[str]) -> None:
         self._channel.send(
             Handed(
                 kind=loader.kind,
@@ -106,6 +131,7 @@ class Conversation:
                 note=loader.note,
                 scattered=loader.scattered,
                 endless=loader.endless,
+                variants=list(variants),
             )
         )
 
@@ -188,3 +214,18 @@ class LoaderPerf:
             if metric.judged and asked.has(metric) and not asked.holds(metric):
                 raise AssertionError("\n".join(explain(asked.result, asked.comparison(metric))))
         return Perf(asked)
+
+    def compare(
+        self, variants: Mapping[str, Factory], *, samples: SampleCount | None = None
+    ) -> Variants:
+        """Measure several loaders side by side, each with the first one, without a baseline.
+
+        ``variants`` are functions that make a loader, by name: each trial makes one of them.
+        Ratios are those of their throughputs, in samples/s.
+
+        Raises LoaderError where these are no functions by name, two at least, or where one of the
+        loaders cannot be measured: the message names it.
+        """
+        __tracebackhide__ = True
+        checked = factories(variants)
+        return Variants(list(checked), self._conversation.compared(checked, samples))

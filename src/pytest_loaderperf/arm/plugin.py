@@ -54,6 +54,7 @@ from . import forking, isolation
 from .diagnostics import as_json, flush, register, shipped, silence
 from .fixture import Conversation, LoaderPerf
 from .perf import Measured
+from .variants import Ratio
 
 if TYPE_CHECKING:
     from ..child.loaderperf_sources import Ledger
@@ -205,7 +206,7 @@ class ArmPlugin:
                 loaderperf_stacks.start(begin.stacks)
             if begin.allocations:  # entered here, where nothing returns
                 loaderperf_allocations.tracking(begin.allocations).__enter__()
-            self._conversation = test = Conversation(channel, begin, self._setup.injected_loss)
+            self._conversation = test = Conversation(channel, begin, self._setup)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
             flush()
             printed = tail(output)
@@ -263,10 +264,10 @@ class ArmPlugin:
         return outcome
 
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> list[str] | None:
-        """Explain a false comparison of a metric."""
-        if isinstance(left, Measured):
+        """Explain a false comparison of a metric, or of a ratio."""
+        if isinstance(left, Measured | Ratio):
             return left.explain(op, right)
-        if isinstance(right, Measured):
+        if isinstance(right, Measured | Ratio):
             return right.explain({">=": "<=", "<=": ">=", ">": "<", "<": ">"}.get(op, op), left)
         return None
 

@@ -78,24 +78,19 @@ def outgrown(bench: Bench, known: Known, record: Record | None) -> str:
     )
 
 
-def doubted(findings: Findings, why: str) -> Findings:
-    """Findings of which those that have proven no loss of throughput could not."""
-    comparisons = {name: _doubtful(each) for name, each in findings.comparisons.items()}
+def doubted(findings: Findings, why: str, *, both_ways: bool = False) -> Findings:
+    """Findings of which those that have proven no loss of throughput could not.
+
+    ``both_ways``: nor could those that have proven one.
+    """
+    unproven = {Verdict.UNCHANGED, Verdict.IMPROVED} | ({Verdict.REGRESSED} if both_ways else set())
+    comparisons = {
+        name: replace(each, verdict=Verdict.INCONCLUSIVE)
+        if name in RATES and each.verdict in unproven
+        else each
+        for name, each in findings.comparisons.items()
+    }
     return replace(findings, comparisons=comparisons, notes=(*findings.notes, why))
-
-
-def _doubtful(comparison: Comparison) -> Comparison:
-    """A comparison that has proven no loss, and could not."""
-    if comparison.metric in RATES and comparison.verdict in (Verdict.UNCHANGED, Verdict.IMPROVED):
-        return replace(comparison, verdict=Verdict.INCONCLUSIVE)
-    return comparison
-
-
-def unconfirmed(comparison: Comparison) -> Comparison:
-    """A comparison whose loss the latest arms do not bear out."""
-    if comparison.judged and comparison.verdict is Verdict.REGRESSED:
-        return replace(comparison, verdict=Verdict.INCONCLUSIVE)
-    return comparison
 
 
 def distance(pairs: Sequence[Pair]) -> float:

@@ -36,10 +36,10 @@ from ..versions.footprint import (
 )
 from ..versions.project import Project
 from ..versions.proof import Proof
+from ..versions.source_text import needs_numbers
 from ..versions.sources import Changes, Sources, read
 from ..versions.usage import Evidence, UsedFiles, gathered, is_of, recorded, words_of
 from ..versions.worktree import is_never_carried
-from .asserted import needs_numbers
 from .state import Bench, Known, Spec
 
 _SHOWN = 3  # of several files that are to be named

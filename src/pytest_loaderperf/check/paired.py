@@ -1,4 +1,4 @@
-"""Judge timed metrics on pairs of trials: the candidate beside the baseline's commit."""
+"""Judge timed metrics on pairs of trials: the candidate beside the baseline."""
 
 from __future__ import annotations
 
@@ -8,22 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import LoaderError, SettingsError
-from ..measure import calibration, interference, turns
+from ..measure import calibration, interference, parts, turns
 from ..measure.plan import PAIR_SECONDS, Lengths
-from ..measure.timed_trial import RATES, TIMED, Timing, first_epochs
+from ..measure.timed_trial import TIMED
 from ..model.metrics import METRICS, NO_EPOCH
 from ..model.results import Comparison, Noise, Verdict
 from ..model.version import Version
-from ..stats.comparison import (
-    compare,
-    is_confirmed,
-    looks_lost,
-    scatter,
-    scatter_by_part,
-    scatter_if_alike,
-    settled,
-)
-from ..stats.sequential import Within, log_cost
+from ..stats.comparison import compare, is_confirmed, looks_changed, settled
+from ..stats.sequential import log_cost
 from ..versions.sources import Folders
 from . import doubts
 from .state import Bench, Findings, Known, Pair, changes, doubt, phase, seen
@@ -77,7 +69,9 @@ def judge_pairs(bench: Bench, version: Version, known: Known) -> tuple[Known, Fi
     the budget does not hold the pairs of the first look.
     """
     deadline = known.deadline - bench.spec.settings.budget * FOR_CONFIRMING
-    first = _measure(bench, version, _Pairs(known=known), known.judged, deadline)
+    alike = None if known.other is None else ""  # what loaders deliver may differ
+    taken = _Pairs(known=known, difference=alike)
+    first = _measure(bench, version, taken, known.judged, deadline)
     known = first.known
     if "epoch_time" in bench.spec.settings.asked and known.plan.whole is None:
         raise LoaderError(NO_EPOCH)
@@ -91,20 +85,21 @@ def judge_pairs(bench: Bench, version: Version, known: Known) -> tuple[Known, Fi
             notes=tuple(notes),
         )
     comparisons = _conclude(bench, version, first.pairs, known.judged)
-    regressed = frozenset(
-        name
+    claims = {
+        name: comparison
         for name, comparison in comparisons.items()
-        if comparison.judged and comparison.verdict is Verdict.REGRESSED
-    )
+        if comparison.judged and comparison.verdict in bench.rule.to_confirm
+    }
     every = first
-    if regressed and not _borne_out(bench, version, first, comparisons, regressed):
+    if claims and not _borne_out(bench, version, first, claims):
         if first.extended:
-            comparisons = {name: doubts.unconfirmed(each) for name, each in comparisons.items()}
+            doubtful = Verdict.INCONCLUSIVE
+            comparisons |= {n: replace(each, verdict=doubtful) for n, each in claims.items()}
             counts = first.earlier, len(first.of_the_latest_arms)
-            notes += [doubt(name, *counts) for name in sorted(regressed)]
+            notes += [doubt(each, *counts) for _, each in sorted(claims.items())]
         else:
-            every, comparisons, doubtful = _confirm(bench, version, first, comparisons, regressed)
-            notes += doubtful
+            every, comparisons, unsure = _confirm(bench, version, first, comparisons, claims)
+            notes += unsure
     notes += [told for each in comparisons.values() if (told := doubts.shown(each))]
     candidates = [candidate for candidate, _ in every.pairs]
     found = Findings(
@@ -124,7 +119,9 @@ def judge_pairs(bench: Bench, version: Version, known: Known) -> tuple[Known, Fi
         ),
     )
     why = "" if known.plan.whole else doubts.unproven(every.pairs)
-    return known, doubts.doubted(found, why) if why else found
+    if why:
+        found = doubts.doubted(found, why, both_ways=bench.rule.both_ways)
+    return known, found
 
 
 def _measure(
@@ -200,9 +197,9 @@ def _is_over(
     fresh = len(taken.of_the_latest_arms) if taken.extended else pairs
     if (confirming or taken.extended) and fresh < bench.rule.looks[0]:
         return False  # fewer would confirm nothing
-    if bench.rule.is_look(pairs) and settled(comparisons):
+    if bench.rule.is_look(pairs) and settled(comparisons, both_ways=bench.rule.both_ways):
         return True
-    return left < 0 and not (pairs < _IN_ANY_CASE and looks_lost(comparisons))
+    return left < 0 and not (pairs < _IN_ANY_CASE and looks_changed(comparisons, bench.rule))
 
 
 def _extends(bench: Bench, taken: _Pairs, comparisons: Mapping[str, Comparison]) -> bool:
@@ -211,7 +208,8 @@ def _extends(bench: Bench, taken: _Pairs, comparisons: Mapping[str, Comparison])
     They may prove what only looks like a loss so far, and since they are of fresh arms, they
     confirm it as well.
     """
-    if taken.extended or settled(comparisons) or not looks_lost(comparisons):
+    decided = settled(comparisons, both_ways=bench.rule.both_ways)
+    if taken.extended or decided or not looks_changed(comparisons, bench.rule):
         return False
     needed = bench.arm().start_seconds + bench.rule.looks[0] * taken.noise[-1].seconds
     taken.extended = taken.known.deadline - time.monotonic() >= needed
@@ -230,19 +228,19 @@ def _paced(taken: _Pairs, lengths: Lengths) -> bool:
     if known.repaced is None:
         taken.known = known.paced_by(pairs[0], lengths)
     # In a calibration that was slow to start, batches took longer: so few of them say little.
-    if taken.known.plan.outdoes(known.plan):
+    if taken.known.outdoes(known):
         taken.drop()
         return False
-    if len(pairs) == 1 and (first := first_epochs(pairs[0], lengths.pair / 2)):
+    if len(pairs) == 1 and (first := parts.first_epochs(pairs[0], lengths.pair / 2)):
         pairs[0] = first
-        taken.known = replace(taken.known, repaced=taken.known.plan.of_one_epoch)
+        taken.known = taken.known.of_one_epoch
     return True
 
 
 def _pair(bench: Bench, version: Version, taken: _Pairs, *, candidate_first: bool) -> Pair:
     """Measure a pair, and note what else the machine did."""
-    plan = taken.known.plan
-    sides = (bench.side(plan), bench.side(plan, version))
+    known = taken.known
+    sides = (bench.side(known.plan), bench.side(known.other_plan, version))
     before = interference.Moment.now()
     pair = turns.time_pair(*sides, candidate_first=candidate_first)
     taken.ran.append((sides[0].arm.ran, sides[1].arm.ran))
@@ -258,16 +256,18 @@ def _borne_out(
     bench: Bench,
     version: Version,
     first: _Pairs,
-    comparisons: Mapping[str, Comparison],
-    regressed: frozenset[str],
+    claims: Mapping[str, Comparison],
 ) -> bool:
-    """Whether the latest arms bear a regression out, as fresh ones would have to."""
+    """Whether the latest arms bear out what is claimed, as fresh ones would have to."""
     latest = first.of_the_latest_arms
     if first.starts == 1 or len(latest) < bench.rule.looks[0]:
         return False
-    by_themselves = _conclude(bench.confirming, version, latest, regressed)
-    together = comparisons if first.extended and first.starts > _STARTS else {}
-    return all(is_confirmed(by_themselves[name], together.get(name)) for name in regressed)
+    by_themselves = _conclude(bench.confirming, version, latest, frozenset(claims))
+    together = claims if first.extended and first.starts > _STARTS else {}
+    return all(
+        is_confirmed(by_themselves[name], together.get(name), claim.verdict)
+        for name, claim in claims.items()
+    )
 
 
 @phase("confirming")
@@ -275,10 +275,10 @@ def _confirm(
     bench: Bench,
     version: Version,
     first: _Pairs,
-    comparisons: dict[str, Comparison],
-    regressed: frozenset[str],
+    comparisons: Mapping[str, Comparison],
+    claims: Mapping[str, Comparison],
 ) -> tuple[_Pairs, dict[str, Comparison], list[str]]:
-    """Repeat a regression with fresh processes.
+    """Repeat what is claimed, such as a regression, with fresh processes.
 
     Returns all pairs, what they say together, and what of it is in doubt.
     """
@@ -288,11 +288,11 @@ def _confirm(
         confirming,
         version,
         _Pairs(known=known, difference=""),
-        regressed,
+        frozenset(claims),
         known.deadline,
         confirming=True,
     )
-    repeated = _conclude(confirming, version, again.pairs, regressed)
+    repeated = _conclude(confirming, version, again.pairs, frozenset(claims))
     every = _Pairs(
         known=again.known,
         pairs=first.pairs + again.pairs,
@@ -305,9 +305,9 @@ def _confirm(
     for name in pooled:
         verdict = comparisons[name].verdict
         together = pooled[name] if first.starts >= _STARTS else None
-        if name in regressed and not is_confirmed(repeated[name], together):
+        if name in claims and not is_confirmed(repeated[name], together, verdict):
+            doubtful.append(doubt(comparisons[name], len(first.pairs), len(again.pairs)))
             verdict = Verdict.INCONCLUSIVE
-            doubtful.append(doubt(name, len(first.pairs), len(again.pairs)))
         found[name] = replace(pooled[name], verdict=verdict)
     return every, found, doubtful
 
@@ -317,7 +317,8 @@ def _conclude(
 ) -> dict[str, Comparison]:
     """Compare pairs that no others follow: they have settled it, or time has run out."""
     comparisons = _compare(bench, version, pairs, judged)
-    return comparisons if settled(comparisons) else _compare(bench.ending, version, pairs, judged)
+    decided = settled(comparisons, both_ways=bench.rule.both_ways)
+    return comparisons if decided else _compare(bench.ending, version, pairs, judged)
 
 
 def _compare(
@@ -326,7 +327,7 @@ def _compare(
     found = {}
     for name in TIMED:
         if all(name in timing.values for pair in pairs for timing in pair):
-            within, if_alike = _within(name, pairs)
+            within, if_alike = parts.within(name, pairs)
             found[name] = compare(
                 METRICS[name],
                 [candidate.values[name] for candidate, _ in pairs],
@@ -339,32 +340,6 @@ def _compare(
                 if_alike=if_alike,
             )
     return found
-
-
-def _within(name: str, pairs: Sequence[Pair]) -> tuple[Within | None, Within | None]:
-    """What the parts of the pairs say of their noise; and if all of a pair have one ratio.
-
-    A loss may live in one part of an epoch, and then parts that differ in their ratios are no
-    noise. But where they do not, far more of them can be compared.
-    """
-    if name not in (*RATES, "epoch_time"):
-        return None, None
-    if not pairs[0][0].segments:
-        blocks = scatter(
-            [
-                [(c[name], b[name]) for c, b in zip(candidate.parts, baseline.parts, strict=True)]
-                for candidate, baseline in pairs
-            ]
-        )
-        return blocks, None
-    if name == "cpu_time":  # which has no parts
-        return None, None
-    parts = [list(zip(*(_parts(name, side) for side in pair), strict=False)) for pair in pairs]
-    return scatter_by_part(parts), scatter_if_alike(parts)
-
-
-def _parts(name: str, timing: Timing) -> Sequence[float]:
-    return timing.segments if name == "epoch_time" else timing.steady_segments
 
 
 def _differ(bench: Bench, version: Version, taken: _Pairs) -> str:

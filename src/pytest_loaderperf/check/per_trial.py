@@ -211,7 +211,7 @@ def _beside(
     if again.verdict is Verdict.REGRESSED:
         return _findings(name, compared, values)
     doubtful = replace(compared, verdict=Verdict.INCONCLUSIVE)
-    return _findings(name, doubtful, values, doubt(name, compared.pairs, again.pairs))
+    return _findings(name, doubtful, values, doubt(compared, compared.pairs, again.pairs))
 
 
 def _with_stored(

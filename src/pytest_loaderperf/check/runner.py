@@ -35,6 +35,7 @@ from .identical import Identical, Recording
 from .sides import Sides
 from .state import Bench, Findings, Known, Spec, result_of
 from .sweep import Sweeps
+from .variants import judge_variants
 
 _TRIED_TWICE = "(so was a first trial, forked from the process that had imported the tests)"
 _NEVER_CALLED = "the test never called loaderperf(loader), which hands over what to measure"
@@ -154,6 +155,8 @@ class Coordinator:
             self._sides.carry(bench, reference.version)
             bench.arm(reference.version)  # started now: it imports while the candidate works
         known = self._calibrated(bench)
+        if _compares_variants(known, self._settings):
+            reference = Reference(version=None, entry=None)
         if reference.version is not None:
             reference = self._sides.usable(bench, reference)
         why = self._arms.why_anew(bench.spec.module)
@@ -222,6 +225,8 @@ class Coordinator:
 
         Also returns what is known with the plan that timing has shown to fit.
         """
+        if _compares_variants(known, self._settings):
+            return known, judge_variants(bench, known, self._sides)
         # The store describes the accepted commit, not another one that was asked for.
         if reference.version is not None and self._references.mode != "accepted":
             reference = replace(reference, entry=None)
@@ -298,7 +303,7 @@ class Coordinator:
     ) -> str:
         """Accept the check's numbers where the update mode says so; returns what to note."""
         update = self._settings.update
-        if update is None:
+        if update is None or found.variants:
             return ""
         alone = reference.version is None
         refused = refusal(found.verdict, update, moved=found.moved, failed=failed, stored=alone)
@@ -344,7 +349,8 @@ class Coordinator:
         """A test that failed, was skipped or never measured, before there was a verdict."""
         reports = over.finished.reports
         bad = next((report for report in reports if report["outcome"] != "passed"), None)
-        if over.version != self._candidate:
+        variant = over.version.variant
+        if over.version != self._candidate and not variant:
             text = over.finished.text if bad else _NEVER_CALLED
             return Outcome(result=_error(spec, f"{over.version.name} cannot be measured: {text}"))
         if bad is None:
@@ -352,7 +358,14 @@ class Coordinator:
         if bad["outcome"] == "skipped":
             return Outcome(result=None, reports=reports)
         failed = "the test failed before its loader was measured"
+        if variant:
+            failed = f"{over.version.name} failed before it was measured"
         return Outcome(result=_error(spec, failed, over.finished.text), reports=reports)
+
+
+def _compares_variants(known: Known, settings: RunSettings) -> bool:
+    """Whether a check compares its own loaders, and nothing else; a self-test takes the first."""
+    return bool(known.calibration.loader.variants) and not settings.selftest
 
 
 def _error(spec: Spec, message: str, said: str = "") -> CheckResult:

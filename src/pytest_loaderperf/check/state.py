@@ -12,11 +12,20 @@ from dataclasses import dataclass, field, replace
 from typing import Concatenate, ParamSpec, TypeVar
 
 from ..measure.calibration import Calibration, paced
-from ..measure.plan import Lengths, Plan
+from ..measure.plan import Lengths, Plan, together
 from ..measure.timed_trial import Timing
 from ..measure.turns import Side
 from ..model.parameters import Parameter
-from ..model.results import CheckResult, Comparison, Coverage, Noise, Verdict, worst
+from ..model.results import (
+    CheckResult,
+    Comparison,
+    Coverage,
+    Noise,
+    Relation,
+    Variant,
+    Verdict,
+    worst,
+)
 from ..model.units import format_changes
 from ..model.version import Version
 from ..settings import CheckSettings
@@ -156,13 +165,16 @@ class Known:
     """What is known before anything is judged; ``judged`` names the metrics that decide.
 
     ``deadline`` is the end of judging, on the monotonic clock. ``repaced`` is what timing has shown
-    to fit better than the plan of the calibration.
+    to fit better than the plan of the calibration. ``other`` is the calibration of the baseline,
+    where that is another loader, which has plans of its own.
     """
 
     calibration: Calibration
     judged: frozenset[str]
     deadline: float = math.inf
     repaced: Plan | None = None
+    other: Calibration | None = None
+    other_repaced: Plan | None = None
 
     @property
     def wanted(self) -> frozenset[str]:
@@ -171,12 +183,38 @@ class Known:
 
     @property
     def plan(self) -> Plan:
-        """What each timing trial does."""
+        """What each timing trial does, of the candidate where the baseline is another loader."""
         return self.repaced or self.calibration.plan
 
+    @property
+    def other_plan(self) -> Plan:
+        """What each timing trial of the baseline does."""
+        return self.plan if self.other is None else self.other_repaced or self.other.plan
+
+    def beside(self, other: Calibration) -> Known:
+        """The same, where the baseline is another loader: with plans that go together."""
+        ours, theirs = together(self.calibration.plan, other.plan)
+        calibration = replace(self.calibration, plan=ours)
+        return replace(self, calibration=calibration, other=replace(other, plan=theirs))
+
     def paced_by(self, timings: Sequence[Timing], lengths: Lengths) -> Known:
-        """The same with a plan that fits the timings of all sides of a pair."""
-        return replace(self, repaced=paced(self.calibration, timings, lengths))
+        """The same with plans that fit the timings of all sides of a pair."""
+        plan = paced(self.calibration, timings, lengths, self.other)
+        if self.other is None:
+            return replace(self, repaced=plan)
+        other = paced(self.other, timings[::-1], lengths, self.calibration)
+        plan, other = together(plan, other)
+        return replace(self, repaced=plan, other_repaced=other)
+
+    def outdoes(self, other: Known) -> bool:
+        """Whether a side takes other turns than by another plan, or at least twice as much."""
+        return self.plan.outdoes(other.plan) or self.other_plan.outdoes(other.other_plan)
+
+    @property
+    def of_one_epoch(self) -> Known:
+        """The same with one whole epoch in a trial."""
+        other = None if self.other is None else self.other_plan.of_one_epoch
+        return replace(self, repaced=self.plan.of_one_epoch, other_repaced=other)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,8 +224,8 @@ class Findings:
     ``values`` are those of the candidate by metric, from each of its trials. ``rounds`` says what a
     batch took in each of its slices (s), ``losses`` are those of throughput in each pair, ``noise``
     is that of all pairs, also of spoiled ones. ``ran`` has the folders where the two trials of each
-    pair, the candidate's first, wrote down what they ran. ``difference`` says why the two cannot be
-    compared.
+    pair, the candidate's first, wrote down what they ran. ``variants`` are those of a test that
+    compares some. ``difference`` says why the two cannot be compared.
     """
 
     comparisons: Mapping[str, Comparison] = field(default_factory=dict)
@@ -197,6 +235,7 @@ class Findings:
     losses: tuple[float, ...] = ()
     noise: tuple[Noise, ...] = ()
     ran: tuple[tuple[Folders, Folders], ...] = ()
+    variants: tuple[Variant, ...] = ()
     difference: str = ""
     message: str = ""
     notes: tuple[str, ...] = ()
@@ -211,6 +250,7 @@ class Findings:
             losses=self.losses + other.losses,
             noise=self.noise + other.noise,
             ran=self.ran + other.ran,
+            variants=self.variants + other.variants,
             difference=other.difference or self.difference,
             message=other.message or self.message,
             notes=self.notes + other.notes,
@@ -219,6 +259,9 @@ class Findings:
 
     @property
     def verdict(self) -> Verdict:
+        if self.variants:
+            unsure = any(each.relation is Relation.INCONCLUSIVE for each in self.variants)
+            return Verdict.INCONCLUSIVE if unsure else Verdict.COMPARED
         return worst([each.verdict for each in self.comparisons.values() if each.judged])
 
     @property
@@ -233,19 +276,20 @@ def seen(timings: Sequence[Timing], plan: Plan) -> Coverage:
 
     In the steady states of several epochs nobody has seen a start and an end.
     """
+    if plan.whole:
+        epochs = (each.taken.batches / max(1, len(each.taken.stretches)) for each in timings)
+        batches = round(min(epochs))
+        return Coverage(batches=batches, epoch_batches=batches, whole=True)
     batches = min(timing.taken.batches for timing in timings)
     epoch = timings[0].taken.epoch_batches
-    if plan.whole:
-        batches = round(batches / max(1, len(timings[0].taken.stretches)))
-        return Coverage(batches=batches, epoch_batches=batches, whole=True)
     return Coverage(batches=min(batches, (epoch or batches + 1) - 1), epoch_batches=epoch)
 
 
-def doubt(name: str, first: int, again: int) -> str:
-    """That fresh processes did not confirm a regression; after how many pairs each."""
+def doubt(claim: Comparison, first: int, again: int) -> str:
+    """That fresh processes did not confirm a verdict; after how many pairs each."""
     return (
-        f"{name} regressed in a first run of {first} pairs, which {again} pairs of fresh processes "
-        "did not confirm"
+        f"{claim.metric} {claim.verdict} in a first run of {first} pairs, which {again} pairs of "
+        "fresh processes did not confirm"
     )
 
 
@@ -255,15 +299,25 @@ def changes(before: Mapping[str, object], now: Mapping[str, object]) -> str:
     return format_changes({n: (before.get(n, "absent"), now.get(n, "absent")) for n in differ})
 
 
-def result_of(spec: Spec, known: Known, found: Findings) -> CheckResult:
-    """The check's result, so far without outcome and duration."""
+def notes_of(known: Known) -> list[str]:
+    """What there is to note of a loader, and of how it is timed."""
     calibration, plan = known.calibration, known.plan
-    notes = [*found.notes, *filter(None, [calibration.loader.note, calibration.thrashing])]
+    notes = [*filter(None, [calibration.loader.note, calibration.thrashing])]
     if plan.epochs:  # and so there is no other figure of throughput
         notes.append(
             f"an epoch of {plan.epoch_batches} batches is too short for a steady state: whole "
             "epochs are timed, start included"
         )
+    return notes
+
+
+def result_of(spec: Spec, known: Known, found: Findings) -> CheckResult:
+    """The check's result, so far without outcome and duration."""
+    calibration = known.calibration
+    notes = [*found.notes, *notes_of(known)]
+    if calibration.loader.variants and not found.variants:
+        first = calibration.loader.variants[0]
+        notes.append(f"of its variants only the first one is measured: {first}")
     return CheckResult(
         nodeid=spec.nodeid,
         verdict=found.verdict,
@@ -281,4 +335,5 @@ def result_of(spec: Spec, known: Known, found: Findings) -> CheckResult:
         memory=calibration.memory,
         batch_seconds=found.rounds,
         coverage=found.coverage,
+        variants=found.variants,
     )

@@ -110,14 +110,21 @@ def early(calibration: Calibration) -> Calibration:
     return replace(calibration, epoch_seconds=math.inf)
 
 
-def paced(calibration: Calibration, timings: Sequence[Timing], lengths: Lengths) -> Plan:
+def paced(
+    calibration: Calibration,
+    timings: Sequence[Timing],
+    lengths: Lengths,
+    other: Calibration | None = None,
+) -> Plan:
     """The plan for a loader that has been timed: looking at memory slowed its calibration down.
 
-    ``timings`` are those of all sides: turns are short where no side waits.
+    ``timings`` are those of all sides, its own first: turns are short where no side waits.
+    ``other`` is the calibration of the other side, where that is another loader.
     """
     loader = calibration.loader
     usable = len(cpus.usable_cpus())
-    busy = all(is_busy(each.taken, loader.workers, usable) for each in timings)
+    workers = loader.workers, (other or calibration).loader.workers
+    busy = all(is_busy(each.taken, n, usable) for each, n in zip(timings, workers, strict=False))
     if calibration.plan.whole and calibration.plan.whole.epochs > 1:
         busy = calibration.plan.short_turns  # starts take a large part of short epochs
     return plan(

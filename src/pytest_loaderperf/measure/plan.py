@@ -252,6 +252,17 @@ def _whole(epoch_seconds: float, lengths: Lengths, skip: int) -> Whole | None:
     return Whole(epochs=epochs, slices=slices, skip=skip, longest=epoch_at_most(epoch_seconds))
 
 
+def together(first: Plan, second: Plan) -> tuple[Plan, Plan]:
+    """Plans of two loaders for one pair: both take short turns, and whole epochs, or neither."""
+    short_turns = first.short_turns and second.short_turns
+    whole = first.whole is not None and second.whole is not None
+    one, other = (
+        replace(each, short_turns=short_turns, whole=each.whole if whole else None)
+        for each in (first, second)
+    )
+    return one, other
+
+
 def epoch_at_most(epoch_seconds: float) -> float:
     """How long an epoch of the other version may take, if the candidate's takes so long (s)."""
     return _OTHER_EPOCH * epoch_seconds + _OTHER_EPOCH_SECONDS

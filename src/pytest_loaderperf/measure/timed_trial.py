@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,9 +25,6 @@ _GLANCE = 1 / 4
 _WORKING = 0.5
 _LONGEST_TURN = 30.0  # seconds
 _PARTS, _LONG_PARTS = 16, 4  # of the time of a trial, at most
-# So far the ratios of both epochs of a pair may lie apart (as logarithms), unless a loss lives in
-# one of them alone.
-_ALIKE = 0.03
 _SLICES_IN_A_GO = 200  # an answer comes after half a minute then
 RATES = ("throughput", "cpu_time")  # the metrics that every slice gives
 # Those that a timing trial may give; ``epoch_time`` only one that takes whole epochs.
@@ -265,22 +261,6 @@ class TimedTrial:
 
 def _used_by(processes: Iterable[int]) -> float:
     return sum(map(cpus.cpu_seconds_of, processes))
-
-
-def first_epochs(pair: tuple[Timing, Timing], at_least: float) -> tuple[Timing, Timing] | None:
-    """The first epochs of a pair of two, where the second ones say the same.
-
-    Then one is enough for each trial of later pairs, if it takes so many seconds: more pairs tell
-    more. What has changed in later epochs alone, such as a cache that the first one fills, shows in
-    the second ones.
-    """
-    candidate, baseline = (timing.first_epoch for timing in pair)
-    if candidate is None or baseline is None:
-        return None
-    first = [each.taken.seconds for each in (candidate, baseline)]
-    second = [timing.taken.seconds - each for timing, each in zip(pair, first, strict=True)]
-    apart = math.log(first[0] / first[1]) - math.log(second[0] / second[1])
-    return (candidate, baseline) if min(first) >= at_least and abs(apart) <= _ALIKE else None
 
 
 def total(slices: Sequence[Slice]) -> Slice:

@@ -26,6 +26,7 @@ class Verdict(str, Enum):
     INCOMPARABLE = "incomparable"
     ERROR = "error"
     IDENTICAL = "identical"  # nothing that it uses differs: there was nothing to measure
+    COMPARED = "compared"  # of a test that compares its own loaders, and judges none
     MEASURED = "measured"  # in a sweep, which judges nothing
 
     def __str__(self) -> str:
@@ -47,6 +48,7 @@ _SEVERITY = (
     Verdict.IMPROVED,
     Verdict.UNCHANGED,
     Verdict.IDENTICAL,
+    Verdict.COMPARED,
     Verdict.MEASURED,
 )
 
@@ -211,6 +213,40 @@ class Why:
     in_flight: tuple[int, float] = (0, 0.0)
 
 
+class Relation(str, Enum):
+    """What is known of the throughput of one variant beside another one.
+
+    Of two that are alike, a difference as large as the tolerance is ruled out.
+    """
+
+    FASTER = "faster"
+    SLOWER = "slower"
+    ALIKE = "alike"
+    INCONCLUSIVE = "inconclusive"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One of the loaders that a test compares.
+
+    ``throughput`` has that of the first one as its baseline; ``relation`` says what came of that,
+    and is None for the first one itself. ``peak_memory`` (bytes) is that of a single trial, and
+    ``batch_samples`` the mean number of samples in a batch.
+    """
+
+    name: str
+    throughput: Comparison
+    peak_memory: float
+    batch_samples: float
+    workload: Workload
+    loader: str  # its kind
+    settings: Mapping[str, str | int | bool] = field(default_factory=dict)
+    relation: Relation | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
     """All that is known of one check when it ends."""
@@ -238,6 +274,7 @@ class CheckResult:
     coverage: Coverage | None = None  # of an epoch; None where nothing was timed
     # Whose versions differ between the two sides: the baseline's, the candidate's.
     packages: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    variants: tuple[Variant, ...] = ()  # that it compares with the first of them
     search: Search | None = None  # through the history, where that was asked for
     # Why it is slower ("time") or larger ("memory"), where that was asked for.
     why: Mapping[str, Why] = field(default_factory=dict)

@@ -19,6 +19,7 @@ class Version:
     configuration of pytest where it is not the working tree's. Where it is ``overlaid``, the tests
     of the working tree lie over those of the commit. ``label`` replaces the name;
     ``injected_loss`` is the share of its samples that are made and not counted: a known loss.
+    ``variant`` is the loader that it builds of those that a test compares, by default the first.
     """
 
     root: Path
@@ -30,6 +31,7 @@ class Version:
     overlaid: bool = False
     label: str = ""
     injected_loss: float = 0.0
+    variant: str = ""
 
     @property
     def name(self) -> str:

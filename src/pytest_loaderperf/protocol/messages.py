@@ -25,6 +25,7 @@ class Setup:
     data_root: str
     fresh: bool  # the arm runs one trial itself, instead of forking one for each request
     injected_loss: float  # the share of samples that timing leaves out: a known loss
+    variant: str  # which loader to build of those that a test compares; "": the first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,7 +222,7 @@ class NodeRun:
 
 @dataclass(frozen=True, kw_only=True)
 class Handed:
-    """The test has called ``loaderperf(loader)``."""
+    """The test has called ``loaderperf(loader)``, or compares ``variants`` of which this is one."""
 
     kind: str
     workers: int
@@ -233,6 +234,7 @@ class Handed:
     note: str = ""  # what the report has to say of this kind of loader
     scattered: bool = False  # its processes are in groups of their own
     endless: bool = False  # its epochs have no end, as it says itself
+    variants: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,16 @@ from __future__ import annotations
 import shlex
 
 from ..model.metrics import METRICS, Metric
-from ..model.results import STORED, CheckResult, Comparison, Coverage, Culprit, Verdict, Why
+from ..model.results import (
+    STORED,
+    CheckResult,
+    Comparison,
+    Coverage,
+    Culprit,
+    Relation,
+    Verdict,
+    Why,
+)
 from ..model.units import format_changes, format_percent, format_size, format_value
 
 
@@ -172,13 +181,17 @@ def warning(result: CheckResult) -> str:
     for comparison in result.metrics.values():
         if comparison.judged and comparison.verdict is Verdict.INCONCLUSIVE:
             parts.append(f"{comparison.metric}: {_could_see(comparison)}")
+    for variant in result.variants:
+        if variant.relation is Relation.INCONCLUSIVE:
+            told = _could_see(variant.throughput, "difference")
+            parts.append(f"{variant.name} beside {result.variants[0].name}: {told}")
     return f"{result.nodeid} is inconclusive; {'; '.join(parts)}"
 
 
-def _could_see(comparison: Comparison) -> str:
+def _could_see(comparison: Comparison, what: str = "loss") -> str:
     ratio = f"ratio {comparison.ratio:.3f}" if comparison.ratio is not None else "no ratio"
     if comparison.minimum_detectable is None:
         return ratio
-    return f"{ratio} after {_count(comparison)}, in which a loss of less than " + (
+    return f"{ratio} after {_count(comparison)}, in which a {what} of less than " + (
         f"{format_percent(comparison.minimum_detectable)} could not have been detected"
     )

@@ -22,7 +22,7 @@ from ..model.units import (
     round_significant,
 )
 from ..stats.sweeps import Point, Sweep
-from . import explain, swept, terminal
+from . import explain, swept, terminal, variants
 from .accepted import METRICS_SHOWN, history_rows
 
 _CALLS = 12
@@ -51,6 +51,7 @@ def render(run: Run, sweeps: Sequence[Sweep], histories: Mapping[str, History]) 
         checks=checks,
         sweeps=[_sweep(sweep) for sweep in sweeps],
         remarks=terminal.below(run.results),
+        variants=variants.COLUMNS,
         data=data,
         style=_asset("report.css"),
         scripts=[_asset(name) for name in ("d3.min.js", "plot.umd.min.js", "report.js")],
@@ -80,6 +81,8 @@ def _check(result: CheckResult, past: History) -> dict[str, object]:
         "explanation": "\n".join(explain.failure(result)) if failed else result.message,
         "facts": _facts(result),
         "metrics": [_metric(comparison) for comparison in result.metrics.values()],
+        "variants": variants.rows(result),
+        "variants_title": variants.title(result) if result.variants else "",
         "pairs": [_pairs(comparison) for comparison in _drawn(result)],
         "memory_words": _memory(result.memory),
         "history": [

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from ..model.parameters import titled
 from ..model.results import CheckResult
 from ..stats.sweeps import Sweep
-from . import explain, swept, terminal
+from . import explain, swept, terminal, variants
 
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>#|~]")
 _COLUMNS = ("check", "throughput", "ratio [95 %]", "peak memory", "ratio", "verdict")
@@ -25,6 +25,7 @@ def summary(results: Sequence[CheckResult], sweeps: Sequence[Sweep]) -> str:
     parts = [title, terminal.summary(results)]
     parts += [_failure(result) for result in results if result.outcome == "failed"]
     parts.append(_table(_COLUMNS, map(_row, results)))
+    parts += [_variants(result) for result in results if result.variants]
     parts += [_sweep(sweep) for sweep in sweeps]
     if below := terminal.below(results):
         parts.append("\n".join(f"- {_escaped(line)}" for line in below))
@@ -47,6 +48,12 @@ def _row(result: CheckResult) -> tuple[str, ...]:
         terminal.ratio_cell(memory),
         f"{terminal.mark(result.verdict)} {terminal.verdict_cell(result)}",
     )
+
+
+def _variants(result: CheckResult) -> str:
+    rows = ((_code(name), *cells) for name, *cells in variants.rows(result))
+    title = f"### {_code(result.nodeid)}, {_escaped(variants.title(result))}"
+    return f"{title}\n\n{_table(variants.COLUMNS, rows)}"
 
 
 def _sweep(sweep: Sweep) -> str:

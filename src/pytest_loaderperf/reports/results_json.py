@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from ..model.metrics import METRICS
 from ..model.parameters import Parameter, batch_size_among
-from ..model.results import CheckResult, Comparison, Coverage, Noise, Run, Search, Why
+from ..model.results import CheckResult, Comparison, Coverage, Noise, Run, Search, Variant, Why
 from ..model.units import round_significant
 from ..stats.sweeps import Sweep
 
@@ -74,8 +74,21 @@ def _check_json(result: CheckResult) -> dict[str, object]:
         "packages": {name: list(both) for name, both in result.packages.items()},
         "coverage": _coverage_json(result.coverage),
         "noise": [_noise_json(noise) for noise in result.noise],
+        "variants": [_variant_json(variant) for variant in result.variants],
         "search": _search_json(result.search),
         "why": {name: _why_json(why) for name, why in result.why.items()},
+    }
+
+
+def _variant_json(variant: Variant) -> dict[str, object]:
+    return {
+        "name": variant.name,
+        "verdict": variant.relation and variant.relation.value,
+        "throughput": _metric_json(variant.throughput),
+        "peak_memory": _rounded(variant.peak_memory),
+        "batch_samples": _rounded(variant.batch_samples),
+        "workload": vars(variant.workload),
+        "loader": {"kind": variant.loader, "settings": dict(variant.settings)},
     }
 
 

@@ -22,6 +22,7 @@ _MARKS = {
     Verdict.IDENTICAL: "✅",
     Verdict.IMPROVED: "🚀",
     Verdict.INCONCLUSIVE: "❔",
+    Verdict.COMPARED: "📊",
     Verdict.MEASURED: "📏",
 }
 _TITLES = {
@@ -33,6 +34,7 @@ _TITLES = {
     Verdict.IMPROVED: "Loaders got better",
     Verdict.UNCHANGED: "No loader got worse",
     Verdict.IDENTICAL: "Nothing that a loader uses has changed",
+    Verdict.COMPARED: "Loaders were compared",
     Verdict.MEASURED: "Loaders were measured",
 }
 
@@ -182,7 +184,7 @@ def below(results: Sequence[CheckResult], *, everything: bool = True) -> list[st
 
 def is_plain(results: Sequence[CheckResult]) -> bool:
     """Whether all is well, and nobody needs to know what the numbers come from."""
-    well = (Verdict.UNCHANGED, Verdict.IMPROVED, Verdict.IDENTICAL)
+    well = (Verdict.UNCHANGED, Verdict.IMPROVED, Verdict.IDENTICAL, Verdict.COMPARED)
     return all(result.verdict in well and result.outcome == "passed" for result in results)
 
 

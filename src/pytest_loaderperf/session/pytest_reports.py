@@ -51,4 +51,11 @@ def properties(result: CheckResult) -> list[tuple[str, object]]:
         ]
         if comparison.judged:
             found.append((f"loaderperf.{name}.verdict", comparison.verdict.value))
+    for variant in result.variants:
+        name, speed = f"loaderperf.variants.{variant.name}", variant.throughput
+        found.append((f"{name}.throughput", round_significant(speed.value)))
+        found.append((f"{name}.peak_memory", round_significant(variant.peak_memory)))
+        if variant.relation is not None and speed.ratio is not None:
+            found.append((f"{name}.ratio", round_significant(speed.ratio)))
+            found.append((f"{name}.verdict", variant.relation.value))
     return found

@@ -13,7 +13,7 @@ from ..baselines import update
 from ..baselines.history import Histories, History
 from ..errors import CheckoutError, StoreError
 from ..model.results import Run, Verdict
-from ..reports import accepted, files, swept, terminal
+from ..reports import accepted, files, swept, terminal, variants
 from ..stats.sweeps import Sweep, sweeps
 from ..system.cgroups import Memory
 from ..system.machine import machine
@@ -22,7 +22,7 @@ from .resources import Resources
 from .running import Running
 
 _TO_SKIP = 125  # to git bisect run: nobody can tell whether this commit is good
-_SOUND = {Verdict.UNCHANGED, Verdict.IMPROVED, Verdict.IDENTICAL}
+_SOUND = {Verdict.UNCHANGED, Verdict.IMPROVED, Verdict.IDENTICAL, Verdict.COMPARED}
 
 
 def status_for_bisect(status: int, verdicts: Sequence[Verdict]) -> int:
@@ -94,6 +94,7 @@ class Summary:
         identical = Verdict.IDENTICAL
         shown = [each for each in results if verbose or each.verdict is not identical]
         lines = terminal.table(shown, lambda text, v: writer.markup(text, **_colors(v)))
+        lines += variants.lines(results)
         if self._resources.settings.sweep or verbose:
             lines += swept.lines(self._sweeps)
         lines += terminal.below(results, everything=verbose or not terminal.is_plain(results))

@@ -16,6 +16,7 @@ _ROUNDING = 1e-9  # a sum that should be whole may lack as much
 _MOST = 0.999  # of the time that is left: more than all of it cannot be lost
 # Less than this is noise of the allocator; logarithms of it would differ wildly.
 _SMALLEST = {"bytes": float(2**20), "bytes/1000 samples": float(2**20), "of time": 0.001}
+_CHANGES = {Verdict.REGRESSED: may_be_loss, Verdict.IMPROVED: may_be_gain}
 
 
 def compare(
@@ -212,35 +213,45 @@ def _even(parts: Sequence[tuple[float, float]]) -> float:
     return math.fsum(seconds) ** 2 / math.fsum(each**2 for each in seconds)
 
 
-def settled(comparisons: Mapping[str, Comparison]) -> bool:
+def settled(comparisons: Mapping[str, Comparison], *, both_ways: bool = False) -> bool:
     """Whether every judged metric has a verdict that more pairs would not change."""
-    return not any(is_open(c) for c in comparisons.values() if c.judged)
+    return not any(is_open(c, both_ways=both_ways) for c in comparisons.values() if c.judged)
 
 
-def is_open(comparison: Comparison) -> bool:
-    """Whether it is inconclusive; or unchanged so far, while more pairs may prove a gain."""
-    if comparison.verdict is not Verdict.UNCHANGED:
+def is_open(comparison: Comparison, *, both_ways: bool = False) -> bool:
+    """Whether it is inconclusive; or unchanged so far, while more pairs may prove a gain.
+
+    By a rule for both ways a gain is ruled out where nothing has changed.
+    """
+    if comparison.verdict is not Verdict.UNCHANGED or both_ways:
         return comparison.verdict is Verdict.INCONCLUSIVE
     return _estimates(comparison, may_be_gain)
 
 
-def looks_lost(comparisons: Mapping[str, Comparison]) -> bool:
-    """Whether a judged metric is inconclusive whose estimate would be a loss, if it were proven."""
+def looks_changed(comparisons: Mapping[str, Comparison], rule: Rule) -> bool:
+    """Whether a judged metric is inconclusive that may be what has to be confirmed, once proven.
+
+    That is a loss, and by a rule for both ways a gain as well.
+    """
     return any(
-        each.judged and each.verdict is Verdict.INCONCLUSIVE and _estimates(each, may_be_loss)
+        each.judged
+        and each.verdict is Verdict.INCONCLUSIVE
+        and any(_estimates(each, _CHANGES[verdict]) for verdict in rule.to_confirm)
         for each in comparisons.values()
     )
 
 
-def is_confirmed(again: Comparison, pooled: Comparison | None) -> bool:
-    """Whether fresh pairs bear a regression out: by themselves, or together with the others.
+def is_confirmed(
+    again: Comparison, pooled: Comparison | None, verdict: Verdict = Verdict.REGRESSED
+) -> bool:
+    """Whether fresh pairs bear a verdict out: by themselves, or together with the others.
 
     ``pooled`` compares those that have found it as well; None where they could owe
     their difference to a single start.
     """
-    if again.verdict is Verdict.REGRESSED or pooled is None:
-        return again.verdict is Verdict.REGRESSED
-    return pooled.verdict is Verdict.REGRESSED and _estimates(again, may_be_loss)
+    if again.verdict is verdict or pooled is None:
+        return again.verdict is verdict
+    return pooled.verdict is verdict and _estimates(again, _CHANGES[verdict])
 
 
 def _estimates(comparison: Comparison, change: Callable[[float, float, Better], bool]) -> bool:

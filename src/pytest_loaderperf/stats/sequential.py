@@ -11,6 +11,8 @@ of a few looks a one-sided t test asks two questions:
 - unchanged: is "the loss is at least the tolerance" refuted, at this look's share of ``beta``? If
   so is "the gain is at most a fifth of it", and the estimate is at least half of it: improved.
 
+Where neither side is the older one, a gain is proven and ruled out as a loss is (``both_ways``).
+
 Dividing the errors among the looks (Bonferroni) keeps both rates for the whole sequence, however
 the looks depend on one another. When time runs out, which does not depend on what the pairs say,
 one last look spends what is left. A loss between a fifth of the tolerance and the tolerance may end
@@ -50,6 +52,13 @@ class Rule:
     # pipeline that tunes itself runs at another speed from beginning to end.
     trimmed_from: int | None = 12
     ended: bool = False  # no look follows, since time has run out: this one may spend all the rest
+    # A gain must be proven and ruled out as strictly as a loss: neither side is the older one.
+    both_ways: bool = False
+
+    @property
+    def to_confirm(self) -> tuple[Verdict, ...]:
+        """The verdicts that fresh processes must confirm."""
+        return (Verdict.REGRESSED, Verdict.IMPROVED) if self.both_ways else (Verdict.REGRESSED,)
 
     @property
     def pairs_at_most(self) -> int:
@@ -84,6 +93,10 @@ class Rule:
     def for_metrics(cls, judged: int) -> Rule:
         """The rule for a run that judges so many metrics: one false alarm in 100 runs at most."""
         return cls(alpha=min(0.001, 0.01 / max(judged, 1)))
+
+    def for_differences(self, comparisons: int) -> Rule:
+        """The rule for so many comparisons in the place of one, that look for a gain as well."""
+        return replace(self, both_ways=True, alpha=self.alpha / (2 * comparisons))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +195,11 @@ def decide(
     verdict, noise = None, of_none
     if mean - prove_loss > slight and may_be_loss(mean, tolerance, better):
         verdict, noise = Verdict.REGRESSED, of_loss
+    elif rule.both_ways:
+        if -mean - prove_loss > slight and may_be_gain(mean, tolerance, better):
+            verdict, noise = Verdict.IMPROVED, of_loss
+        elif abs(mean) + prove_none < whole:
+            verdict = Verdict.UNCHANGED
     elif mean + prove_none < whole:
         gained = mean + prove_none < -slight and may_be_gain(mean, tolerance, better)
         verdict = Verdict.IMPROVED if gained else Verdict.UNCHANGED

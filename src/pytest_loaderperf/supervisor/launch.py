@@ -58,6 +58,7 @@ class Launch:
             data_root=str(self.data_root),
             fresh=fresh,
             injected_loss=version.injected_loss,
+            variant=version.variant,
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,61 +33,7 @@ from pytest_loaderperf.system import cpus
 WORKLOAD = Workload(batch="list[int, ...]", bytes_per_sample=8.0)
 
 
-def timing(*rates: float) -> Timing:
-    """A trial with these rates in its parts."""
-    parts = tuple({"throughput": rate, "cpu_time": 1 / rate} for rate in rates)
-    values = {**parts[0], "first_batch": 0.1}
-    return Timing(
-        values=values,
-        workload=WORKLOAD,
-        taken=Slice(
-            stretches=[(0.0, 1.0)], samples=80, batches=10, cpu_seconds=1.0, epoch_batches=None
-        ),
-        made=11.0,
-        parts=parts,
-    )
-
-
-@pytest.mark.parametrize("metric", ["throughput", "cpu_time"])
-def test_parts_that_scatter_foretell_noise(metric: str) -> None:
-    pair = (timing(10.0, 11.0, 12.0), timing(11.0, 11.0, 11.0))
-    alone, twice = paired._within(metric, [pair])[0], paired._within(metric, [pair, pair])[0]
-    assert alone is not None
-    assert twice is not None
-    losses = [math.log(rate / 11) for rate in (10, 11, 12)]
-    assert alone.variance == pytest.approx(statistics.variance(losses) / 3)
-    assert twice.variance == pytest.approx(alone.variance)
-    assert twice.freedom == 2 * alone.freedom
-
-
-def test_what_no_part_has_is_not_foretold() -> None:
-    pair = (timing(10.0, 11.0), timing(11.0, 11.0))
-    assert paired._within("first_batch", [pair]) == (None, None)
-    assert paired._within("throughput", [(timing(10.0), timing(11.0))]) == (None, None)
-
-
-def parted(*seconds: float) -> Timing:
-    return replace(timing(10.0), parts=(), segments=seconds, steady_segments=seconds)
-
-
-@pytest.mark.parametrize("metric", ["throughput", "epoch_time"])
-def test_parts_by_position_foretell_noise(metric: str) -> None:
-    even = (1.0,) * 4
-    pairs = [
-        (parted(9.0, 1.0, 1.0, 1.0), parted(*even)),
-        (parted(9.0, 1.2, 1.2, 1.2), parted(*even)),
-    ]
-    by_part, if_alike = paired._within(metric, pairs)
-    assert by_part is not None
-    assert by_part.variance == pytest.approx(0.0016, rel=0.05)
-    assert paired._within(metric, pairs[:1]) == (None, None)
-    assert paired._within("wait_p99", pairs) == (None, None)
-    assert paired._within("cpu_time", pairs) == (None, None)  # parts are told in time alone
-    # Whoever says that there is no loss must take for noise what may be one.
-    assert if_alike is not None
-    assert if_alike.variance > 100 * by_part.variance
-
-
+RULE = Rule()
 SLOW_TO_START = SimpleNamespace(
     collected=None, starts_anew=False, start_seconds=math.inf, ran=Path()
 )
@@ -136,6 +81,7 @@ def judged(
     replaced: Callable[[str], None] = lambda _: None,
     asked: tuple[str, ...] = CheckSettings.metrics,
     epoch_seconds: float = math.inf,
+    rule: Rule = RULE,
 ) -> Findings:
     """What comes of pairs that this function measures, within so many seconds.
 
@@ -148,7 +94,7 @@ def judged(
     arms: Any = SimpleNamespace(get=lambda *_: arm, drop=lambda version, _: replaced(version.name))
     spec: Any = SimpleNamespace(nodeid="test", module="test", settings=settings)
     candidate, baseline = (Version(root=Path(name), label=name) for name in ("new", "old"))
-    bench = Bench(spec=spec, arms=arms, candidate=candidate, rule=Rule(), progress=lambda _: None)
+    bench = Bench(spec=spec, arms=arms, candidate=candidate, rule=rule, progress=lambda _: None)
     loader = Handed(
         kind="iterable",
         workers=0,
@@ -384,6 +330,37 @@ def test_when_time_runs_out_a_gain_that_is_not_proven_is_no_doubt(
     assert (found.pairs, found.verdict) == (2, Verdict.UNCHANGED)
 
 
+BOTH_WAYS = RULE.for_differences(1)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    ("losses", "pairs", "verdict"),
+    [
+        ([0.2], 4, Verdict.REGRESSED),  # fresh processes confirm both
+        ([0.2, 0.2, 0.0], 4, Verdict.INCONCLUSIVE),
+        ([0.0], 2, Verdict.UNCHANGED),
+        ([0.07], 4, Verdict.UNCHANGED),  # less than the tolerance, for sure
+    ],
+)
+def test_both_ways_a_gain_is_proven_as_a_loss_is(
+    monkeypatch: pytest.MonkeyPatch, sign: int, losses: list[float], pairs: int, verdict: Verdict
+) -> None:
+    loss = itertools.chain(losses, itertools.repeat(losses[-1]))
+    found = judged(
+        monkeypatch,
+        lambda _: (scaled(trial(), math.exp(-sign * next(loss))), trial()),
+        rule=BOTH_WAYS,
+    )
+    gained = sign < 0 and verdict is Verdict.REGRESSED
+    assert (found.pairs, found.verdict) == (pairs, Verdict.IMPROVED if gained else verdict)
+    claimed = "improved" if sign < 0 else "regressed"
+    doubts = [note for note in found.notes if "did not confirm" in note]
+    assert [note.split()[:2] for note in doubts] == (
+        [["throughput", claimed]] if verdict is Verdict.INCONCLUSIVE else []
+    )
+
+
 def shared(
     monkeypatch: pytest.MonkeyPatch, losses: list[float], **arm: Any
 ) -> tuple[list[int], Findings]:
@@ -605,8 +582,7 @@ def test_the_latest_arms_bear_a_loss_out(
     known: Any = None
     first = paired._Pairs(known=known, pairs=pairs, starts=starts, earlier=4, extended=True)
     lost = Comparison(metric="throughput", value=1.0, judged=True, verdict=Verdict.REGRESSED)
-    names = frozenset({"throughput"})
-    assert paired._borne_out(bench, version, first, {"throughput": lost}, names) == borne_out
+    assert paired._borne_out(bench, version, first, {"throughput": lost}) == borne_out
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
@@ -41,6 +42,27 @@ def known(settings: dict[str, str | int | bool], note: str = "") -> Known:
         asserted=(),
     )
     return Known(calibration=calibration, judged=frozenset())
+
+
+def test_another_loader_has_plans_of_its_own() -> None:
+    ours, theirs = (
+        replace(known({}).calibration, plan=plan(seconds, 0, 0, 10**9, short_turns=short))
+        for seconds, short in ((0.01, True), (0.05, False))
+    )
+    alone = Known(calibration=ours, judged=frozenset())
+    assert alone.other_plan is alone.plan
+    both = alone.beside(theirs)
+    assert (both.plan.batches, both.other_plan.batches) == (15, 3)
+    assert (both.plan.short_turns, both.other_plan.short_turns) == (False, False)
+
+
+def test_a_plan_is_outdone_if_that_of_one_side_is() -> None:
+    short, long = plan(0.1, 0, 0, 10**9), plan(0.01, 0, 0, 10**9)
+    calibration = replace(known({}).calibration, plan=short)
+    before = Known(calibration=calibration, judged=frozenset()).beside(calibration)
+    assert replace(before, repaced=long).outdoes(before)
+    assert replace(before, other_repaced=long).outdoes(before)
+    assert not before.outdoes(before)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -98,12 +99,15 @@ def timing(seconds: float, cpu_seconds: float) -> Timing:
 
 
 def paced(
-    *timings: Timing, epoch_seconds: float = math.inf, short_turns: bool = False
+    *timings: Timing,
+    epoch_seconds: float = math.inf,
+    short_turns: bool = False,
+    workers: tuple[int, int] = (0, 0),
 ) -> tuple[Plan, Plan]:
     """The plan of a calibration in which a batch took 20 ms, and that after some timings."""
     loader = Handed(
         kind="iterable",
-        workers=0,
+        workers=workers[0],
         prefetch=0,
         epoch_batches=1000,
         samples_per_epoch=None,
@@ -120,7 +124,8 @@ def paced(
         epoch_seconds=epoch_seconds,
         asserted=(),
     )
-    return before, calibration.paced(known, timings, MINUTE)
+    other = replace(known, loader=replace(loader, workers=workers[1]))
+    return before, calibration.paced(known, timings, MINUTE, other)
 
 
 @pytest.mark.parametrize(
@@ -132,6 +137,28 @@ def test_turns_are_short_where_no_side_waits(
 ) -> None:
     monkeypatch.setattr(cpus, "usable_cpus", lambda: [0, 1])
     _, after = paced(*(timing(0.1, each) for each in cpu_seconds), short_turns=not short_turns)
+    assert after.short_turns is short_turns
+
+
+@pytest.mark.parametrize(
+    ("workers", "cpu_seconds", "short_turns"),
+    [
+        ((2, 0), (0.2, 0.1), True),
+        ((0, 2), (0.1, 0.2), True),
+        ((2, 2), (0.2, 0.1), False),
+        ((0, 2), (0.1, 0.1), False),
+    ],
+)
+def test_a_loader_is_as_busy_as_its_own_workers_can_be(
+    monkeypatch: pytest.MonkeyPatch,
+    workers: tuple[int, int],
+    cpu_seconds: tuple[float, float],
+    *,
+    short_turns: bool,
+) -> None:
+    monkeypatch.setattr(cpus, "usable_cpus", lambda: [0, 1])
+    timings = (timing(0.1, each) for each in cpu_seconds)
+    _, after = paced(*timings, short_turns=not short_turns, workers=workers)
     assert after.short_turns is short_turns
 
 

@@ -22,6 +22,7 @@ from pytest_loaderperf.measure.plan import (
     Whole,
     is_busy,
     plan,
+    together,
     warmup_batches,
 )
 from pytest_loaderperf.protocol.messages import RunSlice, Slice
@@ -280,6 +281,21 @@ def test_long_epochs_without_a_steady_state_are_few() -> None:
     made = plan(0.5, 4, 2, 12, MINUTE, epoch_seconds=6.0)
     assert made.whole is not None
     assert (made.whole.epochs, made.whole.slices) == (1, 1)
+
+
+@pytest.mark.parametrize(("first", "second", "whole"), [(2.0, 3.0, True), (2.0, 20.0, False)])
+@pytest.mark.parametrize("short_turns", [(True, True), (True, False)])
+def test_plans_for_one_pair_go_together(
+    first: float, second: float, short_turns: tuple[bool, bool], *, whole: bool
+) -> None:
+    plans = [
+        plan(seconds / 1000, 0, 0, 1000, MINUTE, epoch_seconds=seconds, short_turns=short)
+        for seconds, short in zip((first, second), short_turns, strict=True)
+    ]
+    one, other = together(*plans)
+    assert one.short_turns == other.short_turns == all(short_turns)
+    assert (one.whole is not None) == (other.whole is not None) == whole
+    assert (one.batches, other.batches) == (plans[0].batches, plans[1].batches)
 
 
 def test_a_step_of_whole_epochs_says_where_the_steady_state_begins() -> None:

@@ -445,6 +445,7 @@ def test_the_results_file_is_as_documented() -> None:
                 "packages": {"imagesize": ["1.4.1", "2.0.0"]},
                 "reason": "",
                 "coverage": {"batches": 380, "epoch_batches": 1000, "share": 0.38},
+                "variants": [],
                 "search": None,
                 "why": {},
             }

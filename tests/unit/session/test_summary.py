@@ -11,7 +11,8 @@ from pytest_loaderperf.session.summary import status_for_bisect
 @pytest.mark.parametrize(
     ("status", "verdicts", "expected"),
     [
-        (0, ["unchanged", "improved", "identical"], 0),
+        (0, ["unchanged", "improved", "identical", "compared"], 0),
+        (1, ["compared"], 1),
         (1, ["unchanged", "regressed"], 1),
         (1, ["error", "regressed"], 1),  # whatever the other one may be
         (1, ["unchanged"], 1),  # an assertion of its own fails

@@ -20,6 +20,7 @@ from pytest_loaderperf.stats.comparison import (
     compare_stored,
     fast_path,
     is_confirmed,
+    looks_changed,
     scatter,
     scatter_by_part,
     scatter_if_alike,
@@ -448,6 +449,35 @@ def test_what_may_yet_be_proven_to_be_a_gain_is_not_settled(
     )
     assert settled({metric: found}) == expected
     assert settled({metric: replace(found, judged=False)})
+    assert settled({metric: found}, both_ways=True)  # which rules a gain out
+
+
+@pytest.mark.parametrize(
+    ("ratio", "verdict", "older", "neither"),
+    [
+        (0.94, "inconclusive", True, True),
+        (1.06, "inconclusive", False, True),
+        (0.96, "inconclusive", False, False),
+        (0.94, "unchanged", False, False),
+        (1.06, "improved", False, False),
+    ],
+)
+def test_what_looks_changed_is_a_loss_or_where_neither_is_older_a_gain(
+    ratio: float, verdict: str, *, older: bool, neither: bool
+) -> None:
+    found = Comparison(
+        metric="throughput",
+        value=1.0,
+        judged=True,
+        verdict=Verdict(verdict),
+        ratio=ratio,
+        tolerance=0.1,
+    )
+    rule = Rule()
+    assert looks_changed({"throughput": found}, rule) is older
+    assert looks_changed({"throughput": found}, rule.for_differences(1)) is neither
+    unjudged = replace(found, judged=False)
+    assert not looks_changed({"throughput": unjudged}, rule.for_differences(1))
 
 
 @pytest.mark.parametrize(
@@ -476,6 +506,23 @@ def test_fresh_pairs_confirm_by_themselves_or_together_with_the_others(
     )
     pooled = None if together is None else replace(fresh, verdict=together)
     assert is_confirmed(fresh, pooled) is expected
+    assert not is_confirmed(fresh, pooled, Verdict.IMPROVED)
+
+
+def test_a_gain_is_confirmed_by_a_gain() -> None:
+    gain = Comparison(
+        metric="throughput",
+        value=1.0,
+        judged=True,
+        verdict=Verdict.IMPROVED,
+        ratio=1.2,
+        tolerance=0.1,
+    )
+    open_, lost = replace(gain, verdict=Verdict.INCONCLUSIVE), replace(gain, ratio=0.8)
+    assert is_confirmed(gain, None, Verdict.IMPROVED)
+    assert is_confirmed(open_, gain, Verdict.IMPROVED)
+    assert not is_confirmed(replace(lost, verdict=Verdict.REGRESSED), gain, Verdict.IMPROVED)
+    assert not is_confirmed(replace(lost, verdict=Verdict.INCONCLUSIVE), gain, Verdict.IMPROVED)
 
 
 def test_the_spread_is_the_standard_deviation_of_the_logarithm() -> None:

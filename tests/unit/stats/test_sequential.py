@@ -339,9 +339,9 @@ def ending(losses: Sequence[float]) -> Verdict:
     return decision.verdict or Verdict.INCONCLUSIVE
 
 
-def final(decision: Decision) -> bool:
+def final(decision: Decision, rule: Rule = RULE) -> bool:
     """Whether no more pairs are measured after this look."""
-    if decision.verdict is Verdict.UNCHANGED:
+    if decision.verdict is Verdict.UNCHANGED and not rule.both_ways:
         return not may_be_gain(decision.log_cost, TOLERANCE, "higher")
     return decision.verdict is not None
 
@@ -438,7 +438,7 @@ def ending_with_slices(check: Draws, rule: Rule = RULE, tolerance: float = TOLER
     for pairs in (look for look in rule.looks if look <= len(losses)):
         within = Within(variance=float(variances[:pairs].mean()), freedom=pairs * (blocks - 1))
         decision = judge(losses[:pairs], tolerance, rule, within)
-        if final(decision):
+        if final(decision, rule):
             return decision.verdict or Verdict.INCONCLUSIVE
     return judge(losses, tolerance, rule.ending, within).verdict or Verdict.INCONCLUSIVE
 
@@ -477,6 +477,63 @@ def test_slices_do_not_hide_gains(machine: Machine) -> None:
     assert limit(found.total() - found[Verdict.IMPROVED], found.total()) <= 0.05
     slight = machine.outcomes(-TOLERANCE / 5, 1000)
     assert limit(slight[Verdict.IMPROVED], slight.total()) <= RULE.beta
+
+
+# --- neither side is the older one ---------------------------------------------------------------
+
+BOTH_WAYS = RULE.for_differences(1)
+MIRRORED = {Verdict.REGRESSED: Verdict.IMPROVED, Verdict.IMPROVED: Verdict.REGRESSED}
+
+
+@given(st.lists(st.floats(-0.3, 0.3), min_size=2, max_size=24))
+@no_deadline
+def test_both_ways_it_does_not_matter_which_side_is_which(losses: list[float]) -> None:
+    within = Within(variance=1e-4, freedom=10)
+    found = judge(losses, rule=BOTH_WAYS, within=within)
+    mirrored = judge([-loss for loss in losses], rule=BOTH_WAYS, within=within)
+    verdict = found.verdict
+    assert mirrored.verdict == (None if verdict is None else MIRRORED.get(verdict, verdict))
+    assert (mirrored.low, mirrored.high) == pytest.approx((-found.high, -found.low))
+
+
+def differing(machine: Machine, fraction: float, checks: int = 1000) -> Counter[Verdict]:
+    return Counter(
+        ending_with_slices(check, BOTH_WAYS) for check in machine.checks(fraction, checks)
+    )
+
+
+@machines
+def test_both_ways_identical_loaders_are_called_different_at_most_at_rate_alpha(
+    machine: Machine,
+) -> None:
+    found = differing(machine, 0.0, 4000)
+    different = found[Verdict.REGRESSED] + found[Verdict.IMPROVED]
+    assert limit(different, found.total()) <= RULE.alpha
+
+
+@machines
+@pytest.mark.parametrize("loss", [TOLERANCE, -TOLERANCE / (1 - TOLERANCE)])
+def test_both_ways_a_difference_of_the_tolerance_is_alike_at_most_at_rate_beta(
+    machine: Machine, loss: float
+) -> None:
+    found = differing(machine, loss)
+    right = Verdict.REGRESSED if loss > 0 else Verdict.IMPROVED
+    assert found[MIRRORED[right]] == 0
+    assert limit(found[Verdict.UNCHANGED], found.total()) <= RULE.beta
+
+
+@pytest.mark.parametrize("loss", [0.15, -0.15])
+def test_both_ways_a_difference_beyond_the_tolerance_is_found(loss: float) -> None:
+    found = differing(MACHINES["as much luck as foreseen"], loss)
+    right = Verdict.REGRESSED if loss > 0 else Verdict.IMPROVED
+    assert limit(found.total() - found[right], found.total()) <= 0.01
+
+
+@pytest.mark.parametrize("comparisons", [1, 3])
+def test_several_comparisons_both_ways_share_the_chance_to_err(comparisons: int) -> None:
+    rule = RULE.for_differences(comparisons)
+    assert 2 * comparisons * rule.alpha == pytest.approx(RULE.alpha)
+    assert (rule.beta, rule.confirming.both_ways, rule.ending.both_ways) == (RULE.beta, True, True)
 
 
 @machines
