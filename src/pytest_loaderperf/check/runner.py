@@ -29,7 +29,7 @@ from ..versions.sources import Sources
 from ..why.calls import Files
 from ..why.reasons import explained
 from . import doubts, paired, per_trial, selftest, stored
-from .bisect import Bisection, is_sure, told
+from .bisect import Bisection, Packages, blamed, is_sure, told
 from .identical import Identical, Recording
 from .sides import Sides
 from .state import Bench, Findings, Known, Spec, result_of
@@ -168,9 +168,20 @@ class Coordinator:
         notes = self._sides.proven(bench, reference.version, found)
         result = result_of(bench.spec, known, found + Findings(notes=tuple(notes)))
         if reference.version is not None:
-            theirs = bench.arm(reference.version).collected.versions
-            result = replace(result, packages=packages.differing(theirs, bench.versions))
-            result = self._explained(bench, reference.version, known, result)
+            version = reference.version
+            theirs = bench.arm(version).collected.versions
+            same = self._references.same_for_both(version, theirs)
+            differ = packages.differing(theirs, bench.versions)
+            result = replace(result, packages=differ, notes=(*result.notes, *same))
+            result = self._explained(bench, version, known, result)
+            if environment := self._settings.blame and self._references.environment(version):
+                search = Packages(
+                    arms=self._arms,
+                    references=self._references,
+                    sides=self._sides,
+                    environment=environment,
+                )
+                result = blamed(search, bench, known, result)
         finished = self._last_trial(bench, result)
         failed = any(report["outcome"] == "failed" for report in finished.reports)
         note = self._accept(bench, reference, known, found, failed=failed)
@@ -221,8 +232,11 @@ class Coordinator:
 
         Also returns what is known with the plan that timing has shown to fit.
         """
-        # The store describes the accepted commit, not another one that was asked for.
-        if reference.version is not None and self._references.mode != "accepted":
+        version = reference.version
+        # The store describes the accepted commit, not another one that was asked for, nor that with
+        # other packages.
+        accepted = self._references.mode == "accepted"
+        if version is not None and not (accepted and version.is_of_this_python):
             reference = replace(reference, entry=None)
         record = reference.record(bench.versions)
         changed = ""

@@ -19,7 +19,8 @@ def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
     if regressed and result.coverage:
         lines.append(f"  {seen(result.coverage)}")
     if regressed:
-        lines += [f"  {line}" for line in (*packages_that_differ(result), *why(result))]
+        told = (*packages_that_differ(result), *blame(result), *why(result))
+        lines += [f"  {line}" for line in told]
     if result.message.strip():
         lines += result.message.splitlines()
     if result.verdict is Verdict.INCONCLUSIVE:
@@ -35,6 +36,17 @@ def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
 def packages_that_differ(result: CheckResult) -> list[str]:
     """Which packages the two sides have in other versions: a line, if there are any."""
     return [f"packages differ: {format_changes(result.packages)}"] if result.packages else []
+
+
+def blame(result: CheckResult) -> list[str]:
+    """Which package did it, if that was looked for, and what was lost by that alone."""
+    if result.blame is None:
+        return []
+    lost = [
+        f"{name} {ratio:.3f} [{low:.3f}, {high:.3f}] of what it was"
+        for name, (ratio, (low, high)) in result.blame.lost.items()
+    ]
+    return [f"{result.blame.text}{': ' * bool(lost)}{', '.join(lost)}"]
 
 
 def why(result: CheckResult) -> list[str]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ..model.metrics import METRICS
-from ..model.results import CheckResult, Comparison, Coverage, Noise, Run, Search, Why
+from ..model.results import Blame, CheckResult, Comparison, Coverage, Noise, Run, Search, Why
 from ..model.units import round_significant
 from ..stats.batch_size import Sweep
 
@@ -69,6 +69,7 @@ def _check_json(result: CheckResult) -> dict[str, object]:
         "coverage": _coverage_json(result.coverage),
         "noise": [_noise_json(noise) for noise in result.noise],
         "search": _search_json(result.search),
+        "blame": _blame_json(result.blame),
         "why": {name: _why_json(why) for name, why in result.why.items()},
     }
 
@@ -82,6 +83,31 @@ def _search_json(search: Search | None) -> dict[str, object] | None:
     ]
     suspects = [{"commit": commit, "subject": subject} for commit, subject in search.suspects]
     return {**vars(search), "steps": steps, "suspects": suspects}
+
+
+def _blame_json(blame: Blame | None) -> dict[str, object] | None:
+    if blame is None:
+        return None
+    search = blame.search
+    return {
+        "told": blame.text,
+        "packages": search.commits,
+        "steps": [
+            {
+                "up_to": step.commit,
+                "change": step.subject,
+                "verdict": step.verdict.value,
+                "ratio": _rounded(step.ratio),
+                "why": step.why,
+            }
+            for step in search.steps
+        ],
+        "suspects": [{"package": name, "change": change} for name, change in search.suspects],
+        "lost": {
+            name: {"ratio": _rounded(ratio), "interval": [_rounded(end) for end in interval]}
+            for name, (ratio, interval) in blame.lost.items()
+        },
+    }
 
 
 def _why_json(why: Why) -> dict[str, object]:
