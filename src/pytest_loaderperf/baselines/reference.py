@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..environments import requirements
-from ..environments.making import Environment, Environments
+from ..environments.contents import Environment
+from ..environments.making import Environments
 from ..errors import CheckoutError, PackagesError, SettingsError
-from ..model.units import format_changes
 from ..model.version import Version
 from ..settings import RunSettings
 from ..system.machine import machine_class
@@ -252,17 +252,8 @@ class References:
             names = ", ".join(carried)
             notes.append(f"carried over from the working tree to {version.name}: {names}")
         if environment := self.environment(version):
-            notes += [packages_told(environment), *environment.notes]
+            notes += [environment.told, *environment.notes]
         return notes
-
-    def same_for_both(self, version: Version, imported: Iterable[str]) -> list[str]:
-        """What to note of imported packages that its requirements do not ask for."""
-        environment = self.environment(version)
-        names = environment.not_asked_for(imported) if environment else []
-        if environment is None or not names:
-            return []
-        told = f"the same for both, since {environment.label} does not ask for it"
-        return [f"{told}: {', '.join(names)}"]
 
     def environment(self, version: Version) -> Environment | None:
         """The one that was made for a commit, if that has packages of its own."""
@@ -272,11 +263,13 @@ class References:
         """What may be missing where a commit cannot be measured."""
         top = self._worktree(version).top
         ignored = [name for name in self._ignored() if not os.path.lexists(top / name)]
+        environment = self.environment(version)
+        told = f"\nIt has the packages of {environment.label}" if environment else ""
         if not ignored:
-            return ""
+            return told
         return (
-            f"\ngit ignores {', '.join(ignored)}, which the worktree of the commit does not have: "
-            "name what its tests need in loaderperf_share"
+            f"{told}\ngit ignores {', '.join(ignored)}, which the worktree of the commit does not "
+            "have: name what its tests need in loaderperf_share"
         )
 
     def _ignored(self) -> list[str]:
@@ -364,14 +357,6 @@ class References:
 
 def _of_commit(asked: str) -> bool:
     return asked.partition(":")[0] == "accepted"
-
-
-def packages_told(environment: Environment) -> str:
-    """What to say of the packages of a baseline."""
-    told = format_changes({n: both for n, both in environment.differing.items() if both[1]})
-    more = [name for name, (_, now) in environment.differing.items() if not now]
-    alone = f"; the baseline alone has {', '.join(more)}" if more else ""
-    return f"packages of {environment.label}: {told or 'those that are here'}{alone}"
 
 
 def interpreter(asked: str) -> str:

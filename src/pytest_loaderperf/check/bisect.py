@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from ..baselines.reference import References
-from ..environments.making import Environment
+from ..environments.contents import Environment
 from ..errors import ArmError, LoaderPerfError
 from ..measure import calibration
 from ..model.results import Blame, CheckResult, Comparison, Search, Tried, Verdict

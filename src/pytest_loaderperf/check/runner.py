@@ -170,11 +170,13 @@ class Coordinator:
         if reference.version is not None:
             version = reference.version
             theirs = bench.arm(version).collected.versions
-            same = self._references.same_for_both(version, theirs)
-            differ = packages.differing(theirs, bench.versions)
-            result = replace(result, packages=differ, notes=(*result.notes, *same))
+            result = replace(result, packages=packages.differing(theirs, bench.versions))
+            environment = self._references.environment(version)
+            if environment is not None:
+                same = (*result.notes, *environment.same_for_both(theirs))
+                result = replace(result, distributions=environment.differing, notes=same)
             result = self._explained(bench, version, known, result)
-            if environment := self._settings.blame and self._references.environment(version):
+            if self._settings.blame and environment is not None:
                 search = Packages(
                     arms=self._arms,
                     references=self._references,

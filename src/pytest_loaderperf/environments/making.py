@@ -11,13 +11,11 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
-
-from packaging.requirements import InvalidRequirement, Requirement
 
 from .. import __version__
 from ..data import fill, forget
@@ -27,6 +25,7 @@ from ..system.signals import run_to_end
 from ..versions import installed
 from ..versions.installed import normalised
 from . import requirements
+from .contents import Distributions, Environment
 from .locks import Target
 from .requirements import GUARD, Home, Requirements
 
@@ -34,112 +33,6 @@ _KEPT = 32  # environments: a search for a package takes some
 # What would have an installer, or a Python, look elsewhere.
 _NOT_FOR_INSTALLERS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT")
 _BASE = "loaderperf_base.pth"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Distributions:
-    """What an interpreter has: versions of distributions by name, what each of them needs.
-
-    ``folders`` are those in which packages are installed.
-    """
-
-    python: str  # its version
-    folders: tuple[str, ...] = ()
-    versions: Mapping[str, str] = field(default_factory=dict)
-    needs: Mapping[str, Sequence[str]] = field(default_factory=dict)
-
-    def with_those_of(self, other: Distributions, names: Iterable[str]) -> Distributions:
-        """The same, with what another one has of some distributions."""
-        names = [*names]
-        return Distributions(
-            python=self.python,
-            folders=self.folders,
-            versions={**self.versions, **{name: other.versions[name] for name in names}},
-            needs={**self.needs, **{name: other.needs[name] for name in names}},
-        )
-
-    def unmet(self, names: Iterable[str] | None = None) -> list[str]:
-        """What distributions need and do not get, of all of them or of some: a line for each.
-
-        What is not there at all counts as well.
-        """
-        lines = []
-        for name in self.versions if names is None else names:
-            for need in self.needed(name):
-                version = self.versions.get(normalised(need.name))
-                if version is None or not need.specifier.contains(version, True):
-                    there = f"has {version}" if version else "has none"
-                    lines.append(f"{name} {self.versions[name]} needs {need}, and {there}")
-        return lines
-
-    def needed(self, name: str) -> list[Requirement]:
-        """What a distribution needs here, without its extras."""
-        target, found = Target(python=self.python), list[Requirement]()
-        for each in self.needs.get(name, ()):
-            try:
-                need = Requirement(each)
-            except InvalidRequirement:  # of an old one
-                continue
-            if need.marker is None or target.holds(str(need.marker)):
-                found.append(need)
-        return found
-
-    def closure(self, name: str) -> list[str]:
-        """A distribution with all that it needs, as far as there is such."""
-        found = [name] if name in self.versions else []
-        for each in found:
-            needed = (normalised(need.name) for need in self.needed(each))
-            found += [one for one in needed if one in self.versions and one not in found]
-        return found
-
-
-@dataclass(frozen=True, kw_only=True)
-class Environment:
-    """Packages over those of another interpreter.
-
-    ``python`` is its interpreter, ``folder`` what holds it, ``label`` what it was made of.
-    ``over`` and ``seen`` are what the other one and this one have. ``named`` are the distributions
-    that were asked for.
-    """
-
-    python: str
-    folder: Path
-    label: str
-    over: Distributions
-    seen: Distributions
-    named: frozenset[str] = frozenset()
-    notes: tuple[str, ...] = ()
-
-    @property
-    def differing(self) -> dict[str, tuple[str, str]]:
-        """The distributions that differ: the version here, and below; empty where there is none."""
-        over = self.over.versions
-        return {
-            name: (version, over.get(name, ""))
-            for name, version in sorted(self.seen.versions.items())
-            if over.get(name) != version
-        }
-
-    def not_asked_for(self, imported: Iterable[str]) -> list[str]:
-        """Those of the distributions that nobody has asked for, and are the same on both sides."""
-        differing = self.differing
-        pairs = ((name, normalised(name)) for name in imported)
-        return [name for name, each in pairs if each not in differing and each not in self.named]
-
-    @property
-    def in_order(self) -> list[str]:
-        """Those that differ, each after what it needs as it is below, as far as that can be."""
-        differing, found = self.differing, list[str]()
-
-        def take(name: str, above: frozenset[str]) -> None:
-            if name in differing and name not in above and name not in found:
-                for need in self.over.needed(name):
-                    take(normalised(need.name), above | {name})
-                found.append(name)
-
-        for name in differing:
-            take(name, frozenset())
-        return found
 
 
 class Environments:
@@ -151,7 +44,7 @@ class Environments:
     def __init__(
         self,
         root: Path,
-        python: str,
+        python: str = sys.executable,
         names: Callable[[], Iterable[str]] = tuple,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -160,7 +53,7 @@ class Environments:
         self._python = python
         self._names = names
         self._say = say
-        self._made: dict[str, Environment | PackagesError] = {}
+        self._made: dict[tuple[str, str], Environment | PackagesError] = {}
 
     @functools.cached_property
     def base(self) -> Distributions:
@@ -180,12 +73,13 @@ class Environments:
     def of(self, asked: Requirements, progress: Callable[[str], None]) -> Environment:
         """The environment that has what was asked for. PackagesError where it cannot be had."""
         key = self._key(asked.text)
-        if key not in self._made:
+        made = self._made.get((key, asked.label))
+        if made is None:
             try:
-                self._made[key] = self._new(key, asked, progress)
+                made = self._new(key, asked, progress)
             except PackagesError as error:
-                self._made[key] = error
-        made = self._made[key]
+                made = error
+            self._made[key, asked.label] = made
         if isinstance(made, PackagesError):
             raise made
         return made

@@ -250,6 +250,8 @@ class CheckResult:
     coverage: Coverage | None = None  # of an epoch; None where nothing was timed
     # Whose versions differ between the two sides: the baseline's, the candidate's.
     packages: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    # All that differ, where the baseline was given packages of its own: "" where one has none.
+    distributions: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     search: Search | None = None  # through the history, where that was asked for
     blame: Blame | None = None  # which package did it, where that was asked for
     # Why it is slower ("time") or larger ("memory"), where that was asked for.

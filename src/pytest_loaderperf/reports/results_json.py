@@ -66,6 +66,7 @@ def _check_json(result: CheckResult) -> dict[str, object]:
         "reason": result.reason,
         "metrics": {name: _metric_json(c) for name, c in result.metrics.items()},
         "packages": {name: list(both) for name, both in result.packages.items()},
+        "distributions": {name: list(both) for name, both in result.distributions.items()},
         "coverage": _coverage_json(result.coverage),
         "noise": [_noise_json(noise) for noise in result.noise],
         "search": _search_json(result.search),

@@ -67,10 +67,9 @@ def everything() -> dict[str, Any]:
         if name:  # else what is left of one that was removed
             needs = [*(each.requires or ())]
             distributions.setdefault(normalised(name), [each.version, needs])
-    folders = [
-        *site.getsitepackages(),
-        *([site.getusersitepackages()] * bool(site.ENABLE_USER_SITE)),
-    ]
+    folders = site.getsitepackages()
+    if site.ENABLE_USER_SITE:
+        folders.append(site.getusersitepackages())
     return {
         "python": platform.python_version(),
         "folders": [each for each in dict.fromkeys(folders) if Path(each).is_dir()],
@@ -110,7 +109,8 @@ def _files(info: Path) -> Iterator[str]:
 
 if __name__ == "__main__":
     if len(sys.argv) == 1:
-        del sys.path[0]  # the folder of this file
+        here = str(Path(__file__).parent)
+        sys.path[:] = [each for each in sys.path if each != here]
         print(json.dumps(everything()))
     else:
         top, given, modules = sys.argv[1:]

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_loaderperf.check.bisect import Bisection, Packages, blamed, is_sure, told
 from pytest_loaderperf.check.state import Findings
-from pytest_loaderperf.environments.making import Distributions, Environment
+from pytest_loaderperf.environments.contents import Distributions, Environment
 from pytest_loaderperf.errors import ArmError, PackagesError
 from pytest_loaderperf.model.results import CheckResult, Comparison, Search, Verdict
 from pytest_loaderperf.model.version import Version

@@ -459,6 +459,7 @@ def test_the_results_file_is_as_documented() -> None:
                 "coverage": {"batches": 380, "epoch_batches": 1000, "share": 0.38},
                 "search": None,
                 "blame": None,
+                "distributions": {},
                 "why": {},
             }
         ],
