@@ -196,10 +196,12 @@ class Packages(Bisection):
     """The same for packages, with the sources of the working tree.
 
     Each stands for all up to it, in an order in which they may change one after the other: these
-    are as they are now, those behind it as in the ``environment`` of the baseline.
+    are as they are now, those behind it as in the ``environment`` of the baseline. ``measured`` is
+    what is known of the check itself, where its sources are those of the commit.
     """
 
     environment: Environment
+    measured: tuple[Known, Findings] | None = None
 
     @property
     def good(self) -> Version:
@@ -214,6 +216,11 @@ class Packages(Bisection):
     @property
     def _names(self) -> list[str]:
         return self.environment.in_order
+
+    def _beside(self, bench: Bench, before: Version, commit: str) -> tuple[Known, Findings]:
+        if self.measured is not None and before == self.good and commit == self._names[-1]:
+            return self.measured  # that was a comparison of the same two
+        return super()._beside(bench, before, commit)
 
     def _with(self, environment: Environment, label: str) -> Version:
         root = self.references.root

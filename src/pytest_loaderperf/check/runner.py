@@ -182,6 +182,7 @@ class Coordinator:
                     references=self._references,
                     sides=self._sides,
                     environment=environment,
+                    measured=(known, found) if self._sides.run_the_same(bench, version) else None,
                 )
                 result = blamed(search, bench, known, result)
         finished = self._last_trial(bench, result)

@@ -171,7 +171,10 @@ class RememberedPackages(Packages):
 
 
 def blaming(
-    *speeds: float, apart: set[str] | None = None, doubtful: set[str] | None = None
+    *speeds: float,
+    apart: set[str] | None = None,
+    doubtful: set[str] | None = None,
+    measured: Any = None,
 ) -> tuple[RememberedPackages, CheckResult]:
     """Search packages: the speed with none new comes first, then that with ``a`` new, and so on."""
     names = "abcdefghij"[: len(speeds) - 1]
@@ -184,7 +187,11 @@ def blaming(
     )
     nothing: Any = None
     search = RememberedPackages(
-        arms=nothing, references=nothing, sides=nothing, environment=environment
+        arms=nothing,
+        references=nothing,
+        sides=nothing,
+        environment=environment,
+        measured=measured,
     )
     return search, search.among([*speeds], apart or set(), doubtful or set())
 
@@ -254,3 +261,12 @@ def test_what_cannot_be_measured_is_a_note() -> None:
     assert result.notes == ("which package did it cannot be told: it does not start",)
     unchanged = CheckResult(nodeid="x", verdict=Verdict.UNCHANGED)
     assert blamed(environment, bench, known, unchanged) == unchanged
+
+
+def test_what_has_been_measured_with_the_same_sources_is_not_measured_again() -> None:
+    search, first = blaming(1.0, 0.7, 0.7)
+    assert search.pairs == [("b", ""), ("a", "")]
+    found = search.bad["b"]
+    again = blaming(1.0, 0.7, 0.7, measured=found)
+    assert again[0].pairs == [("a", "")]
+    assert again[1].blame == first.blame
