@@ -165,6 +165,15 @@ def test_needs_are_those_of_this_python_without_extras() -> None:
     assert seen.closure("none") == []
 
 
+def test_packages_change_after_what_they_need() -> None:
+    names = ("a", "b", "c", "d")
+    needs = {"a": ["d>=2"], "b": ["c"], "c": ["b", "unknown"]}
+    over = Distributions(python="3.11.7", versions=dict.fromkeys(names, "2"), needs=needs)
+    seen = Distributions(python="3.11.7", versions=dict.fromkeys(names, "1"))
+    environment = Environment(python="", folder=Path(), label="", over=over, seen=seen)
+    assert environment.in_order == ["d", "a", "c", "b"]
+
+
 def test_a_python_that_does_not_run_is_named(tmp_path: Path) -> None:
     script = tmp_path / "python"
     script.write_text("#!/bin/sh\necho no such library >&2\nexit 1\n")
