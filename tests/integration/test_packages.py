@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,8 +17,14 @@ from support.wheels import asking, wheel
 PAUSE = "import time\ndef pause():\n    time.sleep({})\n"
 # So much that no machine is too noisy for the answer.
 CHECK = """\
+import shutil
+import sys
+from pathlib import Path
 import pytest
 import pausing
+
+# What is started by its name is the Python of each side.
+assert Path(shutil.which("python")).parent == Path(sys.executable).parent
 
 def rows():
     while True:
@@ -51,19 +59,24 @@ def today(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment
 
 @pytest.fixture(scope="module")
 def project(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """One whose packages have been upgraded since its check was accepted."""
+    """One whose check was accepted with older packages than those of today."""
     project = tiny.create(tmp_path_factory.mktemp("packages") / "project", test_it=CHECK)
     old = [f"{name}==1" for name in NAMES]
     project.put("requirements.txt", asking(wheels, *old, "-e .", "pytest-loaderperf==0.0.1"))
     tiny.accept(project)
-    project.put("requirements.txt", asking(wheels, *(f"{name}==2" for name in NAMES)))
     return project
 
 
+def by(today: Environment, **variables: str) -> dict[str, Any]:
+    """How pytest is run in an environment, as if that had been activated."""
+    programs = str(Path(today.python).parent)
+    path = os.pathsep.join((programs, os.environ["PATH"]))
+    return {"command": (today.python, "-m", "pytest"), "environment": {"PATH": path, **variables}}
+
+
 def test_the_package_that_made_it_slower_is_named(project: Project, today: Environment) -> None:
-    command = (today.python, "-m", "pytest")
     options = ("--loaderperf-baseline-requirements=accepted", "--loaderperf-blame")
-    run = project.pytest("--loaderperf", *options, command=command)
+    run = project.pytest("--loaderperf", *options, **by(today))
     (check,) = run.results["checks"]
     assert check["verdict"] == "regressed", run.output
     assert 0.4 < check["metrics"]["throughput"]["ratio"] < 0.65
@@ -89,36 +102,35 @@ def test_the_package_that_made_it_slower_is_named(project: Project, today: Envir
 
 
 def test_packages_that_change_nothing_are_no_loss(
-    project: Project, today: Environment, wheels: Path
+    project: Project, today: Environment, wheels: Path, tmp_path: Path
 ) -> None:
-    project.put("old.txt", asking(wheels, "before==1"))
-    options = ("--loaderperf-baseline-requirements=old.txt", "--loaderperf-blame")
-    run = project.pytest(
-        "--loaderperf", *options, command=(today.python, "-m", "pytest"), environment=tiny.USUAL
-    )
+    old = tmp_path / "old.txt"
+    old.write_text(asking(wheels, "before==1"))
+    options = (f"--loaderperf-baseline-requirements={old}", "--loaderperf-blame")
+    run = project.pytest("--loaderperf", *options, **by(today, **tiny.USUAL))
     (check,) = run.results["checks"]
     assert check["verdict"] == "unchanged", run.output  # and measured, although no source differs
     # Beside each other: what was stored is of other packages.
     assert check["metrics"]["peak_memory"]["ratios"]
     assert check["blame"] is None
-    assert "the same for both, since old.txt does not ask for it: pausing" in check["notes"]
-    assert "packages of old.txt: before 1 -> 2" in check["notes"]
+    assert f"the same for both, since {old} does not ask for it: pausing" in check["notes"]
+    assert f"packages of {old}: before 1 -> 2" in check["notes"]
 
 
 @pytest.mark.parametrize(
     ("text", "asked", "says"),
     [
-        ("--no-index\nnowhere==1\n", "old.txt", ["old.txt cannot be installed", "nowhere==1"]),
+        ("--no-index\nnowhere==1\n", "{}/old.txt", ["old.txt cannot be installed", "nowhere==1"]),
         ("", "accepted:none.txt", ["has no none.txt", "accepted:PATH"]),
     ],
     ids=["fails", "lacks"],
 )
 def test_packages_that_cannot_be_had_are_an_error(
-    project: Project, today: Environment, text: str, asked: str, says: list[str]
+    project: Project, today: Environment, tmp_path: Path, text: str, asked: str, says: list[str]
 ) -> None:
-    project.put("old.txt", text)
-    option = f"--loaderperf-baseline-requirements={asked}"
-    report = tiny.report(project, "--loaderperf", option, command=(today.python, "-m", "pytest"))
+    (tmp_path / "old.txt").write_text(text)
+    option = f"--loaderperf-baseline-requirements={asked.format(tmp_path)}"
+    report = tiny.report(project, "--loaderperf", option, **by(today))
     assert report.checks[tiny.KEY]["verdict"] == "error"
     for part in says:
         assert part in report.texts[tiny.KEY]
@@ -129,7 +141,7 @@ def test_packages_that_cannot_be_had_are_an_error(
     ("arguments", "says"),
     [
         (["--loaderperf-baseline-requirements=none.txt"], ["none.txt cannot be read", "uv.lock"]),
-        (["--loaderperf-baseline-requirements=empty.txt"], ["empty.txt asks for no package"]),
+        (["--loaderperf-baseline-requirements={}/empty.txt"], ["empty.txt asks for no package"]),
         (["--loaderperf-blame"], ["--loaderperf-baseline-requirements=FILE"]),
         (
             ["--loaderperf-baseline-requirements=accepted", "--loaderperf-against=stored"],
@@ -142,7 +154,7 @@ def test_packages_that_cannot_be_had_are_an_error(
     ],
 )
 def test_what_makes_no_sense_is_a_usage_error(
-    project: Project, arguments: list[str], says: list[str]
+    project: Project, tmp_path: Path, arguments: list[str], says: list[str]
 ) -> None:
-    project.put("empty.txt", "# nothing\n")
-    tiny.assert_usage_error(project, *arguments, says=says)
+    (tmp_path / "empty.txt").write_text("# nothing\n")
+    tiny.assert_usage_error(project, *(each.format(tmp_path) for each in arguments), says=says)

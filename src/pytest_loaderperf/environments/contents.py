@@ -11,6 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from ..model.units import format_changes
 from ..versions.installed import normalised
 from .locks import Target
+from .requirements import meets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,7 @@ class Distributions:
         for name in self.versions if names is None else names:
             for need in self.needed(name):
                 version = self.versions.get(normalised(need.name))
-                if version is None or not need.specifier.contains(version, True):
+                if version is None or not meets(version, need):
                     there = f"has {version}" if version else "has none"
                     lines.append(f"{name} {self.versions[name]} needs {need}, and {there}")
         return lines

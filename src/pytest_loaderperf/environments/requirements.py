@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.version import InvalidVersion, Version
 
 from ..errors import PackagesError
 from ..versions.installed import normalised
@@ -68,8 +69,8 @@ class Requirements:
 
     def other_guard(self, version: str) -> str:
         """The line that asks for another version of this plugin; empty if none does."""
-        specifiers = [(line, Requirement(_bare(line)).specifier) for line in self.guards]
-        others = (line for line, given in specifiers if not given.contains(version, True))
+        asked = [(line, Requirement(_bare(line))) for line in self.guards]
+        others = (each for each, need in asked if need.url or not meets(version, need))
         return next(others, "")
 
 
@@ -98,6 +99,14 @@ def find(folders: Sequence[Path], names: Sequence[str] = USUAL) -> Path | None:
     """The first file of these names in the first of some folders that has any of them."""
     places = (folder / name for folder in folders for name in names)
     return next((place for place in places if place.is_file()), None)
+
+
+def meets(version: str, need: Requirement) -> bool:
+    """Whether a version is one that is needed; in doubt it is."""
+    try:
+        return need.specifier.contains(Version(version), True)
+    except InvalidVersion:  # of an old kind
+        return True
 
 
 def name_of(line: str) -> str:

@@ -63,10 +63,10 @@ def everything() -> dict[str, Any]:
     """
     distributions: dict[str, Any] = {}
     for each in metadata.distributions():
-        name = each.metadata["Name"]
-        if name:  # else what is left of one that was removed
+        name, version = each.metadata["Name"], each.metadata["Version"]
+        if name and version:  # else it is what is left of one that was removed
             needs = [*(each.requires or ())]
-            distributions.setdefault(normalised(name), [each.version, needs])
+            distributions.setdefault(normalised(name), [version, needs])
     folders = site.getsitepackages()
     if site.ENABLE_USER_SITE:
         folders.append(site.getusersitepackages())

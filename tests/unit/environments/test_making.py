@@ -159,9 +159,11 @@ def test_what_is_left_out_is_said(tmp_path: Path, wheels: Path) -> None:
 
 def test_needs_are_those_of_this_python_without_extras() -> None:
     needs = ["a<2", "b; extra == 'x'", "c; python_version < '3'", "no requirement at all,,"]
-    seen = Distributions(python="3.11.7", versions={"top": "1", "a": "2"}, needs={"top": needs})
+    needs.append("old<1")
+    versions = {"top": "1", "a": "2", "old": "1.0-of-old"}  # no version by today's rules
+    seen = Distributions(python="3.11.7", versions=versions, needs={"top": needs})
     assert seen.unmet() == ["top 1 needs a<2, and has 2"]
-    assert seen.closure("top") == ["top", "a"]
+    assert seen.closure("top") == ["top", "a", "old"]
     assert seen.closure("none") == []
 
 

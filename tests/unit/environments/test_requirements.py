@@ -69,6 +69,7 @@ def test_the_project_itself_is_left_out(tmp_path: Path) -> None:
         ("pytest-loaderperf", ""),
         ("pytest_loaderperf[why]>=0.1", ""),
         ("pytest-loaderperf==0.0.9", "pytest-loaderperf==0.0.9"),
+        ("pytest-loaderperf @ https://x/y", "pytest-loaderperf @ https://x/y"),
         ("pytest-loaderperf<0.1 --hash=sha256:0", "pytest-loaderperf<0.1 --hash=sha256:0"),
     ],
 )
