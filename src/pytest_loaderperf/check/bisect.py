@@ -273,10 +273,15 @@ def named(result: Search, found: Findings) -> str:
     skipped = [step for step in result.steps if step.verdict not in _TELLS]
     if skipped:
         tried += f", {len(skipped)} of them skipped: {skipped[-1].why}"
+    if not result.suspects and found.verdict not in _TELLS:
+        return (
+            "no package can be named: whether the working tree is better with the packages of "
+            f"{result.good} stays in doubt"
+        )
     if not result.suspects:
         return (
-            f"no package did it: with the packages of {result.good} the working tree is as it is "
-            f"with those that are here ({found.verdict})"
+            f"no package did it: the working tree is no better with the packages of {result.good} "
+            f"({found.verdict}). What it lost is in its own sources"
         )
     each = ", ".join(f"{name} {change}" for name, change in result.suspects)
     if is_sure(result, found):

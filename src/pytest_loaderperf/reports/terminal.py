@@ -191,7 +191,7 @@ def notes(results: Sequence[CheckResult]) -> list[str]:
     told: dict[str, list[str]] = {}
     for result in results:
         more = (*packages_that_differ(result), *blame(result), *why(result))
-        for note in (*result.notes, *more):
+        for note in dict.fromkeys((*result.notes, *more)):
             told.setdefault(note, []).append(result.nodeid)
     return _of_checks(told)
 

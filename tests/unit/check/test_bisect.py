@@ -220,11 +220,21 @@ def test_where_no_package_did_it_that_is_said() -> None:
     search, result = blaming(1.0, 1.0, 1.0, 0.98)
     assert result.blame is not None
     assert result.blame.text == (
-        "no package did it: with the packages of old.txt the working tree is as it is with those "
-        "that are here (unchanged)"
+        "no package did it: the working tree is no better with the packages of old.txt "
+        "(unchanged). What it lost is in its own sources"
     )
     assert result.blame.lost == {}
     assert search.pairs == [("c", "")]
+
+
+def test_where_that_stays_in_doubt_nothing_is_claimed() -> None:
+    search, result = blaming(1.0, 0.7, doubtful={"a"})
+    assert result.blame is not None
+    assert result.blame.text == (
+        "no package can be named: whether the working tree is better with the packages of old.txt "
+        "stays in doubt"
+    )
+    assert search.pairs == [("a", ""), ("a", "")]  # the second time for longer
 
 
 def test_a_loss_by_several_packages_names_nobody_for_sure() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -125,6 +127,25 @@ def test_a_mixed_one_has_some_of_the_old_packages(
     assert environment.in_order == ["alone", "lower-one", "single", "upper"]
     with pytest.raises(PackagesError, match="upper 2 needs lower-one>=2, and has 1"):
         here.mixed(environment, ["lower-one"])
+
+
+@pytest.mark.skipif(shutil.which("uv") is None, reason="needs uv")
+def test_uv_and_pip_install_the_same(
+    baseline: tuple[Path, Environment],
+    wheels: Path,
+    today: Environment,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    by_uv, installed, _ = made(tmp_path, asking(wheels, *OLD), today.python)
+    assert installed == 1
+    assert (by_uv.folder / "pins.txt").is_file()
+    assert by_uv.differing == baseline[1].differing
+    monkeypatch.setenv("PATH", os.defpath)
+    (tmp_path / "pip").mkdir()
+    by_pip, _, _ = made(tmp_path / "pip", asking(wheels, *OLD), today.python)
+    assert not (by_pip.folder / "pins.txt").exists()
+    assert by_pip.differing == by_uv.differing
 
 
 def test_what_cannot_be_installed_says_so_each_time(tmp_path: Path, wheels: Path) -> None:

@@ -306,6 +306,12 @@ def test_a_warning_names_the_smallest_loss_that_could_have_been_seen() -> None:
     assert "first_batch" not in text  # it is inconclusive, but not judged
 
 
+def test_a_note_that_a_check_has_twice_is_one_of_one_check() -> None:
+    assert terminal.notes([replace(RESULT, notes=("again", "again"))]) == [
+        f"{RESULT.nodeid}: again"
+    ]
+
+
 def test_a_note_that_checks_share_comes_once() -> None:
     single = replace(RESULT, nodeid="test_a.py::test_b", notes=("only here",))
     assert terminal.notes([RESULT, RESULT, single]) == [
