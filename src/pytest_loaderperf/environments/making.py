@@ -36,7 +36,7 @@ _BASE = "loaderperf_base.pth"
 
 
 class Environments:
-    """Makes environments below ``place``, over those of the interpreter ``python``.
+    """Makes environments of the project at ``root``, over that of the interpreter ``python``.
 
     ``names`` gives those of the project's own distributions; ``say`` tells the user something.
     """
