@@ -86,11 +86,12 @@ def _standard(content: Table, target: Target) -> Pins:
 
 def _poetry(content: Table, target: Target) -> Pins:
     """What ``poetry.lock`` pins: all but what is optional, unless that is there already."""
-    pins = Pins()
+    pins, unneeded = Pins(), _unneeded(content["package"], target)
     for package in content["package"]:
         markers = package.get("markers", "")  # one for each group, where they differ
         some = markers.values() if isinstance(markers, Mapping) else [markers]
-        wanted = not package.get("optional") or normalised(package["name"]) in target.there
+        name = normalised(package["name"])
+        wanted = name in target.there or not (package.get("optional") or name in unneeded)
         if wanted and any(map(target.holds, some)):
             source = package.get("source", {})
             kind, url = source.get("type", ""), source.get("url", "")
@@ -99,6 +100,27 @@ def _poetry(content: Table, target: Target) -> Pins:
             is_url = kind in ("git", "url")
             pins.add(package, url if is_url else "", local=kind in ("directory", "file"))
     return pins
+
+
+def _unneeded(packages: Sequence[Table], target: Target) -> set[str]:
+    """What a lock of poetry 1 has for other systems: packages there have no markers of their own.
+
+    They are those that others need, and none of these others needs them here.
+    """
+    needed_by: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for package in packages:
+        for name, how in package.get("dependencies", {}).items():
+            for each in how if isinstance(how, list) else [how]:
+                marker = each.get("markers", "") if isinstance(each, Mapping) else ""
+                needed_by[normalised(name)].append((normalised(package["name"]), marker))
+    here = {
+        name: {source for source, marker in sources if target.holds(marker)}
+        for name, sources in needed_by.items()
+    }
+    found = set[str]()
+    while new := {name for name, sources in here.items() if sources <= found} - found:
+        found |= new
+    return set() if any("groups" in package for package in packages) else found
 
 
 def _uv(content: Table, target: Target) -> Pins:

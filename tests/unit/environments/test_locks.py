@@ -102,6 +102,40 @@ url = "../beside"
 [metadata]
 lock-version = "2.1"
 """
+POETRY_1 = """\
+[[package]]
+name = "direct"
+version = "1"
+optional = false
+
+[package.dependencies]
+of-windows = {version = "*", markers = "sys_platform == \\"win32\\""}
+Plain = [
+    {version = ">=1", markers = "python_version < \\"3.9\\""},
+    {version = ">=2", markers = "python_version >= \\"3.9\\""},
+]
+
+[[package]]
+name = "of-windows"
+version = "1"
+optional = false
+
+[package.dependencies]
+deeper = "*"
+
+[[package]]
+name = "deeper"
+version = "1"
+optional = false
+
+[[package]]
+name = "plain"
+version = "2"
+optional = false
+
+[metadata]
+lock-version = "2.0"
+"""
 STANDARD = """\
 lock-version = "1.0"
 created-by = "x"
@@ -160,6 +194,12 @@ def test_of_poetry_all_but_what_is_optional(tmp_path: Path) -> None:
     asked = locked(tmp_path, POETRY, "poetry.lock")
     assert asked.lines == ("plain==1", "There==2", "of-git @ git+https://x/g.git@abc")
     assert asked.left_out == ("beside",)
+
+
+def test_of_an_older_poetry_nothing_that_only_other_systems_need(tmp_path: Path) -> None:
+    assert locked(tmp_path, POETRY_1, "poetry.lock").lines == ("direct==1", "plain==2")
+    there = POETRY_1.replace("deeper", "there")
+    assert "there==1" in locked(tmp_path, there, "poetry.lock").lines
 
 
 def test_of_a_standard_lock_what_its_markers_say(tmp_path: Path) -> None:
