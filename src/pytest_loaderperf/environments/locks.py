@@ -1,7 +1,7 @@
 """What lock files pin: those of uv and of poetry, and the standard one (pylock.toml).
 
 A lock names packages for all systems, groups and extras. Those count that the project needs here,
-in its default groups, and those that the environment has which they are to replace.
+in its default group, and those that the environment has which they are to replace.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ..errors import PackagesError
 from ..versions.installed import normalised
 
 Table = Mapping[str, Any]
+_GROUP = "dev"  # the one that uv installs unless it is told otherwise
 _LOCAL = ("editable", "virtual", "directory", "path")  # sources of uv that are folders or files
 
 
@@ -130,7 +131,7 @@ def _uv(content: Table, target: Target) -> Pins:
     for package in packages:
         by_name[package["name"]].append(package)
     own = [each for each in packages if {"editable", "virtual"} & each.get("source", {}).keys()]
-    todo = [need for each in own for need in _needs(each, groups=True)]
+    todo = [need for each in own for need in _needs(each, group=_GROUP)]
     todo += [{"name": name} for name in target.there if len(by_name.get(name, ())) == 1]
     taken: list[Table] = []
     asked: list[Table] = []
@@ -152,14 +153,12 @@ def _uv(content: Table, target: Target) -> Pins:
     return pins
 
 
-def _needs(package: Table, *, extras: Sequence[str] = (), groups: bool = False) -> Iterator[Table]:
-    """What a package of ``uv.lock`` needs, with some of its extras, or all of its groups."""
+def _needs(package: Table, *, extras: Sequence[str] = (), group: str = "") -> Iterator[Table]:
+    """What a package of ``uv.lock`` needs, with some of its extras, or with a group."""
     yield from package.get("dependencies", ())
     for extra in extras:
         yield from package.get("optional-dependencies", {}).get(extra, ())
-    if groups:
-        for needs in package.get("dev-dependencies", {}).values():
-            yield from needs
+    yield from package.get("dev-dependencies", {}).get(group, ())
 
 
 def _url(source: Table) -> str:

@@ -31,6 +31,7 @@ more = [{ name = "of-extra" }, { name = "there" }]
 
 [package.dev-dependencies]
 dev = [{ name = "of-dev" }]
+docs = [{ name = "of-docs" }]
 
 [[package]]
 name = "member"
@@ -49,6 +50,7 @@ fast = [{ name = "of-fast" }]
 for name, source in {
     "deeper": 'registry = "x"', "of-fast": 'registry = "x"', "of-old": 'registry = "x"',
     "of-extra": 'registry = "x"', "there": 'registry = "x"', "of-dev": 'registry = "x"',
+    "of-docs": 'registry = "x"',
     "of-member": 'git = "https://x/m.git?rev=main#abc"',
 }.items():  # fmt: skip
     UV += f'\n[[package]]\nname = "{name}"\nversion = "3"\nsource = {{ {source} }}\n'
