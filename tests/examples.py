@@ -7,6 +7,7 @@ from dataclasses import replace
 from pytest_loaderperf.baselines.history import Accepted, History
 from pytest_loaderperf.baselines.store import Record, Stored
 from pytest_loaderperf.model.results import (
+    Blame,
     CheckResult,
     Comparison,
     Culprit,
@@ -14,7 +15,9 @@ from pytest_loaderperf.model.results import (
     Noise,
     Relation,
     Run,
+    Search,
     Stack,
+    Tried,
     Variant,
     Verdict,
     Why,
@@ -125,6 +128,17 @@ def why() -> Why:
     )
 
 
+def blame() -> Blame:
+    """A search among two packages, of which one did it."""
+    change = "1.4.1 -> 2.0.0"
+    step = Tried(commit="imagesize", subject=change, verdict=Verdict.REGRESSED, ratio=0.8)
+    search = Search(
+        good="old.txt", bad="zipp", commits=2, steps=(step,), suspects=(("imagesize", change),)
+    )
+    text = f"made worse by imagesize {change} (1 of 2 packages tried)"
+    return Blame(search=search, text=text, lost={"throughput": (0.8, (0.78, 0.81))})
+
+
 def looks() -> tuple[MemorySample, ...]:
     """A loader with two workers, whose memory grows and then stays."""
     return tuple(
@@ -231,7 +245,12 @@ def run() -> Run:
     )
     results = [
         check(
-            SLOWER, Verdict.REGRESSED, 0.78, 0.81, 0.8, 0.79, noise=(noise,), why={"time": why()}
+            SLOWER,
+            Verdict.REGRESSED,
+            *(0.78, 0.81, 0.8, 0.79),
+            noise=(noise,),
+            why={"time": why()},
+            blame=blame(),
         ),
         check("tests/perf/test_text.py::test_words", Verdict.IMPROVED, 1.2, 1.21, 1.19, 1.2),
         check("tests/perf/test_text.py::test_long" + "_name" * 20, Verdict.INCONCLUSIVE, 0.9, 1.1),

@@ -69,6 +69,13 @@ def fill(target: Path, build: Build) -> bool:
     return True
 
 
+def forget(place: Path, kept: int) -> None:
+    """Remove the folders that were not used for longest, but for so many that are kept."""
+    folders = [each for each in place.iterdir() if each.is_dir()]
+    for each in sorted(folders, key=lambda folder: folder.stat().st_mtime)[:-kept]:
+        shutil.rmtree(each, ignore_errors=True)
+
+
 def _digest(build: Build, project: Path | None) -> str:
     return hashlib.sha256(_Told(project).call(build).encode(errors="backslashreplace")).hexdigest()[
         :8

@@ -17,6 +17,10 @@ class CheckoutError(LoaderPerfError):
     """The commit to compare with cannot be found or checked out."""
 
 
+class PackagesError(LoaderPerfError):
+    """The packages that a baseline is to have cannot be read, installed, or used together."""
+
+
 class UseError(LoaderPerfError):
     """Nobody can tell which files of the project a check uses; the message says why."""
 

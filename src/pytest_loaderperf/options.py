@@ -135,6 +135,25 @@ OPTIONS: tuple[Option, ...] = (
         "duration",
     ),
     Option("baseline_python", "interpreter of the baseline arm", "PATH", ini=False),
+    Option(
+        "baseline_requirements",
+        "packages of the baseline: a requirements.txt, uv.lock, poetry.lock or pylock.toml, or "
+        "'accepted': the one of the commit that is compared with. What it does not ask for is as "
+        "in the environment of the run",
+        "FILE|accepted[:FILE]",
+        ini=False,
+        nature="gives the baseline other packages",
+        excludes=("selftest", "sweep"),
+    ),
+    Option(
+        "blame",
+        "of a check that got worse, find the package that did it, of those in which the packages "
+        "of --loaderperf-baseline-requirements differ from the ones that are here",
+        kind="flag",
+        ini=False,
+        nature="searches the packages of one comparison",
+        excludes=("baseline_python", "bisect"),
+    ),
     Option("json", "write the results to a file", "FILE", ini=False),
     Option(
         "html",

@@ -108,6 +108,8 @@ class RunSettings:
     exit: str = "pytest"  # or "bisect": whose exit status the run has
     sweep: tuple[Axis, ...] = ()
     baseline_python: str = ""
+    baseline_requirements: str = ""  # a file, "accepted", or "accepted:" and a file of the commit
+    blame: bool = False  # whether to find the package that made a check worse
     json: str = ""
     html: str = ""
     summary: str = ""

@@ -200,6 +200,8 @@ EXAMPLES: list[tuple[str, object, object, Get]] = [
     ("budget", "90", 90, lambda run: run.check.budget),
     ("strict", True, True, lambda run: run.strict),
     ("baseline_python", "/usr/bin/python3", "/usr/bin/python3", lambda run: run.baseline_python),
+    ("baseline_requirements", "old.txt", "old.txt", lambda run: run.baseline_requirements),
+    ("blame", True, True, lambda run: run.blame),
     ("json", "out.json", "out.json", lambda run: run.json),
     ("summary", "out.md", "out.md", lambda run: run.summary),
     ("why", "never", "never", lambda run: run.why),

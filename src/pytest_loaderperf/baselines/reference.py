@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..errors import CheckoutError, SettingsError
+from ..environments import requirements
+from ..environments.contents import Environment
+from ..environments.making import Environments
+from ..errors import CheckoutError, PackagesError, SettingsError
 from ..model.version import Version
 from ..settings import RunSettings
 from ..system.machine import machine_class
@@ -55,9 +58,14 @@ class References:
     """Finds the reference of each check; keeps one worktree for each commit, in ``folder``."""
 
     def __init__(
-        self, root: Path, settings: RunSettings, folder: Path, configuration: Configuration
+        self,
+        root: Path,
+        settings: RunSettings,
+        folder: Path,
+        configuration: Configuration,
+        environments: Environments | None = None,
     ) -> None:
-        self._root = root
+        self.root = root
         self._folder = folder
         self._settings = settings
         self._configuration = configuration
@@ -79,7 +87,20 @@ class References:
             )
         if settings.bisect and self.repository is None:
             raise CheckoutError(f"--loaderperf-bisect needs git, and {root} is in no repository")
-        self._python = _interpreter(settings.baseline_python)
+        self._python = interpreter(settings.baseline_python)
+        self.environments = environments or Environments(root, self._python)
+        self._environment: dict[str, Environment] = {}  # by the top folder of a worktree
+        self._asked_packages: requirements.Requirements | None = None
+        asked = settings.baseline_requirements
+        if asked and self.repository is None:
+            raise SettingsError(
+                f"--loaderperf-baseline-requirements={asked} needs a commit to measure beside the "
+                "working tree: use it in a git repository, and not with stored numbers"
+            )
+        if settings.blame and not asked:
+            raise SettingsError("--loaderperf-blame needs --loaderperf-baseline-requirements=FILE")
+        if asked and not _of_commit(asked):
+            self._asked_packages = self.environments.read(Path(asked).absolute(), asked)
         self._asked = ""  # the commit that was asked for
         if self.repository is not None and self.mode != "accepted":
             self._asked = self.repository.resolve(self.mode)
@@ -108,7 +129,7 @@ class References:
     def entries(self, module: str) -> store.Entries:
         """What the store holds for a module; StoreError if its file is damaged."""
         if module not in self._stores:
-            self._stores[module] = store.load(store.store_path(self._root, module))
+            self._stores[module] = store.load(store.store_path(self.root, module))
         return self._stores[module]
 
     def find(
@@ -120,7 +141,7 @@ class References:
         """
         if self._settings.selftest:
             return Reference(
-                version=Version(root=self._root, label="the working tree again"), entry=None
+                version=Version(root=self.root, label="the working tree again"), entry=None
             )
         entry = self.entries(module).get(key)
         if self.repository is None:
@@ -144,7 +165,7 @@ class References:
         if key not in self.entries(module):
             return None
         if (module, key) not in self._accepted:
-            path = store.store_path(self._root, module)
+            path = store.store_path(self.root, module)
             self._accepted[module, key] = accepted_commit(self.repository, path, key)
         return self._accepted[module, key]
 
@@ -153,7 +174,7 @@ class References:
         """What the user has said to be the same for all versions, relative to the top folder."""
         assert self.repository is not None
         top = os.path.realpath(self.repository.toplevel)
-        return [os.path.relpath(self._root / name, top) for name in self._settings.share]
+        return [os.path.relpath(self.root / name, top) for name in self._settings.share]
 
     def carry(self, version: Version, files: Iterable[str]) -> bool:
         """Carry over what git ignores of the files that the working tree has used.
@@ -230,17 +251,25 @@ class References:
         if carried:
             names = ", ".join(carried)
             notes.append(f"carried over from the working tree to {version.name}: {names}")
+        if environment := self.environment(version):
+            notes += [environment.told, *environment.notes]
         return notes
+
+    def environment(self, version: Version) -> Environment | None:
+        """The one that was made for a commit, if that has packages of its own."""
+        return self._environment.get(version.moved_to)
 
     def hint(self, version: Version) -> str:
         """What may be missing where a commit cannot be measured."""
         top = self._worktree(version).top
         ignored = [name for name in self._ignored() if not os.path.lexists(top / name)]
+        environment = self.environment(version)
+        told = f"\nIt has the packages of {environment.label}" if environment else ""
         if not ignored:
-            return ""
+            return told
         return (
-            f"\ngit ignores {', '.join(ignored)}, which the worktree of the commit does not have: "
-            "name what its tests need in loaderperf_share"
+            f"{told}\ngit ignores {', '.join(ignored)}, which the worktree of the commit does not "
+            "have: name what its tests need in loaderperf_share"
         )
 
     def _ignored(self) -> list[str]:
@@ -288,7 +317,11 @@ class References:
     def _filled(self, version: Version, progress: Callable[[str], None]) -> Version:
         """Give a worktree all that is not in its commit; returns the version with that."""
         worktree = self._worktree(version)
-        worktree.share(self._root, self._settings.share)
+        if self._settings.baseline_requirements:
+            asked = self._asked_packages or self._packages_of(version)
+            made = self._environment[version.moved_to] = self.environments.of(asked, progress)
+            version = replace(version, python=made.python)
+        worktree.share(self.root, self._settings.share)
         worktree.fill_submodules()
         worktree.fill_pointers(self.shared)
         self._built[version.moved_to] = (
@@ -307,8 +340,26 @@ class References:
         carried += copied
         return replace(version, ini_file=ini)
 
+    def _packages_of(self, version: Version) -> requirements.Requirements:
+        """What the requirements of a commit ask for; PackagesError if it has none."""
+        top, name = Path(version.moved_to), self._settings.baseline_requirements.partition(":")[2]
+        folders = list(dict.fromkeys((version.root, top)))
+        names = (name,) if name else requirements.USUAL
+        found = requirements.find(folders, names)
+        if found is None:
+            raise PackagesError(
+                f"{version.name} has no {' or '.join(names)} in {self.prefix or 'its top folder'}: "
+                "name the file that it has by --loaderperf-baseline-requirements=accepted:PATH"
+            )
+        label = f"{os.path.relpath(found, top)} of {version.name}"
+        return self.environments.read(found, label, version.root, top)
 
-def _interpreter(asked: str) -> str:
+
+def _of_commit(asked: str) -> bool:
+    return asked.partition(":")[0] == "accepted"
+
+
+def interpreter(asked: str) -> str:
     """The interpreter of baseline arms: this one, unless another is asked for."""
     if not asked:
         return sys.executable

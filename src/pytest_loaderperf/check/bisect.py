@@ -1,4 +1,4 @@
-"""Which commit made a check worse: commits are measured beside the good one, by halves."""
+"""Which commit, or which package, made a check worse: measured beside the good one, by halves."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from ..baselines.reference import References
+from ..environments.contents import Environment
 from ..errors import ArmError, LoaderPerfError
 from ..measure import calibration
-from ..model.results import Comparison, Search, Tried, Verdict
+from ..model.results import Blame, CheckResult, Comparison, Search, Tried, Verdict
 from ..model.version import Version
 from ..stats.bisection import search
 from ..supervisor.arm import Arms
@@ -46,7 +47,7 @@ class Bisection:
         tree's calibration tells. LoaderPerfError or TrialOver where the good or the bad commit
         cannot be measured.
         """
-        first, commits = self.references.searched()
+        first, commits = self._listed()
         ends = Search(good=first, bad=commits[-1][0], commits=len(commits))
         self.judged = known.judged
         known, found = self._tried(bench, good, *commits[-1])
@@ -62,6 +63,10 @@ class Bisection:
             with self._version(bench, commits[between.good - 1][0]) as before:
                 known, found = self._beside(bench, before, suspects[-1][0])
         return known, found, replace(ends, steps=tuple(self.steps), suspects=suspects)
+
+    def _listed(self) -> tuple[str, list[tuple[str, str]]]:
+        """The good one, and all up to the bad one, with what there is to say of each."""
+        return self.references.searched()
 
     def _is_bad(self, bench: Bench, good: Version, commit: str, subject: str) -> bool | None:
         """Whether a commit is worse than the good one; None where that cannot be told."""
@@ -184,3 +189,103 @@ def told(result: Search, found: Findings) -> str:
         )
     names = ", ".join(commit[:12] for commit, _ in result.suspects)
     return f"made worse by one of {len(result.suspects)} commits: {names} ({tried})"
+
+
+@dataclass(kw_only=True)
+class Packages(Bisection):
+    """The same for packages, with the sources of the working tree.
+
+    Each stands for all up to it, in an order in which they may change one after the other: these
+    are as they are now, those behind it as in the ``environment`` of the baseline. ``measured`` is
+    what is known of the check itself, where its sources are those of the commit.
+    """
+
+    environment: Environment
+    measured: tuple[Known, Findings] | None = None
+
+    @property
+    def good(self) -> Version:
+        """The working tree with the packages of the baseline."""
+        return self._with(self.environment, f"the packages of {self.environment.label}")
+
+    def _listed(self) -> tuple[str, list[tuple[str, str]]]:
+        differing = self.environment.differing
+        changes = {name: f"{old} -> {now or 'none'}" for name, (old, now) in differing.items()}
+        return self.environment.label, [(name, changes[name]) for name in self._names]
+
+    @property
+    def _names(self) -> list[str]:
+        return self.environment.in_order
+
+    def _beside(self, bench: Bench, before: Version, commit: str) -> tuple[Known, Findings]:
+        if self.measured is not None and before == self.good and commit == self._names[-1]:
+            return self.measured  # that was a comparison of the same two
+        return super()._beside(bench, before, commit)
+
+    def _with(self, environment: Environment, label: str) -> Version:
+        root = self.references.root
+        return Version(root=root, python=environment.python, label=f"the working tree with {label}")
+
+    @contextmanager
+    def _version(self, bench: Bench, commit: str) -> Iterator[Version]:
+        old = self._names[self._names.index(commit) + 1 :]
+        bench.progress(f"packages up to {commit}, {len(self.steps) + 1}")
+        if not old:
+            yield bench.candidate
+            return
+        mixed = self.references.environments.mixed(self.environment, old)
+        version = self._with(mixed, f"the packages up to {commit} as they are now")
+        try:
+            yield version
+        finally:
+            self.arms.drop(version, bench.spec.module)
+
+
+def blamed(search: Packages, bench: Bench, known: Known, result: CheckResult) -> CheckResult:
+    """The result of a check; if it got worse, with the package that did it, if that can be told."""
+    if result.verdict is not Verdict.REGRESSED:
+        return result
+    if not search.environment.differing:
+        label = search.environment.label
+        note = f"no package is to blame: those of {label} are the ones that are here"
+        return replace(result, notes=(*result.notes, note))
+    with bench.phases("blaming"):
+        try:
+            _, found, came = search.run(bench, search.good, known)
+        except (LoaderPerfError, TrialOver) as error:
+            why = error.finished.text if isinstance(error, TrialOver) else str(error)
+            note = f"which package did it cannot be told: {why.strip()}"
+            return replace(result, notes=(*result.notes, note))
+        finally:
+            search.arms.drop(search.good, bench.spec.module)
+    lost = {
+        name: (each.ratio, each.interval)
+        for name, each in found.comparisons.items()
+        if came.suspects and _is_worse(each) and each.ratio and each.interval
+    }
+    text = named(came, found)
+    return replace(result, blame=Blame(search=came, text=text, lost=lost))
+
+
+def named(result: Search, found: Findings) -> str:
+    """What came of a search for a package, in a sentence."""
+    tried = f"{len(result.steps)} of {result.commits} packages tried"
+    skipped = [step for step in result.steps if step.verdict not in _TELLS]
+    if skipped:
+        tried += f", {len(skipped)} of them skipped: {skipped[-1].why}"
+    if not result.suspects and found.verdict not in _TELLS:
+        return (
+            "no package can be named: whether the working tree is better with the packages of "
+            f"{result.good} stays in doubt"
+        )
+    if not result.suspects:
+        return (
+            f"no package did it: the working tree is no better with the packages of {result.good} "
+            f"({found.verdict}). What it lost is in its own sources"
+        )
+    each = ", ".join(f"{name} {change}" for name, change in result.suspects)
+    if is_sure(result, found):
+        return f"made worse by {each} ({tried})"
+    if len(result.suspects) == 1:
+        return f"worse with {each}, but by itself that is {found.verdict} ({tried})"
+    return f"made worse by one of {len(result.suspects)} packages, or by several: {each} ({tried})"

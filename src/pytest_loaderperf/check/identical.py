@@ -75,9 +75,10 @@ class Identical:
     def is_asked(self) -> bool:
         """Whether checks may be left unmeasured in this run."""
         settings = self._settings
-        asked = (settings.always, settings.update, settings.baseline_python)
+        asked = (settings.always, settings.update)
+        packages = (settings.baseline_python, settings.baseline_requirements)
         others = (settings.selftest, settings.sweep, settings.bisect)
-        return not any((*asked, *others)) and bool(self._references.repository)
+        return not any((*asked, *packages, *others)) and bool(self._references.repository)
 
     def why_measured(self, spec: Spec) -> str:
         """Why a check is measured that its arm has collected; empty where it is identical.

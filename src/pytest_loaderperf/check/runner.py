@@ -12,12 +12,12 @@ from ..baselines.reference import Reference, References
 from ..baselines.update import Acceptance, accepted_entry, refusal
 from ..errors import ArmError, LoaderPerfError, LostTrialError, MemoryLimitError
 from ..measure import calibration
-from ..model.parameters import described
 from ..model.results import CheckResult, Verdict
-from ..model.units import format_changes, format_size
+from ..model.units import format_changes
 from ..model.version import Version
 from ..model.workload import Workload
 from ..protocol.messages import Begin, Finished
+from ..reports.explain import out_of_memory
 from ..settings import RunSettings
 from ..stats.sequential import Rule
 from ..supervisor.arm import Arms
@@ -30,7 +30,7 @@ from ..versions.sources import Sources
 from ..why.calls import Files
 from ..why.reasons import explained
 from . import doubts, paired, per_trial, selftest, stored
-from .bisect import Bisection, is_sure, told
+from .bisect import Bisection, Packages, blamed, is_sure, told
 from .identical import Identical, Recording
 from .sides import Sides
 from .state import Bench, Findings, Known, Spec, result_of
@@ -110,7 +110,9 @@ class Coordinator:
         except TrialOver as over:
             outcome = self._ended_early(spec, over)
         except MemoryLimitError as error:
-            outcome = Outcome(result=_error(spec, self._out_of_memory(spec, error)))
+            own = error.version == self._candidate.name
+            told = out_of_memory(error, spec.parameters, own=own)
+            outcome = Outcome(result=_error(spec, told))
         except LoaderPerfError as error:
             outcome = Outcome(result=_error(spec, str(error)))
         except Exception as error:  # noqa: BLE001  (the other checks go on)
@@ -172,9 +174,23 @@ class Coordinator:
         notes = self._sides.proven(bench, reference.version, found)
         result = result_of(bench.spec, known, found + Findings(notes=tuple(notes)))
         if reference.version is not None:
-            theirs = bench.arm(reference.version).collected.versions
+            version = reference.version
+            theirs = bench.arm(version).collected.versions
             result = replace(result, packages=packages.differing(theirs, bench.versions))
-            result = self._explained(bench, reference.version, known, result)
+            environment = self._references.environment(version)
+            if environment is not None:
+                same = (*result.notes, *environment.same_for_both(theirs))
+                result = replace(result, distributions=environment.differing, notes=same)
+            result = self._explained(bench, version, known, result)
+            if self._settings.blame and environment is not None:
+                search = Packages(
+                    arms=self._arms,
+                    references=self._references,
+                    sides=self._sides,
+                    environment=environment,
+                    measured=(known, found) if self._sides.run_the_same(bench, version) else None,
+                )
+                result = blamed(search, bench, known, result)
         finished = self._last_trial(bench, result)
         failed = any(report["outcome"] == "failed" for report in finished.reports)
         note = self._accept(bench, reference, known, found, failed=failed)
@@ -227,8 +243,11 @@ class Coordinator:
         """
         if _compares_variants(known, self._settings):
             return known, judge_variants(bench, known, self._sides)
-        # The store describes the accepted commit, not another one that was asked for.
-        if reference.version is not None and self._references.mode != "accepted":
+        version = reference.version
+        # The store describes the accepted commit, not another one that was asked for, nor that with
+        # other packages.
+        accepted = self._references.mode == "accepted"
+        if version is not None and not (accepted and version.is_of_this_python):
             reference = replace(reference, entry=None)
         record = reference.record(bench.versions)
         changed = ""
@@ -329,21 +348,6 @@ class Coordinator:
             )
         )
         return note
-
-    def _out_of_memory(self, spec: Spec, error: MemoryLimitError) -> str:
-        where = "" if error.version == self._candidate.name else f"{error.version}: "
-        size = f" at {described(spec.parameters)}" if spec.parameters else ""
-        needed = format_size(error.needed)
-        if error.limit is None:
-            return (
-                f"{where}out of memory{size}: ended at {needed}, when less than 10 % of the "
-                "machine's memory was left"
-            )
-        limit = f"limit {format_size(error.limit)}"
-        return (
-            f"{where}out of memory{size}: {needed} needed, {limit}. A smaller batch size, fewer "
-            "workers or less prefetching need less; --loaderperf-memory-limit sets the limit"
-        )
 
     def _ended_early(self, spec: Spec, over: TrialOver) -> Outcome:
         """A test that failed, was skipped or never measured, before there was a verdict."""

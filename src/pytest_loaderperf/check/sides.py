@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from ..baselines.reference import Reference, References
 from ..errors import ArmError
@@ -11,6 +12,7 @@ from ..model.version import Version
 from ..settings import RunSettings
 from ..supervisor.arm import Arm, Arms
 from ..versions.proof import Compared, Proof
+from ..versions.worktree import is_same
 from .state import Bench, Findings
 
 _NOT_THERE = "it does not have this check"
@@ -44,6 +46,12 @@ class Sides:
         used = self._proof.used(self._candidate, module, nodeid)
         laid_over = version.overlaid and self._references.overlay(version, module, used)
         return self._references.carry(version, used) or laid_over
+
+    def run_the_same(self, bench: Bench, version: Version) -> bool:
+        """Whether a commit has all files that the candidate has used as they are in its tree."""
+        used = self._proof.used(self._candidate, bench.spec.module, bench.spec.nodeid)
+        pairs = ((Path(version.toplevel, each), Path(version.moved_to, each)) for each in used)
+        return all(is_same(here, there) for here, there in pairs if here.is_file())
 
     def usable(self, bench: Bench, reference: Reference) -> Reference:
         """The reference; ArmError, or its stored numbers alone, where it cannot be measured.

@@ -167,6 +167,20 @@ class Search:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Blame:
+    """A search for the package that made a check worse, and what came of it as ``text``.
+
+    In ``search`` packages stand where commits do, with their versions for subjects: each for the
+    working tree in which it and those before it are as they are now. ``lost`` are the metrics that
+    got worse by the suspects alone: ratio and 95 % interval.
+    """
+
+    search: Search
+    text: str
+    lost: Mapping[str, tuple[float, tuple[float, float]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Culprit:
     """A function that takes ``more`` than it did, with its 95 % ``interval``.
 
@@ -274,8 +288,11 @@ class CheckResult:
     coverage: Coverage | None = None  # of an epoch; None where nothing was timed
     # Whose versions differ between the two sides: the baseline's, the candidate's.
     packages: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    # All that differ, where the baseline was given packages of its own: "" where one has none.
+    distributions: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     variants: tuple[Variant, ...] = ()  # that it compares with the first of them
     search: Search | None = None  # through the history, where that was asked for
+    blame: Blame | None = None  # which package did it, where that was asked for
     # Why it is slower ("time") or larger ("memory"), where that was asked for.
     why: Mapping[str, Why] = field(default_factory=dict)
     file: str = ""  # of the test, below the root

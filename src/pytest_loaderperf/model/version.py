@@ -58,6 +58,15 @@ class Version:
             return self.moved_to + real[len(self.toplevel) :]
         return path
 
+    def programs(self, path: str) -> str:
+        """A ``PATH`` as this version has it: its programs come before those of this Python."""
+        here, there = (str(Path(each).parent) for each in (sys.executable, self.python))
+        entries = path.split(os.pathsep)
+        own = [there] if there != here else []
+        return os.pathsep.join(
+            each for entry in entries for each in (*(own if entry == here else []), entry)
+        )
+
     def place_all(self, value: str) -> str:
         """A value of the environment as this version has it: a path, or several.
 

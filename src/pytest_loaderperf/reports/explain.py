@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 
+from ..errors import MemoryLimitError
 from ..model.metrics import METRICS, Metric
+from ..model.parameters import Parameter, described
 from ..model.results import (
     STORED,
     CheckResult,
@@ -28,7 +31,8 @@ def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
     if regressed and result.coverage:
         lines.append(f"  {seen(result.coverage)}")
     if regressed:
-        lines += [f"  {line}" for line in (*packages_that_differ(result), *why(result))]
+        told = (*packages_that_differ(result), *blame(result), *why(result))
+        lines += [f"  {line}" for line in told]
     if result.message.strip():
         lines += result.message.splitlines()
     if result.verdict is Verdict.INCONCLUSIVE:
@@ -44,6 +48,17 @@ def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
 def packages_that_differ(result: CheckResult) -> list[str]:
     """Which packages the two sides have in other versions: a line, if there are any."""
     return [f"packages differ: {format_changes(result.packages)}"] if result.packages else []
+
+
+def blame(result: CheckResult) -> list[str]:
+    """Which package did it, if that was looked for, and what was lost by that alone."""
+    if result.blame is None:
+        return []
+    lost = [
+        f"{name} {ratio:.3f} [{low:.3f}, {high:.3f}] of what it was"
+        for name, (ratio, (low, high)) in result.blame.lost.items()
+    ]
+    return [f"{result.blame.text}{': ' * bool(lost)}{', '.join(lost)}"]
 
 
 def why(result: CheckResult) -> list[str]:
@@ -194,4 +209,23 @@ def _could_see(comparison: Comparison, what: str = "loss") -> str:
         return ratio
     return f"{ratio} after {_count(comparison)}, in which a {what} of less than " + (
         f"{format_percent(comparison.minimum_detectable)} could not have been detected"
+    )
+
+
+def out_of_memory(
+    error: MemoryLimitError, parameters: Mapping[str, Parameter], *, own: bool
+) -> str:
+    """That a trial took too much memory, and what needs less; whose it was if not its ``own``."""
+    where = "" if own else f"{error.version}: "
+    size = f" at {described(parameters)}" if parameters else ""
+    needed = format_size(error.needed)
+    if error.limit is None:
+        return (
+            f"{where}out of memory{size}: ended at {needed}, when less than 10 % of the machine's "
+            "memory was left"
+        )
+    limit = f"limit {format_size(error.limit)}"
+    return (
+        f"{where}out of memory{size}: {needed} needed, {limit}. A smaller batch size, fewer "
+        "workers or less prefetching need less; --loaderperf-memory-limit sets the limit"
     )

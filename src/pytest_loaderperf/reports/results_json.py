@@ -8,7 +8,17 @@ from collections.abc import Mapping, Sequence
 
 from ..model.metrics import METRICS
 from ..model.parameters import Parameter, batch_size_among
-from ..model.results import CheckResult, Comparison, Coverage, Noise, Run, Search, Variant, Why
+from ..model.results import (
+    Blame,
+    CheckResult,
+    Comparison,
+    Coverage,
+    Noise,
+    Run,
+    Search,
+    Variant,
+    Why,
+)
 from ..model.units import round_significant
 from ..stats.sweeps import Sweep
 
@@ -72,10 +82,12 @@ def _check_json(result: CheckResult) -> dict[str, object]:
         "reason": result.reason,
         "metrics": {name: _metric_json(c) for name, c in result.metrics.items()},
         "packages": {name: list(both) for name, both in result.packages.items()},
+        "distributions": {name: list(both) for name, both in result.distributions.items()},
         "coverage": _coverage_json(result.coverage),
         "noise": [_noise_json(noise) for noise in result.noise],
         "variants": [_variant_json(variant) for variant in result.variants],
         "search": _search_json(result.search),
+        "blame": _blame_json(result.blame),
         "why": {name: _why_json(why) for name, why in result.why.items()},
     }
 
@@ -101,6 +113,31 @@ def _search_json(search: Search | None) -> dict[str, object] | None:
     ]
     suspects = [{"commit": commit, "subject": subject} for commit, subject in search.suspects]
     return {**vars(search), "steps": steps, "suspects": suspects}
+
+
+def _blame_json(blame: Blame | None) -> dict[str, object] | None:
+    if blame is None:
+        return None
+    search = blame.search
+    return {
+        "told": blame.text,
+        "packages": search.commits,
+        "steps": [
+            {
+                "up_to": step.commit,
+                "change": step.subject,
+                "verdict": step.verdict.value,
+                "ratio": _rounded(step.ratio),
+                "why": step.why,
+            }
+            for step in search.steps
+        ],
+        "suspects": [{"package": name, "change": change} for name, change in search.suspects],
+        "lost": {
+            name: {"ratio": _rounded(ratio), "interval": [_rounded(end) for end in interval]}
+            for name, (ratio, interval) in blame.lost.items()
+        },
+    }
 
 
 def _why_json(why: Why) -> dict[str, object]:

@@ -127,7 +127,7 @@ def specs(items: Sequence[pytest.Item], settings: RunSettings) -> list[Spec]:
 
 def schedule(checks: Sequence[Spec], settings: RunSettings) -> Schedule:
     """How long they may take; that of a search depends on what it finds."""
-    searches = settings.bisect is not None
+    searches = settings.bisect is not None or settings.blame
     return Schedule([math.inf if searches else spec.settings.budget for spec in checks])
 
 

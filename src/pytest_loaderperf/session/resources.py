@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ..baselines.reference import References
+from ..baselines.reference import References, interpreter
+from ..environments.making import Environments
 from ..errors import SettingsError
 from ..model.version import Version
 from ..options import RUNS
@@ -45,9 +46,15 @@ class Resources:
             prefix="lp-", dir=temporary_place(), ignore_cleanup_errors=True
         )
         scratch = Path(cleanup.enter_context(folder)).resolve()
-        references = References(root, settings, scratch, configuration(config, root))
-        cleanup.callback(references.close)
         sources = Sources(lambda: Project.find(root), scratch)
+        environments = Environments(
+            root,
+            interpreter(settings.baseline_python),
+            lambda: sources.project.distributions,
+            lambda text: say(config, text),
+        )
+        references = References(root, settings, scratch, configuration(config, root), environments)
+        cleanup.callback(references.close)
         arms = Arms(arm_launch(config, root, settings, scratch, sources), settings.memory_limit)
         cleanup.callback(arms.close)
         return cls(
@@ -68,13 +75,22 @@ class Resources:
     @property
     def reporter(self) -> pytest.TerminalReporter | None:
         """What writes to the terminal, if anything does."""
-        return self.config.pluginmanager.get_plugin("terminalreporter")
+        return _reporter(self.config)
 
     def say(self, text: str) -> None:
         """Write a line of this plugin to the terminal."""
-        if self.reporter is not None:
-            self.reporter.write_line(f"loaderperf: {text}")
-            self.reporter.flush()  # it may be all there is to see for minutes
+        say(self.config, text)
+
+
+def say(config: pytest.Config, text: str) -> None:
+    """Write a line of this plugin to the terminal, if anything does."""
+    if (reporter := _reporter(config)) is not None:
+        reporter.write_line(f"loaderperf: {text}")
+        reporter.flush()  # it may be all there is to see for minutes
+
+
+def _reporter(config: pytest.Config) -> pytest.TerminalReporter | None:
+    return config.pluginmanager.get_plugin("terminalreporter")
 
 
 def _ini(config: pytest.Config, key: str) -> object:

@@ -197,6 +197,8 @@ class Arm:
             self.version, self._collecting, environment, watch=self._watch
         )
         environment[strays.VARIABLE] = self._mark
+        if "PATH" in environment:
+            environment["PATH"] = self.version.programs(environment["PATH"])
         with theirs:
             self._process = subprocess.Popen(
                 [self.version.python, "-m", "pytest_loaderperf.arm", str(theirs.fileno())],

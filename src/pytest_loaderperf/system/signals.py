@@ -6,9 +6,10 @@ import contextlib
 import itertools
 import os
 import signal
+import subprocess
 import threading
 import time
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 from .process_tree import LINUX, alive, descendants, stat, tasks, tree
@@ -181,3 +182,27 @@ def _strays(leader: int) -> Iterator[int]:
             pid = int(entry.name)
             if os.getsid(pid) == leader != os.getpgid(pid):
                 yield pid
+
+
+def run_to_end(
+    command: str | Sequence[str], folder: Path, output: int, environment: Mapping[str, str]
+) -> int:
+    """Run a program, or a command of the shell, to its end, with all that it starts.
+
+    ``output`` is the descriptor of what takes all that it prints. Returns the exit status.
+    """
+    with subprocess.Popen(
+        command,
+        shell=isinstance(command, str),  # the user's own, from the ini file
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as process:
+        try:
+            return process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise

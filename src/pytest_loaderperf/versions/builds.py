@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import signal
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,9 +12,10 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from ..child.loaderperf_sources import MAPPED
-from ..data import fill
+from ..data import fill, forget
 from ..errors import ArmError, CheckoutError
 from ..system.files import tail
+from ..system.signals import run_to_end
 from . import git
 from .sources import Ran
 from .worktree import Worktree
@@ -58,7 +57,7 @@ class Builds:
         if not fill(kept, make):
             os.utime(kept)
             shutil.copytree(kept, worktree.top, symlinks=True, dirs_exist_ok=True)
-        self._forget()
+        forget(self.place, _KEPT)
         found = (each for each in kept.rglob("*") if each.is_symlink() or each.is_file())
         return {str(each.relative_to(kept)) for each in found}
 
@@ -67,7 +66,8 @@ class Builds:
         before, changed = _untracked(worktree.top), git.differing(worktree.top, "HEAD")
         variables = {"PATH": f"{Path(python).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
         with tempfile.NamedTemporaryFile() as output:
-            status = _run(self.command, root, output.fileno(), {**os.environ, **variables})
+            given = {**os.environ, **variables}
+            status = run_to_end(self.command, root, output.fileno(), given)
             if status:
                 raise CheckoutError(
                     f"loaderperf_build fails in the worktree of commit {worktree.commit[:12]} "
@@ -80,12 +80,6 @@ class Builds:
                 "write to files that git ignores"
             )
         return sorted(_untracked(worktree.top) - before)
-
-    def _forget(self) -> None:
-        """Remove the builds that were not used for longest, where there are many."""
-        folders = [each for each in self.place.iterdir() if each.is_dir()]
-        for each in sorted(folders, key=lambda folder: folder.stat().st_mtime)[:-_KEPT]:
-            shutil.rmtree(each, ignore_errors=True)
 
 
 def is_compiled(ran: Ran) -> bool:
@@ -113,22 +107,3 @@ def check_age(built: Iterable[str], sources: Iterable[str], top: Path) -> None:
 
 def _untracked(top: Path) -> set[str]:
     return {*git.names(top, "ls-files", "-z", "--others")}
-
-
-def _run(command: str, folder: Path, output: int, environment: dict[str, str]) -> int:
-    """Run a command of the shell to its end, with all that it starts."""
-    with subprocess.Popen(  # noqa: S602  (it is the user's own, from the ini file)
-        command,
-        shell=True,
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as process:
-        try:
-            return process.wait()
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise

@@ -2,7 +2,7 @@
 
 A script for any interpreter: ``python installed.py TOP DISTRIBUTIONS NAMES`` prints, as JSON, the
 distributions of these names, those that were installed from the folder TOP, and what else has one
-of these names when it is imported.
+of these names when it is imported. Without arguments it prints all distributions that there are.
 """
 
 from __future__ import annotations
@@ -10,14 +10,18 @@ from __future__ import annotations
 import csv
 import json
 import os
+import platform
 import re
+import site
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Any
 
 
 class Installed(NamedTuple):
@@ -52,6 +56,27 @@ def found(top: str, distributions: Iterable[str], names: Iterable[str]) -> list[
     return result
 
 
+def everything() -> dict[str, Any]:
+    """All distributions: version and needs of each; of several of a name, of the one that is run.
+
+    With the version of this interpreter, and the folders in which it has its packages.
+    """
+    distributions: dict[str, Any] = {}
+    for each in metadata.distributions():
+        name, version = each.metadata["Name"], each.metadata["Version"]
+        if name and version:  # else it is what is left of one that was removed
+            needs = [*(each.requires or ())]
+            distributions.setdefault(normalised(name), [version, needs])
+    folders = site.getsitepackages()
+    if site.ENABLE_USER_SITE:
+        folders.append(site.getusersitepackages())
+    return {
+        "python": platform.python_version(),
+        "folders": [each for each in dict.fromkeys(folders) if Path(each).is_dir()],
+        "distributions": distributions,
+    }
+
+
 def normalised(name: str) -> str:
     """The name of a distribution as all of its spellings have it."""
     return re.sub(r"[-_.]+", "-", name).lower()
@@ -83,5 +108,10 @@ def _files(info: Path) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    top, given, modules = sys.argv[1:]
-    print(json.dumps(found(top, given.split(","), filter(None, modules.split(",")))))
+    if len(sys.argv) == 1:
+        here = str(Path(__file__).parent)
+        sys.path[:] = [each for each in sys.path if each != here]
+        print(json.dumps(everything()))
+    else:
+        top, given, modules = sys.argv[1:]
+        print(json.dumps(found(top, given.split(","), filter(None, modules.split(",")))))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from pytest_loaderperf.baselines.reference import Configuration, References
-from pytest_loaderperf.errors import CheckoutError
+from pytest_loaderperf.errors import CheckoutError, PackagesError
 from pytest_loaderperf.model.version import Version
 from pytest_loaderperf.settings import RunSettings
 from support.project import Project
+from support.wheels import asking, wheel
 
 
 @pytest.fixture
@@ -93,3 +95,48 @@ def test_commits_that_lead_nowhere_cannot_be_searched(
 ) -> None:
     with pytest.raises(CheckoutError, match="no commits lead from"):
         references(project, tmp_path, bisect=span).searched()
+
+
+# --- packages of a commit
+
+
+def test_a_commit_has_the_packages_of_its_own_requirements(
+    project: Project, tmp_path: Path
+) -> None:
+    wheels = tmp_path / "wheels"
+    for number in ("1", "2"):
+        wheel(wheels, "thing", number)
+    project.put("requirements.txt", asking(wheels, "thing==1"))
+    project.put("other/tests.txt", asking(wheels, "thing==2"))
+    commit = project.commit("with requirements")
+    project.put("requirements.txt", asking(wheels, "thing==2"))
+
+    def with_packages(asked: str) -> tuple[Version, list[str]]:
+        scratch = tmp_path / asked.replace("/", "-")
+        scratch.mkdir()
+        here = references(project, scratch, against="HEAD", baseline_requirements=asked)
+        version = here.find("tests/test_x.py", "test_x").version
+        assert version is not None
+        told = here.notes(version)
+        here.close()
+        return version, told
+
+    version, told = with_packages("accepted")
+    assert not version.is_of_this_python
+    label = f"requirements.txt of commit {commit[:12]}"
+    assert told == [f"packages of {label}: those that are here; the baseline alone has thing"]
+    code = "import thing; assert thing.VERSION == '1'"
+    assert subprocess.run([version.python, "-c", code], check=False).returncode == 0
+    other, told = with_packages("accepted:other/tests.txt")
+    assert told[0].startswith(f"packages of other/tests.txt of commit {commit[:12]}: ")
+    assert other.python != version.python
+    with pytest.raises(PackagesError, match=r"has no none\.txt .*accepted:PATH"):
+        with_packages("accepted:none.txt")
+    assert not project.worktrees()
+
+
+def test_what_a_file_asks_for_is_read_before_anything_is_measured(
+    project: Project, tmp_path: Path
+) -> None:
+    with pytest.raises(PackagesError, match=r"none\.txt cannot be read"):
+        references(project, tmp_path, baseline_requirements="none.txt")

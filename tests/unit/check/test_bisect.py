@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from pytest_loaderperf.check.bisect import Bisection, is_sure, told
+from pytest_loaderperf.check.bisect import Bisection, Packages, blamed, is_sure, told
 from pytest_loaderperf.check.state import Findings
-from pytest_loaderperf.errors import ArmError
-from pytest_loaderperf.model.results import Comparison, Search, Verdict
+from pytest_loaderperf.environments.contents import Distributions, Environment
+from pytest_loaderperf.errors import ArmError, PackagesError
+from pytest_loaderperf.model.results import CheckResult, Comparison, Search, Verdict
+from pytest_loaderperf.model.version import Version
 
 TOLERANCE = 0.9
 
@@ -105,3 +108,175 @@ def test_a_bad_commit_that_is_no_worse_leaves_nothing_to_find() -> None:
 def test_a_bad_commit_that_cannot_be_measured_is_an_error() -> None:
     with pytest.raises(ArmError, match="commit 2 cannot be measured"):
         searched(1.0, 0.5, 0.0)
+
+
+# --- packages
+
+HERE = Version(root=Path("/project"))
+
+
+class RememberedPackages(Packages):
+    """A search among packages ``a``, ``b``, ...: the last of these to be new has its own speed.
+
+    ``apart`` are pairs that cannot be together, the former new and the latter old.
+    """
+
+    def among(self, speeds: list[float], apart: set[str], doubtful: set[str]) -> CheckResult:
+        self.speeds = dict(zip(["", *self.environment.in_order], speeds, strict=True))
+        self.apart, self.doubtful = apart, doubtful
+        self.pairs: list[tuple[str, str]] = []
+        bench: Any = SimpleNamespace(
+            candidate=HERE,
+            phases=lambda _: nullcontext(),
+            progress=lambda _: None,
+            spec=SimpleNamespace(module="test_x.py"),
+        )
+        known: Any = SimpleNamespace(judged=frozenset({"throughput"}))
+        self.arms: Any = SimpleNamespace(drop=lambda *_: None)
+        self.references: Any = SimpleNamespace(
+            root=Path("/project"), environments=SimpleNamespace(mixed=self._mixed)
+        )
+        regressed = CheckResult(nodeid="test_x.py::test_x", verdict=Verdict.REGRESSED)
+        return blamed(self, bench, known, regressed)
+
+    def _mixed(self, environment: Environment, old: list[str]) -> Environment:
+        for new, kept in map(str.split, self.apart):
+            if new not in old and kept in old:
+                raise PackagesError(f"{new} cannot be with the old {kept}")
+        return Environment(**{**vars(environment), "python": "without " + " ".join(old)})
+
+    def _newest(self, version: Version) -> str:
+        if version == HERE:
+            return [*self.speeds][-1]
+        old = version.python.split()[1:]
+        names = [name for name in self.speeds if name not in old]
+        return names[-1]
+
+    def _judged(self, bench: Any, good: Version, version: Version, longer: float) -> Any:
+        newest, before = self._newest(version), self._newest(good)
+        self.pairs.append((newest, before))
+        ratio = self.speeds[newest] / self.speeds[before]
+        verdict = Verdict.REGRESSED if ratio < TOLERANCE else Verdict.UNCHANGED
+        if newest in self.doubtful:
+            verdict = Verdict.INCONCLUSIVE
+        compared = Comparison(
+            metric="throughput",
+            value=1.0,
+            judged=True,
+            verdict=verdict,
+            ratio=ratio,
+            interval=(ratio, ratio),
+        )
+        return None, Findings(comparisons={"throughput": compared})
+
+
+def blaming(
+    *speeds: float,
+    apart: set[str] | None = None,
+    doubtful: set[str] | None = None,
+    measured: Any = None,
+) -> tuple[RememberedPackages, CheckResult]:
+    """Search packages: the speed with none new comes first, then that with ``a`` new, and so on."""
+    names = "abcdefghij"[: len(speeds) - 1]
+    environment = Environment(
+        python="without " + " ".join(names),
+        folder=Path("/environment"),
+        label="old.txt",
+        over=Distributions(python="3.11.7", versions=dict.fromkeys(names, "2")),
+        seen=Distributions(python="3.11.7", versions=dict.fromkeys(names, "1")),
+    )
+    nothing: Any = None
+    search = RememberedPackages(
+        arms=nothing,
+        references=nothing,
+        sides=nothing,
+        environment=environment,
+        measured=measured,
+    )
+    return search, search.among([*speeds], apart or set(), doubtful or set())
+
+
+@pytest.mark.parametrize("culprit", range(1, 11))
+def test_whichever_package_it_was_is_named(culprit: int) -> None:
+    search, result = blaming(*[1.0] * culprit, *[0.7] * (11 - culprit))
+    assert result.blame is not None
+    name = "abcdefghij"[culprit - 1]
+    assert result.blame.search.suspects == ((name, "1 -> 2"),)
+    assert result.blame.text.startswith(f"made worse by {name} 1 -> 2 (")
+    assert result.blame.lost == {"throughput": (0.7, (0.7, 0.7))}
+    assert len(search.pairs) <= 6
+
+
+def test_packages_that_change_together_are_both_named() -> None:
+    _, result = blaming(1.0, 1.0, 0.7, 0.7, 0.7, apart={"b c"})
+    assert result.blame is not None
+    assert result.blame.text.startswith(
+        "made worse by one of 2 packages, or by several: b 1 -> 2, c 1 -> 2 ("
+    )
+    assert "1 of them skipped: b cannot be with the old c)" in result.blame.text
+
+
+def test_where_no_package_did_it_that_is_said() -> None:
+    search, result = blaming(1.0, 1.0, 1.0, 0.98)
+    assert result.blame is not None
+    assert result.blame.text == (
+        "no package did it: the working tree is no better with the packages of old.txt "
+        "(unchanged). What it lost is in its own sources"
+    )
+    assert result.blame.lost == {}
+    assert search.pairs == [("c", "")]
+
+
+def test_where_that_stays_in_doubt_nothing_is_claimed() -> None:
+    search, result = blaming(1.0, 0.7, doubtful={"a"})
+    assert result.blame is not None
+    assert result.blame.text == (
+        "no package can be named: whether the working tree is better with the packages of old.txt "
+        "stays in doubt"
+    )
+    assert search.pairs == [("a", ""), ("a", "")]  # the second time for longer
+
+
+def test_a_loss_by_several_packages_names_nobody_for_sure() -> None:
+    _, result = blaming(1.0, 0.95, 0.91, 0.87)
+    assert result.blame is not None
+    assert result.blame.text.startswith("worse with c 1 -> 2, but by itself that is unchanged (")
+    assert result.blame.lost == {}
+
+
+def test_without_packages_that_differ_there_is_nothing_to_blame() -> None:
+    search, result = blaming(1.0)
+    assert result.blame is None
+    assert result.notes == ("no package is to blame: those of old.txt are the ones that are here",)
+    assert not search.pairs
+
+
+def test_what_cannot_be_measured_is_a_note() -> None:
+    environment = blaming(1.0, 0.7)[0]
+    environment.references.environments.mixed = None
+
+    def cannot(*_: object) -> Any:
+        raise ArmError("it does not start")
+
+    environment._judged = cannot  # type: ignore[method-assign, assignment]
+    bench: Any = SimpleNamespace(
+        candidate=HERE,
+        phases=lambda _: nullcontext(),
+        progress=lambda _: None,
+        spec=SimpleNamespace(module="test_x.py"),
+    )
+    known: Any = SimpleNamespace(judged=frozenset({"throughput"}))
+    regressed = CheckResult(nodeid="x", verdict=Verdict.REGRESSED)
+    result = blamed(environment, bench, known, regressed)
+    assert result.notes == ("which package did it cannot be told: it does not start",)
+    unchanged = CheckResult(nodeid="x", verdict=Verdict.UNCHANGED)
+    assert blamed(environment, bench, known, unchanged) == unchanged
+
+
+def test_what_has_been_measured_with_the_same_sources_is_not_measured_again() -> None:
+    search, first = blaming(1.0, 0.7, 0.7)
+    assert search.pairs == [("b", ""), ("a", "")]
+    found = search.bad["b"]
+    again = blaming(1.0, 0.7, 0.7, measured=found)
+    assert again[0].pairs == [("a", "")]
+    assert again[1].blame == first.blame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,12 @@ def test_values_of_the_environment_are_moved_as_far_as_there_is_something(
         f"{worktree}/src/a.py", f"{tree}/src/newer.py", "/bin", "", "a word",
     ]  # fmt: skip
     assert version.place_all("3.11") == "3.11"
+
+
+def test_programs_of_another_python_come_before_those_of_this_one() -> None:
+    here = str(Path(sys.executable).parent)
+    path = os.pathsep.join(("/usr/bin", here, "/bin"))
+    assert Version(root=Path("/x")).programs(path) == path
+    other = Version(root=Path("/x"), python="/env/bin/python")
+    assert other.programs(path) == os.pathsep.join(("/usr/bin", "/env/bin", here, "/bin"))
+    assert other.programs("/usr/bin") == "/usr/bin"  # nobody runs this Python by its name

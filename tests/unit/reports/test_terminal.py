@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import examples
 from pytest_loaderperf.model.metrics import METRICS
 from pytest_loaderperf.model.results import (
     STORED,
@@ -243,6 +244,18 @@ def test_every_failure_says_why_and_what_to_do(verdict: Verdict) -> None:
     assert (accepting in text) == (verdict is not Verdict.ERROR)
 
 
+def test_the_package_that_did_it_stands_below_a_loss_and_below_the_table() -> None:
+    found = replace(RESULT, blame=examples.blame())
+    line = (
+        "made worse by imagesize 1.4.1 -> 2.0.0 (1 of 2 packages tried): throughput 0.800 "
+        "[0.780, 0.810] of what it was"
+    )
+    assert f"  {line}" in explain.explain(found)
+    assert any(line in each for each in terminal.notes([found]))
+    none = replace(examples.blame(), lost={}, text="no package did it")
+    assert "  no package did it" in explain.explain(replace(RESULT, blame=none))
+
+
 def test_a_strict_failure_names_the_loss_that_could_have_been_seen() -> None:
     text = "\n".join(explain.explain(having(Verdict.INCONCLUSIVE)))
     assert "test_photos[32]" in text
@@ -291,6 +304,12 @@ def test_a_warning_names_the_smallest_loss_that_could_have_been_seen() -> None:
     for part in ("throughput", "ratio 0.797", "8 pairs", "7.12 %"):
         assert part in text
     assert "first_batch" not in text  # it is inconclusive, but not judged
+
+
+def test_a_note_that_a_check_has_twice_is_one_of_one_check() -> None:
+    assert terminal.notes([replace(RESULT, notes=("again", "again"))]) == [
+        f"{RESULT.nodeid}: again"
+    ]
 
 
 def test_a_note_that_checks_share_comes_once() -> None:
@@ -447,6 +466,8 @@ def test_the_results_file_is_as_documented() -> None:
                 "coverage": {"batches": 380, "epoch_batches": 1000, "share": 0.38},
                 "variants": [],
                 "search": None,
+                "blame": None,
+                "distributions": {},
                 "why": {},
             }
         ],
