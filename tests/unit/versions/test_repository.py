@@ -638,7 +638,7 @@ def test_an_interrupted_removal_is_completed(
     root = repository.worktree(simple.accept(key=1), tmp_path / "trees")
     started, slow = tmp_path / "started", tmp_path / "bin" / "git"
     slow.parent.mkdir()
-    slow.write_text(f'#!/bin/sh\ntouch {started}\nsleep 0.5\nexec {shutil.which("git")} "$@"\n')
+    slow.write_text(f'#!/bin/sh\ntouch {started}\nsleep 1.5\nexec {shutil.which("git")} "$@"\n')
     slow.chmod(0o755)
     with monkeypatch.context() as patch, interrupted_when(started):
         patch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
