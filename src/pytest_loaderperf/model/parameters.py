@@ -85,8 +85,8 @@ def titled(names: Sequence[str]) -> str:
 def described(parameters: Mapping[str, Parameter]) -> str:
     """``{"batch_size": 8}`` as ``"batch size 8"``, others as ``"num_workers=2, shuffle=True"``."""
     if [*parameters] == [BATCH_SIZE]:
-        return f"batch size {valued(parameters[BATCH_SIZE])}"
-    return ", ".join(f"{name}={valued(value)}" for name, value in parameters.items())
+        return f"batch size {parameters[BATCH_SIZE]}"
+    return ", ".join(f"{name}={value}" for name, value in parameters.items())
 
 
 def valued(value: Parameter) -> str:

@@ -78,5 +78,6 @@ def best(sweep: Sweep) -> str:
     choice, what = sweep.best, "batch size" if sweep.by_size else "setting"
     if choice.parameters is None:
         return f"best {what}: unknown; {choice.reason}"
-    label = described(choice.parameters).removeprefix("batch size ")
+    values = map(valued, choice.parameters.values())
+    label = next(values) if sweep.by_size else described(choice.parameters)
     return f"best {what}: {label}, {choice.reason}"

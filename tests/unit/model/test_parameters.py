@@ -75,5 +75,5 @@ def test_any_text_is_a_sweep_or_refused(text: str) -> None:
 def test_names_are_as_people_say_them() -> None:
     assert titled(["batch_size"]) == "batch size"
     assert titled(["num_workers", "batch_size"]) == "num_workers and batch size"
-    assert described({"batch_size": 1024}) == "batch size 1,024"
+    assert described({"batch_size": 1024}) == "batch size 1024"
     assert described({"num_workers": 2, "share": 0.5}) == "num_workers=2, share=0.5"
