@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 from overhead import LOADERS, ROOT, launch
-from pytest_loaderperf.stats.batch_size import Point, memory_model
 from study import bound, source
 
 from pytest_loaderperf.baselines.store import Record, Stored
@@ -37,6 +36,7 @@ from pytest_loaderperf.measure.plan import Lengths
 from pytest_loaderperf.model.version import Version
 from pytest_loaderperf.settings import CheckSettings
 from pytest_loaderperf.stats.sequential import Rule
+from pytest_loaderperf.stats.sweeps import Point, memory_model
 from pytest_loaderperf.supervisor.arm import Arms
 
 MIB = 2**20
@@ -92,7 +92,7 @@ def predict(folder: Path) -> None:
     line = memory_model(
         [
             Point(
-                batch_size=size,
+                parameters={"batch_size": size},
                 throughput=1.0,
                 spread=0.0,
                 pairs=0,
