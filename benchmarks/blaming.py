@@ -1,6 +1,6 @@
 """Does a search name the package that made a loader slower? Real packages, ten of which differ.
 
-    python benchmarks/blaming.py run FOLDER [--case imagesize --case datasets] [--rounds 1]
+    python benchmarks/blaming.py run FOLDER [--case imagesize] [--rounds 1]
     python benchmarks/blaming.py show FOLDER
 
 Each case is a small loader that uses a package of which a release is slower. By a requirements file
@@ -61,14 +61,6 @@ class Sizes:
 
 loader = Sizes
 """
-TABLES = """\
-import datasets
-
-def loader():
-    rows = datasets.Dataset.from_dict({"row": list(range(20_000))}).to_iterable_dataset()
-    mapped = rows.with_format("arrow").map(lambda table: table)
-    return lambda: mapped.iter(batch_size=100)
-"""
 
 
 @dataclass(frozen=True)
@@ -83,9 +75,6 @@ class Case:
 
 CASES = {
     "imagesize": Case(IMAGES, ("1.4.1", "2.0.0"), ("1.4.0", "1.4.1")),
-    "datasets": Case(
-        TABLES, ("3.0.1", "3.0.2"), ("3.0.0", "3.0.1"), ("huggingface-hub<1", "fsspec==2024.9.0")
-    ),
 }
 
 
@@ -161,12 +150,13 @@ def main() -> None:
     parser.add_argument("--case", action="append", choices=CASES)
     parser.add_argument("--rounds", type=int, default=1)
     options = parser.parse_args()
-    options.folder.mkdir(parents=True, exist_ok=True)
-    file = options.folder / "blaming.jsonl"
+    folder = options.folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "blaming.jsonl"
     for _ in range(options.rounds if options.what == "run" else 0):
         for name in options.case or CASES:
             for releases in (CASES[name].slower, CASES[name].alike):
-                line = compare(CASES[name], name, releases, options.folder)
+                line = compare(CASES[name], name, releases, folder)
                 append(file, [line])
                 show([line])
     if options.what == "show":

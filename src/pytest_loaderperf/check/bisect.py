@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -29,7 +30,8 @@ _TELLS = (Verdict.REGRESSED, Verdict.UNCHANGED, Verdict.IMPROVED)
 class Bisection:
     """A search for one check: its ``steps`` so far, and the metrics that got worse (``judged``).
 
-    ``bad`` has what is known of each commit that is worse than the good one.
+    ``bad`` has what is known of each commit that is worse than the good one. ``losses`` are the
+    ratios of the bad one to the good one.
     """
 
     arms: Arms
@@ -37,6 +39,7 @@ class Bisection:
     sides: Sides
     steps: list[Tried] = field(default_factory=list)
     judged: frozenset[str] = frozenset()
+    losses: Mapping[str, float] = field(default_factory=dict)
     bad: dict[str, tuple[Known, Findings]] = field(default_factory=dict)
 
     def run(self, bench: Bench, good: Version, known: Known) -> tuple[Known, Findings, Search]:
@@ -53,7 +56,9 @@ class Bisection:
         known, found = self._tried(bench, good, *commits[-1])
         if found.verdict is not Verdict.REGRESSED:
             return known, found, replace(ends, steps=tuple(self.steps))
-        self.judged = frozenset(name for name, each in found.comparisons.items() if _is_worse(each))
+        worse = {name: each.ratio for name, each in found.comparisons.items() if _is_worse(each)}
+        self.judged = frozenset(worse)
+        self.losses = {name: ratio for name, ratio in worse.items() if ratio}
 
         between = search(len(commits), lambda n: self._is_bad(bench, good, *commits[n - 1]))
         suspects = tuple(commits[between.good : between.bad])
@@ -78,7 +83,15 @@ class Bisection:
         except LoaderPerfError as error:
             self._skip(commit, subject, str(error))
             return None
-        return found.verdict is Verdict.REGRESSED if found.verdict in _TELLS else None
+        return found.verdict is Verdict.REGRESSED if self._tells(found) else None
+
+    def _tells(self, found: Findings) -> bool:
+        """Whether a comparison says if a commit is bad: by its verdict, or since it lacks the loss.
+
+        The latter may be plain where noise leaves a loss as large as the tolerance open.
+        """
+        lack = [_lacks(found.comparisons.get(name), loss) for name, loss in self.losses.items()]
+        return found.verdict in _TELLS or (bool(lack) and all(lack))
 
     def _skip(self, commit: str, subject: str, why: str) -> None:
         self.steps.append(Tried(commit=commit, subject=subject, verdict=Verdict.ERROR, why=why))
@@ -93,7 +106,7 @@ class Bisection:
             subject=subject,
             verdict=found.verdict,
             ratio=_worst_ratio(found),
-            why="" if found.verdict in _TELLS else "it stays in doubt",
+            why="" if self._tells(found) else "it stays in doubt",
         )
         self.steps.append(tried)
         if found.verdict is Verdict.REGRESSED:
@@ -105,7 +118,7 @@ class Bisection:
         with self._version(bench, commit) as version:
             for longer in (1, _LONGER):
                 known, found = self._judged(bench, before, version, longer)
-                if found.verdict in _TELLS:
+                if self._tells(found):
                     break
         return known, found
 
@@ -156,6 +169,14 @@ def _is_worse(comparison: Comparison) -> bool:
     return comparison.judged and comparison.verdict is Verdict.REGRESSED
 
 
+def _lacks(comparison: Comparison | None, loss: float) -> bool:
+    """Whether it is ruled out that a metric has lost half of what the bad commit has, or more."""
+    if comparison is None or comparison.interval is None:
+        return False
+    half = math.sqrt(loss)
+    return comparison.interval[0] > half if loss < 1 else comparison.interval[1] < half
+
+
 def _worst_ratio(found: Findings) -> float | None:
     """That of the first metric that decides."""
     judged = [each for each in found.comparisons.values() if each.judged]
@@ -171,7 +192,7 @@ def is_sure(result: Search, found: Findings) -> bool:
 def told(result: Search, found: Findings) -> str:
     """What came of a search, in a sentence; ``found`` is what its ``run`` has returned."""
     tried = f"{len(result.steps)} of {result.commits} commits tried"
-    skipped = sum(step.verdict not in _TELLS for step in result.steps)
+    skipped = sum(bool(step.why) for step in result.steps)
     if skipped:
         tried += f", {skipped} of them skipped"
     if not result.suspects:
@@ -270,7 +291,7 @@ def blamed(search: Packages, bench: Bench, known: Known, result: CheckResult) ->
 def named(result: Search, found: Findings) -> str:
     """What came of a search for a package, in a sentence."""
     tried = f"{len(result.steps)} of {result.commits} packages tried"
-    skipped = [step for step in result.steps if step.verdict not in _TELLS]
+    skipped = [step for step in result.steps if step.why]
     if skipped:
         tried += f", {len(skipped)} of them skipped: {skipped[-1].why}"
     if not result.suspects and found.verdict not in _TELLS:

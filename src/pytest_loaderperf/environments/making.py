@@ -48,8 +48,8 @@ class Environments:
         names: Callable[[], Iterable[str]] = tuple,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._root = root
-        self._place = root / ".loaderperf" / "environments"
+        self._root = root.resolve()
+        self._place = self._root / ".loaderperf" / "environments"
         self._python = python
         self._names = names
         self._say = say

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pytest_loaderperf.check.bisect import Bisection, Packages, blamed, is_sure, told
+from pytest_loaderperf.check.bisect import Bisection, Packages, _lacks, blamed, is_sure, told
 from pytest_loaderperf.check.state import Findings
 from pytest_loaderperf.environments.contents import Distributions, Environment
 from pytest_loaderperf.errors import ArmError, PackagesError
@@ -280,3 +280,35 @@ def test_what_has_been_measured_with_the_same_sources_is_not_measured_again() ->
     again = blaming(1.0, 0.7, 0.7, measured=found)
     assert again[0].pairs == [("a", "")]
     assert again[1].blame == first.blame
+
+
+@pytest.mark.parametrize(
+    ("loss", "interval", "lacks"),
+    [
+        (0.25, (0.6, 1.4), True),  # half of it would be 0.5
+        (0.25, (0.4, 1.4), False),
+        (4.0, (0.7, 1.8), True),
+        (4.0, (0.7, 2.2), False),
+        (0.25, None, False),
+    ],
+)
+def test_what_noise_leaves_open_may_yet_lack_the_loss(
+    loss: float, interval: tuple[float, float] | None, lacks: bool
+) -> None:
+    compared = Comparison(
+        metric="throughput",
+        value=1.0,
+        judged=True,
+        verdict=Verdict.INCONCLUSIVE,
+        ratio=1.0,
+        interval=interval,
+    )
+    assert _lacks(compared, loss) is lacks
+
+
+def test_a_noisy_package_that_lacks_the_loss_is_none_that_did_it() -> None:
+    # Nothing is proven of any: the losses, though, are far from each other.
+    search, result = blaming(1.0, 1.0, 0.25, 0.25, doubtful={"a"})
+    assert result.blame is not None
+    assert result.blame.text == "made worse by b 1 -> 2 (3 of 3 packages tried)"
+    assert search.pairs == [("c", ""), ("a", ""), ("b", ""), ("b", "a")]

@@ -168,9 +168,14 @@ def test_one_in_which_the_plugin_cannot_run_is_refused(tmp_path: Path, wheels: P
     assert f"pytest-loaderperf {__version__} needs pytest>=8.2, and has 7.0" in str(raised.value)
 
 
-def test_what_is_left_out_is_said(tmp_path: Path, wheels: Path) -> None:
+def test_what_is_left_out_is_said(
+    tmp_path: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lines = ("single==1", "-e .", "pytest-loaderperf==0.0.1")
-    environment, _, said = made(tmp_path, asking(wheels, *lines))
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path)  # a relative root is as good as another
+    environment, _, said = made(Path("project"), asking(wheels, *lines))
+    assert environment.folder.is_relative_to(tmp_path / "project")
     assert said[1:] == [*environment.notes]
     plugin, project = environment.notes
     assert plugin.startswith("old.txt asks for pytest-loaderperf==0.0.1: both sides are measured")
