@@ -84,9 +84,9 @@ def asked(versions: Mapping[str, str], needs: Sequence[str]) -> str:
     return "".join(f"{line}\n" for line in (*pins, *needs))
 
 
-def compare(case: Case, package: str, releases: tuple[str, str], folder: Path) -> dict[str, Any]:
+def compare(case: Case, package: str, releases: tuple[str, str]) -> dict[str, Any]:
     """Run the check with the newer release over a baseline with the older one; what came of it."""
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+    with tempfile.TemporaryDirectory() as scratch:
         project, results = Path(scratch, "project"), Path(scratch, "results.json")
         project.mkdir()
         git(project, "init", "-q", "-b", "main")
@@ -156,7 +156,7 @@ def main() -> None:
     for _ in range(options.rounds if options.what == "run" else 0):
         for name in options.case or CASES:
             for releases in (CASES[name].slower, CASES[name].alike):
-                line = compare(CASES[name], name, releases, folder)
+                line = compare(CASES[name], name, releases)
                 append(file, [line])
                 show([line])
     if options.what == "show":
