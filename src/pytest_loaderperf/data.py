@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import functools
 import hashlib
@@ -71,8 +72,12 @@ def fill(target: Path, build: Build) -> bool:
 
 def forget(place: Path, kept: int) -> None:
     """Remove the folders that were not used for longest, but for so many that are kept."""
-    folders = [each for each in place.iterdir() if each.is_dir()]
-    for each in sorted(folders, key=lambda folder: folder.stat().st_mtime)[:-kept]:
+    used: list[tuple[float, Path]] = []
+    for each in place.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # another run has removed it
+            if each.is_dir():
+                used.append((each.stat().st_mtime, each))
+    for _, each in sorted(used)[:-kept]:
         shutil.rmtree(each, ignore_errors=True)
 
 

@@ -51,13 +51,16 @@ def take_parametrization(definition: pytest.Item, name: str) -> None:
 def declares(definition: pytest.Item, fixturenames: Sequence[str], name: str) -> bool:
     """Whether a test, or one of its fixtures, has a parameter that a sweep can set.
 
-    It cannot where a mark of its class, or one for several parameters together, sets it.
+    It cannot where a mark of its class sets it, one for several parameters together, or one whose
+    values are for a fixture to read.
     """
     marks = [mark for mark in definition.iter_markers("parametrize") if name in _parametrized(mark)]
     fixed = [
         mark
         for mark in marks
-        if _parametrized(mark) != [name] or mark not in definition.own_markers
+        if _parametrized(mark) != [name]
+        or mark not in definition.own_markers
+        or mark.kwargs.get("indirect")
     ]
     return name in fixturenames and not fixed
 
@@ -79,7 +82,8 @@ def parameters_of(item: pytest.Item, axes: Sequence[Axis]) -> dict[str, Paramete
         return {}
     values = {name: params[name] for name in names}
     if axes:
-        swept = all(values[axis.name] in axis.values for axis in axes)
+        plain = all(type(value) in (str, int, float, bool) for value in values.values())
+        swept = plain and all(values[axis.name] in axis.values for axis in axes)
     else:
         swept = type(values["batch_size"]) is int
     return values if swept else {}

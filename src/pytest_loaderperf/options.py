@@ -242,7 +242,7 @@ OPTIONS: tuple[Option, ...] = (
         "sweep",
         "measure every test that declares a batch_size at the powers of two in a range such as "
         "8:1024, without baselines and without judging; or over other parameters, such as "
-        "'num_workers=0:8 prefetch_factor=2,4'; implies --loaderperf",
+        "'num_workers=1:8 prefetch_factor=2,4'; implies --loaderperf",
         "[NAME=]LOW:HIGH",
         "range",
         ini=False,

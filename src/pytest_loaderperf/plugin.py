@@ -182,7 +182,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if axes and all(declares(definition, metafunc.fixturenames, axis.name) for axis in axes):
         for axis in axes:
             take_parametrization(definition, axis.name)
-            metafunc.parametrize(axis.name, axis.values)
+            # Fixtures of any scope may ask for it.
+            metafunc.parametrize(axis.name, axis.values, scope="session")
         if "batch_size" in [axis.name for axis in axes]:
             return
     if not sizes:

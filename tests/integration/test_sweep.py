@@ -79,9 +79,13 @@ import time
 
 import pytest
 
-@pytest.fixture(params=["usual"])
+@pytest.fixture(params=["usual"], scope="session")
 def pace(request):
     return request.param
+
+@pytest.fixture(scope="session")
+def loader(pace):
+    return lambda ahead: Paced(ahead, pace)
 
 class Paced:
     def __init__(self, ahead, pace):
@@ -93,11 +97,16 @@ class Paced:
             yield [number, number]
 
 @pytest.mark.parametrize("ahead", [7])
-def test_paced(ahead, pace, loaderperf):
-    loaderperf.check(Paced(ahead, pace))
+def test_paced(ahead, loader, loaderperf):
+    loaderperf.check(loader(ahead))
 
-def test_other(ahead=1, loaderperf=None):
-    pass
+@pytest.mark.parametrize("ahead", [1], indirect=True)
+def test_indirect(ahead, loader, loaderperf):
+    loaderperf.check(loader(ahead))
+
+@pytest.fixture
+def ahead(request):
+    return request.param
 
 def test_without(loaderperf):
     loaderperf.check(Paced(1, "usual"))

@@ -119,6 +119,11 @@ class Ratio:
     def __lt__(self, other: object) -> bool:
         return self._holds(self._value < self._limit(other))
 
+    def __eq__(self, other: object) -> bool:
+        raise SettingsError("a ratio is measured, and equals no number: compare it with >= or <=")
+
+    __hash__ = None  # type: ignore[assignment]
+
     def explain(self, operator: str, other: object) -> list[str]:
         """Why a comparison was false, as lines for pytest's assertion report."""
         first, second = self._names

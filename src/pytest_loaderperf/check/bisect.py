@@ -91,7 +91,8 @@ class Bisection:
         The latter may be plain where noise leaves a loss as large as the tolerance open.
         """
         lack = [_lacks(found.comparisons.get(name), loss) for name, loss in self.losses.items()]
-        return found.verdict in _TELLS or (bool(lack) and all(lack))
+        plain = bool(lack) and all(lack) and not found.unproven
+        return found.verdict in _TELLS or plain
 
     def _skip(self, commit: str, subject: str, why: str) -> None:
         self.steps.append(Tried(commit=commit, subject=subject, verdict=Verdict.ERROR, why=why))
@@ -302,7 +303,7 @@ def named(result: Search, found: Findings) -> str:
     if not result.suspects:
         return (
             f"no package did it: the working tree is no better with the packages of {result.good} "
-            f"({found.verdict}). What it lost is in its own sources"
+            f"({found.verdict}). What it lost by more than the tolerance is in its own sources"
         )
     each = ", ".join(f"{name} {change}" for name, change in result.suspects)
     if is_sure(result, found):

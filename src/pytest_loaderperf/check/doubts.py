@@ -14,25 +14,27 @@ from ..model.results import Comparison, Verdict
 from ..model.units import format_percent, format_value
 from .state import Bench, Findings, Known, Pair
 
-# Stalls that take less of the time do not decide anything.
-_SHARE = 0.02
+# Stalls that take less of the time do not decide anything, nor those that take less than such a
+# part of a tolerance.
+_SHARE, _OF_TOLERANCE = 0.02, 1 / 5
 # A pair is to hold so many of them, and some more if it is measured anew.
 _ENOUGH, _WANTED = 2, 3
 # Of the longest pair that a budget allows: what is nearly as long need not be measured anew.
 _NEARLY = 0.9
 
 
-def longer(pairs: Sequence[Pair], lengths: Lengths) -> Lengths:
+def longer(pairs: Sequence[Pair], lengths: Lengths, tolerance: float = 0.0) -> Lengths:
     """The same lengths, or longer ones if pairs of these hold too few of the stalls seen."""
-    apart, seconds = distance(pairs), _seconds(pairs)
+    apart, seconds = distance(pairs, tolerance), _seconds(pairs)
     wanted = lengths.at_least(_WANTED * apart)
     few = seconds < _ENOUGH * apart and seconds < _NEARLY * wanted.pair
     return wanted if few else lengths
 
 
-def note(pairs: Sequence[Pair], lengths: Lengths) -> str:
+def note(pairs: Sequence[Pair], lengths: Lengths, tolerance: float = 0.0) -> str:
     """What to say of pairs that were made longer."""
-    every, long = (format_value(each, "s") for each in (distance(pairs), lengths.pair))
+    apart = distance(pairs, tolerance)
+    every, long = (format_value(each, "s") for each in (apart, lengths.pair))
     return f"stalls come about every {every}: each pair has timed {long} of both sides"
 
 
@@ -45,9 +47,9 @@ def shown(comparison: Comparison) -> str:
     return f"stalls took {now} of the time, and {then} in the baseline"
 
 
-def unproven(pairs: Sequence[Pair]) -> str:
+def unproven(pairs: Sequence[Pair], tolerance: float = 0.0) -> str:
     """Why pairs cannot prove that nothing has changed; empty if they can."""
-    apart, seconds = distance(pairs), _seconds(pairs)
+    apart, seconds = distance(pairs, tolerance), _seconds(pairs)
     if seconds >= apart:
         return ""
     every, long = (format_value(each, "s") for each in (apart, seconds))
@@ -90,13 +92,18 @@ def doubted(findings: Findings, why: str, *, both_ways: bool = False) -> Finding
         else each
         for name, each in findings.comparisons.items()
     }
-    return replace(findings, comparisons=comparisons, notes=(*findings.notes, why))
+    notes = (*findings.notes, why)
+    return replace(findings, comparisons=comparisons, notes=notes, unproven=True)
 
 
-def distance(pairs: Sequence[Pair]) -> float:
-    """How far apart stalls are, on the side where they are further (s); 0 where they are none."""
+def distance(pairs: Sequence[Pair], tolerance: float = 0.0) -> float:
+    """How far apart stalls are, on the side where they are further (s); 0 where they are none.
+
+    Those count that could make up a loss of the ``tolerance``.
+    """
+    share = max(_SHARE, _OF_TOLERANCE * tolerance)
     sides = [sum((each.waits for each in side), Waits()) for side in zip(*pairs, strict=True)]
-    return max((side.apart for side in sides if side.share > _SHARE), default=0.0)
+    return max((side.apart for side in sides if side.share > share), default=0.0)
 
 
 def _seconds(pairs: Sequence[Pair]) -> float:

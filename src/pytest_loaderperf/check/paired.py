@@ -118,7 +118,7 @@ def judge_pairs(bench: Bench, version: Version, known: Known) -> tuple[Known, Fi
             (seen(pair, every.known.plan) for pair in every.pairs), key=lambda each: each.batches
         ),
     )
-    why = "" if known.plan.whole else doubts.unproven(every.pairs)
+    why = "" if known.plan.whole else doubts.unproven(every.pairs, bench.tolerance)
     if why:
         found = doubts.doubted(found, why, both_ways=bench.rule.both_ways)
     return known, found
@@ -155,12 +155,12 @@ def _measure(
         if judged.isdisjoint(TIMED):  # one pair shows what nobody judges
             break
         stays = taken.known.plan.whole or taken.extended
-        longer = lengths if stays else doubts.longer(pairs, lengths)
+        longer = lengths if stays else doubts.longer(pairs, lengths, bench.tolerance)
         needed = bench.rule.looks[0] * _PAIR_BY_SIDE * longer.pair
         if longer != lengths and taken.known.deadline - time.monotonic() > needed:
             lengths = longer
             taken.known = taken.known.paced_by(pairs[0], lengths)
-            taken.notes = (doubts.note(pairs, lengths),)
+            taken.notes = (doubts.note(pairs, lengths, bench.tolerance),)
             taken.drop()
             continue
         comparisons = _compare(bench, version, pairs, judged)

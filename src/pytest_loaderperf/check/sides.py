@@ -48,10 +48,12 @@ class Sides:
         return self._references.carry(version, used) or laid_over
 
     def run_the_same(self, bench: Bench, version: Version) -> bool:
-        """Whether a commit has all files that the candidate has used as they are in its tree."""
-        used = self._proof.used(self._candidate, bench.spec.module, bench.spec.nodeid)
-        pairs = ((Path(version.toplevel, each), Path(version.moved_to, each)) for each in used)
-        return all(is_same(here, there) for here, there in pairs if here.is_file())
+        """Whether all files that either version has used are the same in both trees."""
+        module, nodeid = bench.spec.module, bench.spec.nodeid
+        both = (self._candidate, version)
+        used = {each for v in both for each in self._proof.used(v, module, nodeid)}
+        pairs = [(Path(version.toplevel, each), Path(version.moved_to, each)) for each in used]
+        return all(is_same(*pair) for pair in pairs if any(each.is_file() for each in pair))
 
     def usable(self, bench: Bench, reference: Reference) -> Reference:
         """The reference; ArmError, or its stored numbers alone, where it cannot be measured.

@@ -132,6 +132,11 @@ class Bench:
         return not arm.starts_anew and arm.start_seconds <= _FOR_STARTS * left
 
     @property
+    def tolerance(self) -> float:
+        """How much slower the loader may get, as a share."""
+        return self.spec.settings.tolerances["throughput"].relative
+
+    @property
     def lengths(self) -> Lengths:
         """How long to time each arm in a pair of this check."""
         settings = self.spec.settings
@@ -238,6 +243,7 @@ class Findings:
     variants: tuple[Variant, ...] = ()
     difference: str = ""
     message: str = ""
+    unproven: bool = False  # the pairs could not show a loss, however narrow their interval
     notes: tuple[str, ...] = ()
     coverage: Coverage | None = None
 
@@ -253,6 +259,7 @@ class Findings:
             variants=self.variants + other.variants,
             difference=other.difference or self.difference,
             message=other.message or self.message,
+            unproven=self.unproven or other.unproven,
             notes=self.notes + other.notes,
             coverage=other.coverage or self.coverage,
         )

@@ -7,9 +7,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ..errors import LoaderError
 from ..measure import calibration
 from ..measure.calibration import Calibration
-from ..model.results import Comparison, Relation, Variant, Verdict
+from ..model.results import Comparison, Coverage, Relation, Variant, Verdict
 from ..model.version import Version
 from ..stats.comparison import typical, uncompared
 from . import paired
@@ -32,6 +33,7 @@ class _Measured:
     name: str
     calibration: Calibration
     throughput: Comparison
+    coverage: Coverage | None
 
 
 def judge_variants(bench: Bench, known: Known, sides: Sides) -> Findings:
@@ -50,11 +52,18 @@ def judge_variants(bench: Bench, known: Known, sides: Sides) -> Findings:
     for name in others:
         # It has an arm of its own, as a version has: trials may be processes that are not forked.
         version = replace(bench.candidate, variant=name, label=f"variant {name!r}")
-        calibrated, told = _beside(bench, version, name, known.calibration)
-        sides.proven(replace(bench, candidate=version), None, told)
-        bench.arms.drop(version, bench.spec.module)  # nobody needs it any more
+        try:
+            calibrated, told = _beside(bench, version, name, known.calibration)
+            sides.proven(replace(bench, candidate=version), None, told)
+        finally:
+            bench.arms.drop(version, bench.spec.module)  # nobody needs it any more
         measured.append(
-            _Measured(name=name, calibration=calibrated, throughput=told.comparisons[_METRIC])
+            _Measured(
+                name=name,
+                calibration=calibrated,
+                throughput=told.comparisons[_METRIC],
+                coverage=told.coverage,
+            )
         )
         notes = tuple(f"{name} beside {first}: {note}" for note in told.notes)
         found += replace(told, comparisons={}, values={}, rounds=(), losses=(), notes=notes)
@@ -77,7 +86,10 @@ def _beside(
         judged=frozenset({_METRIC}),
         deadline=time.monotonic() + beside.spec.settings.budget,
     )
-    known, found = paired.judge_pairs(beside, bench.candidate, known.beside(reference))
+    try:
+        known, found = paired.judge_pairs(beside, bench.candidate, known.beside(reference))
+    except LoaderError as error:
+        raise LoaderError(f"variant {name!r} beside the first one: {error}") from None
     found = replace(found, notes=(*found.notes, *notes_of(known)))
     workloads = [ours.workload, reference.workload]
     if workloads[0].difference(workloads[1]):  # many batches must show it, not a few
@@ -125,6 +137,7 @@ def _variants(
                     source=f"variant {first!r}",
                 ),
                 _RELATIONS[each.throughput.verdict],
+                each.coverage,
             )
             for each in others
         ),
@@ -132,7 +145,11 @@ def _variants(
 
 
 def _variant(
-    name: str, calibrated: Calibration, throughput: Comparison, relation: Relation | None
+    name: str,
+    calibrated: Calibration,
+    throughput: Comparison,
+    relation: Relation | None,
+    coverage: Coverage | None = None,
 ) -> Variant:
     return Variant(
         name=name,
@@ -143,4 +160,5 @@ def _variant(
         workload=calibrated.workload,
         loader=calibrated.loader.kind,
         settings=calibrated.loader.settings,
+        coverage=coverage,
     )

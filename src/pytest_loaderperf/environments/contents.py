@@ -8,6 +8,7 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from ..errors import PackagesError
 from ..model.units import format_changes
 from ..versions.installed import normalised
 from .locks import Target
@@ -97,6 +98,19 @@ class Environment:
             for name, version in sorted(self.seen.versions.items())
             if over.get(name) != version
         }
+
+    def check(self, imported: Mapping[str, str]) -> None:
+        """Have it proven that what was imported is what it has, by name and version.
+
+        PackagesError where a folder before it on the path, of PYTHONPATH say, has another version.
+        """
+        for name, version in imported.items():
+            has = self.seen.versions.get(normalised(name))
+            if normalised(name) in self.differing and version != has:
+                raise PackagesError(
+                    f"{name} {version} was imported, and not {has} of {self.label}: another folder "
+                    "comes first on the path, such as one of PYTHONPATH"
+                )
 
     @property
     def told(self) -> str:

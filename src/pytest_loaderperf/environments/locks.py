@@ -80,7 +80,8 @@ def _standard(content: Table, target: Target) -> Pins:
     for package in content["packages"]:
         if target.holds(package.get("marker", "")):
             vcs, archive = package.get("vcs", {}), package.get("archive", {})
-            url = f"{vcs['type']}+{vcs['url']}@{vcs['commit-id']}" if "url" in vcs else ""
+            below = _below(vcs.get("subdirectory", ""))
+            url = f"{vcs['type']}+{vcs['url']}@{vcs['commit-id']}{below}" if "url" in vcs else ""
             pins.add(package, url or archive.get("url", ""), local="directory" in package)
     return pins
 
@@ -97,7 +98,8 @@ def _poetry(content: Table, target: Target) -> Pins:
             source = package.get("source", {})
             kind, url = source.get("type", ""), source.get("url", "")
             if kind == "git":
-                url = f"git+{url}@{source['resolved_reference']}"
+                below = _below(source.get("subdirectory", ""))
+                url = f"git+{url}@{source['resolved_reference']}{below}"
             is_url = kind in ("git", "url")
             pins.add(package, url if is_url else "", local=kind in ("directory", "file"))
     return pins
@@ -161,9 +163,16 @@ def _needs(package: Table, *, extras: Sequence[str] = (), group: str = "") -> It
     yield from package.get("dev-dependencies", {}).get(group, ())
 
 
+def _below(folder: str) -> str:
+    """What says of a repository's address that the package lies in a folder of it."""
+    return f"#subdirectory={folder}" if folder else ""
+
+
 def _url(source: Table) -> str:
     """The address of what comes from no index; a repository's has the commit behind a ``#``."""
     if "git" in source:
         where, _, commit = str(source["git"]).partition("#")
-        return f"git+{where.partition('?')[0]}@{commit}"
+        where, _, query = where.partition("?")
+        below = dict(each.partition("=")[::2] for each in query.split("&")).get("subdirectory", "")
+        return f"git+{where}@{commit}{_below(below)}"
     return str(source.get("url", ""))

@@ -72,7 +72,7 @@ class Environments:
 
     def of(self, asked: Requirements, progress: Callable[[str], None]) -> Environment:
         """The environment that has what was asked for. PackagesError where it cannot be had."""
-        key = self._key(asked.text)
+        key = self._key(asked.state)
         made = self._made.get((key, asked.label))
         if made is None:
             try:
@@ -82,6 +82,7 @@ class Environments:
             self._made[key, asked.label] = made
         if isinstance(made, PackagesError):
             raise made
+        os.utime(made.folder)  # it is in use
         return made
 
     def mixed(self, environment: Environment, names: Iterable[str]) -> Environment:
@@ -256,12 +257,15 @@ def _packages_of(folder: Path) -> Path:
 
 
 def _copy(name: str, source: Path, target: Path) -> None:
-    """Have an environment share the files of a distribution with another one."""
+    """Have an environment share the files of a distribution with another one.
+
+    Not its programs: they would run in the other one.
+    """
     for each in metadata.distributions(path=[str(_packages_of(source))]):
         if normalised(each.metadata["Name"]) == name:
             for file in each.files or ():
                 path = Path(os.path.normpath(str(each.locate_file(file))))
-                if path.is_relative_to(source) and path.is_file():
+                if path.is_relative_to(source / "lib") and path.is_file():
                     new = target / path.relative_to(source)
                     new.parent.mkdir(parents=True, exist_ok=True)
                     _link(path, new)

@@ -28,6 +28,8 @@ _KINDS = "give a requirements.txt, uv.lock, poetry.lock or pylock.toml"
 _WITH_PATH = re.compile(
     r"(?:-(?P<short>[rcfe])\s*|--(?P<long>requirement|constraint|find-links|editable)[\s=]+)(?P<path>\S.*)"
 )
+# A path that a line names, but no folder in which packages are looked for.
+_LOCAL_PATH = re.compile(r"^(?!--find-links)(?:.*(?:\s|file://))?(/[^\s;\[]+)")
 _LONG = {"r": "requirement", "c": "constraint", "f": "find-links", "e": "editable"}
 
 
@@ -61,6 +63,20 @@ class Requirements:
     def options(self) -> tuple[str, ...]:
         """The lines that say where packages come from."""
         return tuple(each for each in self.lines if _is_option(each) and "--constr" not in each)
+
+    @property
+    def state(self) -> str:
+        """All that tells what would be installed, with the states of the files that it names."""
+        places = [Path(found[1]) for each in self.lines if (found := _LOCAL_PATH.search(each))]
+        files = [
+            each
+            for place in places
+            for each in ([place] if place.is_file() else sorted(place.rglob("*")))
+            if each.is_file()
+        ]
+        looks = ((str(each), each.stat()) for each in files)
+        states = (f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in looks)
+        return "\n".join([self.text, *self.lines, *states])
 
     @property
     def names(self) -> frozenset[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from ..errors import LoaderError
 from ..protocol.messages import RunSlice, Slice
 
 SLICE_SECONDS = 0.15
@@ -253,12 +254,24 @@ def _whole(epoch_seconds: float, lengths: Lengths, skip: int) -> Whole | None:
 
 
 def together(first: Plan, second: Plan) -> tuple[Plan, Plan]:
-    """Plans of two loaders for one pair: both take short turns, and whole epochs, or neither."""
+    """Plans of two loaders for one pair: both take short turns, and whole epochs, or neither.
+
+    Where one has no steady state, the starts of both count. LoaderError where they cannot.
+    """
     short_turns = first.short_turns and second.short_turns
-    whole = first.whole is not None and second.whole is not None
+    wholes = [each.whole for each in (first, second) if each.whole]
+    with_starts = bool(first.epochs or second.epochs)
+    if len(wholes) < 2 and with_starts:
+        raise LoaderError(
+            "an epoch of one of the two is too short for a steady state, and one of the other is "
+            "too long to be timed as a whole: give the check a larger budget, or longer epochs"
+        )
+    taken: list[Whole | None] = [None, None]
+    if len(wholes) == 2:
+        taken = [replace(each, skip=0) if with_starts else each for each in wholes]
     one, other = (
-        replace(each, short_turns=short_turns, whole=each.whole if whole else None)
-        for each in (first, second)
+        replace(each, short_turns=short_turns, whole=whole)
+        for each, whole in zip((first, second), taken, strict=True)
     )
     return one, other
 

@@ -38,7 +38,7 @@ def sweep_axes(text: str) -> tuple[Axis, ...]:
         if ":" in values:
             found = tuple(each for each in _range(values) if each or name != BATCH_SIZE)
         sizes = name != BATCH_SIZE or all(type(each) is int and each > 0 for each in found)
-        if not found or not sizes or (values.isdecimal() and not equals):
+        if not found or "" in found or not sizes or (values.isdecimal() and not equals):
             what = "batch sizes" if name == BATCH_SIZE else "values"
             raise SettingsError(
                 f"{part!r} is no range of {what}: give the smallest and the largest, with a power "

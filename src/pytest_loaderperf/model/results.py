@@ -247,8 +247,9 @@ class Variant:
     """One of the loaders that a test compares.
 
     ``throughput`` has that of the first one as its baseline; ``relation`` says what came of that,
-    and is None for the first one itself. ``peak_memory`` (bytes) is that of a single trial, and
-    ``batch_samples`` the mean number of samples in a batch.
+    and is None for the first one itself. ``coverage`` is what of an epoch that comparison has seen.
+    ``peak_memory`` (bytes) is that of a single trial, and ``batch_samples`` the mean number of
+    samples in a batch.
     """
 
     name: str
@@ -259,6 +260,7 @@ class Variant:
     loader: str  # its kind
     settings: Mapping[str, str | int | bool] = field(default_factory=dict)
     relation: Relation | None = None
+    coverage: Coverage | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

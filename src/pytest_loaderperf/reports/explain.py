@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
+import traceback
 from collections.abc import Mapping
+from pathlib import Path
 
 from ..errors import MemoryLimitError
 from ..model.metrics import METRICS, Metric
@@ -228,4 +230,14 @@ def out_of_memory(
     return (
         f"{where}out of memory{size}: {needed} needed, {limit}. A smaller batch size, fewer "
         "workers or less prefetching need less; --loaderperf-memory-limit sets the limit"
+    )
+
+
+def bug(error: Exception) -> str:
+    """What to say where this package itself fails, on numbers that it did not expect, say."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"the check could not be judged: {type(error).__name__}: {error} (in "
+        f"{Path(place.filename).name}, line {place.lineno}). This is a bug of pytest-loaderperf, "
+        "or something in the test's process gave it false numbers"
     )

@@ -99,6 +99,7 @@ def _variant_json(variant: Variant) -> dict[str, object]:
         "throughput": _metric_json(variant.throughput),
         "peak_memory": _rounded(variant.peak_memory),
         "batch_samples": _rounded(variant.batch_samples),
+        "coverage": _coverage_json(variant.coverage),
         "workload": vars(variant.workload),
         "loader": {"kind": variant.loader, "settings": dict(variant.settings)},
     }

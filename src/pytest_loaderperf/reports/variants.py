@@ -39,14 +39,14 @@ def rows(result: CheckResult) -> list[tuple[str, ...]]:
             ratio_cell(each.throughput),
             str(each.throughput.pairs) if each.throughput.pairs else "-",
             format_size(each.peak_memory),
-            _verdict(each, result),
+            _verdict(each),
         )
         for each in result.variants
     ]
 
 
-def _verdict(variant: Variant, result: CheckResult) -> str:
+def _verdict(variant: Variant) -> str:
     if variant.relation is None:
         return "-"
-    partly = of_an_epoch(result.coverage) if variant.relation is Relation.ALIKE else ""
+    partly = of_an_epoch(variant.coverage) if variant.relation is Relation.ALIKE else ""
     return f"{variant.relation}{partly}"

@@ -88,7 +88,8 @@ class Collecting:
                 names = titled([axis.name for axis in self._resources.settings.sweep])
                 raise pytest.UsageError(
                     f"--loaderperf-sweep: no check has the parameter {names}: give the test, or a "
-                    "fixture that it uses, an argument of that name"
+                    "fixture that it uses, an argument of that name, which no mark of its class, "
+                    "of several parameters or with indirect= sets"
                 )
         if getattr(self._resources.config.option, "benchmark_only", False):
             run = [check for check in run if check.collected.benchmark]

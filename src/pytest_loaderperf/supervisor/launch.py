@@ -42,8 +42,10 @@ class Launch:
         places = {each: version.place(each) for each in self.sys_path}
         more = {each: version.place(each) for each in self.more_path}
         another = not version.is_of_this_python  # it has its own installed packages
-        sources = [place for each, place in places.items() if place != each]
-        more_sources = [place for each, place in more.items() if place != each]
+        sources, more_sources = (
+            [place for each, place in some.items() if place != each or _is_source(each, version)]
+            for some in (places, more)
+        )
         return Setup(
             args=args,
             module=str(path),
@@ -60,6 +62,12 @@ class Launch:
             injected_loss=version.injected_loss,
             variant=version.variant,
         )
+
+
+def _is_source(place: str, version: Version) -> bool:
+    """Whether an entry of the path has sources of the project, and no installed packages."""
+    installed = {"site-packages", "dist-packages"} & {*Path(place).parts}
+    return Path(place).is_relative_to(version.root) and not installed
 
 
 def _argument_of(path: Path) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pytest_loaderperf.check import doubts
 from pytest_loaderperf.check.bisect import Bisection, Packages, _lacks, blamed, is_sure, told
 from pytest_loaderperf.check.state import Findings
 from pytest_loaderperf.environments.contents import Distributions, Environment
@@ -207,6 +208,21 @@ def test_whichever_package_it_was_is_named(culprit: int) -> None:
     assert len(search.pairs) <= 6
 
 
+def test_pairs_that_could_not_show_the_loss_do_not_show_that_it_is_lacking() -> None:
+    search, _ = blaming(1.0, 0.7)
+    noisy = Comparison(
+        metric="throughput",
+        value=1.0,
+        judged=True,
+        verdict=Verdict.INCONCLUSIVE,
+        ratio=1.0,
+        interval=(0.9, 1.1),
+    )
+    found = Findings(comparisons={"throughput": noisy})
+    assert search._tells(found)
+    assert not search._tells(doubts.doubted(found, "stalls come rarely"))
+
+
 def test_packages_that_change_together_are_both_named() -> None:
     _, result = blaming(1.0, 1.0, 0.7, 0.7, 0.7, apart={"b c"})
     assert result.blame is not None
@@ -221,7 +237,7 @@ def test_where_no_package_did_it_that_is_said() -> None:
     assert result.blame is not None
     assert result.blame.text == (
         "no package did it: the working tree is no better with the packages of old.txt "
-        "(unchanged). What it lost is in its own sources"
+        "(unchanged). What it lost by more than the tolerance is in its own sources"
     )
     assert result.blame.lost == {}
     assert search.pairs == [("c", "")]

@@ -109,6 +109,15 @@ def test_longer_pairs_are_noted() -> None:
 # --- what they cannot show ------------------------------------------------------------------------
 
 
+def test_stalls_that_are_little_of_a_wide_tolerance_decide_nothing() -> None:
+    few = pairs(2.0, (1, 1), (0, 0), (0, 0))
+    share = max(
+        sum((each.waits for each in side), Waits()).share for side in zip(*few, strict=True)
+    )
+    assert doubts.unproven(few, 4.9 * share)
+    assert not doubts.unproven(few, 5.1 * share)
+
+
 @pytest.mark.parametrize("counts", [[(0, 0)], [(1, 1)], [(3, 2), (2, 2)]])
 def test_pairs_that_hold_a_stall_each_can_prove_that_nothing_has_changed(
     counts: list[tuple[int, int]],

@@ -193,6 +193,19 @@ def test_needs_are_those_of_this_python_without_extras() -> None:
     assert seen.closure("none") == []
 
 
+def test_what_was_imported_from_elsewhere_is_no_proof() -> None:
+    environment = Environment(
+        python="python",
+        folder=Path("/environment"),
+        label="old.txt",
+        over=Distributions(python="3.11.7", versions={"my-lib": "2", "other": "1"}),
+        seen=Distributions(python="3.11.7", versions={"my-lib": "1", "other": "1"}),
+    )
+    environment.check({"My_lib": "1", "other": "3", "third": "1"})
+    with pytest.raises(PackagesError, match=r"My_lib 2 was imported, and not 1 of old\.txt"):
+        environment.check({"My_lib": "2"})
+
+
 def test_packages_change_after_what_they_need() -> None:
     names = ("a", "b", "c", "d")
     needs = {"a": ["d>=2"], "b": ["c"], "c": ["b", "unknown"]}

@@ -120,3 +120,21 @@ def test_the_most_exact_requirements_of_the_first_folder_are_found(tmp_path: Pat
 )
 def test_a_line_names_a_distribution_or_none(line: str, name: str) -> None:
     assert name_of(line) == name
+
+
+def test_what_local_files_hold_is_a_part_of_what_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "libs/mine").mkdir(parents=True)
+    (tmp_path / "libs/mine/code.py").write_text("1")
+    (tmp_path / "a.whl").write_text("1")
+    text = "./libs/mine\n./a.whl\nb==1\n"
+    before = read_of(tmp_path, text).state
+    assert read_of(tmp_path, text).state == before
+    for name in ("libs/mine/code.py", "a.whl"):
+        (tmp_path / name).write_text("more")
+        now = read_of(tmp_path, text).state
+        assert now != before
+        before = now
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "libs").rename(tmp_path / "elsewhere/libs")
+    (tmp_path / "a.whl").rename(tmp_path / "elsewhere/a.whl")
+    assert read_of(tmp_path / "elsewhere", text).state != before

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from pytest_loaderperf.errors import LoaderError
 from pytest_loaderperf.measure.plan import (
     EPOCHS_IN_A_BUDGET,
     LONGEST_EPOCH,
@@ -296,6 +297,19 @@ def test_plans_for_one_pair_go_together(
     assert one.short_turns == other.short_turns == all(short_turns)
     assert (one.whole is not None) == (other.whole is not None) == whole
     assert (one.batches, other.batches) == (plans[0].batches, plans[1].batches)
+
+
+def test_where_one_has_no_steady_state_the_starts_of_both_count() -> None:
+    """Else one throughput would hold a start, and the other one none."""
+    long = plan(0.01, 4, 2, 100, MINUTE, epoch_seconds=1.3)
+    short = plan(0.16, 4, 2, 7, MINUTE, epoch_seconds=1.4)
+    assert long.whole is not None
+    assert (long.whole.skip > 0, short.epochs > 0) == (True, True)
+    for plans in ((long, short), (short, long)):
+        assert [each.whole and each.whole.skip for each in together(*plans)] == [0, 0]
+    endless = plan(0.01, 4, 2, None, MINUTE)
+    with pytest.raises(LoaderError, match="too short for a steady state, and one of the other"):
+        together(endless, short)
 
 
 def test_a_step_of_whole_epochs_says_where_the_steady_state_begins() -> None:

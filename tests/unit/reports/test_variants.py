@@ -28,9 +28,18 @@ def test_a_table_has_a_row_for_each_variant_beside_the_first() -> None:
 
 
 def test_alike_says_of_how_much_of_an_epoch() -> None:
-    partly = examples.compared(coverage=Coverage(batches=38, epoch_batches=100))
-    cells = [row[-1] for row in variants.rows(partly)]
+    seen = Coverage(batches=38, epoch_batches=100)
+    partly = tuple(replace(each, coverage=seen) for each in COMPARED.variants)
+    cells = [row[-1] for row in variants.rows(replace(COMPARED, variants=partly))]
     assert cells == ["-", "faster", "alike in 38 % of an epoch"]
+
+
+def test_each_variant_has_its_own_share_of_an_epoch() -> None:
+    whole = Coverage(batches=100, epoch_batches=100, whole=True)
+    first, second, alike = COMPARED.variants
+    each = (first, replace(second, coverage=whole), alike)
+    cells = [row[-1] for row in variants.rows(replace(COMPARED, variants=each, coverage=whole))]
+    assert cells == ["-", "faster", "alike"]
 
 
 def test_to_have_compared_is_well() -> None:
