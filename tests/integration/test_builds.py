@@ -67,7 +67,7 @@ def built(tmp_path: Path) -> Project:
 
 
 def test_a_loss_in_what_is_compiled_is_found(built: Project, tmp_path: Path) -> None:
-    write(built, 2_000_000)  # so much more that no machine is too busy to tell
+    write(built, 4_000_000)  # so much more that no machine is too busy to tell
     compile_in(built)
     run = built.pytest("--loaderperf")
     assert run.verdicts == {tiny.NODE: "regressed"}, run.output
@@ -75,7 +75,7 @@ def test_a_loss_in_what_is_compiled_is_found(built: Project, tmp_path: Path) -> 
     assert [each.suffix for each in kept.iterdir()] == [".so"]
 
     # It is not built again; the working tree, which has changed since it was built, must be.
-    write(built, 3_000_000)
+    write(built, 5_000_000)
     os.utime(built.root / "work.c", (2**32, 2**32))
     report = tiny.report(built, "--loaderperf", "-o", "loaderperf_budget=24")
     assert len((tmp_path / "builds").read_text().splitlines()) == 1
