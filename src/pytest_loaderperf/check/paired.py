@@ -171,11 +171,12 @@ def _measure(
             left = taken.known.deadline - time.monotonic()
             # What others took of the machine is no fault of the budget: it is overdrawn by that.
             own = seconds * (1 - taken.noise[-1].external_load)
-            if left < missing * own:
+            if left < missing * own and _needed(bench, own) > bench.spec.settings.budget:
                 raise _too_small(bench, own)
         label = "confirming, " if confirming else ""
         bench.progress(f"{label}{_news(comparisons['throughput'], left)}")
-        if not _is_over(bench, taken, comparisons, left, confirming=confirming):
+        no_look = missing > 0 and not confirming
+        if no_look or not _is_over(bench, taken, comparisons, left, confirming=confirming):
             continue
         if confirming or not _extends(bench, taken, comparisons):
             break
@@ -356,15 +357,19 @@ def _differ(bench: Bench, version: Version, taken: _Pairs) -> str:
     return taken.difference
 
 
-def _too_small(bench: Bench, seconds: float) -> SettingsError:
-    """What to say of a budget if a pair takes so many seconds."""
-    budget, pairs = bench.spec.settings.budget, bench.rule.looks[0]
+def _needed(bench: Bench, seconds: float) -> int:
+    """The budget that a check needs if a pair takes so many seconds (s)."""
     # Of a larger budget the pairs may be longer.
     longest = seconds + 2 * max(0.0, PAIR_SECONDS - bench.lengths.pair)
-    needed = math.ceil(_TO_SPARE * pairs * longest / (1 - FOR_CONFIRMING))
+    return math.ceil(_TO_SPARE * bench.rule.looks[0] * longest / (1 - FOR_CONFIRMING))
+
+
+def _too_small(bench: Bench, seconds: float) -> SettingsError:
+    """What to say of a budget if a pair takes so many seconds."""
     return SettingsError(
-        f"the budget of {budget:g} s is too small: a pair of trials takes {seconds:.1f} s, and the "
-        f"first look {pairs} pairs. Give this check budget='{needed}s' or more"
+        f"the budget of {bench.spec.settings.budget:g} s is too small: a pair of trials takes "
+        f"{seconds:.1f} s, and the first look {bench.rule.looks[0]} pairs. Give this check "
+        f"budget='{_needed(bench, seconds)}s' or more"
     )
 
 
