@@ -109,8 +109,8 @@ class Coordinator:
             outcome = self._ended_early(spec, over)
         except MemoryLimitError as error:
             own = error.version == self._candidate.name
-            told = out_of_memory(error, spec.parameters, own=own)
-            outcome = Outcome(result=_error(spec, told))
+            text = out_of_memory(error, spec.parameters, own=own)
+            outcome = Outcome(result=_error(spec, text))
         except LoaderPerfError as error:
             outcome = Outcome(result=_error(spec, str(error)))
         except Exception as error:  # noqa: BLE001  (the other checks go on)

@@ -126,6 +126,13 @@ class RememberedPackages(Packages):
         self.speeds = dict(zip(["", *self.environment.in_order], speeds, strict=True))
         self.apart, self.doubtful = apart, doubtful
         self.pairs: list[tuple[str, str]] = []
+        self.arms: Any = SimpleNamespace(drop=lambda *_: None)
+        self.references: Any = SimpleNamespace(
+            root=Path("/project"), environments=SimpleNamespace(mixed=self._mixed)
+        )
+        return self.blamed(CheckResult(nodeid="test_x.py::test_x", verdict=Verdict.REGRESSED))
+
+    def blamed(self, result: CheckResult) -> CheckResult:
         bench: Any = SimpleNamespace(
             candidate=HERE,
             phases=lambda _: nullcontext(),
@@ -133,12 +140,7 @@ class RememberedPackages(Packages):
             spec=SimpleNamespace(module="test_x.py"),
         )
         known: Any = SimpleNamespace(judged=frozenset({"throughput"}))
-        self.arms: Any = SimpleNamespace(drop=lambda *_: None)
-        self.references: Any = SimpleNamespace(
-            root=Path("/project"), environments=SimpleNamespace(mixed=self._mixed)
-        )
-        regressed = CheckResult(nodeid="test_x.py::test_x", verdict=Verdict.REGRESSED)
-        return blamed(self, bench, known, regressed)
+        return blamed(self, bench, known, result)
 
     def _mixed(self, environment: Environment, old: list[str]) -> Environment:
         for new, kept in map(str.split, self.apart):
@@ -268,25 +270,17 @@ def test_without_packages_that_differ_there_is_nothing_to_blame() -> None:
 
 
 def test_what_cannot_be_measured_is_a_note() -> None:
-    environment = blaming(1.0, 0.7)[0]
-    environment.references.environments.mixed = None
+    search, _ = blaming(1.0, 0.7)
+    search.references.environments.mixed = None
 
     def cannot(*_: object) -> Any:
         raise ArmError("it does not start")
 
-    environment._judged = cannot  # type: ignore[method-assign, assignment]
-    bench: Any = SimpleNamespace(
-        candidate=HERE,
-        phases=lambda _: nullcontext(),
-        progress=lambda _: None,
-        spec=SimpleNamespace(module="test_x.py"),
-    )
-    known: Any = SimpleNamespace(judged=frozenset({"throughput"}))
-    regressed = CheckResult(nodeid="x", verdict=Verdict.REGRESSED)
-    result = blamed(environment, bench, known, regressed)
+    search._judged = cannot  # type: ignore[method-assign, assignment]
+    result = search.blamed(CheckResult(nodeid="x", verdict=Verdict.REGRESSED))
     assert result.notes == ("which package did it cannot be told: it does not start",)
     unchanged = CheckResult(nodeid="x", verdict=Verdict.UNCHANGED)
-    assert blamed(environment, bench, known, unchanged) == unchanged
+    assert search.blamed(unchanged) == unchanged
 
 
 def test_what_has_been_measured_with_the_same_sources_is_not_measured_again() -> None:
