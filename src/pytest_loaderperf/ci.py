@@ -3,8 +3,10 @@
 Fetches as much of the history as it takes to find the accepted commits, runs ``pytest
 --loaderperf`` with these arguments (or those in ``LOADERPERF_ARGUMENTS``), marks the tests that
 failed, and says how it ended: as the summary of the job, and as its outputs ``verdict``,
-``regressed`` (a number), ``report`` and ``page`` (files, as JSON and HTML). Ends as pytest does, or
-with 1 if nothing was measured.
+``regressed`` (a number), ``report`` and ``page`` (files, as JSON and HTML), of an update also
+``patch``. Ends as pytest does, or with 1 if nothing was measured.
+With ``LOADERPERF_SHARDS=5`` and ``LOADERPERF_SHARD=2`` it measures the second of five parts. With
+the first one alone it makes one run of all parts whose files lie below ``LOADERPERF_PARTS``.
 Outside of a job it does what it can.
 """
 
@@ -13,7 +15,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import posixpath
 import shlex
 import subprocess
 import sys
@@ -21,20 +22,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from . import merge
 from .baselines import store
 from .baselines.history import accepted_commit
 from .errors import CheckoutError, LoaderPerfError
-from .model.results import Verdict, worst
+from .reports import github
 from .system.signals import heed_children
 from .versions import git
 from .versions.repository import Repository
 
 _REPORT = "loaderperf.json"
 _DEEPER = 64  # commits to fetch first; twice as many each time
-_NOTHING = "nothing"  # the verdict of a run that has measured nothing
-# What annotations must not hold, in their text, and in their properties as well.
-_ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
-_PROPERTY_ESCAPES = {**_ESCAPES, ":": "%3A", ",": "%2C"}
 
 
 def fetch_history(folder: Path, arguments: Sequence[str] = ()) -> None:
@@ -86,45 +84,6 @@ def _is_known(repository: Repository, path: Path, key: str) -> bool:
     return True
 
 
-def marks(results: Mapping[str, Any]) -> Iterator[str]:
-    """A command for each check that failed or is in doubt: the runner shows it at the test."""
-    for check in results["checks"]:
-        failed = check["outcome"] == "failed"
-        if failed or check["verdict"] == Verdict.INCONCLUSIVE:
-            properties = {
-                "file": posixpath.normpath(posixpath.join(results.get("root", ""), check["file"])),
-                "line": str(check["line"]),
-                "title": f"{check['nodeid']}: {check['verdict']}",
-            }
-            shown = ",".join(
-                f"{name}={_escaped(text, _PROPERTY_ESCAPES)}" for name, text in properties.items()
-            )
-            level = "error" if failed else "warning"
-            yield f"::{level} {shown}::{_escaped(_message(check), _ESCAPES)}"
-
-
-def outputs(results: Mapping[str, Any], report: Path, page: Path) -> dict[str, str]:
-    """The outputs of the job."""
-    verdicts = [Verdict(check["verdict"]) for check in results["checks"]]
-    regressed = sum(verdict is Verdict.REGRESSED for verdict in verdicts)
-    verdict = str(worst(verdicts)) if verdicts else _NOTHING
-    files = {"report": str(report), "page": str(page)}
-    return {"verdict": verdict, "regressed": str(regressed), **files}
-
-
-def _message(check: Mapping[str, Any]) -> str:
-    lines = [
-        f"{name}: {metric['verdict']}, ratio {metric['ratio']} {metric['interval'] or ''}".rstrip()
-        for name, metric in check["metrics"].items()
-        if metric["verdict"] not in (None, "unchanged") and metric["ratio"] is not None
-    ]
-    return "\n".join([*lines, *filter(None, [check["message"]])]) or "see the log of this job"
-
-
-def _escaped(text: str, escapes: Mapping[str, str]) -> str:
-    return "".join(escapes.get(character, character) for character in text)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the gate; the exit status of the job."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of tests may have more than it can show
@@ -134,30 +93,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         arguments = sys.argv[1:] or shlex.split(environment.get("LOADERPERF_ARGUMENTS", ""))
     report = Path(environment.get("LOADERPERF_REPORT") or _REPORT)
-    page = report.with_suffix(".html")
-    for file in (report, page):
+    page, patch = report.with_suffix(".html"), report.with_suffix(".patch")
+    for file in (report, page, patch):
         file.unlink(missing_ok=True)  # that of an earlier run would be taken for this one's
+    shard, shards = environment.get("LOADERPERF_SHARD"), environment.get("LOADERPERF_SHARDS")
+    if shards and not shard:
+        parts = environment.get("LOADERPERF_PARTS") or os.curdir
+        junit = report.with_suffix(".xml")
+        files = [f"--json={report}", f"--html={page}", f"--patch={patch}", f"--junitxml={junit}"]
+        return merge.main([*files, parts])
     try:
         fetch_history(root, arguments)
     except CheckoutError as error:  # the run says it as well
         print(error, flush=True)
     command = [sys.executable, "-m", "pytest", "--loaderperf"]
     command += [f"--loaderperf-json={report}", f"--loaderperf-html={page}"]
+    if shard:
+        command.append(f"--loaderperf-shard={shard}/{shards}")
     if summary := environment.get("GITHUB_STEP_SUMMARY"):
         command.append(f"--loaderperf-summary={summary}")
     status = subprocess.run([*command, *arguments], cwd=root, check=False).returncode
     results: Mapping[str, Any] = {"checks": []}
     if report.exists():
         results = json.loads(report.read_text("utf-8"))
-    if said := environment.get("GITHUB_OUTPUT"):
-        with Path(said).open("a", encoding="utf-8") as out:
-            out.writelines(f"{k}={v}\n" for k, v in outputs(results, report, page).items())
-    for line in marks(results):
-        print(line)
+    reports = {"report": report, "page": page}
+    if any(each.startswith("--loaderperf-update") for each in arguments):
+        _write_patch(root, results.get("root", ""), patch)
+        reports["patch"] = patch
+    github.tell(results, reports, environment.get("GITHUB_OUTPUT", ""))
     if not results["checks"] and status == 0:
         print("::error title=No loader was measured::The run has proven nothing.")
         return 1
     return status
+
+
+def _write_patch(folder: Path, prefix: str, path: Path) -> None:
+    """Write what an update has changed, for ``git apply``; an empty file if that is nothing."""
+    try:
+        repository = Repository.find(folder)
+        if repository is not None:
+            path.write_bytes(repository.patch(repository.toplevel / prefix / store.FOLDER))
+    except CheckoutError as error:
+        print(f"::error title=No patch::{error}")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ TOLERANCES = {
 # How a value is read: the parser of each is in ``settings``.
 ValueKind = Literal[
     "text", "flag", "mode", "list", "check", "duration", "fraction", "size", "range", "start",
-    "fallback", "whose", "span", "reason", "exit",
+    "fallback", "whose", "span", "reason", "exit", "shard",
 ]  # fmt: skip
 
 
@@ -221,6 +221,23 @@ OPTIONS: tuple[Option, ...] = (
         asks="run",
         nature="searches the history, and writes nothing",
         excludes=("against", "update", "selftest", "sweep"),
+    ),
+    Option(
+        "shard",
+        "measure one part of the checks, such as '2/5', the second of five: whole modules. "
+        "'python -m pytest_loaderperf.merge' makes one run of the results files of all parts",
+        "N/COUNT",
+        "shard",
+        ini=False,
+        nature="measures a part of the checks",
+        excludes=("bisect", "prune"),
+    ),
+    Option(
+        "shard_times",
+        "the results file (--loaderperf-json) of an earlier run, by which the parts take about as "
+        "long as one another; by default they have about as many checks",
+        "FILE",
+        ini=False,
     ),
     Option(
         "exit",

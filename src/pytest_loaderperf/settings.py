@@ -10,6 +10,7 @@ from typing import Literal
 from .errors import SettingsError
 from .model.metrics import METRICS, MemoryLimit, Tolerance
 from .model.parameters import Axis, sweep_axes
+from .model.shards import Shard
 from .model.units import parse_duration, parse_fraction
 from .options import OPTIONS, UPDATES, Option, Update, ValueKind
 
@@ -106,6 +107,8 @@ class RunSettings:
     history: bool = False
     bisect: tuple[str, str] | None = None  # a good revision and a bad one
     exit: str = "pytest"  # or "bisect": whose exit status the run has
+    shard: Shard | None = None
+    shard_times: str = ""  # a results file of an earlier run
     sweep: tuple[Axis, ...] = ()
     baseline_python: str = ""
     baseline_requirements: str = ""  # a file, "accepted", or "accepted:" and a file of the commit
@@ -224,4 +227,5 @@ _PARSERS: Mapping[ValueKind, Callable[[str], object]] = {
     "span": _span,
     "reason": _reason,
     "exit": _one_of("pytest", "bisect"),
+    "shard": Shard.parse,
 }

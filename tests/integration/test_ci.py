@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from support import environment, tiny
 from support.project import Project
@@ -88,9 +89,8 @@ def run(
             GITHUB_ACTIONS="true",
             LOADERPERF_ARGUMENTS=given,
             CI="true",
-            LOADERPERF_REPORT=str(folder / "out" / "report.json"),
             TMPDIR=str(folder),
-            **variables,
+            **{"LOADERPERF_REPORT": str(folder / "out" / "report.json"), **variables},
         ),
         capture_output=True,
         text=True,
@@ -221,3 +221,69 @@ def test_an_old_report_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
     assert job.status == 4
     assert job.outputs["verdict"] == "nothing"
     assert not report.exists()
+
+
+def steps_of_docs() -> list[dict[str, str]]:
+    """What the workflow of the docs gives the action in each of its jobs, matrix included."""
+    text = (Path(__file__).parents[2] / "docs" / "ci.md").read_text("utf-8")
+    (written,) = (each for each in re.findall(r"```yaml\n(.*?)```", text, re.S) if "matrix" in each)
+    found = []
+    for job in yaml.safe_load(written)["jobs"].values():
+        given = next(step["with"] for step in job["steps"] if "loaderperf@" in step.get("uses", ""))
+        for shard in job.get("strategy", {}).get("matrix", {}).get("shard", [None]):
+            filled = {k: str(v).replace("${{ matrix.shard }}", str(shard)) for k, v in given.items()}
+            found.append(filled)
+    return found
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A repository with four modules of checks, one of which gets worse."""
+    names = [f"test_{letter}" for letter in "abcd"]
+    project = tiny.create(
+        tmp_path_factory.mktemp("many") / "project",
+        **{name: tiny.CHECK.replace("test_paced", name) for name in names},
+    )
+    tiny.accept(project, *(f"{name}.py::{name}" for name in names))
+    slow = tiny.CHECK.replace("test_paced", "test_b").replace("Paced()", "paced(batch=(1,))")
+    project.write(test_b=slow)
+    project.commit("a change")
+    return project
+
+
+@pytest.mark.parametrize("kind", ["gate", "update"])
+def test_the_workflow_of_the_docs_makes_one_run_of_its_jobs(
+    many: Project, tmp_path: Path, kind: str
+) -> None:
+    arguments = "--loaderperf-update=changed" if kind == "update" else ""
+    *shards, last = steps_of_docs()
+    assert [each["shard"] for each in shards] == ["1", "2", "3", "4"]
+    assert "shard" not in last
+    parts = tmp_path / "parts"
+    for given in shards:
+        clone = many.clone(tmp_path / f"job-{given['shard']}")
+        variables = {f"LOADERPERF_{name.upper()}": value for name, value in given.items()}
+        out = parts / f"loaderperf-{given['shard']}-of-{given['shards']}"
+        job = run(
+            *(clone, tmp_path),
+            given=arguments,
+            LOADERPERF_REPORT=str(out / "loaderperf.json"),
+            PYTEST_ADDOPTS=tiny.USUAL["PYTEST_ADDOPTS"],
+            **variables,
+        )
+        assert job.status == int(kind == "gate" and "test_b" in job.log), job.log
+    clone = many.clone(tmp_path / "job-last")
+    variables = {f"LOADERPERF_{name.upper()}": value for name, value in last.items()}
+    job = run(clone, tmp_path, LOADERPERF_PARTS=str(parts), **variables)
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    nodes = [f"test_{letter}.py::test_{letter}" for letter in "abcd"]
+    assert [check["nodeid"] for check in report["checks"]] == nodes
+    if kind == "gate":
+        assert job.status == 1
+        assert job.outputs["verdict"] == report["checks"][1]["verdict"]
+        assert "::error file=test_b.py," in job.log
+        assert "patch" not in job.outputs
+    else:
+        assert job.status == 0, job.log
+        clone.git("apply", job.outputs["patch"])
+        assert clone.git("status", "--porcelain") == "M baselines/test_b.json"

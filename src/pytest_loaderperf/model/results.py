@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from .parameters import Parameter, batch_size_among
+from .shards import Share
 from .workload import Workload
 
 STORED = "stored numbers"  # the source of a baseline that is not measured side by side
@@ -308,7 +309,13 @@ class CheckResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """All that is known of a run when it ends: every report is made of it."""
+    """All that is known of a run when it ends: every report is made of it.
+
+    ``commit`` is the one that was checked out, empty outside of git, and ``changes`` stands for
+    all that differs from it, empty if nothing does. ``alpha`` is the risk that a metric which did
+    not get worse is called regressed. A shard has a ``share``. A run that was merged
+    has those of its ``shares``, and ``problems`` if they do not make it whole.
+    """
 
     results: Sequence[CheckResult]
     plugin: str  # the version of this package
@@ -317,3 +324,9 @@ class Run:
     commits: Sequence[str]  # that were measured beside the candidate
     memory_limit: float  # that a loader may use, in bytes
     root: str = ""  # the root folder of pytest, below the top folder of the repository
+    commit: str = ""
+    changes: str = ""
+    alpha: float = 0.0
+    share: Share | None = None
+    shares: tuple[Share, ...] = ()
+    problems: tuple[str, ...] = ()

@@ -13,10 +13,18 @@ import math
 import types
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from ..errors import ArmError
 from .messages import TYPES, Message
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+V = TypeVar("V")
+_DAMAGE = (
+    ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError,
+)  # fmt: skip
 
 
 def encode(message: Message) -> bytes:
@@ -31,9 +39,23 @@ def decode(line: bytes) -> Message:
         content = json.loads(line)
         kind = TYPES[content.pop("type")]
         message: Message = _value(content, kind)
-    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as e:
+    except _DAMAGE as e:
         raise ArmError(f"not a message: {line[:200]!r} ({e})") from e
     return message
+
+
+def to_text(value: DataclassInstance) -> str:
+    """A value that is no message: JSON, but for numbers that are infinite."""
+    return json.dumps(dataclasses.asdict(value))
+
+
+def from_text(text: str, kind: type[V]) -> V:
+    """The value of a text; ValueError if it is none of its kind."""
+    try:
+        value: V = _value(json.loads(text), kind)
+    except _DAMAGE as error:
+        raise ValueError(f"not a {kind.__name__}: {error}") from error
+    return value
 
 
 @functools.cache

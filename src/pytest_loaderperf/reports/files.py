@@ -26,22 +26,27 @@ def write(
 
     ``histories`` are read only if a report shows them.
     """
-
-    def written(option: str, name: str, text: str, put: Callable[[Path, str], None]) -> None:
-        path = folder / name
-        try:
-            put(path, text)
-        except OSError as error:
-            say(f"--loaderperf-{option}={path} could not be written: {error}")
-
     if settings.json:
         text = json.dumps(results_json.to_json(run, sweeps), indent=2, ensure_ascii=False) + "\n"
-        written("json", settings.json, text, files.replace)
+        written(folder / settings.json, text, say)
     if settings.summary:
-        text = markdown.summary(run.results, sweeps)
-        written("summary", settings.summary, text, files.append)
+        text = markdown.summary(run.results, sweeps, run.problems)
+        written(folder / settings.summary, text, say, files.append)
     if settings.why not in ("", "always", "never"):
         text = json.dumps(speedscope.to_speedscope(run.results)) + "\n"
-        written("why", settings.why, text, files.replace)
+        written(folder / settings.why, text, say)
     if settings.html:
-        written("html", settings.html, html.render(run, sweeps, histories()), files.replace)
+        written(folder / settings.html, html.render(run, sweeps, histories()), say)
+
+
+def written(
+    path: Path,
+    text: str,
+    say: Callable[[str], None],
+    put: Callable[[Path, str], None] = files.replace,
+) -> None:
+    """Write one report; ``say`` hears of it if it cannot be."""
+    try:
+        put(path, text)
+    except OSError as error:
+        say(f"the report {path} could not be written: {error}")

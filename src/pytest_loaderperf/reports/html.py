@@ -45,12 +45,12 @@ def render(run: Run, sweeps: Sequence[Sweep], histories: Mapping[str, History]) 
         _asset("report.html")
     )
     return template.render(
-        headline=terminal.headline(run.results),
+        headline=terminal.headline(run.results, run.problems),
         summary=terminal.summary(run.results),
         run=run,
         checks=checks,
         sweeps=[_sweep(sweep) for sweep in sweeps],
-        remarks=terminal.below(run.results),
+        remarks=[*run.problems, *terminal.below(run.results)],
         variants=variants.COLUMNS,
         data=data,
         style=_asset("report.css"),

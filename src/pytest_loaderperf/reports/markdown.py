@@ -14,15 +14,20 @@ _MARKUP = re.compile(r"[\\`*_{}\[\]<>#|~]")
 _COLUMNS = ("check", "throughput", "ratio [95 %]", "peak memory", "ratio", "verdict")
 
 
-def summary(results: Sequence[CheckResult], sweeps: Sequence[Sweep]) -> str:
+def summary(
+    results: Sequence[CheckResult], sweeps: Sequence[Sweep], problems: Sequence[str] = ()
+) -> str:
     """The summary of a run, with the tests that were measured at several batch sizes.
 
-    A run in which nothing was measured says so: it has proven nothing.
+    A run in which nothing was measured says so: it has proven nothing. ``problems`` are what keeps
+    shards from being one run.
     """
-    title = f"## {terminal.headline(results)}"
+    parts = [f"## {terminal.headline(results, problems)}"]
+    if problems:
+        parts.append("\n".join(f"- {_escaped(problem)}" for problem in problems))
     if not results:
-        return f"{title}\n"
-    parts = [title, terminal.summary(results)]
+        return "\n\n".join(parts) + "\n"
+    parts.append(terminal.summary(results))
     parts += [_failure(result) for result in results if result.outcome == "failed"]
     parts.append(_table(_COLUMNS, map(_row, results)))
     parts += [_variants(result) for result in results if result.variants]

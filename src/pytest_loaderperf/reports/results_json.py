@@ -19,7 +19,9 @@ from ..model.results import (
     Variant,
     Why,
 )
+from ..model.shards import Share
 from ..model.units import round_significant
+from ..shards import records
 from ..stats.sweeps import Sweep
 
 SCHEMA = 1
@@ -33,11 +35,27 @@ def to_json(run: Run, sweeps: Sequence[Sweep]) -> dict[str, object]:
         "schema": SCHEMA,
         "plugin": run.plugin,
         "root": run.root,
+        "commit": run.commit,
+        "changes": run.changes,
+        "alpha": run.alpha,
         "machine": dict(run.machine),
         "against": {"mode": run.mode, "commits": list(run.commits)},
         "checks": [_check_json(result) for result in run.results],
         "summary": dict(sorted(counts.items())),
         "sweeps": [_sweep_json(sweep) for sweep in sweeps],
+        "shard": records.to_json(run),
+        "shards": [_share_json(share, run) for share in run.shares],
+        "problems": list(run.problems),
+    }
+
+
+def _share_json(share: Share, run: Run) -> dict[str, object]:
+    return {
+        "number": share.shard.number,
+        "checks": len(share.own),
+        "seconds": round(sum(each.seconds for each in run.results if each.nodeid in share.own), 1),
+        "status": share.status,
+        "machine": dict(share.machine),
     }
 
 

@@ -39,11 +39,13 @@ _TITLES = {
 }
 
 
-def headline(results: Sequence[CheckResult]) -> str:
+def headline(results: Sequence[CheckResult], problems: Sequence[str] = ()) -> str:
     """A run in a few words, its worst verdict first.
 
-    One in which nothing was measured has proven nothing.
+    One in which nothing was measured has proven nothing, nor has one of shards with ``problems``.
     """
+    if problems:
+        return f"{_FAILED} The shards do not make a whole run"
     if not results:
         return f"{_FAILED} No loader was measured"
     verdict = worst([result.verdict for result in results])

@@ -11,10 +11,12 @@ import pytest
 from ..baselines import update
 from ..baselines.update import Stale
 from ..check.state import Spec
-from ..errors import StoreError
+from ..errors import SettingsError, StoreError
 from ..model.parameters import titled
+from ..model.shards import Shard
 from ..protocol.messages import Collected
 from ..settings import RunSettings
+from ..shards import balance
 from .collection import Check, CheckFile
 from .progress import Schedule
 from .resources import Resources
@@ -33,6 +35,7 @@ class Collecting:
         self._names_files = any("::" in each or each.endswith(".py") for each in arguments)
         self._usage_error = ""
         self.checks: list[str] = []
+        self.selection: list[Check] = []  # all that a run is to measure, or its shards together
         self.stale: list[Stale] = []
 
     def check_file(self, path: Path, parent: pytest.Collector) -> CheckFile:
@@ -93,10 +96,33 @@ class Collecting:
                 )
         if getattr(self._resources.config.option, "benchmark_only", False):
             run = [check for check in run if check.collected.benchmark]
+        self.selection = run
+        if self._resources.settings.shard is not None and run:
+            run = self._own(run, self._resources.settings.shard)
         others = [item for item in items if item not in run]
         if others:
             self._resources.config.hook.pytest_deselected(items=others)
             items[:] = run
+
+    def _own(self, selection: list[Check], shard: Shard) -> list[Check]:
+        """Those of some checks that a shard measures; the arms of the others end."""
+        seconds: dict[str, float] | None = {}
+        try:
+            if file := self._resources.settings.shard_times:
+                path = self._resources.config.invocation_params.dir / file
+                seconds = balance.seconds_in(path)
+                if seconds is None:
+                    self._resources.say(
+                        f"--loaderperf-shard-times={file} does not exist: each shard gets about as "
+                        "many checks"
+                    )
+            own = balance.own([each.nodeid for each in selection], seconds or {}, shard)
+        except SettingsError as error:
+            raise pytest.UsageError(str(error)) from None
+        modules = {*map(balance.module_of, own)}
+        for module in self._collected.keys() - modules:
+            self._resources.arms.drop(self._resources.candidate, module)
+        return [each for each in selection if each.nodeid in {*own}]
 
     def _prune(self, *, whole: bool) -> None:
         if not whole:
@@ -118,7 +144,10 @@ class Collecting:
         if option.collectonly or option.verbose < 0:
             return []
         settings = self._resources.settings
-        return f"loaderperf: {schedule(specs(items, settings), settings).plan}"
+        plan = schedule(specs(items, settings), settings).plan
+        if settings.shard is not None:
+            return f"loaderperf: shard {settings.shard}, {plan}, of {len(self.selection)} in all"
+        return f"loaderperf: {plan}"
 
 
 def specs(items: Sequence[pytest.Item], settings: RunSettings) -> list[Spec]:

@@ -25,7 +25,7 @@ class Session:
             resources = Resources.opened(config, cleanup)
             self._cleanup = cleanup.pop_all()
         self.collecting = Collecting(resources)
-        running = Running(resources, self._cleanup)
+        running = Running(resources, self.collecting, self._cleanup)
         self._others = {
             "loaderperf-collecting": self.collecting,
             "loaderperf-running": running,

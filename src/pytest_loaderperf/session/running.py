@@ -14,25 +14,36 @@ from ..check.runner import Coordinator, Outcome
 from ..errors import InconclusiveWarning
 from ..model.results import CheckResult, Verdict
 from ..reports import explain
+from ..reports.junit import properties
 from ..stats.sequential import Rule
 from ..system.files import machine_lock
 from . import pytest_benchmark, pytest_reports
-from .collecting import schedule, spec_of, specs
+from .collecting import Collecting, schedule, spec_of, specs
 from .collection import Check
 from .progress import LiveLine, Schedule
 from .resources import Resources
 
 
 class Running:
-    """Hooks of the run loop; ``results`` are those of all checks that have ended."""
+    """Hooks of the run loop; ``results`` are those of all checks that have ended.
 
-    def __init__(self, resources: Resources, cleanup: contextlib.ExitStack) -> None:
+    ``own`` are the node ids of those that are to be run, and ``ended`` of those that were, with
+    those that were skipped.
+    """
+
+    def __init__(
+        self, resources: Resources, collecting: Collecting, cleanup: contextlib.ExitStack
+    ) -> None:
         self._resources = resources
+        self._collecting = collecting
         self._cleanup = cleanup
         self._coordinator: Coordinator | None = None
         self._schedule = Schedule([])
         self._live: LiveLine | None = None
+        self.rule = Rule()
         self.results: list[CheckResult] = []
+        self.own: list[str] = []
+        self.ended: list[str] = []
 
     @property
     def accepted(self) -> Sequence[Acceptance]:
@@ -46,13 +57,17 @@ class Running:
             return
         self._cleanup.enter_context(machine_lock(self._resources.say))
         checks = specs(session.items, self._resources.settings)
+        self.own = [spec.nodeid for spec in checks]
+        # Of all shards: alpha is that of the run which they make.
+        everything = specs(self._collecting.selection, self._resources.settings)
+        self.rule = Rule.for_metrics(sum(len(spec.settings.metrics) for spec in everything))
         coordinator = self._coordinator = Coordinator(
             self._resources.arms,
             self._resources.references,
             self._resources.candidate,
             self._resources.sources,
             self._resources.settings,
-            Rule.for_metrics(sum(len(spec.settings.metrics) for spec in checks)),
+            self.rule,
             [str(each) for each in session.config.invocation_params.args],
         )
         # What has changed comes first: whoever waits sees the news at once. The order stays else.
@@ -80,6 +95,7 @@ class Running:
         finally:
             self._clear()
         self._schedule.ended(time.monotonic() - started)
+        self.ended.append(item.nodeid)
         for each in self._reports(item, outcome):
             item.ihook.pytest_runtest_logreport(report=each)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -114,9 +130,8 @@ class Running:
             if pytest_benchmark.wanted(item):
                 reports += pytest_benchmark.replay(item, result, outcome.benchmark)
             self.results.append(result)
-            properties = pytest_reports.properties(result)
             for each in reports:
-                each.user_properties += properties
+                each.user_properties += properties(result)
         return reports
 
     def _show(self, text: str) -> None:

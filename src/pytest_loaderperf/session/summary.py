@@ -13,10 +13,13 @@ from ..baselines import update
 from ..baselines.history import Histories, History
 from ..errors import CheckoutError, StoreError
 from ..model.results import Run, Verdict
-from ..reports import accepted, files, swept, terminal, variants
+from ..model.shards import Share
+from ..reports import accepted, files, screen, terminal
+from ..shards import records
 from ..stats.sweeps import Sweep, sweeps
 from ..system.cgroups import Memory
 from ..system.machine import machine
+from ..versions.repository import Repository
 from .collecting import Collecting
 from .resources import Resources
 from .running import Running
@@ -66,6 +69,13 @@ class Summary:
         self._resources = resources
         self._collecting = collecting
         self._running = running
+        self._state = "", ""  # the commit, and what differs from it
+
+    def pytest_sessionstart(self) -> None:
+        """Look at what is checked out before baselines are written."""
+        with contextlib.suppress(CheckoutError):  # the run says it, if it needs git
+            if self._resources.settings.json and (found := Repository.find(self._resources.root)):
+                self._state = found.state()
 
     def pytest_report_header(self) -> str:
         """Say what the run compares with."""
@@ -85,20 +95,17 @@ class Summary:
             terminalreporter.write_line(line)
         if not self._running.results:
             return
-        summary = terminal.summary(self._running.results)
         if terminalreporter.verbosity < -1:
-            terminalreporter.write_line(summary)
+            terminalreporter.write_line(terminal.summary(self._running.results))
             return
         writer = self._resources.config.get_terminal_writer()
-        results, verbose = self._running.results, terminalreporter.verbosity > 0
-        identical = Verdict.IDENTICAL
-        shown = [each for each in results if verbose or each.verdict is not identical]
-        lines = terminal.table(shown, lambda text, v: writer.markup(text, **_colors(v)))
-        lines += variants.lines(results)
-        if self._resources.settings.sweep or verbose:
-            lines += swept.lines(self._sweeps)
-        lines += terminal.below(results, everything=verbose or not terminal.is_plain(results))
-        for line in [*lines, *terminal.seconds(results), summary]:
+        verbose = terminalreporter.verbosity > 0
+        for line in screen.lines(
+            self._running.results,
+            self._sweeps if self._resources.settings.sweep or verbose else [],
+            lambda text, v: writer.markup(text, **_colors(v)),
+            verbose=verbose,
+        ):
             terminalreporter.write_line(line)
 
     @functools.cached_property
@@ -130,6 +137,7 @@ class Summary:
         nothing = pytest.ExitCode.NO_TESTS_COLLECTED
         if self._resources.only_looks and session.exitstatus == nothing:
             session.exitstatus = pytest.ExitCode.OK
+        commit, changes = self._state
         run = Run(
             results=self._running.results,
             plugin=__version__,
@@ -138,6 +146,10 @@ class Summary:
             commits=self._resources.references.commits,
             memory_limit=self._memory_limit,
             root=self._resources.references.prefix,
+            commit=commit,
+            changes=changes,
+            alpha=self._running.rule.alpha,
+            share=self._share(int(session.exitstatus)),
         )
         folder = self._resources.config.invocation_params.dir
         settings, say = self._resources.settings, self._resources.say
@@ -145,6 +157,20 @@ class Summary:
         if settings.exit == "bisect":
             verdicts = [result.verdict for result in run.results]
             session.exitstatus = status_for_bisect(session.exitstatus, verdicts)
+
+    def _share(self, status: int) -> Share | None:
+        shard = self._resources.settings.shard
+        if shard is None:
+            return None
+        return Share(
+            shard=shard,
+            selection=tuple(check.nodeid for check in self._collecting.selection),
+            own=tuple(self._running.own),
+            ended=tuple(self._running.ended),
+            settings=records.digest(self._resources.settings),
+            status=status,
+            machine=machine(),
+        )
 
     def _histories(self) -> dict[str, History]:
         """The baselines of the checks over time, by node id; empty where git tells of none."""

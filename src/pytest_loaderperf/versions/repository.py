@@ -7,9 +7,11 @@ no setting of the user changes.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import shutil
+import tempfile
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -18,6 +20,11 @@ from ..errors import CheckoutError
 from . import git
 
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
+# Whatever the user's settings make of a diff.
+_AS_A_PATCH = (
+    "--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames",
+    "--src-prefix=a/", "--dst-prefix=b/",
+)  # fmt: skip
 _STORED = "compare with stored numbers: --loaderperf-against=stored"
 
 
@@ -132,6 +139,41 @@ class Repository:
         if name.startswith("../") or "\n" in name:
             raise CheckoutError(f"{name!r} must be a file of the checkout, without a line break")
         return name
+
+    def state(self) -> tuple[str, str]:
+        """The commit that is checked out (empty before the first), and what differs from it.
+
+        The second one stands for the contents of all files that git tracks, and is empty where
+        nothing differs. Raises CheckoutError, in git's own words, if git cannot tell.
+        """
+        try:
+            commit = self.resolve("HEAD")
+        except CheckoutError:
+            return "", ""
+        names = git.differing(self.toplevel, commit)
+        files = [each for each in names if (self.toplevel / each).is_file()]
+        now = git.contents_now(self.toplevel, files)
+        lines = [f"{each}\0{now.get(each, 'gone')}" for each in sorted(names)]
+        digest = hashlib.sha256("\0".join(lines).encode(errors="surrogateescape")).hexdigest()
+        return commit, digest[:16] if lines else ""
+
+    def patch(self, folder: Path) -> bytes:
+        """What differs from the commit below a folder, new files too, for ``git apply``.
+
+        Raises CheckoutError, in git's own words, if git cannot tell.
+        """
+        name = self.name_of(folder)
+        with tempfile.TemporaryDirectory() as scratch:
+            index = {"GIT_INDEX_FILE": f"{scratch}/index"}  # the user's stays as it is
+            for command in (
+                ("read-tree", "HEAD"),
+                ("add", "--all", "--force", "--", name),
+                ("diff", *_AS_A_PATCH, "--cached", "HEAD", "--", name),
+            ):
+                done = git.run(self.toplevel, *command, variables=index)
+                if done.returncode:
+                    raise CheckoutError(f"git {command[0]} fails: {git.words(done)}")
+        return done.stdout
 
     @property
     def is_shallow(self) -> bool:

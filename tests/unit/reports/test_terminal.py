@@ -25,7 +25,6 @@ from pytest_loaderperf.model.results import (
 )
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.reports import explain, results_json, terminal
-from pytest_loaderperf.session import pytest_reports
 from pytest_loaderperf.stats.sweeps import sweeps
 
 no_deadline = settings(deadline=None)
@@ -391,24 +390,6 @@ def test_the_source_of_memory_is_named_once() -> None:
         "memory: from control group v1 and pages of each process"
     ]
     assert terminal.memory_sources([RESULT]) == []
-
-
-def test_reports_of_pytest_keep_the_numbers() -> None:
-    unasked = Comparison(
-        metric="first_batch", value=0.123456, judged=False, verdict=Verdict.UNCHANGED
-    )
-    result = replace(RESULT, metrics={"throughput": THROUGHPUT, "first_batch": unasked})
-    assert pytest_reports.properties(result) == [
-        ("loaderperf.verdict", "regressed"),
-        ("loaderperf.throughput", pytest.approx(THROUGHPUT.value, rel=1e-3)),
-        ("loaderperf.throughput.baseline", pytest.approx(THROUGHPUT.baseline, rel=1e-3)),
-        ("loaderperf.throughput.ratio", pytest.approx(THROUGHPUT.ratio, rel=1e-3)),
-        ("loaderperf.throughput.verdict", "regressed"),
-        ("loaderperf.first_batch", 0.1235),
-    ]
-
-
-# --- JSON ---------------------------------------------------------------------------------------
 
 
 def test_the_results_file_is_as_documented() -> None:
