@@ -35,7 +35,7 @@ from pytest_loaderperf.measure import calibration, turns
 from pytest_loaderperf.measure.plan import Lengths, Plan
 from pytest_loaderperf.measure.timed_trial import TimedTrial
 from pytest_loaderperf.model.version import Version
-from pytest_loaderperf.supervisor.arm import Arms
+from pytest_loaderperf.supervisor.arms import Arms
 from pytest_loaderperf.supervisor.launch import Launch
 from pytest_loaderperf.system import signals
 from pytest_loaderperf.versions.project import Project

@@ -31,7 +31,7 @@ from pytest_loaderperf.measure import calibration, turns
 from pytest_loaderperf.measure.plan import PAIR_SECONDS, Lengths
 from pytest_loaderperf.model.version import Version
 from pytest_loaderperf.stats.comparison import scatter
-from pytest_loaderperf.supervisor.arm import Arms
+from pytest_loaderperf.supervisor.arms import Arms
 
 
 def study(nodeid: str, pairs: int, out: Path, lengths: Lengths, *, both_turns: bool) -> None:

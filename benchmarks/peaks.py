@@ -37,7 +37,7 @@ from pytest_loaderperf.model.version import Version
 from pytest_loaderperf.settings import CheckSettings
 from pytest_loaderperf.stats.sequential import Rule
 from pytest_loaderperf.stats.sweeps import Point, memory_model
-from pytest_loaderperf.supervisor.arm import Arms
+from pytest_loaderperf.supervisor.arms import Arms
 
 MIB = 2**20
 JUDGED = frozenset({"peak_memory"})

@@ -1,4 +1,4 @@
-"""A project with many checks, measured in one run and in shards: are the verdicts the same?
+"""Measure a project with many checks in one run and in shards, and compare the verdicts.
 
     python benchmarks/shards.py [--checks 200] [--shards 8]
 
@@ -98,9 +98,7 @@ def measure(folder: Path, results: Path, *options: str) -> dict[str, Any]:
 def merge(folder: Path, files: Sequence[Path], results: Path) -> int:
     """The exit status of a merge."""
     names = map(str, files)
-    return run(
-        folder, sys.executable, "-m", "pytest_loaderperf.merge", *names, f"--json={results}"
-    )
+    return run(folder, sys.executable, "-m", "pytest_loaderperf.merge", *names, f"--json={results}")
 
 
 def foreign(file: Path, place: Path, **fields: Any) -> Path:

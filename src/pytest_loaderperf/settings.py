@@ -10,6 +10,7 @@ from typing import Literal
 from .errors import SettingsError
 from .model.metrics import METRICS, MemoryLimit, Tolerance
 from .model.parameters import Axis, sweep_axes
+from .model.ranks import World
 from .model.shards import Shard
 from .model.units import parse_duration, parse_fraction
 from .options import OPTIONS, UPDATES, Option, Update, ValueKind
@@ -28,6 +29,8 @@ class CheckSettings:
     budget: float = 60.0  # seconds
     step_time: float | None = None  # seconds of a training step, for the metric stall
     coverage: float = 0.0  # the share of an epoch to see, as far as the budget allows
+    ranks: int = 0  # of a distributed training on this machine; 0: nobody asked
+    world_size: int = 0  # of them on all machines
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.metrics if name not in METRICS]
@@ -37,8 +40,14 @@ class CheckSettings:
             raise SettingsError(f"a step takes a positive time, not {self.step_time:g} s")
         if not 0 <= self.coverage <= 1:
             raise SettingsError(f"a share of an epoch is 100% at most, not {self.coverage:.0%}")
+        _ = self.world
         if not 0 < self.budget < math.inf:
             raise SettingsError(f"a budget is a positive time, not {self.budget:g} s")
+
+    @property
+    def world(self) -> World:
+        """The processes that measure a check together."""
+        return World.of(self.ranks, self.world_size)
 
     @property
     def asked(self) -> frozenset[str]:
@@ -72,11 +81,17 @@ class CheckSettings:
             if not isinstance(value, str):
                 raise SettingsError("a share of an epoch is a string such as '100%'")
             return replace(self, coverage=parse_fraction(value))
+        if name in ("ranks", "world_size"):
+            if not value:
+                raise SettingsError("give a number of processes, such as 4")
+            return replace(self, **{name: value})  # type: ignore[arg-type]
         accepted = ", ".join((*MARKER_ARGUMENTS,))
         raise SettingsError(f"unknown argument; accepted are {accepted}")
 
 
-MARKER_ARGUMENTS = ("batch_sizes", "metrics", "budget", "step_time", "coverage", *METRICS)
+MARKER_ARGUMENTS = (
+    "batch_sizes", "metrics", "budget", "step_time", "coverage", "ranks", "world_size", *METRICS,
+)  # fmt: skip
 
 
 def batch_sizes(marker: Mapping[str, object]) -> list[int]:

@@ -231,7 +231,9 @@ def steps_of_docs() -> list[dict[str, str]]:
     for job in yaml.safe_load(written)["jobs"].values():
         given = next(step["with"] for step in job["steps"] if "loaderperf@" in step.get("uses", ""))
         for shard in job.get("strategy", {}).get("matrix", {}).get("shard", [None]):
-            filled = {k: str(v).replace("${{ matrix.shard }}", str(shard)) for k, v in given.items()}
+            filled = {
+                k: str(v).replace("${{ matrix.shard }}", str(shard)) for k, v in given.items()
+            }
             found.append(filled)
     return found
 
@@ -240,10 +242,8 @@ def steps_of_docs() -> list[dict[str, str]]:
 def many(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A repository with four modules of checks, one of which gets worse."""
     names = [f"test_{letter}" for letter in "abcd"]
-    project = tiny.create(
-        tmp_path_factory.mktemp("many") / "project",
-        **{name: tiny.CHECK.replace("test_paced", name) for name in names},
-    )
+    project = tiny.create(tmp_path_factory.mktemp("many") / "project", test_a=tiny.CHECK)
+    project.write(**{name: tiny.CHECK.replace("test_paced", name) for name in names})
     tiny.accept(project, *(f"{name}.py::{name}" for name in names))
     slow = tiny.CHECK.replace("test_paced", "test_b").replace("Paced()", "paced(batch=(1,))")
     project.write(test_b=slow)
@@ -265,7 +265,8 @@ def test_the_workflow_of_the_docs_makes_one_run_of_its_jobs(
         variables = {f"LOADERPERF_{name.upper()}": value for name, value in given.items()}
         out = parts / f"loaderperf-{given['shard']}-of-{given['shards']}"
         job = run(
-            *(clone, tmp_path),
+            clone,
+            tmp_path,
             given=arguments,
             LOADERPERF_REPORT=str(out / "loaderperf.json"),
             PYTEST_ADDOPTS=tiny.USUAL["PYTEST_ADDOPTS"],

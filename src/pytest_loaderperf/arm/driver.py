@@ -26,6 +26,7 @@ from ..protocol.messages import (
 )
 from ..system.cpus import cpu_seconds
 from .batch_marks import Workers, spans
+from .ranks import Leader
 
 __tracebackhide__ = True  # pytest shows a failure from the test on, and in the loader itself
 
@@ -45,11 +46,13 @@ class Stream:
         samples: counting.SampleCounter | None,
         prepare: Callable[[], None] = lambda: None,
         injected_loss: float = 0.0,
+        leader: Leader | None = None,
     ) -> None:
         self._loader = loader
         self._injected_loss = injected_loss
         self._count = self._given = samples or loader.count
         self._prepare = prepare
+        self._leader = leader
         self._iterator: Iterator[Any] | None = None
         self._batch: Any = None  # the last one: like a user's, it lives until the next is there
         self._position = 0  # batches taken from this epoch
@@ -94,8 +97,12 @@ class Stream:
         path = batches.settled_path(looks, self._loader)
         if not any(each.counted(path) for each in looks):
             raise _no_samples(len(looks))
-        self._count = counting.without(self._injected_loss, self._count or counting.counter(path))
-        workload = batches.workload(looks, path, self._loader.samples_per_epoch)
+        counter, samples = self._count or counting.counter(path), self._loader.samples_per_epoch
+        if self._leader:
+            counter = self._leader.counting(counter, path)
+            samples = self._leader.samples_per_epoch
+        self._count = counting.without(self._injected_loss, counter)
+        workload = batches.workload(looks, path, samples)
         return Opened(
             first_batch=first_batch,
             workload=workload,
@@ -112,19 +119,14 @@ class Stream:
         cpu = 0.0
         stretches: list[Stretch] = []
         arrivals: list[list[float]] = []
+        needed: list[list[list[float]]] = []
         worked: list[Span] = []
         while timed < wanted:
             count = min(wanted - timed, self._steady_left())
             if count < 1:
                 self._restart()
                 if self._steady_left() < 1:
-                    return Slice(
-                        stretches=[],
-                        samples=0,
-                        batches=0,
-                        cpu_seconds=0.0,
-                        epoch_batches=self._epoch_batches,
-                    )
+                    return Slice(epoch_batches=self._epoch_batches)
                 continue
             self._prepare()
             used, began = cpu_seconds(os.getpid()), self._worker_seconds()
@@ -133,6 +135,7 @@ class Stream:
                 continue
             stretches.append(stretch)
             arrivals.append(noted)
+            needed += self._needed()
             samples += counted
             worked += spans(began, self._worker_seconds())
             cpu += cpu_seconds(os.getpid()) - used
@@ -149,6 +152,7 @@ class Stream:
             spans=worked,
             marks=marks,
             arrivals=arrivals,
+            needed=needed,
         )
 
     def run_epochs(
@@ -165,6 +169,7 @@ class Stream:
         taken = samples = steady_batches = steady_samples = 0
         stretches: list[Stretch] = []
         arrivals: list[list[float]] = []
+        needed: list[list[list[float]]] = []
         steady: list[Stretch] = []
         skipped = math.ceil(skip / stride) * stride
         steady_cpu = 0.0
@@ -182,6 +187,7 @@ class Stream:
             stretches.append((began, time.perf_counter()))
             del iterator  # which may wait for threads of its own, now longer, now shorter
             arrivals.append(noted)
+            needed += self._needed()
             taken += self._position
             samples += sum(first) + sum(counts)
             if skip and counts:
@@ -205,6 +211,7 @@ class Stream:
             steady_batches=steady_batches,
             steady_samples=steady_samples,
             steady_cpu_seconds=steady_cpu,
+            needed=needed,
         )
 
     def finish(self, seconds: float) -> EpochEnd:
@@ -288,6 +295,7 @@ class Stream:
         self._spent += stretch[1] - started
         if self._position < position + count:
             self._epoch_ended()
+            self._needed()
             return None, 0, []
         return stretch, sum(counts), noted
 
@@ -315,6 +323,8 @@ class Stream:
             if taken == before:
                 break
             noted.append(time.perf_counter())
+            if self._leader:
+                self._leader.note()
             counts.append(int(samples))
             self._prepare()  # an epoch may be long
             if noted[-1] > until:
@@ -328,6 +338,10 @@ class Stream:
         self._batch = batch
         self._position += taken
         return counts
+
+    def _needed(self) -> list[list[list[float]]]:
+        """What each rank needed for its batches in a stretch."""
+        return [self._leader.notes()] if self._leader else []
 
     def _worker_seconds(self) -> dict[int, float]:
         return self._workers.cpu_seconds() if self._workers else {}

@@ -8,8 +8,9 @@ trial of a check there is nothing left to measure: the test gets the result and 
 from __future__ import annotations
 
 import gc
+import socket
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from ..errors import LoaderError, LoaderPerfError
 from ..loaders.kinds import Loader
@@ -33,7 +34,7 @@ from ..protocol.messages import (
     Step,
 )
 from ..reports.explain import explain
-from . import isolation, pipeline
+from . import isolation, pipeline, ranks
 from .driver import Stream
 from .isolation import Heap
 from .perf import Asked, Perf
@@ -49,8 +50,11 @@ class TrialDone(BaseException):
 class Conversation:
     """A trial's part in the conversation with the coordinator, and what its test has done."""
 
-    def __init__(self, channel: Channel, begin: Begin, setup: Setup) -> None:
+    def __init__(
+        self, channel: Channel, begin: Begin, setup: Setup, links: Sequence[socket.socket] = ()
+    ) -> None:
         self._channel = channel
+        self._links = links  # with other ranks: of the first one with all, of these with that
         self._begin = begin
         self._setup = setup
         self._asked: Asked | None = None
@@ -97,10 +101,40 @@ class Conversation:
         if samples is not None and not callable(samples):
             raise LoaderError(f"samples={samples!r}: give a callable that counts a batch's samples")
         self._hand(loader, variants)
-        stream = Stream(loader, samples, self._prepare(), self._setup.injected_loss)
-        isolation.call_apart(lambda: self._serve(stream, loader))
+        if self._setup.rank:
+            isolation.call_apart(lambda: self._follow(loader, samples))
+        elif self._links:
+            isolation.call_apart(lambda: self._lead(loader, samples))
+        else:
+            stream = Stream(loader, samples, self._prepare(), self._setup.injected_loss)
+            isolation.call_apart(lambda: self._serve(stream, loader))
         self._asked = Asked.probe()
         return self._asked
+
+    def _follow(self, loader: Loader, samples: SampleCount | None) -> None:
+        """Do as the first rank says."""
+        __tracebackhide__ = True
+        if not ranks.follow(self._links[0], loader, samples, self._prepare()):
+            self._unwind()
+
+    def _lead(self, loader: Loader, samples: SampleCount | None) -> None:
+        """Do as the coordinator says, and have the other ranks do it in step."""
+        __tracebackhide__ = True
+        leader = ranks.Leader(self._links, self._begin.patience)
+        loader = leader.gathered(loader)
+        own = self._prepare()
+
+        def prepare() -> None:
+            own()
+            leader.prepare()
+
+        stream = Stream(loader, samples, prepare, self._setup.injected_loss, leader)
+        try:
+            self._serve(stream, loader)
+        except TrialDone:
+            leader.leave(rest=False)
+            raise
+        leader.leave(rest=True)
 
     @property
     def asserted(self) -> list[str]:
@@ -132,6 +166,7 @@ class Conversation:
                 scattered=loader.scattered,
                 endless=loader.endless,
                 variants=list(variants),
+                ranks=self._setup.ranks,
             )
         )
 
@@ -174,12 +209,17 @@ class Conversation:
                 return
             else:
                 assert isinstance(message, End), message
-                self.unwound = True
-                # What the test leaves is garbage that hangs together, and nobody needs it freed. A
-                # collector ends the queues of a DataLoader's workers before it ends the loader,
-                # which then waits five seconds for each of them.
-                gc.disable()
-                raise TrialDone
+                self._unwind()
+
+    def _unwind(self) -> NoReturn:
+        """End the test where it stands."""
+        __tracebackhide__ = True
+        self.unwound = True
+        # What the test leaves is garbage that hangs together, and nobody needs it freed. A
+        # collector ends the queues of a DataLoader's workers before it ends the loader, which then
+        # waits five seconds for each of them.
+        gc.disable()
+        raise TrialDone
 
 
 class LoaderPerf:

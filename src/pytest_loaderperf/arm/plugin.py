@@ -14,7 +14,7 @@ import os
 import socket
 import sys
 import traceback
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -48,7 +48,7 @@ from ..protocol.messages import (
 )
 from ..reports.explain import explain
 from ..settings import CheckSettings, batch_sizes
-from ..system import packages, signals
+from ..system import packages, process_tree, signals
 from ..system.files import new_file, tail
 from . import forking, isolation
 from .diagnostics import as_json, flush, register, shipped, silence
@@ -157,9 +157,9 @@ class ArmPlugin:
 
     def _serve(self, items: Mapping[str, pytest.Item]) -> None:
         while True:
-            message, descriptor = self._channel.receive_with_descriptor()
+            message, descriptors = self._channel.receive_with_descriptors()
             if isinstance(message, StartTrial):
-                self._start(items[message.nodeid], message.ran, descriptor)
+                self._start(items[message.nodeid], message, descriptors)
             elif isinstance(message, Reap):
                 _, status = os.waitpid(message.pid, 0)
                 self._trials.discard(message.pid)
@@ -167,37 +167,49 @@ class ArmPlugin:
             else:
                 raise ArmError(f"not for an arm: {message}")
 
-    def _start(self, item: pytest.Item, ran: str, descriptor: int) -> None:
+    def _start(self, item: pytest.Item, start: StartTrial, descriptors: Sequence[int]) -> None:
         log, output = new_file("trial")
         if self._setup.fresh:
             self._channel.send(Started(pid=os.getpid(), output=output))
-            _record().turn_to(ran)
-            self._run(item, descriptor, log, output)
+            self._run(item, start, descriptors, log, output)
         pid = os.fork()
         if pid == 0:
             self._channel.close()
             os.setsid()
             signals.die_with_parent()
-            _record().turn_to(ran)
-            self._run(item, descriptor, log, output)
-        os.close(descriptor)
+            self._run(item, start, descriptors, log, output)
+        for each in descriptors:
+            os.close(each)
         os.close(log)
         self._trials.add(pid)
         self._channel.send(Started(pid=pid, output=output))
 
-    def _run(self, item: pytest.Item, descriptor: int, log: int, output: str) -> NoReturn:
+    def _run(
+        self,
+        item: pytest.Item,
+        start: StartTrial,
+        descriptors: Sequence[int],
+        log: int,
+        output: str,
+    ) -> NoReturn:
         """Be a trial: run the test with pytest's own runner, report, and end the process."""
         status = 1
         try:
+            _record().turn_to(start.ran)
+            if start.port:
+                os.environ["MASTER_PORT"] = str(start.port)
             flush()
             os.dup2(log, 1)
             os.dup2(log, 2)
             faulthandler.enable()
             register(log)
-            os.set_inheritable(descriptor, False)
+            for each in descriptors:
+                os.set_inheritable(each, False)
             silence(item.config)
-            channel = Channel(socket.socket(fileno=descriptor))
+            own, *links = (socket.socket(fileno=each) for each in descriptors)
+            channel = Channel(own)
             begin = channel.receive(Begin)
+            process_tree.join(os.getpid(), begin.others)
             if begin.result is None:
                 isolation.settle(keep=begin.timed)
             if begin.watched:
@@ -206,7 +218,7 @@ class ArmPlugin:
                 loaderperf_stacks.start(begin.stacks)
             if begin.allocations:  # entered here, where nothing returns
                 loaderperf_allocations.tracking(begin.allocations).__enter__()
-            self._conversation = test = Conversation(channel, begin, self._setup)
+            self._conversation = test = Conversation(channel, begin, self._setup, links)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
             flush()
             printed = tail(output)

@@ -15,7 +15,7 @@ from ..measure import calibration
 from ..model.results import Blame, CheckResult, Comparison, Search, Tried, Verdict
 from ..model.version import Version
 from ..stats.bisection import search
-from ..supervisor.arm import Arms
+from ..supervisor.arms import Arms
 from ..supervisor.trial import TrialOver
 from . import paired, per_trial
 from .sides import Sides, what_hinders

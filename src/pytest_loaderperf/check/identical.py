@@ -22,7 +22,7 @@ from ..measure.plan import LONGEST_EPOCH
 from ..model.results import CheckResult, Verdict
 from ..model.version import Version
 from ..settings import RunSettings
-from ..supervisor.arm import Arms
+from ..supervisor.arms import Arms
 from ..supervisor.trial import TrialOver
 from ..system.machine import machine_class, runs_the_same
 from ..versions import generated, git
@@ -292,6 +292,8 @@ class Recording:
     def _used(self, bench: Bench, known: Known) -> UsedFiles:
         module, nodeid = bench.spec.module, bench.spec.nodeid
         bench.progress("files")
+        if not bench.spec.settings.world.is_alone:
+            raise UseError("each of its ranks may use files of its own")
         for command in self._sources.started_beside().values():
             raise UseError(f"pytest itself has started {command}, of which this tells nothing")
         longest = min(bench.spec.settings.budget / _OF_BUDGET, LONGEST_EPOCH)

@@ -18,7 +18,7 @@ from ..stats.comparison import compare, is_confirmed, looks_changed, settled
 from ..stats.sequential import log_cost
 from ..versions.sources import Folders
 from . import doubts
-from .state import Bench, Findings, Known, Pair, changes, doubt, phase, seen
+from .state import Bench, Findings, Known, Pair, changes, doubt, paces_of, phase, seen
 
 # Spoiled pairs are repeated, but no more of them than this: the machine would only be as noisy.
 _SPOILED_AT_MOST = 4
@@ -117,6 +117,7 @@ def judge_pairs(bench: Bench, version: Version, known: Known) -> tuple[Known, Fi
         coverage=max(
             (seen(pair, every.known.plan) for pair in every.pairs), key=lambda each: each.batches
         ),
+        paces=paces_of(every.pairs),
     )
     why = "" if known.plan.whole else doubts.unproven(every.pairs, bench.tolerance)
     if why:

@@ -18,7 +18,7 @@ from ..protocol.messages import Begin, Finished
 from ..reports.explain import bug, out_of_memory
 from ..settings import RunSettings
 from ..stats.sequential import Rule
-from ..supervisor.arm import Arms
+from ..supervisor.arms import Arms
 from ..supervisor.diagnostics import shared_memory
 from ..supervisor.trial import TrialOver
 from ..system import packages
@@ -30,7 +30,7 @@ from ..why.reasons import explained
 from . import doubts, paired, per_trial, selftest, stored
 from .bisect import Bisection, Packages, blamed, is_sure, told
 from .identical import Identical, Recording
-from .sides import Sides
+from .sides import Sides, other_ranks
 from .state import Bench, Findings, Known, Spec, result_of
 from .sweep import Sweeps
 from .variants import judge_variants
@@ -258,6 +258,8 @@ class Coordinator:
         if record is not None and (differ := packages.differing(record.versions, bench.versions)):
             told = f"versions differ from those recorded: {format_changes(differ)}"
             found = Findings(notes=(told,))
+        if reference.version is not None:
+            changed = changed or other_ranks(bench, reference.version)
         if reference.version is not None and not changed:
             known, beside = paired.judge_pairs(bench, reference.version, known)
             if why := doubts.outgrown(bench, known, record):
@@ -362,7 +364,7 @@ class Coordinator:
             return Outcome(result=_error(spec, _NEVER_CALLED))
         if bad["outcome"] == "skipped":
             return Outcome(result=None, reports=reports)
-        failed = "the test failed before its loader was measured"
+        failed = f"the test{over.who and f' of {over.who}'} failed before its loader was measured"
         if variant:
             failed = f"{over.version.name} failed before it was measured"
         return Outcome(result=_error(spec, failed, over.finished.text), reports=reports)

@@ -10,7 +10,8 @@ from ..errors import ArmError
 from ..measure import calibration
 from ..model.version import Version
 from ..settings import RunSettings
-from ..supervisor.arm import Arm, Arms
+from ..supervisor.arm import Arm
+from ..supervisor.arms import Arms
 from ..versions.proof import Compared, Proof
 from ..versions.worktree import is_same
 from .state import Bench, Findings
@@ -156,3 +157,11 @@ def what_hinders(arm: Arm, nodeid: str) -> str:
         return "" if arm.has(nodeid) else _NOT_THERE
     except ArmError as error:
         return str(error)
+
+
+def other_ranks(bench: Bench, version: Version) -> str:
+    """How the ranks differ that the two versions of a check ask for; empty if they do not."""
+    now, before = bench.spec.settings.world, bench.arm(version).asked(bench.spec.nodeid)
+    if now == before:
+        return ""
+    return f"ranks: {before.ranks} of {before.size} -> {now.ranks} of {now.size}"

@@ -16,6 +16,7 @@ from ..measure.plan import Lengths, Plan, together
 from ..measure.timed_trial import Timing
 from ..measure.turns import Side
 from ..model.parameters import Parameter
+from ..model.ranks import Paces, mean
 from ..model.results import (
     CheckResult,
     Comparison,
@@ -30,7 +31,8 @@ from ..model.units import format_changes
 from ..model.version import Version
 from ..settings import CheckSettings
 from ..stats.sequential import Rule
-from ..supervisor.arm import Arm, Arms
+from ..supervisor.arm import Arm
+from ..supervisor.arms import Arms
 from ..versions.sources import Folders
 
 P = ParamSpec("P")
@@ -98,7 +100,8 @@ class Bench:
 
     def arm(self, version: Version | None = None) -> Arm:
         """The arm of a version, by default the candidate's."""
-        return self.arms.get(version or self.candidate, self.spec.module)
+        world = self.spec.settings.world
+        return self.arms.get(version or self.candidate, self.spec.module, world)
 
     def side(self, plan: Plan, version: Version | None = None) -> Side:
         """One side of a pair: the check in the arm of a version."""
@@ -246,6 +249,7 @@ class Findings:
     unproven: bool = False  # the pairs could not show a loss, however narrow their interval
     notes: tuple[str, ...] = ()
     coverage: Coverage | None = None
+    paces: Paces | None = None  # of several ranks
 
     def __add__(self, other: Findings) -> Findings:
         return Findings(
@@ -262,6 +266,7 @@ class Findings:
             unproven=self.unproven or other.unproven,
             notes=self.notes + other.notes,
             coverage=other.coverage or self.coverage,
+            paces=other.paces or self.paces,
         )
 
     @property
@@ -343,4 +348,17 @@ def result_of(spec: Spec, known: Known, found: Findings) -> CheckResult:
         batch_seconds=found.rounds,
         coverage=found.coverage,
         variants=found.variants,
+        ranks=found.paces,
+    )
+
+
+def paces_of(pairs: Sequence[Pair]) -> Paces | None:
+    """How long each rank needs for a batch, by all pairs of a check; None where there is one."""
+    candidates, baselines = ([each.needed for each in side] for side in zip(*pairs, strict=True))
+    if not all(candidates):
+        return None
+    return Paces(
+        candidate=mean(candidates),
+        step=sum(candidate.batch_seconds for candidate, _ in pairs) / len(pairs),
+        baseline=mean(baselines) if all(baselines) else (),
     )

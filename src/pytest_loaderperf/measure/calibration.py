@@ -123,8 +123,8 @@ def paced(
     """
     loader = calibration.loader
     usable = len(cpus.usable_cpus())
-    workers = loader.workers, (other or calibration).loader.workers
-    busy = all(is_busy(each.taken, n, usable) for each, n in zip(timings, workers, strict=False))
+    hands = loader.hands, (other or calibration).loader.hands
+    busy = all(is_busy(each.taken, n, usable) for each, n in zip(timings, hands, strict=False))
     if calibration.plan.whole and calibration.plan.whole.epochs > 1:
         busy = calibration.plan.short_turns  # starts take a large part of short epochs
     return plan(
@@ -205,9 +205,7 @@ def _followed(
         pace_after = partial(_plan_after, loader, opened, lengths)
         began, used = time.monotonic(), cpus.cpu_seconds(os.getpid())
         long_enough = min(_SURVEY_SECONDS, lengths.pair)
-        taken = Slice(
-            stretches=[], samples=0, batches=0, cpu_seconds=0.0, epoch_batches=opened.epoch_batches
-        )
+        taken = Slice(epoch_batches=opened.epoch_batches)
         while not _enough(taken, warmup, long_enough, like):
             step = _next_step(pace_after(taken), taken, loader.workers, like)
             taken = total([taken, trial.ask(step, Slice)])
@@ -247,7 +245,7 @@ def _followed(
         early_peak=float(early_peak),
         values={**rates(taken, taken.batches), "first_batch": opened.first_batch},
         batches=taken.batches,
-        plan=pace_after(taken, busy=is_busy(taken, loader.workers, usable)),
+        plan=pace_after(taken, busy=is_busy(taken, loader.hands, usable)),
         epoch_seconds=epoch_seconds,
         asserted=tuple(finished.asserted),
         used=tuple(finished.used),

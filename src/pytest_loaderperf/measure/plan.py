@@ -166,15 +166,16 @@ def warmup_batches(workers: int, prefetch: int) -> int:
     return max(2, workers or prefetch)
 
 
-def is_busy(taken: Slice, workers: int, cpus: float) -> bool:
+def is_busy(taken: Slice, hands: int, cpus: float) -> bool:
     """Whether a loader kept the CPUs busy that it could use, and so waited for nothing else.
 
-    Without workers that is one: how many threads it could use cannot be known.
+    That is one for each of the processes that make batches, its ``hands``: how many threads they
+    could use cannot be known.
     """
     cpu_seconds, seconds = taken.cpu_seconds, taken.seconds
     if taken.steady:
         cpu_seconds, seconds = taken.steady_cpu_seconds, taken.steady_seconds
-    return cpu_seconds >= _BUSY * seconds * min(max(workers, 1), cpus)
+    return cpu_seconds >= _BUSY * seconds * min(hands, cpus)
 
 
 def plan(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from ..errors import LoaderError
+from ..model.ranks import mean
 from ..model.workload import Workload
 from ..protocol.messages import Begin, Handed, Open, Opened, Slice, Stretch
 from ..supervisor.arm import Arm
@@ -56,6 +57,7 @@ class Timing:
     settings: Mapping[str, str | int | bool] = field(default_factory=dict)  # as the loader has them
     first_epoch: Timing | None = None
     suspended: tuple[Stretch, ...] = ()  # when others had their turns
+    needed: tuple[float, ...] = ()  # what each of several ranks needed for a batch (s)
 
     @property
     def batch_seconds(self) -> float:
@@ -89,7 +91,7 @@ class TimedTrial:
         self._trial.scattered = loader.scattered
         # What it has used of the CPUs in its turns so far; at first, what it may.
         self._ran = _GLANCE_SECONDS
-        self._busy = _GLANCE_SECONDS * min(max(loader.workers, 1), len(cpus.usable_cpus()))
+        self._busy = _GLANCE_SECONDS * min(loader.hands, len(cpus.usable_cpus()))
         self._trial.suspend()
 
     def open(self) -> None:
@@ -239,6 +241,7 @@ class TimedTrial:
             paused=paused,
             settings=self._settings,
             suspended=tuple(self._suspended),
+            needed=_needed(total(taken_slices), self._suspended),
         )
 
     def _parts(self, segments: Sequence[tuple[float, int]]) -> tuple[float, ...]:
@@ -257,6 +260,20 @@ class TimedTrial:
                 "ones were longer. Let the loader of this check give epochs of one length"
             )
         self._slices.append(measured)
+
+
+def _needed(taken: Slice, suspended: Sequence[Stretch]) -> tuple[float, ...]:
+    """How long each of several ranks needed for a batch, where it was not suspended meanwhile."""
+    rows, every = [], []
+    for (began, _), came, noted in zip(taken.stretches, taken.arrivals, taken.needed, strict=False):
+        for (start, end), row in zip(pairwise([began, *came]), noted, strict=False):
+            every.append(row)
+            if not any(start < resumed and stopped < end for stopped, resumed in suspended):
+                rows.append(row)
+    if not every:
+        return ()
+    batches = taken.batches / len(every)
+    return tuple(each / batches for each in mean(rows or every))
 
 
 def _used_by(processes: Iterable[int]) -> float:
@@ -278,6 +295,7 @@ def total(slices: Sequence[Slice]) -> Slice:
         steady_batches=sum(each.steady_batches for each in slices),
         steady_samples=sum(each.steady_samples for each in slices),
         steady_cpu_seconds=sum(each.steady_cpu_seconds for each in slices),
+        needed=[noted for each in slices for noted in each.needed],
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from .parameters import Parameter, batch_size_among
+from .ranks import Paces
 from .shards import Share
 from .workload import Workload
 
@@ -293,6 +294,7 @@ class CheckResult:
     packages: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     # All that differ, where the baseline was given packages of its own: "" where one has none.
     distributions: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    ranks: Paces | None = None  # of several, in step
     variants: tuple[Variant, ...] = ()  # that it compares with the first of them
     search: Search | None = None  # through the history, where that was asked for
     blame: Blame | None = None  # which package did it, where that was asked for

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import socket
+from collections.abc import Sequence
 from typing import TypeVar
 
 from ..errors import ArmError
@@ -16,6 +17,7 @@ from .codec import decode, encode
 from .messages import Message
 
 M = TypeVar("M", bound=Message)
+_DESCRIPTORS = 253  # the most that Linux sends with one message
 
 
 class ChannelClosed(ArmError):  # noqa: N818  (it is how every conversation ends)
@@ -40,13 +42,13 @@ class Channel:
         ours, theirs = socket.socketpair()
         return cls(ours), theirs
 
-    def send(self, message: Message, descriptor: int | None = None) -> None:
-        """Send a message, and with it a file descriptor if one is given."""
+    def send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
+        """Send a message, and with it file descriptors if some are given."""
         self._check_owner()
         line = encode(message)
         try:
-            if descriptor is not None:
-                sent = socket.send_fds(self._socket, [line], [descriptor])
+            if descriptors:
+                sent = socket.send_fds(self._socket, [line], descriptors)
                 line = line[sent:]
             self._socket.sendall(line)
         except OSError as error:
@@ -75,14 +77,14 @@ class Channel:
         ready.register(self._socket, select.POLLIN)
         return bool(ready.poll(1000 * seconds))
 
-    def receive_with_descriptor(self) -> tuple[Message, int]:
-        """The next message and the file descriptor that came with it (-1 if none)."""
+    def receive_with_descriptors(self) -> tuple[Message, list[int]]:
+        """The next message and the file descriptors that came with it."""
         descriptors: list[int] = []
         while not self._lines:
-            data, received = self._read(descriptors=1)
-            descriptors += received  # a long message comes in parts, its descriptor with the first
+            data, received = self._read(_DESCRIPTORS)
+            descriptors += received  # a long message comes in parts, these with the first
             self._fill(data)
-        return decode(self._lines.pop(0)), descriptors[0] if descriptors else -1
+        return decode(self._lines.pop(0)), descriptors
 
     def fileno(self) -> int:
         """The descriptor, to wait for."""

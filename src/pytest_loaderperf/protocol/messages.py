@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from ..model.parameters import Parameter
@@ -26,14 +27,20 @@ class Setup:
     fresh: bool  # the arm runs one trial itself, instead of forking one for each request
     injected_loss: float  # the share of samples that timing leaves out: a known loss
     variant: str  # which loader to build of those that a test compares; "": the first
+    rank: int = 0  # of the processes that measure one check together
+    ranks: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class StartTrial:
-    """Start a trial of one check; a file descriptor for the trial's channel comes along."""
+    """Start a trial of one check; a file descriptor for the trial's channel comes along.
+
+    Of several ranks, descriptors for those that the first one leads follow, or for the first one.
+    """
 
     nodeid: str
     ran: str  # the folder in which its processes write down what they have run
+    port: int = 0  # on which ranks may meet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +121,8 @@ class Begin:
     ``timed``: a trial without a result measures time; else memory. ``watched``: it writes down
     which files are opened, and takes somewhat more time. ``stacks``: the folder in which its
     processes write down where they are, whenever they are asked. ``allocations``: the one in which
-    memray writes down what they allocate.
+    memray writes down what they allocate. ``others`` are the processes of the other ranks, and
+    ``patience`` is how long a batch of theirs may take (s).
     """
 
     result: CheckResult | None = None
@@ -124,6 +132,8 @@ class Begin:
     watched: bool = False
     stacks: str = ""
     allocations: str = ""
+    others: list[int] = field(default_factory=list)
+    patience: float = math.inf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,7 +244,13 @@ class Handed:
     note: str = ""  # what the report has to say of this kind of loader
     scattered: bool = False  # its processes are in groups of their own
     endless: bool = False  # its epochs have no end, as it says itself
+    ranks: int = 1  # that have such a loader each
     variants: list[str] = field(default_factory=list)
+
+    @property
+    def hands(self) -> int:
+        """How many processes make batches at a time, of all ranks."""
+        return self.ranks * max(self.workers, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,11 +278,11 @@ class Slice:
     of them, and the CPU time where there is one epoch.
     """
 
-    stretches: list[Stretch]
-    samples: int
-    batches: int
-    cpu_seconds: float
     epoch_batches: int | None
+    stretches: list[Stretch] = field(default_factory=list)
+    samples: int = 0
+    batches: int = 0
+    cpu_seconds: float = 0.0
     # Of workers that are followed. Marks are all that are new.
     spans: list[Span] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
@@ -275,6 +291,8 @@ class Slice:
     steady_batches: int = 0
     steady_samples: int = 0
     steady_cpu_seconds: float = 0.0
+    # Of several ranks: how long each needed for its batches before each of the arrivals.
+    needed: list[list[list[float]]] = field(default_factory=list)
 
     @property
     def seconds(self) -> float:

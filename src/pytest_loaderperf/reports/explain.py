@@ -22,6 +22,8 @@ from ..model.results import (
 )
 from ..model.units import format_changes, format_percent, format_size, format_value
 
+_SKEWED = 0.05  # of a step: less is chance
+
 
 def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
     """Why a check fails: the metric asked for first, then all others that fail, then what to do."""
@@ -33,7 +35,7 @@ def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
     if regressed and result.coverage:
         lines.append(f"  {seen(result.coverage)}")
     if regressed:
-        told = (*packages_that_differ(result), *blame(result), *why(result))
+        told = (*packages_that_differ(result), *ranks(result), *blame(result), *why(result))
         lines += [f"  {line}" for line in told]
     if result.message.strip():
         lines += result.message.splitlines()
@@ -50,6 +52,23 @@ def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
 def packages_that_differ(result: CheckResult) -> list[str]:
     """Which packages the two sides have in other versions: a line, if there are any."""
     return [f"packages differ: {format_changes(result.packages)}"] if result.packages else []
+
+
+def ranks(result: CheckResult) -> list[str]:
+    """How long each rank needs for a batch, and for which one the others wait."""
+    paces = result.ranks
+    if paces is None:
+        return []
+    each = ", ".join(_ms(1000 * seconds) for seconds in paces.candidate)
+    lines = [f"{len(paces.candidate)} ranks in step need {each} for a batch"]
+    if paces.skew >= _SKEWED:
+        lines[0] += (
+            f": the others wait for rank {paces.slowest}, {percent(paces.skew)} of each step"
+        )
+    if paces.more and (most := max(paces.more)) >= _SKEWED * paces.step:
+        rank = paces.more.index(most)
+        lines.append(f"rank {rank} needs {_ms(1000 * most)} more for a batch than in the baseline")
+    return lines
 
 
 def blame(result: CheckResult) -> list[str]:

@@ -90,7 +90,12 @@ def _check(result: CheckResult, past: History) -> dict[str, object]:
             for machine, accepted in past.items()
         ],
         "moved": any(len(accepted) > 1 for accepted in past.values()),
-        "notes": [*result.notes, *explain.packages_that_differ(result), *explain.blame(result)],
+        "notes": [
+            *result.notes,
+            *explain.packages_that_differ(result),
+            *explain.ranks(result),
+            *explain.blame(result),
+        ],
         "why": [
             {"name": name, "title": _WHERE[name], "rows": _calls(why, _UNITS[name])}
             for name, why in result.why.items()

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from ..model.metrics import METRICS
 from ..model.parameters import Parameter, batch_size_among
+from ..model.ranks import Paces
 from ..model.results import (
     Blame,
     CheckResult,
@@ -102,6 +103,7 @@ def _check_json(result: CheckResult) -> dict[str, object]:
         "packages": {name: list(both) for name, both in result.packages.items()},
         "distributions": {name: list(both) for name, both in result.distributions.items()},
         "coverage": _coverage_json(result.coverage),
+        "ranks": _ranks_json(result.ranks),
         "noise": [_noise_json(noise) for noise in result.noise],
         "variants": [_variant_json(variant) for variant in result.variants],
         "search": _search_json(result.search),
@@ -179,6 +181,18 @@ def _why_json(why: Why) -> dict[str, object]:
             [list(each.calls), _rounded(each.candidate), _rounded(each.baseline)]
             for each in why.stacks
         ],
+    }
+
+
+def _ranks_json(paces: Paces | None) -> dict[str, object] | None:
+    if paces is None:
+        return None
+    return {
+        "candidate": [_rounded(each) for each in paces.candidate],
+        "baseline": [_rounded(each) for each in paces.baseline],
+        "step": _rounded(paces.step),
+        "slowest": paces.slowest,
+        "skew": _share(paces.skew),
     }
 
 

@@ -15,7 +15,7 @@ from ..errors import SettingsError
 from ..model.version import Version
 from ..options import RUNS
 from ..settings import RunSettings
-from ..supervisor.arm import Arms
+from ..supervisor.arms import Arms
 from ..system.files import temporary_place
 from ..versions.project import Project
 from ..versions.sources import Sources

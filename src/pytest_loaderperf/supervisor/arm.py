@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from .. import __version__
 from ..child.loaderperf_sources import WHOLLY
 from ..errors import ArmError, HangError
-from ..model.metrics import MemoryLimit
+from ..model.ranks import ALONE, World
 from ..model.version import Version
 from ..protocol.channel import Channel, ChannelClosed
 from ..protocol.messages import (
@@ -31,7 +33,6 @@ from ..system import process_tree, signals, strays
 from ..system.files import new_file, tail
 from ..versions.sources import Folders
 from . import diagnostics
-from .cleanup import Guard
 from .diagnostics import ending, shown, stuck
 from .launch import Launch
 from .memory_limit import Ceiling
@@ -46,11 +47,15 @@ _WORK: dict[type, str] = {
 }
 
 # A process of macOS whose frameworks have been used does not outlive a fork.
-_CAN_FORK = hasattr(os, "fork") and sys.platform != "darwin"
+CAN_FORK = hasattr(os, "fork") and sys.platform != "darwin"
 
 
 class Arm:
-    """One arm: a version's pytest process for one module, and the trials it starts."""
+    """One arm: a version's pytest process for one module, and the trials it starts.
+
+    In a world of several ranks each has an arm. That of the first one leads those of the others,
+    and a trial of it is one of all.
+    """
 
     def __init__(
         self,
@@ -62,9 +67,14 @@ class Arm:
         anew: dict[str, str],
         *,
         watch: str = "",
+        world: World = ALONE,
+        rank: int = 0,
     ) -> None:
         self.version = version
         self.module = module
+        self.world = world
+        self._rank = rank
+        self._others: list[Arm] = []  # of the other ranks, if this is the first one
         self.ceiling = ceiling
         self.timeout = launch.timeout
         self._launch = launch
@@ -100,15 +110,34 @@ class Arm:
         if self._started_fresh != self.starts_anew or (self.starts_anew and self._used):
             self._restart()
         self._used = True
+        port = 0 if self.world.is_alone else free_port()
+        pairs = [socket.socketpair() for _ in self._others]
+        try:
+            others = [
+                arm._started(nodeid, port, [theirs.fileno()])
+                for arm, (_, theirs) in zip(self._others, pairs, strict=True)
+            ]
+            trial = self._started(nodeid, port, [ours.fileno() for ours, _ in pairs])
+        finally:
+            for each in (end for pair in pairs for end in pair):
+                each.close()
+        if others:
+            trial.lead(others)
+        self.ceiling.watch(trial)
+        return trial
+
+    def _started(self, nodeid: str, port: int, links: Sequence[int]) -> Trial:
+        """A trial of this rank alone, with its links to others."""
+        self._used = True
         channel, theirs = Channel.pair()
         with theirs:
             ran = self._new_folder(nodeid)
             self.ran = self._collecting, ran
-            self._send(StartTrial(nodeid=nodeid, ran=str(ran)), theirs.fileno())
+            message = StartTrial(nodeid=nodeid, ran=str(ran), port=port)
+            self._send(message, [theirs.fileno(), *links])
             started = self._receive(Started)
-        trial = Trial(self, channel, started)
+        trial = Trial(self, channel, started, rank=None if self.world.is_alone else self._rank)
         self._trials.append(trial)
-        self.ceiling.watch(trial)
         return trial
 
     @contextlib.contextmanager
@@ -121,6 +150,9 @@ class Arm:
                 trial.kill()
                 trial.discard_output()
             self._trials.clear()
+            for arm in self._others:
+                with arm.trials():
+                    pass
             strays.end(self._mark, self._daemons | set(process_tree.tree(self._process.pid)))
 
     @contextlib.contextmanager
@@ -135,13 +167,19 @@ class Arm:
         """Whether the arm has collected this check."""
         return any(f"{self.module}::{check.key}" == nodeid for check in self.collected.checks)
 
+    def asked(self, nodeid: str) -> World:
+        """The ranks that its own version of a check asks for."""
+        checks = (c for c in self.collected.checks if f"{self.module}::{c.key}" == nodeid)
+        settings = next((check.settings for check in checks), {})
+        return World.of(settings.get("ranks", 0), settings.get("world_size", 0))
+
     @property
     def starts_anew(self) -> bool:
         """Whether each of its trials is a process that inherits nothing from another one.
 
         Those of both versions are, where one of them cannot be forked.
         """
-        return bool(self._launch.fresh) or not _CAN_FORK or self.module in self._anew
+        return bool(self._launch.fresh) or not CAN_FORK or self.module in self._anew
 
     @property
     def pid(self) -> int:
@@ -175,6 +213,9 @@ class Arm:
         """End the arm and all of its trials."""
         with self.trials():
             pass
+        for arm in self._others:
+            arm.close()
+        process_tree.part(self.pid)
         self._channel.close()
         signals.end(self._process.pid)
         strays.end(self._mark)
@@ -197,6 +238,7 @@ class Arm:
             self.version, self._collecting, environment, watch=self._watch
         )
         environment[strays.VARIABLE] = self._mark
+        environment |= self.world.environment(self._rank, 0 if self.world.is_alone else free_port())
         if "PATH" in environment:
             environment["PATH"] = self.version.programs(environment["PATH"])
         with theirs:
@@ -212,7 +254,29 @@ class Arm:
             )
         os.close(log)
         self._started_fresh = self.starts_anew
-        self._send(self._launch.setup(self.version, self.module, fresh=self._started_fresh))
+        setup = self._launch.setup(self.version, self.module, fresh=self._started_fresh)
+        self._send(replace(setup, rank=self._rank, ranks=self.world.ranks))
+        if not self._rank:
+            self._start_others()
+
+    def _start_others(self) -> None:
+        """Start the arms of the other ranks, which import meanwhile."""
+        self._others = [
+            Arm(
+                self._launch,
+                self.version,
+                self.module,
+                self.ceiling,
+                f"{self._mark[:-1]}r{rank}-",
+                self._anew,
+                watch=self._watch,
+                world=self.world,
+                rank=rank,
+            )
+            for rank in range(1, self.world.ranks)
+        ]
+        if self._others:
+            process_tree.join(self.pid, [arm.pid for arm in self._others])
 
     def _new_folder(self, nodeid: str = "") -> Path:
         apart = self._watch == WHOLLY
@@ -227,6 +291,9 @@ class Arm:
     def _answered(self) -> Collected:
         """What it has collected, started anew if it may not be forked."""
         collected = self._first_answer()
+        for rank, arm in enumerate(self._others, 1):
+            if error := arm.collected.error:
+                raise ArmError(f"rank {rank}: its tests cannot be collected:\n{error.strip()}")
         if collected.fork_hazard and self._launch.fresh is None:
             self._anew.setdefault(self.module, f"{collected.fork_hazard}, in {self.version.name}")
         if self.starts_anew and not self._started_fresh:
@@ -251,9 +318,9 @@ class Arm:
         """ArmError if there is a Python below a process that does not show what it runs."""
         self._launch.sources.check_seen(self.version, self.module, pid)
 
-    def _send(self, message: Message, descriptor: int | None = None) -> None:
+    def _send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
         try:
-            self._channel.send(message, descriptor)
+            self._channel.send(message, descriptors)
         except ChannelClosed:
             raise self.died() from None
 
@@ -290,93 +357,8 @@ def _is_coverage(variable: str) -> bool:
     return variable.startswith(("COV_CORE_", "COVERAGE_PROCESS_"))
 
 
-class Arms:
-    """The arms of a run: one for each version and module, kept for the checks that follow."""
-
-    # An idle arm holds a few hundred megabytes: its imported framework.
-    _AT_MOST = 4
-
-    def __init__(self, launch: Launch, limit: MemoryLimit | None = None) -> None:
-        self._launch = launch
-        self._ceiling = Ceiling(limit or MemoryLimit())
-        self._arms: dict[tuple[Version, str], Arm] = {}
-        self._packages: dict[tuple[Version, str], Mapping[str, str]] = {}  # of arms that have ended
-        self._mark = strays.new_mark()
-        self._guard: Guard | None = None
-        self._started = 0
-        self._anew: dict[str, str] = {}
-
-    def why_anew(self, module: str) -> str:
-        """Why each trial of a module is a process of its own; "" where none of this run's is."""
-        return self._anew.get(module, "")
-
-    def may_start_anew(self, module: str, why: str) -> bool:
-        """Have each trial of a module be a process of its own from now on, if it was a fork.
-
-        False where nobody may decide that here, or it is so already.
-        """
-        if self._launch.fresh is not None or not _CAN_FORK or module in self._anew:
-            return False
-        self._anew[module] = why
-        return True
-
-    def fork_again(self, module: str) -> None:
-        """Fork the trials of a module again, which are lost as processes of their own, too."""
-        self._anew.pop(module, None)
-
-    def get(self, version: Version, module: str) -> Arm:
-        """The arm of a version for a module, started if there is none; does not wait for it."""
-        key = version, module
-        arm = self._arms.pop(key, None) or self._new(version, module)
-        self._arms[key] = arm  # the most recently used comes last
-        while len(self._arms) > self._AT_MOST:
-            self.drop(*next(iter(self._arms)))
-        return arm
-
-    def packages(self, version: Version, module: str) -> Mapping[str, str] | None:
-        """The versions of the packages that a module has imported, if an arm has told these."""
-        key = version, module
-        arm = self._arms.get(key)
-        now = arm.packages if arm else None
-        return self._packages.get(key) if now is None else now
-
-    @contextlib.contextmanager
-    def watched(self, version: Version, module: str, how: str = "1") -> Iterator[Arm]:
-        """One more arm of a version, which writes down which files are opened.
-
-        With ``WHOLLY`` it does so apart, and its trials write down all that a record needs.
-        """
-        arm = self._new(version, module, watch=how)
-        try:
-            yield arm
-        finally:
-            arm.close()
-
-    def _new(self, version: Version, module: str, *, watch: str = "") -> Arm:
-        if self._guard is None:
-            self._guard = Guard(self._mark, self._launch.scratch, self._launch.root)
-        self._started += 1
-        mark = f"{self._mark}-{self._started}-"
-        return Arm(self._launch, version, module, self._ceiling, mark, self._anew, watch=watch)
-
-    def drop(self, version: Version, module: str) -> None:
-        """End an arm, so that the next one is a fresh process."""
-        key = version, module
-        arm = self._arms.pop(key, None)
-        if arm is not None:
-            if arm.packages is not None:
-                self._packages[key] = arm.packages
-            arm.close()
-
-    def drop_dead(self) -> None:
-        """Let go of the arms that have died: whoever needs one next starts a new one."""
-        for key in [key for key, arm in self._arms.items() if not arm.usable]:
-            self.drop(*key)
-
-    def close(self) -> None:
-        """End all arms."""
-        while self._arms:
-            self._arms.popitem()[1].close()
-        self._ceiling.close()
-        if self._guard is not None:
-            self._guard.close()
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port

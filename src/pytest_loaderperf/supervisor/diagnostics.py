@@ -21,7 +21,7 @@ _QUIET = 0.1  # it has written all when so many seconds have passed without more
 
 def of_tree(pid: int, output: Path) -> str:
     """The stacks of a process and its descendants, which have registered this file for them."""
-    found = process_tree.tree(pid)
+    found = process_tree.own_tree(pid)
     shown = [_of(each, output) for each in found[:_PROCESSES]]
     more = len(found) - len(shown)
     return "\n".join(shown + [f"and {more} more processes"] * (more > 0))

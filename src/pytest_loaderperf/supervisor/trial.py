@@ -6,14 +6,16 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 from ..errors import ArmError, HangError, HungTrialError, LostTrialError, MemoryLimitError
 from ..model.version import Version
 from ..protocol.channel import Channel, ChannelClosed
 from ..protocol.messages import (
+    Begin,
     Contents,
     End,
     EpochEnd,
@@ -66,6 +68,8 @@ class Patience:
 
 
 M = TypeVar("M", bound=Message)
+_OF_PATIENCE = 0.9  # for a batch of another rank: then its leader says which it waits for
+_LAST_WORDS = 5.0  # seconds, for other ranks to end their tests
 LOOK_EVERY = 0.5  # seconds between looks at whether a silent process is still alive
 # What a trial does while one of these is awaited.
 _WORK: dict[type, str] = {
@@ -96,15 +100,28 @@ class TrialArm(Protocol):
 class TrialOver(Exception):  # noqa: N818  (it is no error by itself)
     """The test ended before the trial had measured: it failed, was skipped, or never called."""
 
-    def __init__(self, finished: Finished, version: Version) -> None:
+    def __init__(self, finished: Finished, version: Version, who: str = "") -> None:
         super().__init__("the test ended early")
         self.finished = finished
         self.version = version
+        self.who = who  # of several ranks
 
 
 class Trial:
-    def __init__(self, arm: TrialArm, channel: Channel, started: Started) -> None:
+    """A trial, or that of the first of several ranks, which leads the others.
+
+    It is talked with alone then, and all are suspended, resumed and ended together.
+    """
+
+    def __init__(
+        self, arm: TrialArm, channel: Channel, started: Started, rank: int | None = None
+    ) -> None:
         self._arm = arm
+        self._rank = rank  # if there are several
+        self._others: Sequence[Trial] = ()  # those that it leads
+        self._handed = False
+        self._finished: Finished | None = None  # of one that is led
+        self._finished_at = 0.0
         self._channel = channel
         self.pid = started.pid
         self._output = Path(started.output)
@@ -112,6 +129,16 @@ class Trial:
         self.scattered = False  # whether its processes are in several groups
         self._ended = False
         self._ended_for: tuple[float, float | None] | None = None
+
+    @property
+    def _who(self) -> str:
+        own = "" if self._rank is None else f"rank {self._rank} of "
+        return f"{own}a trial of {self._arm.version.name}"
+
+    def lead(self, others: Sequence[Trial]) -> None:
+        """Have it lead the trials of other ranks."""
+        self._others = others
+        process_tree.join(self.pid, [each.pid for each in others])
 
     def ask(self, message: Message, expected: type[M]) -> M:
         """Send a message and wait for its answer.
@@ -124,6 +151,11 @@ class Trial:
     def send(self, message: Message) -> None:
         """Send a message; a trial that has ended shows when the answer is awaited."""
         self._patience.renew()
+        if isinstance(message, Begin):
+            for each in self._others:
+                each.send(message)
+            pids, patience = [each.pid for each in self._others], _OF_PATIENCE * self._arm.timeout
+            message = replace(message, others=pids, patience=patience)
         if isinstance(message, End | Probe):  # its workers run still
             self._arm.check_seen(self.pid)
         with contextlib.suppress(ChannelClosed):
@@ -138,18 +170,61 @@ class Trial:
 
     def poll(self, expected: type[M], seconds: float) -> M | None:
         """A message, or None if none has come within so many seconds; raises as ``ask`` does."""
+        for each in self._others:
+            each.hear(ending=issubclass(expected, Finished))
         try:
             message = next_message(self._channel, seconds, lambda: process_tree.alive(self.pid))
         except ChannelClosed:
             raise self._died() from None
         if message is None and self._patience.is_over:
             raise self._stuck(expected)
+        if isinstance(message, Finished) and issubclass(expected, Finished):
+            return cast(M, self._of_all(message))
         if message is None or isinstance(message, expected):
             return message
         if isinstance(message, Finished):
             self._reap()
             raise TrialOver(message, self._arm.version)
         raise ArmError(f"expected {expected.__name__}, got {message}")
+
+    def hear(self, *, ending: bool) -> None:
+        """Hear what one that is led by another trial says, and whether it lives.
+
+        Raises TrialOver if its test ends before it is to be ``ending``, ArmError when it dies.
+        """
+        if self._finished is not None:
+            self._wait_for_leader(self._finished)
+            return
+        try:
+            message = next_message(self._channel, 0.0, lambda: process_tree.alive(self.pid))
+        except ChannelClosed:
+            raise self._died() from None
+        self._handed |= isinstance(message, Handed)
+        if isinstance(message, Finished):
+            self._finished, self._finished_at = message, time.monotonic()
+            if not ending:
+                self._reap()
+                raise TrialOver(message, self._arm.version, self._who)
+
+    def _wait_for_leader(self, finished: Finished) -> None:
+        """Wait no longer for a first rank that may wait for this one, whose test has failed."""
+        failed = any(report["outcome"] == "failed" for report in finished.reports)
+        if failed and time.monotonic() > self._finished_at + _LAST_WORDS:
+            raise TrialOver(finished, self._arm.version, self._who)
+
+    def _of_all(self, finished: Finished) -> Finished:
+        """What is to be said of the test of all ranks: what went wrong, if it did in one of them.
+
+        One that does not end by itself is ended with the others.
+        """
+        until = time.monotonic() + _LAST_WORDS
+        while time.monotonic() < until and any(each._finished is None for each in self._others):
+            for each in self._others:
+                each.hear(ending=True)
+            time.sleep(0.005)
+        every = [finished, *(each._finished for each in self._others if each._finished)]
+        failed = (e for e in every if any(r["outcome"] == "failed" for r in e.reports))
+        return next(failed, finished)
 
     def wait(self, seconds: float) -> bool:
         """Wait for a message, but no longer than that; whether there is one."""
@@ -160,16 +235,20 @@ class Trial:
         since = signals.suspend(self.pid)
         self._patience.pause()
         if self.scattered:
-            signals.signal_strays(self.pid, signal.SIGSTOP)
+            self._signal_strays(signal.SIGSTOP)
             since = time.perf_counter()
         return since
 
     def resume(self) -> None:
         """Let it go on."""
         if self.scattered:
-            signals.signal_strays(self.pid, signal.SIGCONT)
+            self._signal_strays(signal.SIGCONT)
         signals.resume(self.pid)
         self._patience.go_on()
+
+    def _signal_strays(self, number: int) -> None:
+        for pid in process_tree.leaders(self.pid):
+            signals.signal_strays(pid, number)
 
     def end(self) -> Finished | None:
         """Have the test unwound and wait for the process to end; None if it died of that.
@@ -198,6 +277,8 @@ class Trial:
 
     def kill(self) -> None:
         """End the process and all that it started, at once."""
+        for each in self._others:
+            each.kill()
         if not self._ended:
             signals.end(self.pid)
             with contextlib.suppress(ProcessLookupError):  # it may not lead its group yet
@@ -206,8 +287,10 @@ class Trial:
 
     def end_for(self, needed: float, limit: float | None) -> None:
         """End the process for the memory that it takes (from the ceiling's thread)."""
-        self._ended_for = needed, limit
-        signals.end(self.pid)
+        for each in (self, *self._others):
+            each._ended_for = needed, limit
+        for pid in process_tree.leaders(self.pid):
+            signals.end(pid)
 
     def output(self) -> str:
         """The last of what the trial printed."""
@@ -223,14 +306,15 @@ class Trial:
             return MemoryLimitError(self._arm.version.name, *self._ended_for)
         if status is None:
             return self._arm.died()
-        return LostTrialError(
-            f"a trial of {self._arm.version.name} {ending(status)}{shown(self.output())}"
-        )
+        return LostTrialError(f"{self._who} {ending(status)}{shown(self.output())}")
 
     def _stuck(self, expected: type) -> HungTrialError:
         self.resume()  # else it could not show its stacks
-        its_stacks = diagnostics.of_tree(self.pid, self._output)
-        who, work = f"a trial of {self._arm.version.name}", _WORK.get(expected, "working")
+        every = (self, *self._others)
+        its_stacks = "\n".join(diagnostics.of_tree(each.pid, each._output) for each in every)
+        waiting = [each for each in self._others if expected is Handed and not each._handed]
+        who = " and ".join(each._who for each in waiting) or self._who
+        work = _WORK.get(expected, "working")
         return HungTrialError(stuck(who, self._patience.limit, work, its_stacks))
 
     def _reap(self) -> int | None:
@@ -242,6 +326,7 @@ class Trial:
             return 0
         self._ended = True
         self._arm.ceiling.forget(self)
+        process_tree.part(self.pid)
         for _ in range(200):  # its own end comes within milliseconds of its last message
             if not process_tree.alive(self.pid):
                 break

@@ -18,7 +18,7 @@ from io import FileIO
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from .process_tree import alive
+from .process_tree import alive, leaders
 
 _MOUNT = Path("/sys/fs/cgroup")
 _MEMBERSHIP = Path("/proc/self/cgroup")
@@ -150,7 +150,10 @@ def parse_stat(text: str) -> Mapping[str, int]:
 
 
 def group_for(pid: int, membership: Path = _MEMBERSHIP, mount: Path = _MOUNT) -> Group | None:
-    """A new group that a process has joined; None where this system or its rights give none."""
+    """A new group that a process and its companions have joined.
+
+    None where this system or its rights give none.
+    """
     for parent, version in places(membership, mount):
         remove_abandoned(parent)
         folder = parent / f"{_PREFIX}{os.getpid()}-{next(_number)}"
@@ -159,7 +162,8 @@ def group_for(pid: int, membership: Path = _MEMBERSHIP, mount: Path = _MOUNT) ->
             group = None
             try:
                 group = Group(folder, version)
-                group.join(pid)
+                for each in leaders(pid):
+                    group.join(each)
                 group.start()
             except (OSError, ValueError):
                 if group is not None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .process_tree import LINUX, stat, tree
+from .process_tree import LINUX, leaders, stat, tree
 
 
 def usable_cpus() -> list[int]:
@@ -30,7 +30,7 @@ def cpu_seconds(pid: int) -> float:
     Of those that have ended it is that of the children that the process has waited for: workers
     may come and go with their epoch.
     """
-    return _waited_for(pid) + sum(map(cpu_seconds_of, tree(pid)))
+    return sum(map(_waited_for, leaders(pid))) + sum(map(cpu_seconds_of, tree(pid)))
 
 
 def cpu_seconds_of(pid: int) -> float:

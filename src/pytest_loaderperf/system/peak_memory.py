@@ -11,12 +11,12 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from ..model.results import MemorySample
 from .cgroups import group_for
-from .process_tree import tree
+from .process_tree import leaders, tree
 from .smaps import Counters, Tree, counters_of, reset_highest, torch_files, used_by_tree
 
 # Looking at every page takes the tree's own time: its memory cannot grow meanwhile.
@@ -123,10 +123,11 @@ class PeakMemory:
 
     def _as_sample(self, used: Tree) -> MemorySample:
         processes = {}
+        names = {} if self._member is None else _named(leaders(self._member))
         for pid, each in used.processes.items():
-            if pid == self._member:
-                name = "main"
-            elif pid == self._pid:  # what the member was forked from
+            if pid in names:
+                name = names[pid]
+            elif pid in leaders(self._pid):  # what the member was forked from
                 continue
             else:
                 name = self._children.setdefault(pid, f"child {len(self._children) + 1}")
@@ -151,3 +152,10 @@ class PeakMemory:
 
     def _count(self, pid: int, now: Counters) -> None:
         self._processes[pid] = now.raised_by(self._processes.get(pid, Counters()))
+
+
+def _named(members: Sequence[int]) -> dict[int, str]:
+    """What to call the process that is looked at, or one for each rank."""
+    if len(members) == 1:
+        return {members[0]: "main"}
+    return {pid: f"rank {rank}" for rank, pid in enumerate(members)}

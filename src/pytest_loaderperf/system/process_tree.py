@@ -8,9 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 LINUX = sys.platform == "linux"
+_companions: dict[int, tuple[int, ...]] = {}
 
 
 def alive(pid: int) -> bool:
@@ -23,7 +24,27 @@ def alive(pid: int) -> bool:
         return False
 
 
+def join(pid: int, others: Sequence[int]) -> None:
+    """Take some processes, such as other ranks, for parts of a tree: until it is to ``part``."""
+    _companions[pid] = tuple(others)
+
+
+def part(pid: int) -> None:
+    """Take a process for a tree of its own again."""
+    _companions.pop(pid, None)
+
+
+def leaders(pid: int) -> tuple[int, ...]:
+    """A process, and those that are taken for parts of its tree."""
+    return pid, *_companions.get(pid, ())
+
+
 def tree(pid: int) -> list[int]:
+    """A process and all of its descendants that are alive, with those of its companions."""
+    return [each for leader in leaders(pid) for each in own_tree(leader)]
+
+
+def own_tree(pid: int) -> list[int]:
     """A process and all of its descendants that are alive."""
     if LINUX:
         return [pid, *descendants(pid)]

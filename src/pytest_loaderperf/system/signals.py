@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
-from .process_tree import LINUX, alive, descendants, stat, tasks, tree
+from .process_tree import LINUX, alive, descendants, leaders, own_tree, stat, tasks
 
 # Has a process write its stacks. No program uses it by chance. A process that has no handler for it
 # would die of it: it is asked only where it has one.
@@ -39,6 +39,8 @@ def heed_children() -> None:
 def suspend(group: int) -> float:
     """Stop every process of a group until it is resumed; since when all of them stand.
 
+    So it is with the groups of its companions: of other ranks, say.
+
     That is by ``time.perf_counter``, without the look that found them standing. A signal stops
     nobody by itself: the thread that gets it must first have a CPU, or come back from freeing a
     large batch, and until then all others go on. Whoever does not come back soon, as from a lost
@@ -46,16 +48,17 @@ def suspend(group: int) -> float:
     """
     end = time.monotonic() + _STOPPING_SECONDS
     looked = time.perf_counter()
-    if _signal(group, signal.SIGSTOP):
-        while not _stands(group) and time.monotonic() < end:
+    for each in [each for each in leaders(group) if _signal(each, signal.SIGSTOP)]:
+        while not _stands(each) and time.monotonic() < end:
             time.sleep(_STOPPING_LOOK)
             looked = time.perf_counter()
     return looked
 
 
 def resume(group: int) -> None:
-    """Let a suspended group go on."""
-    _signal(group, signal.SIGCONT)
+    """Let a suspended group go on, and its companions."""
+    for each in leaders(group):
+        _signal(each, signal.SIGCONT)
 
 
 def end(group: int) -> None:
@@ -118,7 +121,7 @@ def _signal(group: int, number: int) -> bool:
 def _stands(group: int) -> bool:
     """Whether nothing of a group runs any more, neither its leader nor descendants in it."""
     # The leader first: until it has stopped, the others need not be looked for.
-    for each in itertools.chain([group], descendants(group)) if LINUX else tree(group):
+    for each in itertools.chain([group], descendants(group)) if LINUX else own_tree(group):
         with contextlib.suppress(ProcessLookupError):  # it has ended
             if os.getpgid(each) == group and _runs(each):
                 return False

@@ -255,8 +255,8 @@ def test_an_end_amid_a_message_is_an_end(raw: tuple[Channel, socket.socket]) -> 
 
 @pytest.mark.parametrize(
     "read",
-    [lambda channel: channel.next(LONG), Channel.receive_with_descriptor],
-    ids=["next", "with descriptor"],
+    [lambda channel: channel.next(LONG), Channel.receive_with_descriptors],
+    ids=["next", "with descriptors"],
 )
 @pytest.mark.parametrize("unread", [False, True], ids=["all read", "something unread"])
 def test_a_closed_end_is_noticed_by_who_reads(
@@ -271,12 +271,12 @@ def test_a_closed_end_is_noticed_by_who_reads(
         read(ours)
 
 
-@pytest.mark.parametrize("descriptor", [None, 0])
-def test_a_closed_end_is_noticed_by_who_sends(ends: Ends, descriptor: int | None) -> None:
+@pytest.mark.parametrize("descriptors", [(), (0,), (0, 1)])
+def test_a_closed_end_is_noticed_by_who_sends(ends: Ends, descriptors: tuple[int, ...]) -> None:
     ours, theirs = ends
     theirs.close()
     with pytest.raises(ChannelClosed):
-        ours.send(StartTrial(nodeid="a", ran="ran"), descriptor)
+        ours.send(StartTrial(nodeid="a", ran="ran"), descriptors)
 
 
 # --- descriptors --------------------------------------------------------------------------------
@@ -288,10 +288,9 @@ def test_a_descriptor_comes_along(ends: Ends, length: int) -> None:
     ours, theirs = Channel.pair()
     message = StartTrial(nodeid="test_a.py::test_b[" + "x" * length, ran="ran")
     with closing(ours):
-        with theirs, meanwhile(lambda: coordinator.send(message, theirs.fileno())):
-            received, descriptor = arm.receive_with_descriptor()
+        with theirs, meanwhile(lambda: coordinator.send(message, [theirs.fileno()])):
+            received, (descriptor,) = arm.receive_with_descriptors()
         assert received == message
-        assert descriptor >= 0
         with closing(Channel(socket.socket(fileno=descriptor))) as trial:
             trial.send(Ended(status=0))
             assert ours.receive(Ended, LONG) == Ended(status=0)
@@ -299,19 +298,22 @@ def test_a_descriptor_comes_along(ends: Ends, length: int) -> None:
             ours.next(LONG)
 
 
-def test_a_message_without_a_descriptor_says_so(ends: Ends) -> None:
+def test_a_message_without_descriptors_has_none(ends: Ends) -> None:
     coordinator, arm = ends
     coordinator.send(Reap(pid=5))
-    assert arm.receive_with_descriptor() == (Reap(pid=5), -1)
+    assert arm.receive_with_descriptors() == (Reap(pid=5), [])
 
 
-def test_one_message_after_another_brings_its_descriptor(ends: Ends) -> None:
+@pytest.mark.parametrize("count", [1, 3])
+def test_one_message_after_another_brings_its_descriptors(ends: Ends, count: int) -> None:
     coordinator, arm = ends
     for name in ("first", "second"):
-        coordinator.send(StartTrial(nodeid=name, ran="ran"), coordinator.fileno())
-        message, descriptor = arm.receive_with_descriptor()
+        coordinator.send(StartTrial(nodeid=name, ran="ran"), [coordinator.fileno()] * count)
+        message, descriptors = arm.receive_with_descriptors()
         assert message == StartTrial(nodeid=name, ran="ran")
-        os.close(descriptor)
+        assert len(descriptors) == count
+        for each in descriptors:
+            os.close(each)
 
 
 def test_no_process_inherits_a_channel_by_accident() -> None:
