@@ -18,7 +18,9 @@ import json
 import re
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import psutil
@@ -69,10 +71,9 @@ WRONG = {
 }
 
 
-def loaders(*, wrong: str = "", **slower: float) -> str:
-    """The module of loaders, in which a rank may be slower, or go wrong."""
-    by_rank = {int(rank.removeprefix("rank")): times for rank, times in slower.items()}
-    return LOADERS.format(slower=by_rank, wrong=wrong, held=HELD)
+def loaders(slower: Mapping[int, float] = MappingProxyType({}), wrong: str = "") -> str:
+    """The module of loaders, in which ranks may be so many times as slow, or go wrong."""
+    return LOADERS.format(slower={**slower}, wrong=wrong, held=HELD)
 
 
 def project_in(folder: Path, ranks: int) -> Path:
@@ -150,7 +151,7 @@ def study(folder: Path, ranks: int, wanted: dict[str, int], loss: float) -> None
             check = measure(project, loaders())
         elif kind == "slower":
             rank = done[kind] % ranks
-            check = measure(project, loaders(**{f"rank{rank}": 1 / (1 - loss)}))
+            check = measure(project, loaders({rank: 1 / (1 - loss)}))
         else:
             rank = 2
             options = ("--loaderperf-timeout=15",)

@@ -19,7 +19,8 @@ from pathlib import Path
 from .baselines.history import Histories, History
 from .errors import CheckoutError, LoaderPerfError
 from .model.results import Run
-from .reports import files, github, junit, results_json, screen, terminal
+from .reports import files, github, junit, results_json, terminal
+from .session import summary
 from .settings import RunSettings
 from .shards import merging, records
 from .stats.sweeps import Sweep, sweeps
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     swept = sweeps(run.results, run.memory_limit)
-    for line in [*run.problems, *screen.lines(run.results, swept)]:
+    for line in [*run.problems, *summary.lines(run.results, swept)]:
         print(line)
     print(terminal.headline(run.results, run.problems))
     unwritten = _write(run, swept, options)

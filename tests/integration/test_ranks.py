@@ -112,7 +112,7 @@ def test_a_rank_that_got_slower_is_found_and_named(tmp_path: Path) -> None:
 def test_each_rank_has_what_torchrun_tells_it_from_its_import_on(tmp_path: Path) -> None:
     told = tmp_path / "told"
     told.mkdir()
-    names = "RANK LOCAL_RANK WORLD_SIZE LOCAL_WORLD_SIZE MASTER_ADDR MASTER_PORT".split()
+    names = ["RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"]
     text = CHECK.replace("ranks=3", "ranks=2, world_size=4").replace(
         "    loaderperf.check",
         f"    names = {names}\n"

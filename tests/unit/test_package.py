@@ -55,7 +55,8 @@ def test_what_tests_are_given_shows_nothing_but_its_purpose() -> None:
     shown = {name for name in dir(perf) if not name.startswith("_")}
     assert shown == {"baseline", "verdict", *METRICS}
     assert {name for name in dir(perf.baseline) if not name.startswith("_")} == {*METRICS}
-    assert {name for name in dir(LoaderPerf) if not name.startswith("_")} == {"check", "compare"}
+    fixture = {name for name in dir(LoaderPerf) if not name.startswith("_")}
+    assert fixture == {"check", "check_samples", "compare"}
 
 
 @pytest.mark.parametrize(("name", "home"), HOMES.items())

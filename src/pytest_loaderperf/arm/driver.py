@@ -97,10 +97,10 @@ class Stream:
         path = batches.settled_path(looks, self._loader)
         if not any(each.counted(path) for each in looks):
             raise _no_samples(len(looks))
-        counter, samples = self._count or counting.counter(path), self._loader.samples_per_epoch
+        counter = self._count or counting.counter(path)
+        samples = (self._leader or self._loader).samples_per_epoch
         if self._leader:
             counter = self._leader.counting(counter, path)
-            samples = self._leader.samples_per_epoch
         self._count = counting.without(self._injected_loss, counter)
         workload = batches.workload(looks, path, samples)
         return Opened(
@@ -340,7 +340,6 @@ class Stream:
         return counts
 
     def _needed(self) -> list[list[list[float]]]:
-        """What each rank needed for its batches in a stretch."""
         return [self._leader.notes()] if self._leader else []
 
     def _worker_seconds(self) -> dict[int, float]:

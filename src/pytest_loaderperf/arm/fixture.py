@@ -10,20 +10,25 @@ from __future__ import annotations
 import gc
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 from ..errors import LoaderError, LoaderPerfError
 from ..loaders.kinds import Loader
 from ..loaders.recognise import describe
+from ..loaders.sample_hashes import deliver
 from ..model.metrics import METRICS
 from ..model.results import CheckResult
 from ..protocol.channel import Channel
 from ..protocol.messages import (
     Begin,
+    Deliver,
+    Deliveries,
     End,
     Examine,
     Finish,
     Handed,
+    Message,
     Open,
     Pass,
     Probe,
@@ -58,6 +63,7 @@ class Conversation:
         self._begin = begin
         self._setup = setup
         self._asked: Asked | None = None
+        self._leader: ranks.Leader | None = None
         self._called = False
         self.unwound = False
         self.built_data = False
@@ -68,6 +74,12 @@ class Conversation:
         __tracebackhide__ = True
         given = self._given()
         return given or self._measured(describe(loader), samples, ())
+
+    def delivered(self, loader: object, samples: SampleCount | None) -> None:
+        """Have a loader checked for what it delivers, if that is not known yet."""
+        __tracebackhide__ = True
+        if self._given() is None:
+            self._measured(describe(loader), samples, (), delivers=True)
 
     def compared(self, variants: Mapping[str, Factory], samples: SampleCount | None) -> Asked:
         """Have one of the loaders measured that these make, or get the result of all."""
@@ -95,42 +107,48 @@ class Conversation:
         return self._asked
 
     def _measured(
-        self, loader: Loader, samples: SampleCount | None, variants: Sequence[str]
+        self,
+        loader: Loader,
+        samples: SampleCount | None,
+        variants: Sequence[str],
+        *,
+        delivers: bool = False,
     ) -> Asked:
         __tracebackhide__ = True
         if samples is not None and not callable(samples):
             raise LoaderError(f"samples={samples!r}: give a callable that counts a batch's samples")
-        self._hand(loader, variants)
+        self._hand(loader, variants, delivers=delivers)
         if self._setup.rank:
             isolation.call_apart(lambda: self._follow(loader, samples))
         elif self._links:
             isolation.call_apart(lambda: self._lead(loader, samples))
         else:
             stream = Stream(loader, samples, self._prepare(), self._setup.injected_loss)
-            isolation.call_apart(lambda: self._serve(stream, loader))
+            isolation.call_apart(lambda: self._serve(stream, loader, samples))
         self._asked = Asked.probe()
         return self._asked
 
     def _follow(self, loader: Loader, samples: SampleCount | None) -> None:
         """Do as the first rank says."""
         __tracebackhide__ = True
-        if not ranks.follow(self._links[0], loader, samples, self._prepare()):
+        own = partial(deliver, loader, samples, alone=False)
+        if not ranks.follow(self._links[0], loader, samples, self._prepare(), own):
             self._unwind()
 
     def _lead(self, loader: Loader, samples: SampleCount | None) -> None:
         """Do as the coordinator says, and have the other ranks do it in step."""
         __tracebackhide__ = True
-        leader = ranks.Leader(self._links, self._begin.patience)
-        loader = leader.gathered(loader)
+        self._leader = leader = ranks.Leader(self._links, self._begin.patience)
+        in_step = leader.gathered(loader)
         own = self._prepare()
 
         def prepare() -> None:
             own()
             leader.prepare()
 
-        stream = Stream(loader, samples, prepare, self._setup.injected_loss, leader)
+        stream = Stream(in_step, samples, prepare, self._setup.injected_loss, leader)
         try:
-            self._serve(stream, loader)
+            self._serve(stream, loader, samples)
         except TrialDone:
             leader.leave(rest=False)
             raise
@@ -152,7 +170,7 @@ class Conversation:
             return None
         return self._asked.result
 
-    def _hand(self, loader: Loader, variants: Sequence[str]) -> None:
+    def _hand(self, loader: Loader, variants: Sequence[str], *, delivers: bool) -> None:
         self._channel.send(
             Handed(
                 kind=loader.kind,
@@ -167,6 +185,7 @@ class Conversation:
                 endless=loader.endless,
                 variants=list(variants),
                 ranks=self._setup.ranks,
+                delivers=delivers,
             )
         )
 
@@ -176,7 +195,7 @@ class Conversation:
         heap.shuffle_workers()
         return heap.shuffle_when_due
 
-    def _serve(self, stream: Stream, loader: Loader) -> None:
+    def _serve(self, stream: Stream, loader: Loader, samples: SampleCount | None) -> None:
         """Do as the coordinator says, until it lets the test go on or ends it."""
         __tracebackhide__ = True
         while True:
@@ -193,14 +212,19 @@ class Conversation:
                 self._channel.send(taken)
             elif isinstance(message, RunSlice):
                 self._channel.send(stream.run(message.batches, message.stride))
-            elif isinstance(message, Finish):
-                self._channel.send(stream.finish(message.seconds))
-            elif isinstance(message, Read):
-                self._channel.send(stream.contents(message.seconds))
-            elif isinstance(message, Examine):
-                self._channel.send(stream.examine(message.seconds))
-            elif isinstance(message, Pass):
-                self._channel.send(stream.second_epoch(message.seconds))
+            elif isinstance(message, Deliver):
+                own = partial(deliver, loader, samples, alone=message.alone)
+                leader, seconds = self._leader, message.seconds
+                of_ranks = leader.deliveries(own, seconds) if leader else [own(seconds)]
+                self._channel.send(Deliveries(ranks=of_ranks))
+            elif isinstance(message, Finish | Read | Examine | Pass):
+                read: Mapping[type, Callable[[float], Message]] = {
+                    Finish: stream.finish,
+                    Read: stream.contents,
+                    Examine: stream.examine,
+                    Pass: stream.second_epoch,
+                }
+                self._channel.send(read[type(message)](message.seconds))
             elif isinstance(message, Step):
                 self._channel.send(stream.steps(message.step, message.seconds))
             elif isinstance(message, RunNode):
@@ -254,6 +278,18 @@ class LoaderPerf:
             if metric.judged and asked.has(metric) and not asked.holds(metric):
                 raise AssertionError("\n".join(explain(asked.result, asked.comparison(metric))))
         return Perf(asked)
+
+    def check_samples(self, loader: object, *, samples: SampleCount | None = None) -> None:
+        """Check that an epoch delivers each sample once, from all ranks and workers together.
+
+        Two epochs are read, of all ranks at a time, and beside them those of one process alone.
+        Ranks may pad, so that each has as many samples, and drop what does not fill a batch.
+
+        Raises AssertionError if samples are repeated or missing, or ``set_epoch`` was forgotten,
+        and LoaderError where an epoch does not end, or delivers other samples each time.
+        """
+        __tracebackhide__ = True
+        self._conversation.delivered(loader, samples)
 
     def compare(
         self, variants: Mapping[str, Factory], *, samples: SampleCount | None = None

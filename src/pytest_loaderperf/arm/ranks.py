@@ -17,13 +17,15 @@ from typing import Any
 from ..errors import LoaderError
 from ..loaders import counting
 from ..loaders.kinds import Loader
+from ..model.workload import Delivered
 from ..protocol.channel import ChannelClosed
 
 __tracebackhide__ = True  # pytest shows a failure from the test on, and in the loader itself
 
-_NEXT, _START, _DROP, _PREPARE, _COUNT, _REST, _LEAVE = b"nsdpcrl"
+_NEXT, _START, _DROP, _PREPARE, _COUNT, _DELIVER, _REST, _LEAVE = b"nsdpcvrl"
 _GOT, _OVER = b"bo"
 _ANSWER = struct.Struct("<Bdq")  # what came, how long it took (s), how many samples it has
+Deliver = Callable[[float], Delivered]  # of epochs that may take so many seconds each
 _LENGTH = struct.Struct("<I")
 _LOOK = 1.0  # seconds: for so long one that is suspended counts as waiting
 _LOST = 30.0  # seconds, for whoever started a rank that has ended to tell of it
@@ -66,6 +68,16 @@ class Leader:
         payload = pickle.dumps(path)
         self._tell(_COUNT, _LENGTH.pack(len(payload)) + payload)
         return lambda batch: own(batch) + self._samples
+
+    def deliveries(self, own: Deliver, seconds: float) -> list[Delivered]:
+        """What each rank delivers, which all read at the same time."""
+        payload = pickle.dumps(seconds)
+        self._tell(_DELIVER, _LENGTH.pack(len(payload)) + payload)
+        found = [own(seconds)]
+        for rank in range(1, len(self._links) + 1):
+            (length,) = _LENGTH.unpack(self._read(rank, _LENGTH.size))
+            found.append(pickle.loads(self._read(rank, length)))  # noqa: S301  (a process of ours)
+        return found
 
     def prepare(self) -> None:
         """Have the others do what is to be done before a stretch."""
@@ -157,6 +169,7 @@ def follow(
     loader: Loader,
     samples: counting.SampleCounter | None,
     prepare: Callable[[], None],
+    deliver: Deliver,
 ) -> bool:
     """Do as the first rank says, until it lets the rest of the test go on (True), or ends it.
 
@@ -182,6 +195,11 @@ def follow(
             iterator = loader.start()
         elif command == _DROP:
             iterator, batch = iter(()), None
+        elif command == _DELIVER:
+            iterator, batch = iter(()), None
+            (length,) = _LENGTH.unpack(_exactly(link, _LENGTH.size))
+            payload = pickle.dumps(deliver(pickle.loads(_exactly(link, length))))  # noqa: S301
+            link.sendall(_LENGTH.pack(len(payload)) + payload)
         elif command == _PREPARE:
             prepare()
         elif command == _COUNT:

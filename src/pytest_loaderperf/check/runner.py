@@ -19,7 +19,6 @@ from ..reports.explain import bug, out_of_memory
 from ..settings import RunSettings
 from ..stats.sequential import Rule
 from ..supervisor.arms import Arms
-from ..supervisor.diagnostics import shared_memory
 from ..supervisor.trial import TrialOver
 from ..system import packages
 from ..system.machine import machine_class
@@ -31,7 +30,7 @@ from . import doubts, paired, per_trial, selftest, stored
 from .bisect import Bisection, Packages, blamed, is_sure, told
 from .identical import Identical, Recording
 from .sides import Sides, other_ranks
-from .state import Bench, Findings, Known, Spec, result_of
+from .state import Bench, Findings, Known, Spec, error_of, result_of
 from .sweep import Sweeps
 from .variants import judge_variants
 
@@ -110,11 +109,11 @@ class Coordinator:
         except MemoryLimitError as error:
             own = error.version == self._candidate.name
             text = out_of_memory(error, spec.parameters, own=own)
-            outcome = Outcome(result=_error(spec, text))
+            outcome = Outcome(result=error_of(spec, text))
         except LoaderPerfError as error:
-            outcome = Outcome(result=_error(spec, str(error)))
+            outcome = Outcome(result=error_of(spec, str(error)))
         except Exception as error:  # noqa: BLE001  (the other checks go on)
-            outcome = Outcome(result=_error(spec, bug(error)))
+            outcome = Outcome(result=error_of(spec, bug(error)))
         if outcome.result is None:
             return outcome
         result = outcome.result
@@ -155,14 +154,14 @@ class Coordinator:
             self._sides.carry(bench, reference.version)
             bench.arm(reference.version)  # started now: it imports while the candidate works
         known = self._calibrated(bench)
-        if _compares_variants(known, self._settings):
+        if _needs_no_baseline(known, self._settings):
             reference = Reference(version=None, entry=None)
         if reference.version is not None:
             reference = self._sides.usable(bench, reference)
         why = self._arms.why_anew(bench.spec.module)
         anew = f"each trial is a process of its own, which takes longer: {why}" if why else ""
         found = Findings(notes=tuple(note for note in (reference.note, anew) if note))
-        if self._settings.selftest:
+        if self._settings.selftest and not known.calibration.loader.delivers:
             known, judged = self._judge(*selftest.patient(bench, known), reference)
             found += judged
             found += selftest.judge_injected_loss(bench, reference, known, found, began)
@@ -242,8 +241,11 @@ class Coordinator:
 
         Also returns what is known with the plan that timing has shown to fit.
         """
-        if _compares_variants(known, self._settings):
-            return known, judge_variants(bench, known, self._sides)
+        if _needs_no_baseline(known, self._settings):
+            reads = known.calibration.loader.delivers
+            return known, stored.judge_delivery(bench) if reads else judge_variants(
+                bench, known, self._sides
+            )
         version = reference.version
         # The store describes the accepted commit, not another one that was asked for, nor that with
         # other packages.
@@ -325,7 +327,7 @@ class Coordinator:
     ) -> str:
         """Accept the check's numbers where the update mode says so; returns what to note."""
         update = self._settings.update
-        if update is None or found.variants:
+        if update is None or found.variants or found.undelivered is not None:
             return ""
         alone = reference.version is None
         refused = refusal(found.verdict, update, moved=found.moved, failed=failed, stored=alone)
@@ -359,38 +361,29 @@ class Coordinator:
         variant = over.version.variant
         if over.version != self._candidate and not variant:
             text = over.finished.text if bad else _NEVER_CALLED
-            return Outcome(result=_error(spec, f"{over.version.name} cannot be measured: {text}"))
+            return Outcome(result=error_of(spec, f"{over.version.name} cannot be measured: {text}"))
         if bad is None:
-            return Outcome(result=_error(spec, _NEVER_CALLED))
+            return Outcome(result=error_of(spec, _NEVER_CALLED))
         if bad["outcome"] == "skipped":
             return Outcome(result=None, reports=reports)
         failed = f"the test{over.who and f' of {over.who}'} failed before its loader was measured"
         if variant:
             failed = f"{over.version.name} failed before it was measured"
-        return Outcome(result=_error(spec, failed, over.finished.text), reports=reports)
+        return Outcome(result=error_of(spec, failed, over.finished.text), reports=reports)
 
 
-def _compares_variants(known: Known, settings: RunSettings) -> bool:
-    """Whether a check compares its own loaders, and nothing else; a self-test takes the first."""
-    return bool(known.calibration.loader.variants) and not settings.selftest
+def _needs_no_baseline(known: Known, settings: RunSettings) -> bool:
+    """Whether a check compares its own loaders alone, or looks at what one delivers.
+
+    A self-test takes the first of its loaders.
+    """
+    loader = known.calibration.loader
+    return loader.delivers or (bool(loader.variants) and not settings.selftest)
 
 
 def _without_test(result: CheckResult) -> Outcome:
     """A check of which no test has a say."""
     return Outcome(result=replace(result, outcome="failed" if result.verdict.fails else "passed"))
-
-
-def _error(spec: Spec, message: str, said: str = "") -> CheckResult:
-    """An error; what to do about it may show in what was ``said`` besides."""
-    todo = shared_memory(f"{message}\n{said}")
-    return CheckResult(
-        nodeid=spec.nodeid,
-        verdict=Verdict.ERROR,
-        parameters=spec.parameters,
-        outcome="failed",
-        message=message,
-        notes=(todo,) if todo else (),
-    )
 
 
 def _first_line(error: Exception) -> str:

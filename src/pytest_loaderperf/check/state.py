@@ -33,6 +33,7 @@ from ..settings import CheckSettings
 from ..stats.sequential import Rule
 from ..supervisor.arm import Arm
 from ..supervisor.arms import Arms
+from ..supervisor.diagnostics import shared_memory
 from ..versions.sources import Folders
 
 P = ParamSpec("P")
@@ -250,6 +251,7 @@ class Findings:
     notes: tuple[str, ...] = ()
     coverage: Coverage | None = None
     paces: Paces | None = None  # of several ranks
+    undelivered: tuple[str, ...] | None = None  # what is wrong with its samples, if that was read
 
     def __add__(self, other: Findings) -> Findings:
         return Findings(
@@ -267,10 +269,13 @@ class Findings:
             notes=self.notes + other.notes,
             coverage=other.coverage or self.coverage,
             paces=other.paces or self.paces,
+            undelivered=self.undelivered if other.undelivered is None else other.undelivered,
         )
 
     @property
     def verdict(self) -> Verdict:
+        if self.undelivered is not None:
+            return Verdict.INCOMPLETE if self.undelivered else Verdict.COMPLETE
         if self.variants:
             unsure = any(each.relation is Relation.INCONCLUSIVE for each in self.variants)
             return Verdict.INCONCLUSIVE if unsure else Verdict.COMPARED
@@ -349,6 +354,19 @@ def result_of(spec: Spec, known: Known, found: Findings) -> CheckResult:
         coverage=found.coverage,
         variants=found.variants,
         ranks=found.paces,
+    )
+
+
+def error_of(spec: Spec, message: str, said: str = "") -> CheckResult:
+    """An error; what to do about it may show in what was ``said`` besides."""
+    todo = shared_memory(f"{message}\n{said}")
+    return CheckResult(
+        nodeid=spec.nodeid,
+        verdict=Verdict.ERROR,
+        parameters=spec.parameters,
+        outcome="failed",
+        message=message,
+        notes=(todo,) if todo else (),
     )
 
 

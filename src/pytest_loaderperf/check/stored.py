@@ -1,4 +1,7 @@
-"""Measure the candidate by itself: to compare it with stored numbers, or with nothing yet."""
+"""Measure the candidate by itself: to compare it with stored numbers, or with nothing.
+
+And judge what it delivers, for which it needs no baseline.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,19 @@ from collections.abc import Mapping, Sequence
 
 from ..baselines.store import Record
 from ..errors import LoaderError
-from ..measure import turns
+from ..measure import calibration, turns
 from ..measure.timed_trial import Timing
 from ..model.metrics import METRICS, NO_EPOCH
+from ..model.ranks import SINGLE
 from ..model.results import Verdict
+from ..stats import delivery
 from ..stats.comparison import compare_stored, uncompared
 from . import per_trial
 from .state import Bench, Findings, Known, phase, seen
 
 _TRIALS = 4  # the fewest that can be judged
 _STORED_ARMS = 3  # behind stored numbers
+_PARTS = 6  # of a budget: two epochs of all ranks, two of one process, and their starts
 
 
 def judge_stored(bench: Bench, record: Record, drift: float, known: Known) -> Findings:
@@ -92,3 +98,27 @@ def _values(timings: Sequence[Timing]) -> dict[str, Sequence[float]]:
 def _is_new(bench: Bench, name: str) -> bool:
     """Whether a metric is judged by default, and may not have been when numbers were stored."""
     return name == "epoch_time" and name not in bench.spec.settings.asked
+
+
+@phase("delivery")
+def judge_delivery(bench: Bench) -> Findings:
+    """Read epochs of all ranks, and of one process alone, which nobody tells of others.
+
+    LoaderError where nothing can be told.
+    """
+    world, nodeid = bench.spec.settings.world, bench.spec.nodeid
+    seconds = bench.spec.settings.budget / _PARTS
+    bench.progress("samples of all ranks" if world.ranks > 1 else "samples")
+    ranks = calibration.deliveries(bench.arm(), nodeid, seconds)
+    bench.progress("samples of one process alone")
+    with bench.arms.beside(bench.candidate, bench.spec.module, SINGLE) as arm:
+        (alone,) = calibration.deliveries(arm, nodeid, world.size * seconds, alone=True)
+    if delivery.differs(alone):
+        raise LoaderError(
+            "each epoch has other samples, also of one process alone, so that nobody can tell "
+            "whether one is repeated: give this check a loader without random changes of samples"
+        )
+    found = delivery.problems(ranks, alone, whole=world.ranks == world.size)
+    total = sum(len(rank.epochs[0]) for rank in ranks)
+    note = f"{total:,} samples of an epoch were read, {len(alone.epochs[0]):,} of one process alone"
+    return Findings(undelivered=tuple(found), message="\n".join(found), notes=(note,))

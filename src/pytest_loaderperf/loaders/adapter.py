@@ -40,7 +40,8 @@ class Loader:
     that explain a changed number, by the names that the loader has for them, and ``note`` is what
     the report has to say of the kind. The processes of a ``scattered`` loader lead groups of their
     own, and so have to be looked for to be suspended. ``nodes`` are those of a pipeline, from its
-    source on.
+    source on. ``alone`` starts it without its workers, ``drops`` says whether it drops what is left
+    of an epoch, and ``shuffles`` that each epoch is to have an order of its own.
     """
 
     kind: str
@@ -57,6 +58,9 @@ class Loader:
     scattered: bool = False
     endless: bool = False
     nodes: Callable[[], Sequence[PipelineNode]] = tuple
+    alone: Callable[[], Iterator[Any]] | None = None
+    drops: bool | None = None
+    shuffles: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

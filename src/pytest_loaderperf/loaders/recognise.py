@@ -64,6 +64,7 @@ def _of_wrapper(loader: Any, inner: Loader) -> Loader:
         inner,
         kind=f"{type(loader).__name__} of {inner.kind}",
         start=lambda: iter(loader),
+        alone=None,
         epoch_batches=batches,
     )
     if batches is not None and batches == inner.epoch_batches:
@@ -117,8 +118,13 @@ def _factory(make: Callable[[], Any]) -> Loader:
             loader.follow(wrap)
         return loader.start()
 
+    def alone() -> Iterator[Any]:
+        loader = _described(make(), origin)
+        return (loader.alone or loader.start)()
+
     made = _described(make(), origin)
-    return replace(made, kind=f"factory of {made.kind}", start=start, follow=wraps.append)
+    kind = f"factory of {made.kind}"
+    return replace(made, kind=kind, start=start, alone=alone, follow=wraps.append)
 
 
 def _described(made: Any, origin: str) -> Loader:

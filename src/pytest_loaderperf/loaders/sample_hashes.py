@@ -11,7 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import LoaderError
+from ..model.workload import EPOCHS, Delivered
 from . import counting
+from .adapter import Loader
 
 _BYTES = 8  # of a hash: among a million samples two are the same once in 40 million times
 SAMPLES_AT_MOST = 500_000
@@ -69,3 +72,52 @@ def sample_hashes(batch: object, samples: int) -> list[bytes]:
         for each, value in zip(hashes, column, strict=True):
             each.update(value.strip(b"\0") + b";")
     return [each.digest() for each in hashes]
+
+
+def deliver(
+    loader: Loader, samples: counting.SampleCounter | None, seconds: float, *, alone: bool
+) -> Delivered:
+    """Read some epochs, each of which may take so many seconds; LoaderError if one takes longer.
+
+    ``alone``: by this process, without workers where the loader can do that.
+    """
+    start = (loader.alone or loader.start) if alone else loader.start
+    told = loader.batch_size, loader.samples_per_epoch
+    count = samples or loader.count or counting.settling_counter(*told)
+    sizes: list[int] = []
+    epochs = tuple(_whole(start, count, seconds, sizes) for _ in range(EPOCHS))
+    if not sizes:
+        raise LoaderError("the loader gave no batch: it is empty")
+    return Delivered(
+        epochs=epochs,
+        largest=max(sizes),
+        even=len({*sizes}) == 1,
+        workers=loader.workers,
+        drops=loader.drops,
+        shuffles=loader.shuffles,
+    )
+
+
+def _whole(
+    start: Callable[[], Iterator[Any]],
+    count: counting.SampleCounter,
+    seconds: float,
+    sizes: list[int],
+) -> tuple[str, ...]:
+    found: list[str] = []
+    end = time.monotonic() + seconds
+    for batch in start():
+        size = int(count(batch))
+        sizes.append(size)
+        found += [each.hex() for each in sample_hashes(batch, size)]
+        if time.monotonic() > end:
+            raise LoaderError(
+                f"an epoch has not ended after {len(found):,} samples and {seconds:.0f} s: give "
+                "this check a larger budget, or a loader with a part of the data"
+            )
+        if len(found) > SAMPLES_AT_MOST:
+            raise LoaderError(
+                f"an epoch has more than {SAMPLES_AT_MOST:,} samples: give this "
+                "check a loader with a part of the data"
+            )
+    return tuple(found)

@@ -13,10 +13,12 @@ from functools import partial
 
 from ..errors import LoaderError
 from ..model.results import MemorySample
-from ..model.workload import Workload
+from ..model.workload import Delivered, Workload
 from ..protocol.messages import (
     Begin,
     Contents,
+    Deliver,
+    Deliveries,
     EpochEnd,
     Examine,
     Examined,
@@ -143,6 +145,15 @@ def contents(arm: Arm, nodeid: str, seconds: float) -> Contents:
     """Which samples an epoch of a loader delivers, if two of them end within so many seconds."""
     with arm.begun(nodeid) as (trial, _):
         return trial.ask(Read(seconds=seconds / 2), Contents)
+
+
+def deliveries(arm: Arm, nodeid: str, seconds: float, *, alone: bool = False) -> list[Delivered]:
+    """What each rank delivers in epochs that may take so many seconds each.
+
+    ``alone``: without workers, where the loader can do that.
+    """
+    with arm.begun(nodeid) as (trial, _):
+        return trial.ask(Deliver(seconds=seconds, alone=alone), Deliveries).ranks
 
 
 def examined(arm: Arm, nodeid: str, seconds: float) -> Workload:

@@ -16,6 +16,7 @@ class World:
 
     ranks: int = 1
     size: int = 1
+    told: bool = False  # even if it is one process
 
     @classmethod
     def of(cls, ranks: object, size: object) -> World:
@@ -39,8 +40,8 @@ class World:
 
     @property
     def is_alone(self) -> bool:
-        """Whether there is one process, which nobody has told of others."""
-        return self.size == 1
+        """Whether there is one process, which nobody has told of a world."""
+        return self.size == 1 and not self.told
 
     def environment(self, rank: int, port: int) -> dict[str, str]:
         """What ``torchrun`` tells a rank of the first machine, by names of variables."""
@@ -58,6 +59,7 @@ class World:
 
 
 ALONE = World()
+SINGLE = World(told=True)
 
 
 @dataclass(frozen=True, kw_only=True)

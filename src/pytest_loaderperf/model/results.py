@@ -27,6 +27,8 @@ class Verdict(str, Enum):
     NO_BASELINE = "no_baseline"
     INCOMPARABLE = "incomparable"
     ERROR = "error"
+    INCOMPLETE = "incomplete"  # ranks and workers do not deliver each sample once
+    COMPLETE = "complete"  # they do
     IDENTICAL = "identical"  # nothing that it uses differs: there was nothing to measure
     COMPARED = "compared"  # of a test that compares its own loaders, and judges none
     MEASURED = "measured"  # in a sweep, which judges nothing
@@ -37,7 +39,7 @@ class Verdict(str, Enum):
     @property
     def fails(self) -> bool:
         """Whether a check with this verdict fails (``inconclusive`` only when strict)."""
-        return self in _SEVERITY[:4]
+        return self in _SEVERITY[:5]
 
 
 # The verdict of a check is the first of these that any of its judged metrics has.
@@ -45,10 +47,12 @@ _SEVERITY = (
     Verdict.ERROR,
     Verdict.INCOMPARABLE,
     Verdict.NO_BASELINE,
+    Verdict.INCOMPLETE,
     Verdict.REGRESSED,
     Verdict.INCONCLUSIVE,
     Verdict.IMPROVED,
     Verdict.UNCHANGED,
+    Verdict.COMPLETE,
     Verdict.IDENTICAL,
     Verdict.COMPARED,
     Verdict.MEASURED,

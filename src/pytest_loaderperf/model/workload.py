@@ -34,3 +34,23 @@ class Workload:
         if None not in epochs and epochs[0] != epochs[1]:
             changes.append(f"samples per epoch: {epochs[0]} -> {epochs[1]}")
         return "; ".join(changes)
+
+
+EPOCHS = 2  # that are read: one alone does not show whether another one has another order
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivered:
+    """What a rank has delivered: a hash of each sample, in order, of each of some epochs.
+
+    ``largest`` is the largest number of samples in a batch, and ``even``: all of its batches had as
+    many. ``drops``: the loader says that it drops the last ones, or not; None: it does not say.
+    ``shuffles``: it says that each epoch is to have another order.
+    """
+
+    epochs: tuple[tuple[str, ...], ...]
+    largest: int
+    even: bool
+    workers: int = 0
+    drops: bool | None = None
+    shuffles: bool = False

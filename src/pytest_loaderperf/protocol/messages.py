@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..model.parameters import Parameter
 from ..model.results import CheckResult
-from ..model.workload import Workload
+from ..model.workload import Delivered, Workload
 
 # --- coordinator -> arm
 
@@ -176,6 +176,17 @@ class Read:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Deliver:
+    """Say what each rank delivers; each of its epochs may take so many seconds.
+
+    ``alone``: without workers, where the loader can do that.
+    """
+
+    seconds: float
+    alone: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Examine:
     """Say what many batches are like, of as many epochs as so many seconds hold."""
 
@@ -245,6 +256,7 @@ class Handed:
     scattered: bool = False  # its processes are in groups of their own
     endless: bool = False  # its epochs have no end, as it says itself
     ranks: int = 1  # that have such a loader each
+    delivers: bool = False  # it is to be checked for what it delivers, and for nothing else
     variants: list[str] = field(default_factory=list)
 
     @property
@@ -328,6 +340,13 @@ class Contents:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Deliveries:
+    """What each rank has delivered."""
+
+    ranks: list[Delivered]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Examined:
     """What many batches are like."""
 
@@ -367,14 +386,14 @@ class Finished:
 
 Message = (
     Setup | Hello | StartTrial | Reap | Collected | Started | Ended | Begin | Open | RunSlice
-    | Finish | Read | Examine | Pass | Step | RunNode | Probe | End | Handed | Opened | Slice
-    | EpochEnd | Contents | Examined | Passed | Stepped | NodeRun | Finished
+    | Finish | Read | Deliver | Examine | Pass | Step | RunNode | Probe | End | Handed | Opened
+    | Slice | EpochEnd | Contents | Deliveries | Examined | Passed | Stepped | NodeRun | Finished
 )  # fmt: skip
 TYPES: dict[str, type[Message]] = {
     kind.__name__: kind
     for kind in (
         Setup, Hello, StartTrial, Reap, Collected, Started, Ended, Begin, Open, RunSlice,
-        Finish, Read, Examine, Pass, Step, RunNode, Probe, End, Handed, Opened, Slice, EpochEnd,
-        Contents, Examined, Passed, Stepped, NodeRun, Finished,
+        Finish, Read, Deliver, Examine, Pass, Step, RunNode, Probe, End, Handed, Opened, Slice,
+        EpochEnd, Contents, Deliveries, Examined, Passed, Stepped, NodeRun, Finished,
     )
 }  # fmt: skip

@@ -22,6 +22,7 @@ _MARKS = {
     Verdict.IDENTICAL: "✅",
     Verdict.IMPROVED: "🚀",
     Verdict.INCONCLUSIVE: "❔",
+    Verdict.COMPLETE: "✅",
     Verdict.COMPARED: "📊",
     Verdict.MEASURED: "📏",
 }
@@ -34,6 +35,8 @@ _TITLES = {
     Verdict.IMPROVED: "Loaders got better",
     Verdict.UNCHANGED: "No loader got worse",
     Verdict.IDENTICAL: "Nothing that a loader uses has changed",
+    Verdict.INCOMPLETE: "A loader does not deliver each sample once",
+    Verdict.COMPLETE: "Loaders deliver each sample once",
     Verdict.COMPARED: "Loaders were compared",
     Verdict.MEASURED: "Loaders were measured",
 }
@@ -186,7 +189,8 @@ def below(results: Sequence[CheckResult], *, everything: bool = True) -> list[st
 
 def is_plain(results: Sequence[CheckResult]) -> bool:
     """Whether all is well, and nobody needs to know what the numbers come from."""
-    well = (Verdict.UNCHANGED, Verdict.IMPROVED, Verdict.IDENTICAL, Verdict.COMPARED)
+    well = {Verdict.UNCHANGED, Verdict.IMPROVED, Verdict.IDENTICAL, Verdict.COMPARED}
+    well |= {Verdict.COMPLETE}
     return all(result.verdict in well and result.outcome == "passed" for result in results)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -12,9 +12,10 @@ from .. import __version__
 from ..baselines import update
 from ..baselines.history import Histories, History
 from ..errors import CheckoutError, StoreError
-from ..model.results import Run, Verdict
+from ..model.results import CheckResult, Run, Verdict
 from ..model.shards import Share
-from ..reports import accepted, files, screen, terminal
+from ..reports import accepted, files, terminal, variants
+from ..reports.swept import lines as swept_lines
 from ..shards import records
 from ..stats.sweeps import Sweep, sweeps
 from ..system.cgroups import Memory
@@ -25,7 +26,9 @@ from .resources import Resources
 from .running import Running
 
 _TO_SKIP = 125  # to git bisect run: nobody can tell whether this commit is good
-_SOUND = {Verdict.UNCHANGED, Verdict.IMPROVED, Verdict.IDENTICAL, Verdict.COMPARED}
+_SOUND = {
+    Verdict.UNCHANGED, Verdict.IMPROVED, Verdict.IDENTICAL, Verdict.COMPARED, Verdict.COMPLETE,
+}  # fmt: skip
 
 
 def status_for_bisect(status: int, verdicts: Sequence[Verdict]) -> int:
@@ -37,6 +40,26 @@ def status_for_bisect(status: int, verdicts: Sequence[Verdict]) -> int:
         return 1
     told = verdicts and _SOUND.issuperset(verdicts) and status in (0, 1)
     return status if told else _TO_SKIP
+
+
+def lines(
+    results: Sequence[CheckResult],
+    swept: Sequence[Sweep],
+    paint: Callable[[str, Verdict], str] = lambda text, _: text,
+    *,
+    verbose: bool = False,
+) -> list[str]:
+    """The table of the checks that were measured, and what there is to know below it."""
+    shown = [each for each in results if verbose or each.verdict is not Verdict.IDENTICAL]
+    everything = verbose or not terminal.is_plain(results)
+    return [
+        *terminal.table(shown, paint),
+        *variants.lines(results),
+        *swept_lines(swept),
+        *terminal.below(results, everything=everything),
+        *terminal.seconds(results),
+        terminal.summary(results),
+    ]
 
 
 class Updates:
@@ -100,7 +123,7 @@ class Summary:
             return
         writer = self._resources.config.get_terminal_writer()
         verbose = terminalreporter.verbosity > 0
-        for line in screen.lines(
+        for line in lines(
             self._running.results,
             self._sweeps if self._resources.settings.sweep or verbose else [],
             lambda text, v: writer.markup(text, **_colors(v)),

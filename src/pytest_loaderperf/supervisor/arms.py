@@ -74,6 +74,15 @@ class Arms:
         return self._packages.get(key) if now is None else now
 
     @contextlib.contextmanager
+    def beside(self, version: Version, module: str, world: World) -> Iterator[Arm]:
+        """One more arm of a version, in another world."""
+        arm = self._new(version, module, world)
+        try:
+            yield arm
+        finally:
+            arm.close()
+
+    @contextlib.contextmanager
     def watched(self, version: Version, module: str, how: str = "1") -> Iterator[Arm]:
         """One more arm of a version, which writes down which files are opened.
 

@@ -17,6 +17,7 @@ from ..protocol.channel import Channel, ChannelClosed
 from ..protocol.messages import (
     Begin,
     Contents,
+    Deliveries,
     End,
     EpochEnd,
     Finished,
@@ -78,6 +79,7 @@ _WORK: dict[type, str] = {
     Slice: "making batches",
     EpochEnd: "reading an epoch",
     Contents: "reading whole epochs",
+    Deliveries: "reading whole epochs",
     Finished: "ending its test",
 }
 

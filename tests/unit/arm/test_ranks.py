@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from pytest_loaderperf.arm.driver import Stream
 from pytest_loaderperf.arm.ranks import Leader, follow
 from pytest_loaderperf.errors import LoaderError
 from pytest_loaderperf.loaders.kinds import Loader
+from pytest_loaderperf.loaders.sample_hashes import deliver
+from pytest_loaderperf.model.workload import Delivered
 from pytest_loaderperf.protocol.channel import ChannelClosed
 
 LONG = 60.0
@@ -33,9 +36,12 @@ class Rank:
     def run(self, link: socket.socket) -> None:
         with link:
             try:
-                self.ended.append(follow(link, self.loader, None, self._prepare))
+                self.ended.append(follow(link, self.loader, None, self._prepare, self._deliver))
             except BaseException as error:  # noqa: BLE001  (whatever it is, it is looked at)
                 self.ended.append(error)
+
+    def _deliver(self, seconds: float) -> Delivered:
+        return deliver(self.loader, None, seconds, alone=False)
 
     def _prepare(self) -> None:
         self.prepared += 1
@@ -122,6 +128,16 @@ def test_ranks_go_through_the_rest_of_their_tests_or_end_them(rest: bool) -> Non
         leader.leave(rest=rest)
         wait_for(lambda: all(rank.ended for rank in followers))
         assert [rank.ended for rank in followers] == [[rest], [rest]]
+
+
+def test_what_all_ranks_deliver_is_read_at_the_same_time() -> None:
+    own, other = loader(3, tells=False), loader(2, samples=4, tells=False)
+    with world(own, other) as (leader, gathered, _):
+        gathered()
+        mine, theirs = leader.deliveries(partial(deliver, own, None, alone=False), LONG)
+        assert [len(epoch) for epoch in mine.epochs] == [6, 6]
+        assert [len(epoch) for epoch in theirs.epochs] == [8, 8]
+        assert (theirs.largest, theirs.even) == (4, True)
 
 
 def test_samples_per_epoch_are_those_of_all_ranks_if_all_tell() -> None:

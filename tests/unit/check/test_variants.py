@@ -107,7 +107,7 @@ class Stand:
 
     def judged(self, *names: str) -> Findings:
         arms: Any = SimpleNamespace(
-            get=lambda version, _: version, drop=lambda version, _: self.dropped.append(version)
+            get=lambda version, *_: version, drop=lambda version, *_: self.dropped.append(version)
         )
         sides: Any = SimpleNamespace(proven=lambda bench, *_: self.proven.append(bench.candidate))
         bench = Bench(spec=SPEC, arms=arms, candidate=TREE, rule=Rule(), progress=lambda _: None)
@@ -198,7 +198,7 @@ def test_what_another_loader_delivers_is_compared_and_told(
 @pytest.mark.parametrize("names", [[], ["pil", "turbo"]])
 def test_a_self_test_takes_the_first_one(names: list[str], *, selftest: bool) -> None:
     known = Known(calibration=calibrated(names), judged=frozenset())
-    compares = runner._compares_variants(known, RunSettings(selftest=selftest))
+    compares = runner._needs_no_baseline(known, RunSettings(selftest=selftest))
     assert compares is (bool(names) and not selftest)
 
 

@@ -419,6 +419,9 @@ def test_the_results_file_is_as_documented() -> None:
         "schema": 1,
         "plugin": "0.1.0",
         "root": "tests",
+        "commit": "",
+        "changes": "",
+        "alpha": 0.0,
         "machine": {"cpus": 2},
         "against": {"mode": "accepted", "commits": ["1a2b3c4d5e6f"]},
         "checks": [
@@ -445,6 +448,7 @@ def test_the_results_file_is_as_documented() -> None:
                 "packages": {"imagesize": ["1.4.1", "2.0.0"]},
                 "reason": "",
                 "coverage": {"batches": 380, "epoch_batches": 1000, "share": 0.38},
+                "ranks": None,
                 "variants": [],
                 "search": None,
                 "blame": None,
@@ -454,6 +458,9 @@ def test_the_results_file_is_as_documented() -> None:
         ],
         "summary": {"unchanged": 1},
         "sweeps": [],
+        "shard": None,
+        "shards": [],
+        "problems": [],
     }
     assert metrics["throughput"] == {
         "unit": "samples/s",

@@ -36,6 +36,9 @@ def data_loader(loader: Any) -> Loader:
         kind="torch DataLoader",
         batch_size=_batch_size(loader),
         start=lambda: _patient(iter(loader)),
+        alone=lambda: iter(_without_workers(inner)),
+        drops=_drops(loader),
+        shuffles=_shuffles(loader),
         workers=workers,
         prefetch=ahead * count if threads else ahead,
         epoch_batches=length(loader),
@@ -103,14 +106,47 @@ def _samples(loader: Any) -> int | None:
     return samples
 
 
+def _without_workers(loader: Any) -> Any:
+    """A DataLoader with the same dataset and sampler, in this process alone; it drops nothing."""
+    make = imported("torch.utils.data", "DataLoader")
+    batches = loader.batch_sampler
+    if _is_iterable(loader):
+        how: dict[str, Any] = {"batch_size": loader.batch_size}
+    elif batches is None:
+        how = {"batch_size": None, "sampler": loader.sampler}
+    elif type(batches) is imported("torch.utils.data", "BatchSampler"):
+        how = {"batch_size": batches.batch_size, "sampler": batches.sampler}
+    else:
+        how = {"batch_sampler": batches}
+    return make(loader.dataset, collate_fn=loader.collate_fn, generator=loader.generator, **how)
+
+
+def _is_iterable(loader: Any) -> bool:
+    return isinstance(loader.dataset, imported("torch.utils.data", "IterableDataset") or ())
+
+
+def _drops(loader: Any) -> bool:
+    """Whether a DataLoader, or the sampler that makes its shares, drops the last samples."""
+    sampler = loader.batch_sampler
+    return bool(loader.drop_last or getattr(sampler, "drop_last", False))
+
+
+def _shuffles(loader: Any) -> bool:
+    """Whether a sampler deals out shuffled samples, which ``set_epoch`` is to shuffle anew."""
+    distributed = imported("torch.utils.data.distributed", "DistributedSampler")
+    samplers = [loader.sampler, getattr(loader.batch_sampler, "sampler", None)]
+    return distributed is not None and any(
+        isinstance(each, distributed) and each.shuffle for each in samplers
+    )
+
+
 def _counter(loader: Any) -> Callable[[Any], int] | None:
     """How to count what comes of a loader that does not make batches itself."""
     if loader.batch_size is not None or loader.batch_sampler is not None:
         return None
     if isinstance(loader.sampler, imported("torch.utils.data", "BatchSampler") or ()):
         return None
-    iterable = imported("torch.utils.data", "IterableDataset") or ()
-    return partial(count_item, batches=isinstance(loader.dataset, iterable))
+    return partial(count_item, batches=_is_iterable(loader))
 
 
 def _start_method(loader: Any) -> str | None:

@@ -39,6 +39,8 @@ def web_loader(loader: Any) -> Loader:
         known,
         kind="webdataset WebLoader",
         start=lambda: iter(loader),
+        alone=None,
+        drops=None,
         epoch_batches=_epoch(loader),
         batch_size=None if stages else known.batch_size,
         follow=follow,
