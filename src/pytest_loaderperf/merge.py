@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         paths = list(_found(options.files))
-        run = merging.merged({str(path): records.read(path) for path in paths})
+        run = merging.merged([(str(path), records.read(path)) for path in paths])
         patch = b"".join(_patches(paths))
     except (LoaderPerfError, OSError) as error:
         print(error, file=sys.stderr)

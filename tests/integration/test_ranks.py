@@ -46,30 +46,6 @@ def test_it(loaderperf):
 """
 KEY = "test_it"
 NODE = "test_it.py::test_it"
-# As a torch project has it: every rank joins the group before it makes its loader.
-GLOO = """\
-import os
-import pytest
-import ranked
-
-torch = pytest.importorskip("torch")
-
-@pytest.fixture
-def world():
-    torch.distributed.init_process_group("gloo")
-    yield torch.distributed
-    torch.distributed.destroy_process_group()
-
-@pytest.mark.loaderperf(ranks=2)
-def test_it(loaderperf, world):
-    assert (world.get_rank(), world.get_world_size()) == (ranked.RANK, ranked.WORLD)
-    total = torch.ones(1) * (1 + world.get_rank())
-    world.all_reduce(total)
-    assert total.item() == 3
-    perf = loaderperf(ranked.Ranked())
-    world.barrier()
-    assert perf.throughput > 0
-"""
 
 
 def project(root: Path, *, accepted: bool = True, **modules: str) -> Project:
@@ -79,34 +55,44 @@ def project(root: Path, *, accepted: bool = True, **modules: str) -> Project:
     return made
 
 
-def test_all_ranks_are_measured_at_the_pace_of_the_slowest(tmp_path: Path) -> None:
-    tests = project(tmp_path)
-    tests.append("ranked.py", "\nUNUSED = 1\nRanked.slow = {1: 1.5}\n")
-    report = tiny.report(tests, "--loaderperf", tiny.WIDE)
-    check = report.checks[KEY]
-    assert check["verdict"] == "unchanged", report.run.output
-    first, second, third = check["ranks"]["candidate"]
-    assert second > 1.3 * first
-    assert second > 1.3 * third
-    assert check["ranks"]["slowest"] == 1
-    # Two samples of each of three ranks, every 6 ms.
-    speed = check["metrics"]["throughput"]["value"]
-    assert speed < 6 / 0.006
-    assert speed == pytest.approx(6 / check["ranks"]["step"], rel=0.1)
-    assert "3 ranks in step need" in report.run.output
-    assert "the others wait for rank 1" in report.run.output
+@pytest.fixture(scope="module")
+def slower(tmp_path_factory: pytest.TempPathFactory) -> tiny.Report:
+    """Two checks of three ranks: in one of them the last rank got slower."""
+    root = tmp_path_factory.mktemp("slower")
+    mark = CHECK.partition("@")[2]
+    steady = mark.replace("test_it", "test_steady").replace("Ranked()", "Steady()")
+    tests = project(root, test_it=f"{CHECK}\n@{steady}")
+    tests.append("ranked.py", "\nclass Steady(Ranked):\n    slow = {}\n")
+    tiny.accept(tests, NODE, "test_it.py::test_steady", throughput=1500.0)
+    text = (tests.root / "ranked.py").read_text()
+    tests.write(ranked=text.replace("slow = {}", "slow = {2: 8}", 1))
+    return tiny.report(tests, "--loaderperf", tiny.WIDE)
 
 
-def test_a_rank_that_got_slower_is_found_and_named(tmp_path: Path) -> None:
-    tests = project(tmp_path)
-    tests.append("ranked.py", "\nRanked.slow = {2: 8}\n")
-    report = tiny.report(tests, "--loaderperf", tiny.WIDE)
-    check = report.checks[KEY]
-    assert check["verdict"] == "regressed", report.run.output
+def test_ranks_that_are_as_fast_as_they_were_pass(slower: tiny.Report) -> None:
+    check = slower.checks["test_steady"]
+    assert check["verdict"] == "unchanged", slower.run.output
+    assert len(check["ranks"]["candidate"]) == len(check["ranks"]["baseline"]) == 3
+
+
+def test_a_rank_that_got_slower_is_found_and_named(slower: tiny.Report) -> None:
+    check = slower.checks[KEY]
+    assert check["verdict"] == "regressed", slower.run.output
     assert check["ranks"]["slowest"] == 2
-    assert max(check["ranks"]["baseline"]) < 0.5 * check["ranks"]["candidate"][2]
-    assert "rank 2 needs" in report.texts[KEY]
-    assert "more for a batch than in the baseline" in report.texts[KEY]
+    first, second, third = check["ranks"]["candidate"]
+    assert third > 4 * max(first, second)
+    assert max(check["ranks"]["baseline"]) < 0.5 * third
+    assert "rank 2 needs" in slower.texts[KEY]
+    assert "more for a batch than in the baseline" in slower.texts[KEY]
+    assert "3 ranks in step need" in slower.run.output
+    assert "the others wait for rank 2" in slower.run.output
+
+
+def test_throughput_is_that_of_all_ranks_at_the_pace_of_the_slowest(slower: tiny.Report) -> None:
+    check = slower.checks[KEY]
+    speed = check["metrics"]["throughput"]["value"]
+    assert speed < 3 * 2 / 0.032  # two samples of each rank in a step
+    assert speed == pytest.approx(6 / check["ranks"]["step"], rel=0.1)
 
 
 def test_each_rank_has_what_torchrun_tells_it_from_its_import_on(tmp_path: Path) -> None:
@@ -134,53 +120,71 @@ def test_each_rank_has_what_torchrun_tells_it_from_its_import_on(tmp_path: Path)
     assert sorted(ports["0"]) == sorted(ports["1"])  # they meet
 
 
-@pytest.mark.parametrize(
-    ("changed", "says"),
-    [
-        (
-            "def at(self, batch):\n        if batch == 30 and RANK == 1: os.kill(os.getpid(), 9)",
-            ["rank 1 of a trial of the working tree was killed"],
-        ),
-        (
-            "def at(self, batch):\n        if batch == 30 and RANK == 2: raise OSError('no disk')",
-            ["the test of rank 2 of a trial of the working tree failed", "no disk"],
-        ),
-        (
-            "def at(self, batch):\n        if batch == 30 and RANK == 1: time.sleep(1000)",
-            ["rank 1 has given no batch for"],
-        ),
-        (
-            "batches = 40\n    ends = {2: 20}\n    def at(self, batch):",
-            ["rank 2 ended after 20 batches, and rank 0 and rank 1 had more"],
-        ),
-        (
-            "def __len__(self):\n        return 40 + RANK\n    def at(self, batch):",
-            ["epochs have different numbers of batches: rank 0 40, rank 1 41, rank 2 42"],
-        ),
-    ],
-    ids=["dies", "fails", "hangs", "ends early", "lengths"],
-)
-def test_a_rank_that_goes_wrong_is_named(tmp_path: Path, changed: str, says: list[str]) -> None:
-    head, _, tail = RANKED.rpartition("def at(self, batch):")
-    broken = f"{head}{changed}{'' if changed.endswith(':') else '; return'}{tail}"
-    tests = project(tmp_path, accepted=False, ranked=broken)
-    options = ("--loaderperf-timeout=8", "--loaderperf-trials=fresh")
-    report = tiny.report(tests, "--loaderperf", *options)
-    assert report.checks[KEY]["verdict"] == "error", report.run.output
-    for part in says:
-        assert part in report.texts[KEY] + report.run.output
+WRONG = """\
+import os
+import time
+import pytest
+import ranked
+from ranked import RANK, Ranked
+
+class Dies(Ranked):
+    def at(self, batch):
+        if batch == 30 and RANK == 1:
+            os.kill(os.getpid(), 9)
+
+class Fails(Ranked):
+    def at(self, batch):
+        if batch == 30 and RANK == 2:
+            raise OSError("no disk")
+
+class Hangs(Ranked):
+    def at(self, batch):
+        if batch == 30 and RANK == 1:
+            time.sleep(1000)
+
+class EndsEarly(Ranked):
+    batches = 40
+    ends = {2: 20}
+
+class Lengths(Ranked):
+    batches = 40 + RANK
+
+@pytest.fixture
+def data():
+    assert RANK != 1, "no data for this rank"
+
+pytestmark = pytest.mark.loaderperf(ranks=3)
+
+def test_no_data(loaderperf, data):
+    loaderperf.check(Ranked())
+
+@pytest.mark.parametrize("kind", [Dies, Fails, Hangs, EndsEarly, Lengths])
+def test_it(loaderperf, kind):
+    loaderperf.check(kind())
+"""
+NAMED = {
+    "test_it[Dies]": ["rank 1 of a trial of the working tree was killed"],
+    "test_it[Fails]": ["the test of rank 2 of a trial of the working tree failed", "no disk"],
+    "test_it[Hangs]": ["rank 1 has given no batch for"],
+    "test_it[EndsEarly]": ["rank 2 ended after 20 batches, and rank 0 and rank 1 had more"],
+    "test_it[Lengths]": ["different numbers of batches: rank 0 40, rank 1 41, rank 2 42"],
+    "test_no_data": ["the test of rank 1 of a trial", "no data for this rank"],
+}
 
 
-def test_a_fixture_that_fails_in_one_rank_is_named(tmp_path: Path) -> None:
-    text = CHECK.replace(
-        "    loaderperf.check",
-        "    assert ranked.RANK != 1, 'no data for this rank'\n    loaderperf.check",
-    )
-    tests = project(tmp_path, accepted=False, test_it=text)
-    report = tiny.report(tests, "--loaderperf")
-    assert report.checks[KEY]["verdict"] == "error"
-    assert "rank 1" in report.checks[KEY]["message"]
-    assert "no data for this rank" in report.texts[KEY]
+@pytest.fixture(scope="module")
+def wrong(tmp_path_factory: pytest.TempPathFactory) -> tiny.Report:
+    """Checks in each of which a rank goes wrong. That nothing is left, each run sees to."""
+    root = tmp_path_factory.mktemp("wrong")
+    tests = project(root, accepted=False, test_it=WRONG)
+    return tiny.report(tests, "--loaderperf", "--loaderperf-timeout=8")
+
+
+@pytest.mark.parametrize("check", NAMED)
+def test_a_rank_that_goes_wrong_is_named(wrong: tiny.Report, check: str) -> None:
+    assert wrong.checks[check]["verdict"] == "error", wrong.run.output
+    for part in NAMED[check]:
+        assert part in wrong.texts[check] + wrong.checks[check]["message"]
 
 
 def test_memory_is_that_of_all_ranks(tmp_path: Path) -> None:
@@ -201,15 +205,6 @@ def test_another_number_of_ranks_cannot_be_compared(tmp_path: Path) -> None:
     report = tiny.report(tests, "--loaderperf")
     assert report.checks[KEY]["verdict"] == "incomparable", report.run.output
     assert "ranks: 3 of 3 -> 2 of 2" in report.texts[KEY]
-
-
-def test_ranks_of_torch_join_a_group_in_their_fixtures(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
-    tests = project(tmp_path, accepted=False, test_it=GLOO)
-    report = tiny.report(tests, "--loaderperf", "--loaderperf-selftest")
-    check = report.checks[KEY]
-    assert check["verdict"] in ("unchanged", "inconclusive"), report.run.output
-    assert len(check["ranks"]["candidate"]) == 2
 
 
 @pytest.mark.parametrize(

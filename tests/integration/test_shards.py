@@ -126,8 +126,8 @@ def test_shards_measure_as_one_run_does(whole: Whole, tmp_path: Path) -> None:
     assert verdicts(merged.results) == verdicts(whole.results)
     assert verdicts(merged.results)[OTHER] == ("regressed", "failed")
     assert [check["nodeid"] for check in merged.results["checks"]] == EVERY
-    # Seven checks judge two metrics each: less alpha for each than the 0.001 of a shard alone.
-    assert merged.results["alpha"] == whole.results["alpha"] == pytest.approx(0.01 / 14)
+    # Seven checks judge three metrics each; of the checks of a shard alone each had 0.001.
+    assert merged.results["alpha"] == whole.results["alpha"] == pytest.approx(0.01 / 21)
     commits = [each["commit"] for each in (merged.results, whole.results)]
     assert commits == [whole.project.git("rev-parse", "HEAD")] * 2
     assert merged.results["changes"] == whole.results["changes"] != ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn
 
@@ -75,11 +76,15 @@ class Conversation:
         given = self._given()
         return given or self._measured(describe(loader), samples, ())
 
-    def delivered(self, loader: object, samples: SampleCount | None) -> None:
+    def delivered(
+        self, loader: object, samples: SampleCount | None, drops_last: bool | None
+    ) -> None:
         """Have a loader checked for what it delivers, if that is not known yet."""
         __tracebackhide__ = True
         if self._given() is None:
-            self._measured(describe(loader), samples, (), delivers=True)
+            known = describe(loader)
+            drops = known.drops if drops_last is None else drops_last
+            self._measured(replace(known, drops=drops), samples, (), delivers=True)
 
     def compared(self, variants: Mapping[str, Factory], samples: SampleCount | None) -> Asked:
         """Have one of the loaders measured that these make, or get the result of all."""
@@ -279,17 +284,24 @@ class LoaderPerf:
                 raise AssertionError("\n".join(explain(asked.result, asked.comparison(metric))))
         return Perf(asked)
 
-    def check_samples(self, loader: object, *, samples: SampleCount | None = None) -> None:
+    def check_samples(
+        self,
+        loader: object,
+        *,
+        samples: SampleCount | None = None,
+        drops_last: bool | None = None,
+    ) -> None:
         """Check that an epoch delivers each sample once, from all ranks and workers together.
 
         Two epochs are read, of all ranks at a time, and beside them those of one process alone.
-        Ranks may pad, so that each has as many samples, and drop what does not fill a batch.
+        Ranks may pad, so that each has as many samples. With ``drops_last`` each worker may drop
+        what does not fill its last batch; by default where the loader tells that it does so.
 
         Raises AssertionError if samples are repeated or missing, or ``set_epoch`` was forgotten,
         and LoaderError where an epoch does not end, or delivers other samples each time.
         """
         __tracebackhide__ = True
-        self._conversation.delivered(loader, samples)
+        self._conversation.delivered(loader, samples, drops_last)
 
     def compare(
         self, variants: Mapping[str, Factory], *, samples: SampleCount | None = None

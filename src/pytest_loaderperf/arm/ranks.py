@@ -141,7 +141,7 @@ class Leader:
                 part = self._links[rank - 1].recv(size - len(data))
             except TimeoutError:
                 waited += _LOOK
-                if waited > self._patience:
+                if waited >= self._patience:
                     raise LoaderError(
                         f"rank {rank} has given no batch for {waited:.0f} s, and the other ranks "
                         "wait for it"

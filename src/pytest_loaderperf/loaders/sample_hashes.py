@@ -91,9 +91,8 @@ def deliver(
     return Delivered(
         epochs=epochs,
         largest=max(sizes),
-        even=len({*sizes}) == 1,
         workers=loader.workers,
-        drops=loader.drops,
+        drops=bool(loader.drops),
         shuffles=loader.shuffles,
     )
 

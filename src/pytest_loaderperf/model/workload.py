@@ -43,14 +43,12 @@ EPOCHS = 2  # that are read: one alone does not show whether another one has ano
 class Delivered:
     """What a rank has delivered: a hash of each sample, in order, of each of some epochs.
 
-    ``largest`` is the largest number of samples in a batch, and ``even``: all of its batches had as
-    many. ``drops``: the loader says that it drops the last ones, or not; None: it does not say.
-    ``shuffles``: it says that each epoch is to have another order.
+    ``largest`` is the largest number of samples in a batch. ``drops``: samples that do not fill the
+    last batch of a worker are dropped. ``shuffles``: each epoch is to have another order.
     """
 
     epochs: tuple[tuple[str, ...], ...]
     largest: int
-    even: bool
     workers: int = 0
-    drops: bool | None = None
+    drops: bool = False
     shuffles: bool = False

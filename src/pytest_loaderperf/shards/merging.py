@@ -26,8 +26,8 @@ _COMMON: Mapping[str, Callable[[Run], object]] = {
 }
 
 
-def merged(runs: Mapping[str, Run]) -> Run:
-    """One run of those of shards, which are named by their files.
+def merged(runs: Sequence[tuple[str, Run]]) -> Run:
+    """One run of those of shards, each with the name of its file.
 
     ``problems`` say why it is not whole, if it is not: a shard is missing, there twice, empty, of
     another run, or ended early. Then nothing is proven by the checks that are there.
@@ -35,8 +35,8 @@ def merged(runs: Mapping[str, Run]) -> Run:
     problems: list[str] = []
     kept: dict[int, Run] = {}
     named: dict[int, str] = {}
-    usual = _usual(list(runs.values()))
-    for name, run in runs.items():
+    usual = _usual([run for _, run in runs])
+    for name, run in runs:
         shard = _share(run).shard
         if strange := _strange(run, usual):
             problems.append(f"{name}, shard {shard}, is of another run: {strange}")

@@ -7,6 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from ..model.workload import EPOCHS, Delivered
 
+_DROPS = (
+    ". If the loader drops what does not fill its last batch, say so: "
+    "check_samples(loader, drops_last=True)"
+)
+
 
 def problems(ranks: Sequence[Delivered], alone: Delivered, *, whole: bool) -> list[str]:
     """What is wrong with the samples of some ranks, beside what one process ``alone`` delivers.
@@ -49,9 +54,10 @@ def _of_epoch(
         yield f"{count:,} of {total:,} samples come once more than they should{where}"
     missing = left.total()
     if whole and missing > _dropped(ranks):
-        yield f"{missing:,} of {total:,} samples are missing"
+        yield f"{missing:,} of {total:,} samples are missing{_hint(ranks, missing)}"
     if strange > _dropped([alone]):  # which one process may have dropped
-        yield f"{strange:,} samples are none of those that one process alone delivers"
+        told = f"{strange:,} samples are none of those that one process alone delivers"
+        yield told + _hint(ranks, strange)
 
 
 def _padding(ranks: Sequence[Delivered]) -> int:
@@ -63,9 +69,16 @@ def _dropped(ranks: Sequence[Delivered]) -> int:
     """Samples that may be missing, since the last batches were not full, or for equal shares."""
     dropped = len(ranks) - 1
     for each in ranks:
-        if each.drops or (each.drops is None and each.even):
+        if each.drops:
             dropped += max(1, each.workers) * (each.largest - 1)
     return dropped
+
+
+def _hint(ranks: Sequence[Delivered], samples: int) -> str:
+    """What to do if so many samples may have been dropped, and nobody has said that they are."""
+    told = any(each.drops for each in ranks)
+    might = sum(max(1, each.workers) * each.largest for each in ranks)
+    return "" if told or samples >= might else _DROPS
 
 
 def _has_one_order(rank: Delivered) -> bool:

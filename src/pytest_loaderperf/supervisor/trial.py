@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -69,7 +70,9 @@ class Patience:
 
 
 M = TypeVar("M", bound=Message)
-_OF_PATIENCE = 0.9  # for a batch of another rank: then its leader says which it waits for
+# In a stack: a rank waits for another one.
+_WAITS = re.compile(r'ranks\.py", line \d+ in (_exactly|_read)')
+_OF_PATIENCE = 0.75  # for a batch of another rank: then its leader says which it waits for
 _LAST_WORDS = 5.0  # seconds, for other ranks to end their tests
 LOOK_EVERY = 0.5  # seconds between looks at whether a silent process is still alive
 # What a trial does while one of these is awaited.
@@ -313,9 +316,13 @@ class Trial:
     def _stuck(self, expected: type) -> HungTrialError:
         self.resume()  # else it could not show its stacks
         every = (self, *self._others)
-        its_stacks = "\n".join(diagnostics.of_tree(each.pid, each._output) for each in every)
-        waiting = [each for each in self._others if expected is Handed and not each._handed]
-        who = " and ".join(each._who for each in waiting) or self._who
+        stacks = [diagnostics.of_tree(each.pid, each._output) for each in every]
+        its_stacks = "\n".join(stacks)
+        # Others wait for those that wait for nobody.
+        busy = [e for e, text in zip(every, stacks, strict=True) if not _WAITS.search(text)]
+        if expected is Handed:
+            busy = [each for each in self._others if not each._handed]
+        who = " and ".join(each._who for each in busy) or self._who
         work = _WORK.get(expected, "working")
         return HungTrialError(stuck(who, self._patience.limit, work, its_stacks))
 

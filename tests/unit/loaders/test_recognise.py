@@ -27,7 +27,7 @@ def facts(loader: object) -> dict[str, object]:
     """What a loader tells about itself, all but what it can do and how it is set."""
     known = dict(vars(describe(loader)))
     del known["start"], known["follow"], known["count"], known["settings"], known["batch_size"]
-    del known["nodes"]
+    del known["nodes"], known["alone"], known["drops"], known["shuffles"]
     return known
 
 

@@ -392,11 +392,11 @@ def test_workers_are_followed_unless_marks_would_cost_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cpu_seconds", "workers", "cpus", "busy"),
+    ("cpu_seconds", "hands", "cpus", "busy"),
     [
-        (1.9, 0, 2, True),  # a loop of one thread; two seconds were taken
-        (1.0, 0, 2, False),
-        (2.6, 0, 2, True),  # with threads
+        (1.9, 1, 2, True),  # a loop of one thread; two seconds were taken
+        (1.0, 1, 2, False),
+        (2.6, 1, 2, True),  # with threads
         (3.9, 2, 2, True),
         (3.9, 2, 8, True),
         (2.0, 2, 8, False),  # its workers wait half of the time
@@ -406,7 +406,7 @@ def test_workers_are_followed_unless_marks_would_cost_them() -> None:
     ],
 )
 def test_a_loader_is_busy_if_it_uses_the_cpus_that_it_could_use(
-    cpu_seconds: float, workers: int, cpus: float, *, busy: bool
+    cpu_seconds: float, hands: int, cpus: float, *, busy: bool
 ) -> None:
     taken = Slice(
         stretches=[(0.0, 1.0), (3.0, 4.0)],
@@ -415,14 +415,14 @@ def test_a_loader_is_busy_if_it_uses_the_cpus_that_it_could_use(
         cpu_seconds=cpu_seconds,
         epoch_batches=None,
     )
-    assert is_busy(taken, workers, cpus) is busy
+    assert is_busy(taken, hands, cpus) is busy
 
 
 @pytest.mark.parametrize(
-    ("in_steady", "workers", "busy"), [(1.9, 0, True), (1.0, 0, False), (3.9, 2, True)]
+    ("in_steady", "hands", "busy"), [(1.9, 1, True), (1.0, 1, False), (3.9, 2, True)]
 )
 def test_whole_epochs_are_busy_if_their_steady_state_is(
-    in_steady: float, workers: int, *, busy: bool
+    in_steady: float, hands: int, *, busy: bool
 ) -> None:
     taken = Slice(
         stretches=[(0.0, 10.0)],  # most of it a start that waits
@@ -434,4 +434,4 @@ def test_whole_epochs_are_busy_if_their_steady_state_is(
         steady_samples=40,
         steady_cpu_seconds=in_steady,
     )
-    assert is_busy(taken, workers, 2) is busy
+    assert is_busy(taken, hands, 2) is busy

@@ -14,8 +14,8 @@ from pytest_loaderperf.shards.merging import merged, skipped
 from unit.shards.runs import SELECTION, shard
 
 
-def named(*runs: Run) -> Mapping[str, Run]:
-    return {f"{i}.json": run for i, run in enumerate(runs)}
+def named(*runs: Run) -> list[tuple[str, Run]]:
+    return [(f"{i}.json", run) for i, run in enumerate(runs)]
 
 
 def test_shards_are_one_run_in_the_order_of_its_checks() -> None:

@@ -18,7 +18,7 @@ SAMPLES = 120
 
 def delivered(first: Sequence[int], second: Sequence[int] | None = None, **told: Any) -> Delivered:
     epochs = tuple(tuple(map(str, each)) for each in (first, first if second is None else second))
-    return Delivered(**{"epochs": epochs, "largest": 8, "even": False, "drops": False, **told})
+    return Delivered(**{"epochs": epochs, "largest": 8, **told})
 
 
 def dealt(ranks: int, seed: int = 0, samples: int = SAMPLES, **told: Any) -> list[Delivered]:
@@ -52,13 +52,13 @@ def test_what_is_dropped_at_the_end_is_no_gap(ranks: int, workers: int, batch: i
             own = list(range(rank * workers + worker, SAMPLES, ranks * workers))
             kept += own[: len(own) - len(own) % batch]
         shares.append(kept)
-    for drops in (True, None):
-        told: dict[str, Any] = {"workers": workers, "largest": batch, "even": True, "drops": drops}
-        assert problems([delivered(each, **told) for each in shares], ALONE, whole=True) == []
+    told: dict[str, Any] = {"workers": workers, "largest": batch, "drops": True}
+    assert problems([delivered(each, **told) for each in shares], ALONE, whole=True) == []
     missing = SAMPLES - sum(map(len, shares))
     told["drops"] = False
     found = problems([delivered(each, **told) for each in shares], ALONE, whole=True)
     assert bool(found) == (missing > ranks - 1)
+    assert all(each.endswith("check_samples(loader, drops_last=True)") for each in found)
 
 
 def test_a_dataset_that_does_not_split_is_repeated_by_every_rank() -> None:
@@ -76,18 +76,21 @@ def test_workers_that_read_the_same_are_found_in_one_rank() -> None:
     assert found[0] == "epoch 1: 120 of 120 samples come once more than they should"
 
 
+_GAP = "epoch 1: 10 of 120 samples are missing"
+
+
 def test_a_gap_is_found_where_nobody_drops_anything() -> None:
     halves = [delivered(range(60)), delivered(range(70, SAMPLES))]
-    assert problems(halves, ALONE, whole=True) == [
-        "epoch 1: 10 of 120 samples are missing",
-        "epoch 2: 10 of 120 samples are missing",
+    assert [each[: len(_GAP)] for each in problems(halves, ALONE, whole=True)] == [
+        _GAP,
+        _GAP.replace("1", "2", 1),
     ]
     assert problems(halves, ALONE, whole=False) == []  # other ranks may have them
 
 
 def test_samples_that_one_process_does_not_deliver_are_strange() -> None:
     found = problems([delivered(range(SAMPLES + 5))], ALONE, whole=True)
-    assert found[0] == ("epoch 1: 5 samples are none of those that one process alone delivers")
+    assert found[0].startswith("epoch 1: 5 samples are none of those that one process alone")
 
 
 def test_one_order_in_both_epochs_is_a_forgotten_set_epoch_if_loaders_shuffle() -> None:
