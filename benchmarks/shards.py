@@ -2,10 +2,10 @@
 
     python benchmarks/shards.py [--checks 200] [--shards 8]
 
-Tiny checks, five in a module. Of every ten modules one got twice as slow, and the text of another
-one changed without effect; what nothing has changed is not measured. The shards run one after the
-other. Then merges that must be red: of 12, four lack a shard, four have one twice, and four have
-one of another run. Prints the figures, as JSON. Bars: no verdict differs, all 12 are red.
+Tiny checks, five in a module. Of every twenty modules one got twice as slow, and the text of
+another one changed without effect; what nothing has changed is not measured. The shards run one
+after the other. Then merges that must be red: of 12, four lack a shard, four have one twice, and
+four have one of another run. Prints the figures, as JSON. Bars: no verdict differs, all 12 are red.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.system.machine import machine_class
 
 IN_A_MODULE = 5
+_EVERY = 20  # modules
 LOADER = """\
 import time
 
@@ -81,9 +82,9 @@ def project(folder: Path, modules: int) -> None:
         entries = {f"test_it[{n}]": entry for n in range(IN_A_MODULE)}
         store.save(store.store_path(folder, name), entries)
     commit(folder, "accepted")
-    for number in range(0, modules, 10):
+    for number in range(0, modules, _EVERY):
         (folder / f"loader_{number:02}.py").write_text(LOADER.format(seconds=0.004))
-        (folder / f"loader_{number + 5:02}.py").write_text(SAME + "\nUNUSED = 1\n")
+        (folder / f"loader_{number + _EVERY // 2:02}.py").write_text(SAME + "\nUNUSED = 1\n")
     commit(folder, "changed")
 
 

@@ -17,6 +17,7 @@ import time
 
 RANK = int(os.environ.get("RANK", "-1"))
 WORLD = int(os.environ.get("WORLD_SIZE", "1"))
+PORT = os.environ.get("MASTER_PORT")
 
 class Ranked:
     slow = {}  # by rank: how many times as long a batch takes
@@ -104,6 +105,7 @@ def test_each_rank_has_what_torchrun_tells_it_from_its_import_on(tmp_path: Path)
         f"    names = {names}\n"
         f"    import json, os, pathlib\n"
         f"    found = [os.environ.get(each) for each in names] + [ranked.RANK, ranked.WORLD]\n"
+        f"    found.append(ranked.PORT)\n"
         f"    pathlib.Path({str(told)!r}, str(os.getpid())).write_text(json.dumps(found))\n"
         f"    loaderperf.check",
     )
@@ -112,12 +114,14 @@ def test_each_rank_has_what_torchrun_tells_it_from_its_import_on(tmp_path: Path)
     found = [json.loads(each.read_text()) for each in told.iterdir()]
     assert found, run.output
     assert {each[0] for each in found} == {"0", "1"}
-    for rank, local, size, local_size, address, port, imported, world in found:
+    for rank, local, size, local_size, address, port, imported, world, _ in found:
         assert rank == local == str(imported)
         assert (size, local_size, address, world) == ("4", "2", "127.0.0.1", 4)
         assert 0 < int(port) < 65536
     ports = {rank: [each[5] for each in found if each[0] == rank] for rank in "01"}
     assert sorted(ports["0"]) == sorted(ports["1"])  # they meet
+    at_import = {rank: {each[8] for each in found if each[0] == rank} for rank in "01"}
+    assert at_import["0"] == at_import["1"] != {None}
 
 
 WRONG = """\

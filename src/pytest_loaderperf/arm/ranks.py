@@ -80,7 +80,8 @@ class Leader:
         return found
 
     def prepare(self) -> None:
-        """Have the others do what is to be done before a stretch."""
+        """Have the others do what is to be done before a stretch; warm-ups are not noted."""
+        self._needed = [0.0] * len(self._needed)
         self._tell(_PREPARE)
 
     def note(self) -> None:

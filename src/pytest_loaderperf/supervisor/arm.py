@@ -69,11 +69,13 @@ class Arm:
         watch: str = "",
         world: World = ALONE,
         rank: int = 0,
+        port: int = 0,
     ) -> None:
         self.version = version
         self.module = module
         self.world = world
         self._rank = rank
+        self._port = port  # on which ranks meet whose tests do so when they are imported
         self._others: list[Arm] = []  # of the other ranks, if this is the first one
         self.ceiling = ceiling
         self.timeout = launch.timeout
@@ -238,7 +240,9 @@ class Arm:
             self.version, self._collecting, environment, watch=self._watch
         )
         environment[strays.VARIABLE] = self._mark
-        environment |= self.world.environment(self._rank, 0 if self.world.is_alone else free_port())
+        if not self.world.is_alone:
+            self._port = self._port if self._rank else free_port()
+            environment |= self.world.environment(self._rank, self._port)
         if "PATH" in environment:
             environment["PATH"] = self.version.programs(environment["PATH"])
         with theirs:
@@ -272,6 +276,7 @@ class Arm:
                 watch=self._watch,
                 world=self.world,
                 rank=rank,
+                port=self._port,
             )
             for rank in range(1, self.world.ranks)
         ]

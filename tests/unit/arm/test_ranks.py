@@ -91,6 +91,15 @@ def test_a_step_ends_when_every_rank_has_its_batch() -> None:
         assert leader.notes() == []
 
 
+def test_what_comes_before_a_stretch_is_not_noted() -> None:
+    with world(loader(9), loader(9, seconds=0.02)) as (leader, gathered, _):
+        steps = gathered().start()
+        assert [next(steps) for _ in range(4)] == [[0, 0]] * 4
+        leader.prepare()
+        leader.note()
+        assert leader.notes() == [[0.0, 0.0]]
+
+
 def test_each_epoch_starts_all_ranks_anew() -> None:
     with world(loader(2), loader(2)) as (_, gathered, (rank,)):
         both = gathered()
