@@ -90,8 +90,8 @@ def test_fresh_processes_give_the_same_verdict(project: Project) -> None:
     run = project.pytest("--loaderperf", "-k", "train", *fresh)
     assert run.verdicts == {TRAIN: "regressed"}, run.output
     metrics = run.results["checks"][0]["metrics"]
-    # CPU time first: it depends less on what else this machine does.
-    assert 2.7 < metrics["cpu_time"]["ratio"] < 3.3
+    # CPU time first: it depends less on what else this machine does, but it does, by its caches.
+    assert 2.5 < metrics["cpu_time"]["ratio"] < 3.8
     assert 0.25 < metrics["throughput"]["ratio"] < 0.45
 
 

@@ -78,7 +78,11 @@ def test_where_all_are_asked_for_nothing_is_named_of_unchanged_code(project: Pro
     assert run.status == 0, run.output
     why = run.results["checks"][0]["why"]["time"]
     assert not why["culprits"]
-    assert "no line takes clearly longer" in run.output
+    # On a busy machine it may take clearly longer; even then that is in no line.
+    named = [line for line in run.output.splitlines() if ".py:" in line and "more of the" in line]
+    assert not named
+    said = ("no line takes clearly longer", "more that a sample takes are in no single line")
+    assert any(each in run.output for each in said)
 
 
 HOLDING = """\
