@@ -12,6 +12,7 @@ import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ..errors import LoaderError
@@ -50,7 +51,7 @@ class Leader:
     def gathered(self, loader: Loader) -> Loader:
         """A loader whose batches are there when those of all ranks are; waits for their loaders."""
         told = [(loader.epoch_batches, loader.samples_per_epoch)]
-        told += [self._told(rank) for rank in range(1, len(self._links) + 1)]
+        told += [self._value(rank) for rank in range(1, len(self._links) + 1)]
         lengths = [batches for batches, _ in told if batches is not None]
         if len({*lengths}) > 1:
             named = ", ".join(f"rank {rank} {batches}" for rank, (batches, _) in enumerate(told))
@@ -65,19 +66,13 @@ class Leader:
 
     def counting(self, own: counting.SampleCounter, path: counting.Path) -> counting.SampleCounter:
         """Counts the samples of all ranks in a step, given a batch of the first one."""
-        payload = pickle.dumps(path)
-        self._tell(_COUNT, _LENGTH.pack(len(payload)) + payload)
+        self._tell(_COUNT, _packed(path))
         return lambda batch: own(batch) + self._samples
 
     def deliveries(self, own: Deliver, seconds: float) -> list[Delivered]:
         """What each rank delivers, which all read at the same time."""
-        payload = pickle.dumps(seconds)
-        self._tell(_DELIVER, _LENGTH.pack(len(payload)) + payload)
-        found = [own(seconds)]
-        for rank in range(1, len(self._links) + 1):
-            (length,) = _LENGTH.unpack(self._read(rank, _LENGTH.size))
-            found.append(pickle.loads(self._read(rank, length)))  # noqa: S301  (a process of ours)
-        return found
+        self._tell(_DELIVER, _packed(seconds))
+        return [own(seconds), *(self._value(rank) for rank in range(1, len(self._links) + 1))]
 
     def prepare(self) -> None:
         """Have the others do what is to be done before a stretch; warm-ups are not noted."""
@@ -130,10 +125,8 @@ class Leader:
             ends.append(what == _OVER)
         return ends
 
-    def _told(self, rank: int) -> tuple[int | None, int | None]:
-        (length,) = _LENGTH.unpack(self._read(rank, _LENGTH.size))
-        told: tuple[int | None, int | None] = pickle.loads(self._read(rank, length))  # noqa: S301  (a process of ours)
-        return told
+    def _value(self, rank: int) -> Any:
+        return _unpacked(partial(self._read, rank))
 
     def _read(self, rank: int, size: int) -> bytes:
         data, waited = b"", 0.0
@@ -176,8 +169,7 @@ def follow(
 
     ChannelClosed if it has ended.
     """
-    payload = pickle.dumps((loader.epoch_batches, loader.samples_per_epoch))
-    link.sendall(_LENGTH.pack(len(payload)) + payload)
+    link.sendall(_packed((loader.epoch_batches, loader.samples_per_epoch)))
     count = samples or loader.count
     iterator: Iterator[Any] = iter(())
     batch: Any = None
@@ -198,20 +190,29 @@ def follow(
             iterator, batch = iter(()), None
         elif command == _DELIVER:
             iterator, batch = iter(()), None
-            (length,) = _LENGTH.unpack(_exactly(link, _LENGTH.size))
-            payload = pickle.dumps(deliver(pickle.loads(_exactly(link, length))))  # noqa: S301
-            link.sendall(_LENGTH.pack(len(payload)) + payload)
+            link.sendall(_packed(deliver(_unpacked(partial(_exactly, link)))))
         elif command == _PREPARE:
             prepare()
         elif command == _COUNT:
-            (length,) = _LENGTH.unpack(_exactly(link, _LENGTH.size))
-            path = pickle.loads(_exactly(link, length))  # noqa: S301  (of the first rank)
+            path = _unpacked(partial(_exactly, link))
             count = count or counting.counter(path)
         else:
             return command == _REST
 
 
 _NOTHING = object()  # at the end of an epoch
+
+
+def _packed(value: object) -> bytes:
+    """A value with its length before it."""
+    payload = pickle.dumps(value)
+    return _LENGTH.pack(len(payload)) + payload
+
+
+def _unpacked(read: Callable[[int], bytes]) -> Any:
+    """Such a value of another process of this trial, of which ``read`` gives so many bytes."""
+    (length,) = _LENGTH.unpack(read(_LENGTH.size))
+    return pickle.loads(read(length))  # noqa: S301
 
 
 def _exactly(link: socket.socket, size: int) -> bytes:

@@ -241,7 +241,7 @@ class TimedTrial:
             paused=paused,
             settings=self._settings,
             suspended=tuple(self._suspended),
-            needed=_needed(total(taken_slices), self._suspended),
+            needed=_needed(taken_slices, self._suspended),
         )
 
     def _parts(self, segments: Sequence[tuple[float, int]]) -> tuple[float, ...]:
@@ -262,16 +262,17 @@ class TimedTrial:
         self._slices.append(measured)
 
 
-def _needed(taken: Slice, suspended: Sequence[Stretch]) -> tuple[float, ...]:
+def _needed(slices: Sequence[Slice], suspended: Sequence[Stretch]) -> tuple[float, ...]:
     """How long each of several ranks needed for a batch, where it was not suspended meanwhile."""
+    if not any(each.needed for each in slices):
+        return ()
+    taken = total(slices)
     rows, every = [], []
-    for (began, _), came, noted in zip(taken.stretches, taken.arrivals, taken.needed, strict=False):
+    for (began, _), came, noted in zip(taken.stretches, taken.arrivals, taken.needed, strict=True):
         for (start, end), row in zip(pairwise([began, *came]), noted, strict=False):
             every.append(row)
             if not any(start < resumed and stopped < end for stopped, resumed in suspended):
                 rows.append(row)
-    if not every:
-        return ()
     batches = taken.batches / len(every)
     return tuple(each / batches for each in mean(rows or every))
 

@@ -35,8 +35,7 @@ def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
     if regressed and result.coverage:
         lines.append(f"  {seen(result.coverage)}")
     if regressed:
-        told = (*packages_that_differ(result), *ranks(result), *blame(result), *why(result))
-        lines += [f"  {line}" for line in told]
+        lines += [f"  {line}" for line in besides(result)]
     if result.message.strip():
         lines += result.message.splitlines()
     if result.verdict is Verdict.INCONCLUSIVE:
@@ -47,6 +46,11 @@ def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
     elif result.verdict is Verdict.NO_BASELINE:
         lines.append(f"To add one: {command}, then commit baselines/")
     return lines or [f"{result.nodeid}: {result.verdict}"]
+
+
+def besides(result: CheckResult) -> list[str]:
+    """What explains the numbers: packages, ranks, and where time and memory go."""
+    return [*packages_that_differ(result), *ranks(result), *blame(result), *why(result)]
 
 
 def packages_that_differ(result: CheckResult) -> list[str]:

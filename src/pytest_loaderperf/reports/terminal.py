@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ..model.metrics import METRICS
 from ..model.results import CheckResult, Comparison, Coverage, Verdict, worst
 from ..model.units import format_value
-from .explain import blame, packages_that_differ, percent, ranks, seen, why
+from .explain import besides, percent, seen
 
 _COLUMNS = (
     "", "throughput", "baseline", "ratio [95 %]", "peak memory", "baseline", "first batch",
@@ -198,8 +198,7 @@ def notes(results: Sequence[CheckResult]) -> list[str]:
     """What there is to know beside the numbers; a note that several checks share comes once."""
     told: dict[str, list[str]] = {}
     for result in results:
-        more = (*packages_that_differ(result), *ranks(result), *blame(result), *why(result))
-        for note in dict.fromkeys((*result.notes, *more)):
+        for note in dict.fromkeys((*result.notes, *besides(result))):
             told.setdefault(note, []).append(result.nodeid)
     return _of_checks(told)
 

@@ -119,10 +119,10 @@ class Collecting:
             own = balance.own([each.nodeid for each in selection], seconds or {}, shard)
         except SettingsError as error:
             raise pytest.UsageError(str(error)) from None
-        modules = {*map(balance.module_of, own)}
+        nodes, modules = {*own}, {*map(balance.module_of, own)}
         for module in self._collected.keys() - modules:
             self._resources.arms.drop(self._resources.candidate, module)
-        return [each for each in selection if each.nodeid in {*own}]
+        return [each for each in selection if each.nodeid in nodes]
 
     def _prune(self, *, whole: bool) -> None:
         if not whole:

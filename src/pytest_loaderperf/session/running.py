@@ -130,8 +130,9 @@ class Running:
             if pytest_benchmark.wanted(item):
                 reports += pytest_benchmark.replay(item, result, outcome.benchmark)
             self.results.append(result)
+            told = properties(result)
             for each in reports:
-                each.user_properties += properties(result)
+                each.user_properties += told
         return reports
 
     def _show(self, text: str) -> None:

@@ -97,7 +97,8 @@ def _unfinished(share: Share) -> Iterator[str]:
     """Why a shard has not done what it was to do."""
     if not share.own:
         yield f"shard {share.shard} is empty: it had no check to measure"
-    left = [check for check in share.own if check not in {*share.ended}]
+    ended = {*share.ended}
+    left = [check for check in share.own if check not in ended]
     if left:
         yield (
             f"shard {share.shard} ended early: {len(left)} of its {len(share.own)} checks have no "
