@@ -1,6 +1,7 @@
 """Does the guard slow down what it measures? Its throughput against a bare loop.
 
     python benchmarks/overhead.py [--rounds 10] [--batch-size 64] [--loaders more|wrappers]
+        [--only TEST ...]
 
 ``more`` are torch's without workers, and those of grain and of Hugging Face's datasets;
 ``wrappers`` are those of timm, accelerate and MONAI around torch's, after torch's alone. Their
@@ -212,11 +213,15 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--loaders", choices=SETS, default="reference")
+    parser.add_argument("--only", nargs="+", metavar="TEST", help="these of them alone")
     options = parser.parse_args()
     # As Ctrl-C does: no frozen loop stays behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     worst = 0.0
-    for module, test, fixture in SETS[options.loaders]:
+    chosen = [row for row in SETS[options.loaders] if row[1] in (options.only or [row[1]])]
+    if not chosen:
+        parser.error(f"--only: no such test in {options.loaders}: {', '.join(options.only)}")
+    for module, test, fixture in chosen:
         ratios = [
             one_round(module, test, fixture, options.batch_size, guard_first=turn % 2 == 0)
             for turn in range(options.rounds)

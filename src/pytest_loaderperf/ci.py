@@ -23,7 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from . import merge
-from .baselines import store
+from .baselines import store, update
 from .baselines.history import accepted_commit
 from .errors import CheckoutError, LoaderPerfError
 from .reports import github
@@ -118,23 +118,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         results = json.loads(report.read_text("utf-8"))
     reports = {"report": report, "page": page}
     if any(each.startswith("--loaderperf-update") for each in arguments):
-        _write_patch(root, results.get("root", ""), patch)
         reports["patch"] = patch
+        try:
+            patch.write_bytes(update.patch(root, results.get("root", "")))
+        except CheckoutError as error:
+            print(f"::error title=No patch::{error}")
     github.tell(results, reports, environment.get("GITHUB_OUTPUT", ""))
     if not results["checks"] and status == 0:
         print("::error title=No loader was measured::The run has proven nothing.")
         return 1
     return status
-
-
-def _write_patch(folder: Path, prefix: str, path: Path) -> None:
-    """Write what an update has changed, for ``git apply``; an empty file if that is nothing."""
-    try:
-        repository = Repository.find(folder)
-        if repository is not None:
-            path.write_bytes(repository.patch(repository.toplevel / prefix / store.FOLDER))
-    except CheckoutError as error:
-        print(f"::error title=No patch::{error}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 from support import tiny
 
 SWEPT = '''\
+import os
 import time
 
 import pytest
@@ -14,11 +15,11 @@ import pytest
 class Batches:
     """A batch costs 1 ms, and a sample 0.02 ms; each sample takes 4 KiB."""
 
-    def __init__(self, batch_size, samples=2048):
-        self.batch_size, self.samples = batch_size, samples
+    def __init__(self, batch_size, samples=2048, first=0):
+        self.batch_size, self.samples, self.first = batch_size, samples, first
 
     def __iter__(self):
-        for start in range(0, self.samples, self.batch_size):
+        for start in range(self.first, self.first + self.samples, self.batch_size):
             end = time.perf_counter() + 0.001 + 0.00002 * self.batch_size
             batch = [
                 f"{number:06}" + "x" * 2**12
@@ -43,13 +44,18 @@ def test_parametrized(batch_size, loaderperf):
 
 def test_without_sizes(loaderperf):
     loaderperf.check(Batches(2))
+
+@pytest.mark.loaderperf(ranks=2, batch_sizes=[7])
+def test_ranks(batch_size, loaderperf):
+    share = 512 if batch_size == 256 else 1024  # of which the second rank's begins after the first
+    loaderperf.check(Batches(batch_size, 1024, int(os.environ["RANK"]) * share))
 '''
 
 
 def test_sweep_measures_powers_of_two_and_judges_nothing(tmp_path: Path) -> None:
     project = tiny.create(tmp_path / "project", test_it=SWEPT)
     project.commit("checks without baselines")
-    chosen = "not 32 and not 64 and not 128 and not 16-plain"
+    chosen = "not 32 and not 64 and not 128 and not 16-plain and not ranks[16]"
     report = tiny.report(project, "--loaderperf-sweep=8:256", "-k", chosen)
     verdicts = {name: check["verdict"] for name, check in report.checks.items()}
     assert verdicts == {
@@ -58,6 +64,8 @@ def test_sweep_measures_powers_of_two_and_judges_nothing(tmp_path: Path) -> None
         "test_parametrized[8]": "measured",
         "test_parametrized[16]": "error",
         "test_parametrized[256]": "error",
+        "test_ranks[8]": "measured",
+        "test_ranks[256]": "error",
     }
     run = report.run
     assert run.status == 1
@@ -65,6 +73,8 @@ def test_sweep_measures_powers_of_two_and_judges_nothing(tmp_path: Path) -> None
     assert "OSError: no such batches" in report.texts["test_parametrized[16]"]
     other = "other data than at batch size 8: of 2,048 samples 256 are missing"
     assert other in report.texts["test_parametrized[256]"]
+    other = "of 2,048 samples 512 are missing and 512 come in addition"  # of the second rank
+    assert other in report.texts["test_ranks[256]"]
     assert "against nothing" in run.output
     assert "test_it.py::test_marked[kind=plain], by batch size" in run.output
     # A batch of 8 takes 1.2 ms, one of 256 takes 6.1 ms: 6,900 and 41,800 samples/s.

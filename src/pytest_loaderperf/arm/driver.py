@@ -11,10 +11,9 @@ from itertools import islice
 from typing import Any
 
 from ..errors import LoaderError
-from ..loaders import batches, counting, sample_hashes
+from ..loaders import batches, counting
 from ..loaders.kinds import Loader
 from ..protocol.messages import (
-    Contents,
     EpochEnd,
     Examined,
     Opened,
@@ -267,14 +266,6 @@ class Stream:
             waited += came - asked
             stepped += time.perf_counter() - came
         return Stepped(waited=waited, stepped=stepped)
-
-    def contents(self, seconds: float) -> Contents:
-        """Which samples an epoch delivers, if it ends within so many seconds."""
-        self._iterator = None
-        count = self._count or self._settling_counter()
-        found = sample_hashes.read(self._loader.start, count, seconds)
-        hashes = [each.hex() for each in found.hashes]
-        return Contents(hashes=hashes, complete=found.complete, repeats=found.repeats)
 
     def examine(self, seconds: float) -> Examined:
         """What many batches are like."""

@@ -33,7 +33,6 @@ from ..protocol.messages import (
     Open,
     Pass,
     Probe,
-    Read,
     RunNode,
     RunSlice,
     Setup,
@@ -222,10 +221,9 @@ class Conversation:
                 leader, seconds = self._leader, message.seconds
                 of_ranks = leader.deliveries(own, seconds) if leader else [own(seconds)]
                 self._channel.send(Deliveries(ranks=of_ranks))
-            elif isinstance(message, Finish | Read | Examine | Pass):
+            elif isinstance(message, Finish | Examine | Pass):
                 read: Mapping[type, Callable[[float], Message]] = {
                     Finish: stream.finish,
-                    Read: stream.contents,
                     Examine: stream.examine,
                     Pass: stream.second_epoch,
                 }

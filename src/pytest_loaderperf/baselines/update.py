@@ -14,6 +14,7 @@ from ..model.workload import Workload
 from ..options import Update
 from ..stats.comparison import spread, typical
 from ..system.machine import machine_class
+from ..versions.repository import Repository
 from ..versions.usage import UsedFiles
 from . import store
 from .store import Entry, Record, Stored
@@ -94,6 +95,18 @@ def write(root: Path, acceptances: Sequence[Acceptance]) -> Iterator[str]:
         store.save(path, {**store.load(path), **entries})
         checks = "1 check" if len(entries) == 1 else f"{len(entries)} checks"
         yield f"{path.relative_to(root)}, {checks}"
+
+
+def patch(folder: Path, prefix: str) -> bytes:
+    """What an update has changed, for ``git apply``: nothing if it changed nothing.
+
+    ``folder`` is any of the checkout, and ``prefix`` the root folder of pytest below its top.
+    Raises CheckoutError, in git's own words, if git cannot tell.
+    """
+    repository = Repository.find(folder)
+    if repository is None:
+        return b""
+    return repository.patch(repository.toplevel / prefix / store.FOLDER)
 
 
 @dataclass(frozen=True, kw_only=True)

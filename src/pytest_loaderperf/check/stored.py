@@ -113,7 +113,16 @@ def judge_delivery(bench: Bench) -> Findings:
     bench.progress("samples of one process alone")
     with bench.arms.beside(bench.candidate, bench.spec.module, SINGLE) as arm:
         (alone,) = calibration.deliveries(arm, nodeid, world.size * seconds, alone=True)
-    if delivery.differs(alone):
+    for each in (*ranks, alone):
+        if not each.largest:
+            raise LoaderError("the loader gave no batch: it is empty")
+        if not each.ended:
+            raise LoaderError(
+                f"an epoch has not ended after {len(each.epochs[-1]):,} samples and "
+                f"{seconds:.0f} s: give this check a larger budget, or a loader with a part of the "
+                "data"
+            )
+    if delivery.differs([alone]):
         raise LoaderError(
             "each epoch has other samples, also of one process alone, so that nobody can tell "
             "whether one is repeated: give this check a loader without random changes of samples"

@@ -12,6 +12,8 @@ from ..measure.timed_trial import RATES, Timing
 from ..model.metrics import METRICS
 from ..model.parameters import BATCH_SIZE, described
 from ..model.results import Comparison, Verdict
+from ..model.workload import EPOCHS
+from ..stats import delivery
 from ..stats.comparison import spread, typical, uncompared
 from .state import Bench, Findings, Known
 
@@ -94,13 +96,14 @@ def _measured(name: str, value: float) -> Comparison:
 def _contents(first: _First, bench: Bench) -> Findings:
     """How what it delivers differs from what the first one of its test does, as a message."""
     bench.progress("contents")
-    budget = bench.spec.settings.budget
-    delivered = calibration.contents(bench.arm(), bench.spec.nodeid, budget)
-    if not (delivered.complete and delivered.repeats):
-        why = "its epochs differ" if delivered.complete else "an epoch takes too long"
+    seconds = bench.spec.settings.budget / EPOCHS
+    ranks = calibration.deliveries(bench.arm(), bench.spec.nodeid, seconds)
+    ended = all(rank.ended for rank in ranks)
+    if not ended or delivery.differs(ranks):
+        why = "its epochs differ" if ended else "an epoch takes too long"
         kinds = "batch sizes" if [*bench.spec.parameters] == [BATCH_SIZE] else "settings"
         return Findings(notes=(f"not checked that all {kinds} deliver the same data: {why}",))
-    samples = Counter(delivered.hashes)
+    samples = delivery.samples(ranks, 0)
     if first.samples is None:
         first.samples = samples
     changed = difference(first.samples, samples)

@@ -16,7 +16,6 @@ from ..model.results import MemorySample
 from ..model.workload import Delivered, Workload
 from ..protocol.messages import (
     Begin,
-    Contents,
     Deliver,
     Deliveries,
     EpochEnd,
@@ -29,7 +28,6 @@ from ..protocol.messages import (
     Pass,
     Passed,
     Probe,
-    Read,
     RunSlice,
     Slice,
 )
@@ -139,12 +137,6 @@ def paced(
         epoch_seconds=calibration.epoch_seconds,
         short_turns=busy,
     )
-
-
-def contents(arm: Arm, nodeid: str, seconds: float) -> Contents:
-    """Which samples an epoch of a loader delivers, if two of them end within so many seconds."""
-    with arm.begun(nodeid) as (trial, _):
-        return trial.ask(Read(seconds=seconds / 2), Contents)
 
 
 def deliveries(arm: Arm, nodeid: str, seconds: float, *, alone: bool = False) -> list[Delivered]:

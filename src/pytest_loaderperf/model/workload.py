@@ -44,11 +44,13 @@ class Delivered:
     """What a rank has delivered: a hash of each sample, in order, of each of some epochs.
 
     ``largest`` is the largest number of samples in a batch. ``drops``: samples that do not fill the
-    last batch of a worker are dropped. ``shuffles``: each epoch is to have another order.
+    last batch of a worker are dropped. ``shuffles``: each epoch is to have another order. The last
+    epoch is a part of one if it had not ``ended`` in the time that it was given.
     """
 
     epochs: tuple[tuple[str, ...], ...]
     largest: int
+    ended: bool = True
     workers: int = 0
     drops: bool = False
     shuffles: bool = False

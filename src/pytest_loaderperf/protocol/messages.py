@@ -169,13 +169,6 @@ class Finish:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Read:
-    """Say which samples an epoch delivers; it may take so many seconds."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class Deliver:
     """Say what each rank delivers; each of its epochs may take so many seconds.
 
@@ -331,15 +324,6 @@ class EpochEnd:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contents:
-    """Hashes of the samples of an epoch, if it is ``complete``; the next one ``repeats`` them."""
-
-    hashes: list[str]
-    complete: bool
-    repeats: bool
-
-
-@dataclass(frozen=True, kw_only=True)
 class Deliveries:
     """What each rank has delivered."""
 
@@ -386,14 +370,14 @@ class Finished:
 
 Message = (
     Setup | Hello | StartTrial | Reap | Collected | Started | Ended | Begin | Open | RunSlice
-    | Finish | Read | Deliver | Examine | Pass | Step | RunNode | Probe | End | Handed | Opened
-    | Slice | EpochEnd | Contents | Deliveries | Examined | Passed | Stepped | NodeRun | Finished
+    | Finish | Deliver | Examine | Pass | Step | RunNode | Probe | End | Handed | Opened
+    | Slice | EpochEnd | Deliveries | Examined | Passed | Stepped | NodeRun | Finished
 )  # fmt: skip
 TYPES: dict[str, type[Message]] = {
     kind.__name__: kind
     for kind in (
         Setup, Hello, StartTrial, Reap, Collected, Started, Ended, Begin, Open, RunSlice,
-        Finish, Read, Deliver, Examine, Pass, Step, RunNode, Probe, End, Handed, Opened, Slice,
-        EpochEnd, Contents, Deliveries, Examined, Passed, Stepped, NodeRun, Finished,
+        Finish, Deliver, Examine, Pass, Step, RunNode, Probe, End, Handed, Opened, Slice,
+        EpochEnd, Deliveries, Examined, Passed, Stepped, NodeRun, Finished,
     )
 }  # fmt: skip

@@ -85,6 +85,12 @@ def _has_one_order(rank: Delivered) -> bool:
     return rank.shuffles and rank.epochs[0] == rank.epochs[1]
 
 
-def differs(alone: Delivered) -> bool:
-    """Whether even one process delivers other samples in each epoch: nothing can be told then."""
-    return Counter(alone.epochs[0]) != Counter(alone.epochs[1])
+def differs(ranks: Sequence[Delivered]) -> bool:
+    """Whether each epoch has other samples of all ranks: nothing can be told of them then."""
+    first, *others = (samples(ranks, number) for number in range(EPOCHS))
+    return any(other != first for other in others)
+
+
+def samples(ranks: Sequence[Delivered], number: int) -> Counter[str]:
+    """What an epoch of all ranks has, each sample counted by its hash."""
+    return Counter(each for rank in ranks for each in rank.epochs[number])

@@ -17,7 +17,6 @@ from ..model.version import Version
 from ..protocol.channel import Channel, ChannelClosed
 from ..protocol.messages import (
     Begin,
-    Contents,
     Deliveries,
     End,
     EpochEnd,
@@ -81,7 +80,6 @@ _WORK: dict[type, str] = {
     Opened: "making its first batches",
     Slice: "making batches",
     EpochEnd: "reading an epoch",
-    Contents: "reading whole epochs",
     Deliveries: "reading whole epochs",
     Finished: "ending its test",
 }

@@ -157,17 +157,19 @@ class Repository:
         digest = hashlib.sha256("\0".join(lines).encode(errors="surrogateescape")).hexdigest()
         return commit, digest[:16] if lines else ""
 
-    def patch(self, folder: Path) -> bytes:
+    def patch(self, folder: Path, *, ignored: bool = True) -> bytes:
         """What differs from the commit below a folder, new files too, for ``git apply``.
 
+        Those that git is told to ignore are among them if ``ignored``.
         Raises CheckoutError, in git's own words, if git cannot tell.
         """
         name = self.name_of(folder)
+        added = ("add", "--all", *(["--force"] if ignored else []), "--", name)
         with tempfile.TemporaryDirectory() as scratch:
             index = {"GIT_INDEX_FILE": f"{scratch}/index"}  # the user's stays as it is
             for command in (
                 ("read-tree", "HEAD"),
-                ("add", "--all", "--force", "--", name),
+                added,
                 ("diff", *_AS_A_PATCH, "--cached", "HEAD", "--", name),
             ):
                 done = git.run(self.toplevel, *command, variables=index)

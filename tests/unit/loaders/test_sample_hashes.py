@@ -17,14 +17,21 @@ from hypothesis import strategies as st
 
 from pytest_loaderperf.check.sweep import difference
 from pytest_loaderperf.loaders import sample_hashes
+from pytest_loaderperf.loaders.adapter import Loader
 from pytest_loaderperf.loaders.batches import signature
 from pytest_loaderperf.loaders.counting import count_samples
 from pytest_loaderperf.loaders.nbytes import size
-from pytest_loaderperf.loaders.sample_hashes import TwoEpochs, read
+from pytest_loaderperf.loaders.sample_hashes import deliver
+from pytest_loaderperf.model.workload import Delivered
+from pytest_loaderperf.stats import delivery
 
 
-def samples_of(delivered: TwoEpochs) -> Counter[str]:
-    return Counter(each.hex() for each in delivered.hashes)
+def read(start: Batches, seconds: float = 60) -> Delivered:
+    return deliver(Loader(kind="of a test", start=start), count_samples, seconds, alone=False)
+
+
+def samples_of(delivered: Delivered) -> Counter[str]:
+    return delivery.samples([delivered], 0)
 
 
 Batches = Callable[[], Iterator[Any]]
@@ -55,27 +62,28 @@ rows = st.lists(st.lists(st.integers(1, 99), min_size=1, max_size=5), min_size=1
 @given(rows, st.integers(1, 9), st.integers(1, 9))
 @settings(deadline=None)
 def test_batches_and_order_make_no_difference(samples: list[list[int]], a: int, b: int) -> None:
-    one = read(batched(samples, a), count_samples, 60)
-    other = read(batched(samples, b, shuffled=True), count_samples, 60)
-    assert one.complete
-    assert one.repeats
-    assert other.repeats
+    one = read(batched(samples, a))
+    other = read(batched(samples, b, shuffled=True))
+    assert one.ended
+    assert other.ended
+    assert not delivery.differs([one])
+    assert not delivery.differs([other])
     assert difference(samples_of(one), samples_of(other)) == ""
 
 
 @given(rows, st.integers(2, 9))
 @settings(deadline=None)
 def test_samples_that_are_dropped_are_counted(samples: list[list[int]], size: int) -> None:
-    whole = read(batched(samples, size), count_samples, 60)
-    short = read(batched(samples, size, drop_last=True), count_samples, 60)
+    whole = read(batched(samples, size))
+    short = read(batched(samples, size, drop_last=True))
     dropped = len(samples) % size
     said = f"of {len(samples)} samples {dropped} are missing" if dropped else ""
     assert difference(samples_of(whole), samples_of(short)) == said
 
 
 def test_samples_that_come_twice_or_instead_are_counted() -> None:
-    before = samples_of(read(batched([[1], [2], [3]], 2), count_samples, 60))
-    now = samples_of(read(batched([[1], [1], [1], [3]], 2), count_samples, 60))
+    before = samples_of(read(batched([[1], [2], [3]], 2)))
+    now = samples_of(read(batched([[1], [1], [1], [3]], 2)))
     assert difference(before, now) == "of 3 samples 1 are missing and 2 come in addition"
 
 
@@ -83,16 +91,25 @@ def test_random_samples_do_not_repeat() -> None:
     def noisy() -> Iterator[Any]:
         yield np.random.default_rng().standard_normal((4, 3))
 
-    delivered = read(noisy, count_samples, 60)
-    assert delivered.complete
-    assert not delivered.repeats
+    delivered = read(noisy)
+    assert delivered.ended
+    assert delivery.differs([delivered])
 
 
-def test_an_epoch_without_end_is_not_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_epoch_without_end_has_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     endless = itertools.repeat(np.ones((4, 3)))
-    assert not read(lambda: iter(endless), count_samples, 0.05).complete
+    assert not read(lambda: iter(endless), 0.05).ended
     monkeypatch.setattr(sample_hashes, "SAMPLES_AT_MOST", 100)
-    assert not read(lambda: iter(endless), count_samples, 1e9).complete
+    delivered = read(lambda: iter(endless), 1e9)
+    assert not delivered.ended
+    assert [len(epoch) for epoch in delivered.epochs] == [104]  # and no second one was begun
+
+
+def test_samples_of_ranks_are_those_of_all_of_them() -> None:
+    first, second = read(batched([[1], [2]], 2)), read(batched([[3], [2]], 2))
+    both = delivery.samples([first, second], 0)
+    assert sorted(both.values()) == [1, 1, 2]
+    assert not delivery.differs([first, second])
 
 
 def test_every_part_of_a_sample_counts() -> None:

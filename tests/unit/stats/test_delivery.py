@@ -110,5 +110,5 @@ def test_equal_samples_of_a_dataset_are_no_repeats() -> None:
 
 @pytest.mark.parametrize(("second", "told"), [(range(SAMPLES), False), (range(1, 121), True)])
 def test_epochs_with_other_samples_tell_nothing(second: Sequence[int], *, told: bool) -> None:
-    assert differs(delivered(range(SAMPLES), second)) is told
-    assert not differs(delivered(range(SAMPLES), range(SAMPLES)[::-1]))
+    assert differs([delivered(range(SAMPLES), second)]) is told
+    assert not differs([delivered(range(SAMPLES), range(SAMPLES)[::-1])])

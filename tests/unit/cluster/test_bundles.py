@@ -1,0 +1,95 @@
+"""A project as bytes, and there again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pytest_loaderperf.cluster import bundles
+from pytest_loaderperf.errors import CheckoutError
+from pytest_loaderperf.versions.repository import Repository
+from support.project import Project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Two commits on a branch, a tag, and a working tree that differs in each way there is."""
+    made = Project.create(
+        tmp_path / "project",
+        {"a.py": "1\n", "gone.py": "1\n", "sub/pytest.ini": "[pytest]\n", "run.sh": "true\n"},
+    )
+    made.commit("first")
+    made.git("tag", "v1")
+    made.put("a.py", "2\n")
+    made.commit("second")
+    made.put("a.py", "3 ä\n")
+    made.put("new folder/new.py", "new\n")
+    made.put(".loaderperf/ignored", "data\n")
+    (made.root / "gone.py").unlink()
+    (made.root / "run.sh").chmod(0o755)
+    (made.root / "link").symlink_to("a.py")
+    (made.root / "image.bin").write_bytes(bytes(range(256)))
+    return made
+
+
+def files(folder: Path) -> dict[str, bytes | str]:
+    found: dict[str, bytes | str] = {}
+    for each in sorted(folder.rglob("*")):
+        name = str(each.relative_to(folder))
+        if name.split("/", maxsplit=1)[0] in (".git", ".loaderperf") or each.is_dir():
+            continue
+        found[name] = str(each.readlink()) if each.is_symlink() else each.read_bytes()
+    return found
+
+
+def test_what_is_unpacked_is_what_was_there(project: Project, tmp_path: Path) -> None:
+    project.git("checkout", "--quiet", "--detach")
+    before = project.git("status", "--porcelain")
+    bundle = bundles.pack(project.root / "sub")
+    assert project.git("status", "--porcelain") == before
+    (tmp_path / "there").mkdir()
+    start = bundles.unpack(bundle, tmp_path / "there")
+    assert start == tmp_path / "there" / "project" / "sub"
+    there = Repository.find(start)
+    here = Repository.find(project.root / "sub")
+    assert there is not None
+    assert here is not None
+    assert there.prefix == here.prefix == "sub"
+    assert files(there.toplevel) == files(project.root)
+    assert os.access(there.toplevel / "run.sh", os.X_OK)
+    assert there.state() == here.state()
+    assert there.state()[1] != ""
+    assert there.resolve("v1") == here.resolve("v1")
+    assert bundle.size == len(bundle.history) + len(bundle.changes)
+
+
+def test_a_clean_checkout_needs_no_patch(project: Project, tmp_path: Path) -> None:
+    project.commit("all of it")
+    bundle = bundles.pack(project.root)
+    assert bundle.changes == b""
+    (tmp_path / "there").mkdir()
+    assert files(bundles.unpack(bundle, tmp_path / "there")) == files(project.root)
+
+
+def test_what_cannot_be_sent_says_what_to_do(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "nowhere").mkdir()
+    with pytest.raises(CheckoutError, match=r"in no git repository.*git init"):
+        bundles.pack(tmp_path / "nowhere")
+    project.commit("all of it")
+    shallow = tmp_path / "shallow"
+    project.git("clone", "--quiet", "--depth=1", f"file://{project.root}", str(shallow))
+    with pytest.raises(CheckoutError, match=r"shallow clone.*--unshallow"):
+        bundles.pack(shallow)
+    head = project.git("rev-parse", "HEAD")
+    project.git("update-index", "--add", "--cacheinfo", f"160000,{head},inner")
+    project.git("commit", "--quiet", "-m", "a submodule")
+    with pytest.raises(CheckoutError, match=r"submodules \(inner\)"):
+        bundles.pack(project.root)
+
+
+def test_a_project_without_a_commit_cannot_be_sent(tmp_path: Path) -> None:
+    empty = Project.create(tmp_path / "empty", {})
+    with pytest.raises(CheckoutError, match="HEAD"):
+        bundles.pack(empty.root)
