@@ -10,6 +10,8 @@ lost is measured again on another one.
 from __future__ import annotations
 
 import argparse
+import os
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,19 +29,22 @@ from .model.units import format_size
 
 _TRIES = 3  # of a shard
 _LOOK_SECONDS = 5.0  # between looks for machines that were lost, or have joined
+_KNOCK_SECONDS = 10.0
 _OURS = ("--loaderperf-shard=", "--loaderperf-json", "--loaderperf-html", "--loaderperf-summary")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """A machine of the cluster, by the ``name`` that Ray has for it."""
+    """A machine of the cluster, by the ``name`` that Ray has for it; this one is ``here``."""
 
     name: str
     address: str
+    here: bool
     resources: Mapping[str, float]  # all that it has of CPUs and GPUs
 
     def __str__(self) -> str:
-        return f"{self.address} ({self.name[:8]}, {self.resources['CPU']:.0f} CPUs)"
+        here = ", this machine" if self.here else ""
+        return f"{self.address} ({self.name[:8]}, {self.resources['CPU']:.0f} CPUs{here})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +70,12 @@ class Cluster:
 
     def machines(self) -> list[Machine]:
         """Those that are there, the largest first."""
+        here = self._ray.get_runtime_context().get_node_id()
         found = [
             Machine(
                 name=each["NodeID"],
                 address=each["NodeManagerAddress"],
+                here=each["NodeID"] == here,
                 resources={
                     kind: each["Resources"][kind]
                     for kind in ("CPU", "GPU")
@@ -188,9 +195,12 @@ def connected(address: str) -> Iterator[Any]:
         raise LoaderPerfError(
             f"Ray is not installed here ({error}): pip install 'pytest-loaderperf[ray]'"
         ) from error
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS") or address
     try:
+        _knock(address)
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise LoaderPerfError(
             f"there is no Ray cluster at {address!r}: {error}. Start one (`ray start --head`), or "
             "name its address: --address HOST:PORT"
@@ -199,6 +209,13 @@ def connected(address: str) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """OSError where nobody answers: Ray would try for minutes."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if colon:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_SECONDS).close()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from kinds.harness import needs
@@ -56,12 +58,10 @@ class Machines:
 
 
 @pytest.fixture
-def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machines]:
+def machines(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machines]:
     """Three machines of two CPUs; all that they start has a temporary folder of its own."""
     from ray.cluster_utils import Cluster
 
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
     for name, value in environment.clean(TMPDIR=str(temporary), **tiny.USUAL).items():
         monkeypatch.setenv(name, value)
     cluster = Cluster()
@@ -99,11 +99,14 @@ def run(
         watch = threading.Timer(400, process.kill)
         watch.start()
         assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(line)
-            heard(line)
-        status = process.wait()
-        watch.cancel()
+        try:
+            for line in process.stdout:
+                lines.append(line)
+                heard(line)
+            status = process.wait()
+        finally:
+            watch.cancel()
+            process.kill()
     return status, "".join(lines)
 
 
@@ -114,8 +117,8 @@ def test_all_verdicts_are_there_though_a_machine_dies(
     killed: list[str] = []
 
     def kill_one(line: str) -> None:
-        if "begins on" in line and "3/3" in line and not killed:
-            killed.append(line)
+        if "begins on" in line and "this machine" not in line and not killed:
+            killed.append(line)  # of the other one all would be lost
             measuring = "pytest_loaderperf.supervisor.cleanup"  # an arm is there
             wait_until(lambda: measuring in str(commands(machines)), 60)
             machines.cluster.remove_node(machine_in(line, machines), allow_graceful=False)
@@ -136,13 +139,17 @@ def test_all_verdicts_are_there_though_a_machine_dies(
     assert results["commit"] == project.git("rev-parse", "HEAD")
     assert all(name in (tmp_path / "page.html").read_text() for name in EVERY)
     wait_until(lambda: "--loaderperf" not in str(commands(machines)), 60)
-    left = [each for each in leftovers.files(machines.temporary) if each != "ray"]
-    assert not left
+    # The cluster still runs, and Ray's own folder is its.
+    wait_until(lambda: leftovers.files(machines.temporary) == ["ray"], 30)
 
 
 def commands(machines: Machines) -> list[list[str]]:
     """What runs, of all that these machines have started."""
-    return [process.cmdline() for process in leftovers.processes_of(machines.temporary)]
+    found = []
+    for process in leftovers.processes_of(machines.temporary):
+        with contextlib.suppress(psutil.Error):  # it has ended
+            found.append(process.cmdline())
+    return found
 
 
 def machine_in(line: str, machines: Machines) -> Any:

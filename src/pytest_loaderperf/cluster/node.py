@@ -1,8 +1,9 @@
 """A shard on the machine that it was given to, and its end if whoever asked for it is lost.
 
-Started as ``python -m pytest_loaderperf.cluster.node FOLDER SHARD [ARGUMENT...]``. Its standard
-input has the folder in which pytest is to be started. It ends with the one who holds the other
-end: then it ends pytest, whose own cleanup does the rest, and removes the folder.
+Started as ``python -m pytest_loaderperf.cluster.node LIFELINE FOLDER SHARD [ARGUMENT...]``. Its
+standard input has the folder in which pytest is to be started. The lifeline is a descriptor, of
+which whoever wants the results holds the other end. When that is closed, however that happens,
+pytest is ended, whose own cleanup does the rest, and the folder is removed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,17 +50,20 @@ def measure(bundle: bundles.Bundle, shard: Shard, arguments: Sequence[str]) -> S
     CheckoutError where the project cannot be unpacked.
     """
     folder = Path(tempfile.mkdtemp(prefix="loaderperf-shard-"))
+    lifeline, end = os.pipe()
     try:
         with tempfile.TemporaryFile() as log:
-            command = [sys.executable, "-m", __name__, str(folder), str(shard), *arguments]
+            command = [sys.executable, "-m", __name__, str(lifeline), str(folder), str(shard)]
             with subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
+                [*command, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                pass_fds=[lifeline],
+                start_new_session=True,
             ) as runner:
-                assert runner.stdin is not None
                 start = bundles.unpack(bundle, folder)
-                runner.stdin.write(os.fsencode(start) + b"\n")
-                runner.stdin.flush()
-                status = runner.wait()
+                runner.communicate(os.fsencode(start))
             log.seek(max(0, log.tell() - _TOLD))
             output = log.read().decode(errors="replace")
         results = folder / _RESULTS
@@ -69,46 +72,35 @@ def measure(bundle: bundles.Bundle, shard: Shard, arguments: Sequence[str]) -> S
         patch = b""
         if updates and written is not None:
             patch = update.patch(start, json.loads(written)["root"])
-        return ShardRun(status=status, output=output, results=written, patch=patch)
+        return ShardRun(status=runner.returncode, output=output, results=written, patch=patch)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(lifeline)
+        os.close(end)
 
 
 def main() -> int:
     """Run pytest in the folder that is named, until it ends or nobody wants it any more."""
-    folder, shard, *arguments = sys.argv[1:]
-    start = _line()
-    if not start:
+    lifeline, folder, shard, *arguments = sys.argv[1:]
+    group = os.getpid()
+    # Not this process: Ray kills the children of a worker when it ends, and not theirs.
+    if not os.fork():
+        os.setsid()
+        _wait_for_end(int(lifeline))
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
         _remove(Path(folder))
-        return 1
+        os._exit(0)
+    start = sys.stdin.buffer.read()
     command = [sys.executable, "-m", "pytest", "--loaderperf", f"--loaderperf-shard={shard}"]
     command += [f"--loaderperf-json={Path(folder) / _RESULTS}", *arguments]
-    with subprocess.Popen(
-        command, cwd=start, stdin=subprocess.DEVNULL, start_new_session=True
-    ) as process:
-        unwanted = threading.Event()
-        threading.Thread(target=_end_unwanted, args=(process.pid, unwanted), daemon=True).start()
-        status = process.wait()
-    if unwanted.is_set():
-        _remove(Path(folder))
-    return status if status >= 0 else 128 - status
+    finished = subprocess.run(command, cwd=start, stdin=subprocess.DEVNULL, check=False)
+    return finished.returncode if finished.returncode >= 0 else 128 - finished.returncode
 
 
-def _line() -> bytes:
-    """The first line of the standard input, of which nothing more is read."""
-    line = b""
-    while (byte := os.read(sys.stdin.fileno(), 1)) not in (b"", b"\n"):
-        line += byte
-    return line
-
-
-def _end_unwanted(group: int, unwanted: threading.Event) -> None:
-    """Wait for the end of the standard input."""
-    while os.read(sys.stdin.fileno(), 1):
+def _wait_for_end(descriptor: int) -> None:
+    while os.read(descriptor, 1):
         pass
-    unwanted.set()
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGKILL)
 
 
 def _remove(folder: Path) -> None:
