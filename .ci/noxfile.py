@@ -95,12 +95,19 @@ def build(session: nox.Session) -> None:
     session.run("check-wheel-contents", str(wheel))
     if wrong := [*_wrong_in(sdist), *_wrong_in_wheel(wheel)]:
         session.error("\n".join(wrong))
-    session.run("python", "-m", "venv", "--clear", f"{session.create_tmp()}/alone")
-    alone = Path(session.create_tmp()).resolve() / "alone" / "bin" / "python"
-    session.run(alone, "-m", "pip", "install", "-q", str(wheel), external=True)
     with tempfile.TemporaryDirectory() as folder:
+        alone = f"{folder}/alone/bin/python"
+        session.run("python", "-m", "venv", f"{folder}/alone")
+        session.run(alone, "-m", "pip", "install", "-q", str(wheel), external=True)
         Path(folder, "test_rows.py").write_text(CHECK)
-        command = ["-m", "pytest", "--loaderperf", folder, "--rootdir", folder]
+        command = [
+            "-m",
+            "pytest",
+            "--loaderperf-update",
+            "--rootdir",
+            folder,
+            f"{folder}/test_rows.py",
+        ]
         session.run(alone, *command, external=True, env={"PYTHONPATH": ""})
 
 
@@ -115,19 +122,21 @@ def _wrong_in(sdist: Path) -> list[str]:
 
 
 def _wrong_in_wheel(wheel: Path) -> list[str]:
-    """What the wheel has too much of, and lacks: all of the package, and nothing else."""
+    """What the wheel has too much of, lacks, or has otherwise: all of the package, nothing else."""
     with zipfile.ZipFile(wheel) as archive:
-        names = set(archive.namelist())
+        inside = {name: archive.read(name) for name in archive.namelist()}
+    built = {name: content for name, content in inside.items() if ".dist-info/" not in name}
     package = {
-        path.relative_to(ROOT / "src").as_posix()
+        path.relative_to(ROOT / "src").as_posix(): path.read_bytes()
         for path in ROOT.glob("src/pytest_loaderperf/**/*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    inside = {name for name in names if ".dist-info/" not in name}
     typed = {"pytest_loaderperf/py.typed"}
+    same = package.keys() & built.keys()
     return [
-        *(f"the wheel lacks {name}" for name in sorted((package | typed) - inside)),
-        *(f"the wheel has {name} of no package" for name in sorted(inside - package)),
+        *(f"the wheel lacks {name}" for name in sorted((package.keys() | typed) - built.keys())),
+        *(f"the wheel has {name} of no package" for name in sorted(built.keys() - package.keys())),
+        *(f"{name} is another one in the wheel" for name in same if built[name] != package[name]),
     ]
 
 
