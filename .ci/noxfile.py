@@ -17,12 +17,11 @@ import nox
 ROOT = Path(__file__).resolve().parents[1]
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 TESTED_WITH = ("cmarkgfm", "hypothesis", "import-linter", "pytest-xdist", "pyyaml")
-# Runs of pytest in small projects, which take a minute together: options, reports, CI, plain runs.
-INTEGRATION = (
-    "tests/integration/test_forges.py",
-    "tests/integration/test_history.py",
-    "tests/integration/test_plain_pytest.py",
-    "tests/integration/test_settings.py",
+# Real runs, of all that depends on the versions of Python and pytest: options and settings, plain
+# runs, ranks that deliver, and a gate from its checkout to what CI services show.
+INTEGRATION = tuple(
+    f"tests/integration/test_{name}.py"
+    for name in ("ci", "delivery", "history", "plain_pytest", "settings")
 )
 # The lowest that pyproject.toml allows, and of what it needs itself.
 OLDEST = (
@@ -57,8 +56,8 @@ nox.options.error_on_missing_interpreters = False
 def _test(session: nox.Session) -> None:
     # Neither the sources nor another environment's packages: what is installed is tested.
     clean = {"PYTHONPATH": ""}
-    arguments = session.posargs or ["tests/unit", *INTEGRATION]
-    session.run("pytest", "-q", "-n", "2", "--dist", "loadfile", *arguments, env=clean)
+    usual = ["-q", "-n", "2", "--dist", "loadfile", "tests/unit", *INTEGRATION]
+    session.run("pytest", *(session.posargs or usual), env=clean)
 
 
 @nox.session(python=PYTHONS)
