@@ -32,7 +32,11 @@ from .reports.forges import markdown
 
 _BOT = "github-actions[bot]"  # whose token a job has
 _NAME = re.compile(r"[\w .-]{1,50}", re.ASCII)  # what may stand in a comment of HTML
-_PLAIN = (r"[\w.-]+/[\w.-]+", "[a-z_]+", "[0-9a-f]{40,64}")  # parts of a comment, as they are
+_PLAIN = (
+    "[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+",
+    "[a-z_]+",
+    "[0-9a-f]{40,64}",
+)  # parts of a comment, as they are
 _PAGE = 100  # the most that GitHub lists at a time
 _MOST_PAGES = 100
 _MOST_REQUESTS = 10  # of pull requests for one commit
