@@ -24,7 +24,8 @@ from pytest_loaderperf.model.results import (
     Verdict,
 )
 from pytest_loaderperf.model.workload import Workload
-from pytest_loaderperf.reports import html, markdown, results_json, swept, terminal
+from pytest_loaderperf.reports import html, results_json, swept, terminal
+from pytest_loaderperf.reports.forges import markdown
 from pytest_loaderperf.stats.sweeps import sweeps
 from pytest_loaderperf.versions.repository import Commit
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .model.results import Relation as Relation
     from .model.results import Verdict as Verdict
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "BaselineValue",
     "DataFolder",

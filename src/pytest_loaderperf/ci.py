@@ -7,7 +7,8 @@ failed, and says how it ended: as the summary of the job, and as its outputs ``v
 ``patch``. Ends as pytest does, or with 1 if nothing was measured.
 With ``LOADERPERF_SHARDS=5`` and ``LOADERPERF_SHARD=2`` it measures the second of five parts. With
 the first one alone it makes one run of all parts whose files lie below ``LOADERPERF_PARTS``.
-Outside of a job it does what it can.
+In a job of GitLab it also writes a report of Code Quality, beside the results. Outside of a job it
+does what it can.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from . import merge
 from .baselines import store, update
 from .baselines.history import accepted_commit
 from .errors import CheckoutError, LoaderPerfError
-from .reports import github
+from .reports.forges import github, gitlab
 from .system.signals import heed_children
 from .versions import git
 from .versions.repository import Repository
@@ -94,14 +95,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments = sys.argv[1:] or shlex.split(environment.get("LOADERPERF_ARGUMENTS", ""))
     report = Path(environment.get("LOADERPERF_REPORT") or _REPORT)
     page, patch = report.with_suffix(".html"), report.with_suffix(".patch")
-    for file in (report, page, patch):
+    quality = report.with_suffix(".codequality")
+    for file in (report, page, patch, quality):
         file.unlink(missing_ok=True)  # that of an earlier run would be taken for this one's
     shard, shards = environment.get("LOADERPERF_SHARD"), environment.get("LOADERPERF_SHARDS")
     if shards and not shard:
         parts = environment.get("LOADERPERF_PARTS") or os.curdir
         junit = report.with_suffix(".xml")
         files = [f"--json={report}", f"--html={page}", f"--patch={patch}", f"--junitxml={junit}"]
-        return merge.main([*files, parts])
+        status = merge.main([*files, parts])
+        _write_quality(_read(report), quality)
+        return status
     try:
         fetch_history(root, arguments)
     except CheckoutError as error:  # the run says it as well
@@ -113,9 +117,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if summary := environment.get("GITHUB_STEP_SUMMARY"):
         command.append(f"--loaderperf-summary={summary}")
     status = subprocess.run([*command, *arguments], cwd=root, check=False).returncode
-    results: Mapping[str, Any] = {"checks": []}
-    if report.exists():
-        results = json.loads(report.read_text("utf-8"))
+    results = _read(report)
+    _write_quality(results, quality)
     reports = {"report": report, "page": page}
     if any(each.startswith("--loaderperf-update") for each in arguments):
         reports["patch"] = patch
@@ -128,6 +131,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("::error title=No loader was measured::The run has proven nothing.")
         return 1
     return status
+
+
+def _read(report: Path) -> Mapping[str, Any]:
+    """What a run has written; no checks if it came to nothing."""
+    results: Mapping[str, Any] = {"checks": []}
+    return json.loads(report.read_text("utf-8")) if report.exists() else results
+
+
+def _write_quality(results: Mapping[str, Any], path: Path) -> None:
+    """Write what GitLab shows in a merge request, in one of its jobs."""
+    if os.environ.get("GITLAB_CI"):
+        path.write_text(gitlab.to_json(results), "utf-8")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ from pathlib import Path
 from .baselines.history import Histories, History
 from .errors import CheckoutError, LoaderPerfError
 from .model.results import Run
-from .reports import files, github, junit, results_json, terminal
+from .reports import files, results_json, terminal
+from .reports.forges import github, junit
 from .session import summary
 from .settings import RunSettings
 from .shards import merging, records

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import yaml
 
+import examples
+from pytest_loaderperf.reports import reading, results_json, terminal
 from support import environment, tiny
+from support.github import REPOSITORY, TOKEN, serving
 from support.project import Project
 
 _LATER = 80  # commits since the baselines were accepted: more than are fetched at first
@@ -118,7 +123,7 @@ def test_a_job_ends_as_its_run_does(
     origin: Project, tmp_path: Path, name: str, status: int, title: str, mark: str | None
 ) -> None:
     project = pull_request(origin, name, tmp_path / "job", **CHANGES[name])
-    job = run(project, tmp_path, *([tiny.WIDE] if name == "pass" else []))
+    job = run(project, tmp_path, *([tiny.WIDE] if name == "pass" else []), GITLAB_CI="true")
     assert job.status == status, job.log
     assert job.summary.splitlines()[0] == f"## {title}", job.log
     verdict = {"pass": "unchanged", "crash": "error"}.get(name, name)
@@ -143,6 +148,14 @@ def test_a_job_ends_as_its_run_does(
         assert "fetching 128 commits more" in job.log
         accepted = origin.git("log", "-1", "--format=%H", "--", "baselines")
         assert json.loads(report.read_text())["against"]["commits"] == [accepted]
+    # What GitLab shows at the test.
+    issues = json.loads(report.with_suffix(".codequality").read_text())
+    assert [each["location"] for each in issues] == [
+        {"path": "test_it.py", "lines": {"begin": 3}} for _ in marks
+    ]
+    assert all(str(mark) in each["description"] for each in issues)
+    # What another job makes a comment of, that trusts no file.
+    assert terminal.headline(reading.read(report).results) == title
 
 
 @pytest.fixture(scope="module")
@@ -223,12 +236,17 @@ def test_an_old_report_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
     assert not report.exists()
 
 
+def block(language: str, part: str) -> str:
+    """The one block of the docs that has some text in it."""
+    text = (Path(__file__).parents[2] / "docs" / "ci.md").read_text("utf-8")
+    (found,) = (x for x in re.findall(rf"```{language}\n(.*?)```", text, re.S) if part in x)
+    return str(found)
+
+
 def steps_of_docs() -> list[dict[str, str]]:
     """What the workflow of the docs gives the action in each of its jobs, matrix included."""
-    text = (Path(__file__).parents[2] / "docs" / "ci.md").read_text("utf-8")
-    (written,) = (each for each in re.findall(r"```yaml\n(.*?)```", text, re.S) if "matrix" in each)
     found = []
-    for job in yaml.safe_load(written)["jobs"].values():
+    for job in yaml.safe_load(block("yaml", "matrix"))["jobs"].values():
         given = next(step["with"] for step in job["steps"] if "loaderperf@" in step.get("uses", ""))
         for shard in job.get("strategy", {}).get("matrix", {}).get("shard", [None]):
             filled = {
@@ -288,3 +306,128 @@ def test_the_workflow_of_the_docs_makes_one_run_of_its_jobs(
         assert job.status == 0, job.log
         clone.git("apply", job.outputs["patch"])
         assert clone.git("status", "--porcelain") == "M baselines/test_b.json"
+
+
+# --- the other services of the docs, by the commands that stand there
+
+TOOLS = {
+    "pip": "exit 0",  # what is installed already
+    "python": f"""\
+case "$*" in
+  "-m venv "*) mkdir -p "$3/bin" && ln -s "${{0%/*}}"/* "$3/bin" ;;
+  *) exec {sys.executable} "$@" ;;
+esac""",
+}
+
+
+def shell(folder: Path, start: Path, commands: list[str], **variables: str) -> Job:
+    """Run commands as a job does that ends with the first that fails."""
+    tools = folder / "tools"
+    tools.mkdir()
+    for name, text in TOOLS.items():
+        (tools / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tools / name).chmod(0o755)
+    finished = subprocess.run(
+        ["bash", "-ec", "\n".join(commands)],
+        cwd=start,
+        env=environment.clean(
+            **{"CI": "true", "TMPDIR": str(folder), **variables},
+            PATH=f"{tools}:{os.environ['PATH']}",
+        ),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    return Job(finished.returncode, finished.stdout + finished.stderr, "", {})
+
+
+def failures(junit: Path) -> list[str]:
+    """The messages of the tests that failed."""
+    return [str(each.get("message")) for each in ElementTree.parse(junit).iter("failure")]
+
+
+def test_the_job_of_gitlab_leaves_what_it_shows(origin: Project, tmp_path: Path) -> None:
+    (written,) = yaml.safe_load(block("yaml", "codequality")).values()
+    project = pull_request(origin, "gitlab", tmp_path / "job", **CHANGES["error"])
+    job = shell(tmp_path, project.root, written["script"], GITLAB_CI="true")
+    assert job.status == 1, job.log
+    artifacts = written["artifacts"]
+    reports = {name: project.root / file for name, file in artifacts["reports"].items()}
+    assert all((project.root / file).exists() for file in artifacts["paths"])
+    assert failures(reports["junit"]) == ["OSError: no, 50% off"]
+    (issue,) = json.loads(reports["codequality"].read_text())
+    assert issue["check_name"] == "loaderperf.error"
+    assert issue["location"] == {"path": "test_it.py", "lines": {"begin": 3}}
+
+
+def test_the_steps_of_jenkins_leave_what_it_shows(origin: Project, tmp_path: Path) -> None:
+    written = block("groovy", "pipeline")
+    project = pull_request(origin, "jenkins", tmp_path / "job", **CHANGES["error"])
+    job = shell(tmp_path, project.root, re.findall(r"^ *sh '(.*)'$", written, re.MULTILINE))
+    assert job.status == 1, job.log
+    junit, artifacts = re.findall(r"^ *(?:junit|archiveArtifacts) '(.*)'$", written, re.MULTILINE)
+    assert failures(project.root / junit) == ["OSError: no, 50% off"]
+    assert all((project.root / file).exists() for file in artifacts.split(", "))
+    assert not (project.root / "loaderperf.codequality").exists()
+
+
+COMMIT = "1a2b3c4d" * 5
+
+
+@pytest.mark.parametrize("where", ["docs", "project"])
+def test_the_workflow_that_comments_has_few_rights_and_trusts_nothing(where: str) -> None:
+    text = block("yaml", "workflow_run")
+    if where == "project":
+        text = (Path(__file__).parents[2] / ".github/workflows/comment.yml").read_text("utf-8")
+    workflow = yaml.safe_load(text)
+    assert workflow[True] == {  # that is how YAML reads "on"
+        "workflow_run": {
+            "workflows": workflow[True]["workflow_run"]["workflows"],
+            "types": ["completed"],
+        }
+    }
+    assert workflow["permissions"] == {}
+    (job,) = workflow["jobs"].values()
+    rights = {"actions": "read", "pull-requests": "write"}
+    assert job["permissions"] == rights | ({} if where == "docs" else {"contents": "read"})
+    # Expressions are no part of a command, and what is checked out is the default branch.
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    assert not any("${{" in command or "\n" in command for command in commands)
+    given = [step.get("with", {}) for step in job["steps"]]
+    assert not any("ref" in each or "repository" in each for each in given)
+    (artifact,) = (each for each in given if "run-id" in each)
+    assert artifact["path"] == "${{ runner.temp }}/loaderperf"  # beside the code, not among it
+
+
+def test_the_workflow_of_the_docs_comments(tmp_path: Path) -> None:
+    workflow = yaml.safe_load(block("yaml", "workflow_run"))
+    gate = yaml.safe_load(block("yaml", "on: pull_request"))
+    assert workflow[True]["workflow_run"]["workflows"] == [gate["name"]]
+    results = tmp_path / "loaderperf" / "loaderperf.json"
+    results.parent.mkdir()
+    results.write_text(json.dumps(results_json.to_json(examples.run(), [])))
+    event = tmp_path / "event.json"
+    run = {
+        "id": 42, "event": "pull_request", "conclusion": "failure", "head_sha": COMMIT,
+        "head_branch": "topic", "head_repository": {"full_name": "fork/project"},
+    }  # fmt: skip
+    content = {"repository": {"full_name": REPOSITORY}, "workflow_run": run}
+    event.write_text(json.dumps(content))
+    (job,) = workflow["jobs"].values()
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    with serving() as github:
+        github.pull(7, COMMIT)
+        done = shell(
+            tmp_path,
+            tmp_path,
+            commands,
+            RUNNER_TEMP=str(tmp_path),
+            GITHUB_TOKEN=TOKEN,
+            GITHUB_EVENT_PATH=str(event),
+            GITHUB_API_URL=github.url,
+            no_proxy="127.0.0.1",
+        )
+        assert done.log == "loaderperf: #7: made a comment\n"
+        (said,) = github.comments[7]
+    assert "throughput regressed" in said["body"]

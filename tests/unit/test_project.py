@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 import pytest_loaderperf
 
@@ -220,10 +221,49 @@ class TestWorkflows:
         assert f'pytest: ["{together}", ' in workflows["test.yml"]
 
 
-def test_changelog_begins_with_this_version() -> None:
-    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    versions = re.findall(r"^## \[?v?(\d[^\s\]]*)", changelog, re.MULTILINE)
-    assert versions[:1] == [pytest_loaderperf.__version__]
+class TestRelease:
+    def test_changelog_begins_with_this_version(self) -> None:
+        changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+        versions = re.findall(r"^## \[?v?(\d[^\s\]]*)", changelog, re.MULTILINE)
+        assert versions[:1] == [pytest_loaderperf.__version__]
+
+    def test_what_is_cited_and_installed_by_the_docs_is_this_version(self) -> None:
+        cited = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+        assert cited["version"] == pytest_loaderperf.__version__
+        pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+        text = "\n".join(page.read_text("utf-8") for page in pages)
+        named = re.findall(r"pip install pytest-loaderperf==(\S+)", text)
+        assert set(named) == {pytest_loaderperf.__version__}
+
+    def test_the_same_pythons_are_promised_and_tested(self) -> None:
+        project = (ROOT / "pyproject.toml").read_text("utf-8")
+        promised = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', project)
+        nox = (ROOT / ".ci" / "noxfile.py").read_text("utf-8")
+        workflow = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text("utf-8"))
+        jobs = workflow["jobs"]
+        assert jobs["test"]["strategy"]["matrix"]["python"] == promised
+        sessions = ["oldest", *(f"tests-{version}" for version in promised)]
+        assert jobs["numpy"]["strategy"]["matrix"]["session"] == sessions
+        assert f"PYTHONS = {tuple(promised)}".replace("'", '"') in nox
+        assert re.search(rf'requires-python = ">={promised[0]}"', project)
+
+    def test_the_oldest_of_everything_that_is_needed_is_tested(self) -> None:
+        project = (ROOT / "pyproject.toml").read_text("utf-8")
+        needed = project[project.index("\ndependencies") : project.index("\n[project.urls")]
+        oldest = [f"{n}=={v}.*" for n, v in re.findall(r'"([\w-]+)>=([\d.]+)"', needed)]
+        nox = (ROOT / ".ci" / "noxfile.py").read_text("utf-8")
+        tested = nox[nox.index("OLDEST = (") : nox.index("SCHEMAS")]
+        assert re.findall(r'"(.*?)"', tested) == oldest
+
+    def test_only_the_job_that_publishes_has_a_right_and_it_runs_nothing_of_its_own(self) -> None:
+        workflow = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text("utf-8"))
+        build, publish = workflow["jobs"]["build"], workflow["jobs"]["publish"]
+        assert build["permissions"] == {"contents": "read"}
+        assert publish["permissions"] == {"id-token": "write"}
+        assert publish["environment"]["name"] == "pypi"
+        used = [step["uses"].partition("@")[0] for step in publish["steps"]]
+        assert used == ["actions/download-artifact", "pypa/gh-action-pypi-publish"]
+        assert not any("run" in step for step in publish["steps"])
 
 
 def test_no_module_is_too_long() -> None:

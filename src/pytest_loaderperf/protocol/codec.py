@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 V = TypeVar("V")
-_DAMAGE = (
+# What goes wrong with a value that is not what it is taken for.
+DAMAGE = (
     ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError,
 )  # fmt: skip
 
@@ -39,7 +40,7 @@ def decode(line: bytes) -> Message:
         content = json.loads(line)
         kind = TYPES[content.pop("type")]
         message: Message = _value(content, kind)
-    except _DAMAGE as e:
+    except DAMAGE as e:
         raise ArmError(f"not a message: {line[:200]!r} ({e})") from e
     return message
 
@@ -52,9 +53,14 @@ def to_text(value: DataclassInstance) -> str:
 def from_text(text: str, kind: type[V]) -> V:
     """The value of a text; ValueError if it is none of its kind."""
     try:
-        value: V = _value(json.loads(text), kind)
-    except _DAMAGE as error:
+        return from_json(json.loads(text), kind)
+    except DAMAGE as error:
         raise ValueError(f"not a {kind.__name__}: {error}") from error
+
+
+def from_json(content: object, kind: type[V]) -> V:
+    """The value of what JSON holds; one of ``DAMAGE`` is raised if it is none of its kind."""
+    value: V = _value(content, kind)
     return value
 
 

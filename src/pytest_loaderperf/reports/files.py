@@ -11,7 +11,8 @@ from ..model.results import Run
 from ..settings import RunSettings
 from ..stats.sweeps import Sweep
 from ..system import files
-from . import html, markdown, results_json, speedscope
+from . import html, results_json, speedscope
+from .forges import markdown
 
 
 def write(

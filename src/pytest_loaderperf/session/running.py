@@ -14,7 +14,7 @@ from ..check.runner import Coordinator, Outcome
 from ..errors import InconclusiveWarning
 from ..model.results import CheckResult, Verdict
 from ..reports import explain
-from ..reports.junit import properties
+from ..reports.forges.junit import properties
 from ..stats.sequential import Rule
 from ..system.files import machine_lock
 from . import pytest_benchmark, pytest_reports

@@ -7,8 +7,9 @@ from typing import Any
 
 import examples
 from pytest_loaderperf.model.results import Coverage, Relation, Verdict
-from pytest_loaderperf.reports import explain, html, markdown, results_json, terminal, variants
-from pytest_loaderperf.reports.junit import properties
+from pytest_loaderperf.reports import explain, html, results_json, terminal, variants
+from pytest_loaderperf.reports.forges import markdown
+from pytest_loaderperf.reports.forges.junit import properties
 
 COMPARED = examples.compared()
 UNSURE = examples.compared(verdict=Verdict.INCONCLUSIVE, variants=examples.VARIANTS)

@@ -55,6 +55,7 @@ def deepest(node: Node, name: str) -> list[Node]:
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_each_process_holds_what_it_holds_at_its_own_peak(tmp_path: Path, method: str) -> None:
+    pytest.importorskip("memray")
     project, written = tmp_path / "project", tmp_path / "written"
     for folder in (project, written, tmp_path / "ran"):
         folder.mkdir()

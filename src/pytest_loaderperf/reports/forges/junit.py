@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from ..model.results import CheckResult, Run
-from ..model.units import round_significant
-from . import explain
+from ...model.results import CheckResult, Run
+from ...model.units import round_significant
+from .. import explain
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in XML
 _SKIPPED = "it was skipped"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..model.results import Verdict, worst
+from ...model.results import Verdict, worst
+from . import remarks
 
 _NOTHING = "nothing"  # the verdict of a run that has measured nothing
 # What annotations must not hold, in their text, and in their properties as well.
@@ -34,19 +34,13 @@ def marks(results: Mapping[str, Any]) -> Iterator[str]:
     """
     for problem in results.get("problems", []):
         yield f"::error title=Shards::{_escaped(problem, _ESCAPES)}"
-    for check in results["checks"]:
-        failed = check["outcome"] == "failed"
-        if failed or check["verdict"] == Verdict.INCONCLUSIVE:
-            properties = {
-                "file": posixpath.normpath(posixpath.join(results.get("root", ""), check["file"])),
-                "line": str(check["line"]),
-                "title": f"{check['nodeid']}: {check['verdict']}",
-            }
-            shown = ",".join(
-                f"{name}={_escaped(text, _PROPERTY_ESCAPES)}" for name, text in properties.items()
-            )
-            level = "error" if failed else "warning"
-            yield f"::{level} {shown}::{_escaped(_message(check), _ESCAPES)}"
+    for remark in remarks.remarks(results):
+        properties = {"file": remark.path, "line": str(remark.line), "title": remark.title}
+        shown = ",".join(
+            f"{name}={_escaped(text, _PROPERTY_ESCAPES)}" for name, text in properties.items()
+        )
+        level = "error" if remark.failed else "warning"
+        yield f"::{level} {shown}::{_escaped(remark.text, _ESCAPES)}"
 
 
 def outputs(results: Mapping[str, Any], files: Mapping[str, Path]) -> dict[str, str]:
@@ -61,15 +55,6 @@ def outputs(results: Mapping[str, Any], files: Mapping[str, Path]) -> dict[str, 
         "regressed": str(regressed),
         **{name: str(file) for name, file in files.items()},
     }
-
-
-def _message(check: Mapping[str, Any]) -> str:
-    lines = [
-        f"{name}: {metric['verdict']}, ratio {metric['ratio']} {metric['interval'] or ''}".rstrip()
-        for name, metric in check["metrics"].items()
-        if metric["verdict"] not in (None, "unchanged") and metric["ratio"] is not None
-    ]
-    return "\n".join([*lines, *filter(None, [check["message"]])]) or "see the log of this job"
 
 
 def _escaped(text: str, escapes: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 import examples
 from pytest_loaderperf.model.results import CheckResult, Comparison, Verdict
-from pytest_loaderperf.reports import junit
+from pytest_loaderperf.reports.forges import junit
 
 SKIPPED = "tests/test_x.py::test_left"
 
