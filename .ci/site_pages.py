@@ -24,6 +24,16 @@ def home(readme: str) -> str:
     return re.sub(r'(\]\(|src=")docs/', r"\1", PICTURE.sub(pictures, readme))
 
 
+def tables(markdown: str) -> str:
+    """Without the backslash before a pipe in code of a table: GitHub wants it, MkDocs shows it."""
+
+    def code(found: re.Match[str]) -> str:
+        return found[0].replace(r"\|", "|")
+
+    lines = markdown.split("\n")
+    return "\n".join(re.sub("`[^`]*`", code, x) if x.startswith("|") else x for x in lines)
+
+
 def on_files(files: Any, config: Any) -> Any:
     """Add the home page."""
     from mkdocs.structure.files import File  # noqa: PLC0415  # the tests of home() need none of it
@@ -34,7 +44,8 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
-    """Lead links to files outside of docs/ to the repository."""
+    """Lead links to files outside of docs/ to the repository, and mend tables."""
+    markdown = tables(markdown)
     repository = f"{config.extra['repository']}/blob/main/"
     if page.file.src_uri == "index.md":
         return re.sub(r"\]\((CONTRIBUTING|CHANGELOG|LICENSE)", rf"]({repository}\1", markdown)

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = ROOT / ".ci" / "mkdocs.yml"
 faults = script("links").faults
 home = script("site_pages").home
+tables = script("site_pages").tables
 
 
 def site(folder: Path, **pages: str) -> Path:
@@ -68,6 +69,11 @@ def test_the_home_page_is_the_readme_as_seen_from_docs() -> None:
     assert '<img alt="An A" src="a-dark.svg#only-dark">' in page
     assert "docs/a-" not in page
     assert "picture>" not in page
+
+
+def test_a_pipe_in_the_code_of_a_table_needs_no_backslash() -> None:
+    text = "| a |\n|---|\n| `x\\|y` \\| z |\n`p\\|q`\n"
+    assert tables(text) == "| a |\n|---|\n| `x|y` \\| z |\n`p\\|q`\n"
 
 
 def test_every_page_is_in_the_navigation() -> None:
