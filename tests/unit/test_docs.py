@@ -107,7 +107,7 @@ def test_every_page_can_be_reached() -> None:
     assert reached >= set(PAGES)
 
 
-@pytest.mark.parametrize("page", ["evidence", "memory", "reliability", "verdicts"])
+@pytest.mark.parametrize("page", ["evidence", "history", "memory", "reliability", "verdicts"])
 def test_files_of_this_repository_that_a_page_names_exist(page: str) -> None:
     text = (ROOT / "docs" / f"{page}.md").read_text("utf-8")
     found = re.findall(r"(?<![\w/])(?:tests|benchmarks)/[\w/]*\.\w+", text)
