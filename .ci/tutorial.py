@@ -29,7 +29,7 @@ BLOCK = re.compile(r"(.*?)^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 IN_FILE = re.compile(r"In\s+`([^`]+)`:\s*\Z")
 STATUS = re.compile(r"<!-- status (\d+) -->\s*\Z")
 OF_THE_ENVIRONMENT = ("python3 -m venv ", ". .venv/bin/activate", "pip install ")
-NUMBER = re.compile(r"\b[0-9a-f]{12}\b|\d[\d.,]*|\s+")
+NUMBER = re.compile(r"\b[0-9a-f]{12}\b|\d[\d.,]*(?: (?:s|ms|µs|KiB|MiB|GiB)\b)?|\s+")
 ENDED = "the command has ended with status"
 
 
@@ -73,11 +73,11 @@ def steps(page: str) -> list[Step]:
 
 
 def like(line: str) -> re.Pattern[str]:
-    """Matches a line that is shown, with other numbers, commits and widths of columns."""
+    """Matches a line that is shown, with other numbers, units, commits and widths of columns."""
     pattern, end = "", 0
     for found in NUMBER.finditer(line):
         pattern += re.escape(line[end : found.start()])
-        pattern += r"\s+" if found[0].isspace() else r"[\w.,]+"
+        pattern += r"\s+" if found[0].isspace() else r"[\w.,]+(?: [kmµKMGi]*[sB]\b)?"
         end = found.end()
     return re.compile(pattern + re.escape(line[end:]))
 

@@ -65,6 +65,7 @@ def test_a_block_that_is_nothing_of_that_is_an_error() -> None:
         ("(commit d4c619997a54)", "(commit 0123456789ab)", True),
         ("a.py:20 takes", "b.py:20 takes", False),
         ("1,204 samples/s   x", "9 samples/s x", True),
+        ("regressed: 387 ms, baseline 82.7 ms (c)", "regressed: 1.2 s, baseline 310 ms (c)", True),
     ],
 )
 def test_numbers_and_widths_may_differ(shown: str, came: str, same: bool) -> None:
