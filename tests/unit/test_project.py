@@ -139,7 +139,7 @@ class TestRun:
                 "actionlint",
                 "mypy",
                 "mypy .ci",
-                "mkdocs build --strict -q -f .ci/mkdocs.yml",
+                "mkdocs build --strict -f .ci/mkdocs.yml",
                 "python .ci/links.py build/site",
                 "pytest -n 3 --dist loadfile",
                 "pytest -n 3 --dist loadfile tests/faults",
