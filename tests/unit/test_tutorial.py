@@ -94,3 +94,12 @@ def test_what_differs_from_the_page_is_said(tmp_path: Path) -> None:
         follow("<!-- status 1 -->\n\n```shell\ntrue\n```\n", tmp_path / "c")
     with pytest.raises(AssertionError, match="no 'green'"):
         follow("```shell\necho red\n```\n\n```text\ngreen\n```\n", tmp_path / "d")
+
+
+def test_a_busy_machine_may_prove_nothing_where_the_installation_was_real() -> None:
+    step = tutorial.Typed(commands=("pytest",), shows=("1 unchanged",))
+    tutorial.compare(step, "1 unchanged", fresh=False)
+    tutorial.compare(step, "1 inconclusive", fresh=True)
+    for output, fresh in (("1 inconclusive", False), ("1 regressed", True)):
+        with pytest.raises(AssertionError, match="no '1 unchanged'"):
+            tutorial.compare(step, output, fresh=fresh)
