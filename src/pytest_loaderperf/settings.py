@@ -132,7 +132,7 @@ class RunSettings:
     html: str = ""
     summary: str = ""
     trials: TrialStart = "auto"
-    # A standard deviation; hosted runners differ by some 20 % between builds (docs/verdicts.md).
+    # A standard deviation; hosted runners differ by some 20 % between builds (docs/history.md).
     drift: float = 0.25
     share: tuple[str, ...] = ()
     fallback: str = "error"

@@ -93,7 +93,9 @@ echo "ran ${0##*/}${*:+ }$*"
 mkdir -p .loaderperf .pytest_cache src/__pycache__
 [ "${0##*/}" != "$FAILING" ] || exit 3
 """
-TOOLS = ("ruff", "lint-imports", "zizmor", "actionlint", "mypy", "pytest", "pip")
+TOOLS = (
+    "ruff", "lint-imports", "zizmor", "actionlint", "mypy", "mkdocs", "python", "pytest", "pip",
+)  # fmt: skip
 
 
 class TestRun:
@@ -137,7 +139,9 @@ class TestRun:
                 "zizmor --offline --no-progress .github",
                 "actionlint",
                 "mypy",
-                "mypy .ci/readme_commands.py .ci/sentences.py",
+                "mypy .ci",
+                "mkdocs build --strict -f .ci/mkdocs.yml",
+                "python .ci/links.py build/site",
                 "pytest -n 3 --dist loadfile",
                 "pytest -n 3 --dist loadfile tests/faults",
                 "pip install -q -e .[dev,layouts]",

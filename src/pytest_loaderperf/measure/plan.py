@@ -1,6 +1,6 @@
 """How many batches to warm up, and to time in a slice: pure arithmetic.
 
-The figures come from measurements (docs/verdicts.md): with N workers batches arrive in bursts of
+The figures come from measurements (docs/history.md): with N workers batches arrive in bursts of
 N, so a slice is a multiple of N; a slice well under 100 ms reads too fast, since prefetching goes
 on in the millisecond between its end and the suspension.
 """

@@ -16,7 +16,7 @@ Where neither side is the older one, a gain is proven and ruled out as a loss is
 Dividing the errors among the looks (Bonferroni) keeps both rates for the whole sequence, however
 the looks depend on one another. When time runs out, which does not depend on what the pairs say,
 one last look spends what is left. A loss between a fifth of the tolerance and the tolerance may end
-as either. The method and the figures behind its constants: docs/verdicts.md.
+as either. The rules: docs/verdicts.md. The figures behind the constants: docs/history.md.
 """
 
 from __future__ import annotations
