@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +17,7 @@ from ..environments.making import Environments
 from ..errors import SettingsError
 from ..model.version import Version
 from ..options import RUNS
+from ..reports.console.todo import Shell
 from ..settings import RunSettings
 from ..supervisor.arms import Arms
 from ..system.files import temporary_place
@@ -73,6 +77,15 @@ class Resources:
         return not any(getattr(self.config.option, name) for name in RUNS)
 
     @property
+    def shell(self) -> Shell:
+        """Where the commands are typed that a run tells."""
+        return Shell(
+            program=program(),
+            relative=functools.partial(relative, self.config),
+            git=self.references.repository is not None,
+        )
+
+    @property
     def reporter(self) -> pytest.TerminalReporter | None:
         """What writes to the terminal, if anything does."""
         return _reporter(self.config)
@@ -80,6 +93,18 @@ class Resources:
     def say(self, text: str) -> None:
         """Write a line of this plugin to the terminal."""
         say(self.config, text)
+
+
+def program() -> str:
+    """What has started pytest: with ``python -m`` more can be imported."""
+    return "python -m pytest" if Path(sys.argv[0]).name == "__main__.py" else "pytest"
+
+
+def relative(config: pytest.Config, place: str) -> str:
+    """A path or node id below the root folder, as it is written where pytest was started."""
+    path, names, name = place.partition("::")
+    folder = config.invocation_params.dir.resolve()
+    return f"{os.path.relpath(config.rootpath.resolve() / path, folder)}{names}{name}"
 
 
 def say(config: pytest.Config, text: str) -> None:
