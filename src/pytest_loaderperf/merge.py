@@ -104,7 +104,10 @@ def _found(places: Sequence[Path]) -> Iterator[Path]:
             continue
         below = sorted(place.rglob("*.json"))
         if not below:
-            raise LoaderPerfError(f"{place} has no results files of shards (*.json) in it")
+            raise LoaderPerfError(
+                f"{place} has no results files of shards (*.json) in it. Each shard writes one: "
+                "pytest --loaderperf --loaderperf-shard=1/2 --loaderperf-json=shard-1.json"
+            )
         yield from below
 
 

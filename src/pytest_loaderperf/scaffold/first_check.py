@@ -82,10 +82,11 @@ def text(maker: Maker) -> str:
     )
 
 
-def write(path: Path, content: str, shown: str, again: str) -> None:
+def write(path: Path, content: str, shown: str, *, again: str, measure: str) -> None:
     """Write the test, and make its folder. SettingsError where there is a file, or cannot be one.
 
-    It is ``shown`` so to the user; ``again`` is what asks for it.
+    It is ``shown`` so to the user. ``again`` is the command that asks for it, ``measure`` the one
+    that measures what is there.
     """
     folder = path.parent
     try:
@@ -97,7 +98,7 @@ def write(path: Path, content: str, shown: str, again: str) -> None:
     except FileExistsError:
         raise SettingsError(
             f"{SWITCH}: {shown} exists, and is not overwritten. Measure what it has: "
-            f"pytest {shown} --loaderperf-update; or name another file: {again} "
+            f"{measure}; or name another file: {again} "
             f"{Path(shown).with_name('test_another.py')}"
         ) from None
     except OSError as error:

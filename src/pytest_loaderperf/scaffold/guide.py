@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from .examples import EXAMPLES, KINDS
 from .maker import SWITCH
-from .seen import Seen
+from .seen import Overview
 
 _MAKERS = 3  # functions of the project at most that are offered
 
 
-def no_checks(seen: Seen, file: str, program: str, *, git: bool) -> list[str]:
+def no_checks(seen: Overview, file: str, program: str, *, git: bool) -> list[str]:
     """What to write, and what to type then: with an example for what the project imports.
 
     ``file`` is where that would go, and ``program`` starts pytest. ``git``: there is a repository.
@@ -39,7 +39,7 @@ def no_checks(seen: Seen, file: str, program: str, *, git: bool) -> list[str]:
     named = shlex.quote(file)
     commit = f"git add {named} baselines && git commit -m 'Guard the loaders'"
     lines += ["", *indented, "", "Then type:", ""]
-    lines.append(f"    {program} {named} --loaderperf-update")
+    lines.append(f"    {program} --loaderperf-update")
     if git:
         lines.append(f"    {commit}")
     lines += [
@@ -78,10 +78,9 @@ def accepted(files: Sequence[str], run: Sequence[str], title: str, *, git: bool)
     return [first, f"From then on:   {' && '.join(run)}"]
 
 
-def failed(file: str, program: str) -> list[str]:
-    """What to do with a first check that could not be measured."""
-    named = shlex.quote(file)
+def failed(file: str, measure: str) -> list[str]:
+    """What to do with a first check that could not be measured: ``measure`` is the next command."""
     return [
         f"{file} is written, and could not be measured: the failure above says why. Change it, "
-        f"then type: {program} {named} --loaderperf-update"
+        f"then type: {measure}"
     ]

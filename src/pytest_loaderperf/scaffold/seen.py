@@ -23,7 +23,7 @@ _MAKES = re.compile(r"(?:make|build|get|create)_\w*loader|\w+_loader")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class Overview:
     """How many files import each framework, and what makes a loader, as ``package.module:name``."""
 
     frameworks: Mapping[str, int]
@@ -36,7 +36,7 @@ class Seen:
         return max(known, key=lambda name: self.frameworks[name], default="")
 
 
-def look(root: Path) -> Seen:
+def look(root: Path) -> Overview:
     """Read the Python files of a project, as far as a short time goes."""
     frameworks, makers = Counter[str](), list[str]()
     # A package of the project may be called datasets, too.
@@ -52,7 +52,7 @@ def look(root: Path) -> Seen:
         name = _importable(path.relative_to(root))
         if name:
             makers += [f"{name}:{each}" for each in _makers(module)]
-    return Seen(frameworks=frameworks, makers=tuple(makers))
+    return Overview(frameworks=frameworks, makers=tuple(makers))
 
 
 def _is_own(root: Path, name: str) -> bool:

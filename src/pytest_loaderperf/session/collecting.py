@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
@@ -131,7 +132,8 @@ class Collecting:
         if not whole:
             raise pytest.UsageError(
                 "--loaderperf-prune needs a complete collection, to know which tests exist: leave "
-                "out paths, -k, -m, --deselect, --ignore and --lf, and start it in the root folder"
+                "out paths, -k, -m, --deselect, --ignore and --lf, and start it in the root "
+                f"folder: cd {shlex.quote(str(self._resources.root))} && pytest --loaderperf-prune"
             )
         for each in self.stale:
             try:

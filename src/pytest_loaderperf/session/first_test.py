@@ -10,11 +10,12 @@ import pytest
 
 from ..errors import SettingsError
 from ..model.results import CheckResult
+from ..reports.console import todo
 from ..scaffold import first_check, guide, maker
 from ..scaffold.first_check import Layout
 from ..scaffold.maker import SWITCH, Maker
 from ..versions import git
-from .resources import Resources, program, relative
+from .resources import Resources, program, relative, shell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,14 +38,13 @@ class FirstTest:
                 f"Leave it out: {again}"
             )
         if path.exists():  # told before anything starts
-            first_check.write(path, "", relative(config, _below(path, layout)), again)
+            _write(config, path, "", again)
         return cls(maker=found, path=path)
 
     def write(self, config: pytest.Config) -> None:
         """Write it, and have the run collect nothing else."""
         again = f"{program()} {SWITCH}={self.maker.module}:{self.maker.name}"
-        shown = relative(config, _below(self.path, layout_of(config)))
-        first_check.write(self.path, first_check.text(self.maker), shown, again)
+        _write(config, self.path, first_check.text(self.maker), again)
         config.args[:] = [str(self.path)]
         config.args_source = pytest.Config.ArgsSource.ARGS
 
@@ -56,7 +56,7 @@ class FirstTest:
         file = relative(config, _below(self.path, layout_of(config)))
         sound = written and all(result.outcome == "passed" for result in results)
         if not sound:
-            return guide.failed(file, program())
+            return guide.failed(file, _measuring(config, self.path))
         files = [file, *(relative(config, each) for each in written)]
         source = self.maker.file
         top = resources.references.repository
@@ -77,6 +77,17 @@ def layout_of(config: pytest.Config) -> Layout:
         testpaths=config.getini("testpaths"),
         patterns=config.getini("python_files"),
     )
+
+
+def _write(config: pytest.Config, path: Path, text: str, again: str) -> None:
+    shown = relative(config, _below(path, layout_of(config)))
+    first_check.write(path, text, shown, again=again, measure=_measuring(config, path))
+
+
+def _measuring(config: pytest.Config, path: Path) -> str:
+    """What to type to measure the test, and to accept it."""
+    place = _below(path, layout_of(config))
+    return todo.measuring(shell(config), [place], "--loaderperf-update")
 
 
 def _below(path: Path, layout: Layout) -> str:

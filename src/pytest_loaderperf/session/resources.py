@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import shlex
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -79,11 +80,7 @@ class Resources:
     @property
     def shell(self) -> Shell:
         """Where the commands are typed that a run tells."""
-        return Shell(
-            program=program(),
-            relative=functools.partial(relative, self.config),
-            git=self.references.repository is not None,
-        )
+        return shell(self.config, git=self.references.repository is not None)
 
     @property
     def reporter(self) -> pytest.TerminalReporter | None:
@@ -93,6 +90,18 @@ class Resources:
     def say(self, text: str) -> None:
         """Write a line of this plugin to the terminal."""
         say(self.config, text)
+
+
+def shell(config: pytest.Config, *, git: bool = True) -> Shell:
+    """Where the commands are typed that a run tells."""
+    # Of a project without any settings pytest takes the folder of what is named for the root.
+    settled = config.inipath is not None or (config.rootpath / "setup.py").exists()
+    return Shell(
+        program=program(),
+        relative=functools.partial(relative, config),
+        root="" if settled else f"--rootdir={shlex.quote(relative(config, '.'))}",
+        git=git,
+    )
 
 
 def program() -> str:

@@ -125,7 +125,7 @@ class Running:
             result = replace(result, file=file, line=(line or 0) + 1)
         reports = [_restored(self._resources.config, fields) for fields in outcome.reports]
         if result is not None and not reports:
-            reports = [_report(item, result.outcome, result.message, result.seconds)]
+            reports = [_report(item, result.outcome, _text(result), result.seconds)]
         elif result is not None and result.verdict is Verdict.INCONCLUSIVE:
             text = explain.warning(result)
             try:
@@ -155,6 +155,12 @@ class Running:
     def _clear(self) -> None:
         if self._live is not None:
             self._live.clear()
+
+
+def _text(result: CheckResult) -> str:
+    """Why a check failed that has no reports of its own."""
+    failed = result.verdict is Verdict.ERROR
+    return "\n".join(explain.explain(result)) if failed else result.message
 
 
 def _restored(config: pytest.Config, fields: Mapping[str, object]) -> pytest.TestReport:

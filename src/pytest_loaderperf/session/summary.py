@@ -124,7 +124,7 @@ class Summary:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the table, and what there is to know besides."""
         notes = [
-            f"{each.describe(self._resources.root)}; --loaderperf-prune removes them"
+            f"{each.describe(self._resources.root)}; to remove them: pytest --loaderperf-prune"
             for each in self._collecting.stale
         ]
         if self._resources.settings.history:

@@ -112,11 +112,17 @@ def test_its_text_shows_that_it_holds_a_check_and_nothing_else(name: str) -> Non
     assert imports[0].names[0].name == name
 
 
+COMMANDS = {
+    "again": "pytest --loaderperf-init=a:b",
+    "measure": "pytest tests/perf/test_x.py --loaderperf-update",
+}
+
+
 def test_it_is_written_once(tmp_path: Path) -> None:
     path = tmp_path / "tests" / "perf" / "test_x.py"
-    first_check.write(path, "1", "tests/perf/test_x.py", "pytest --loaderperf-init=a:b")
+    first_check.write(path, "1", "tests/perf/test_x.py", **COMMANDS)
     with pytest.raises(SettingsError) as caught:
-        first_check.write(path, "2", "tests/perf/test_x.py", "pytest --loaderperf-init=a:b")
+        first_check.write(path, "2", "tests/perf/test_x.py", **COMMANDS)
     assert path.read_text() == "1"
     text = str(caught.value)
     assert "tests/perf/test_x.py exists, and is not overwritten" in text
@@ -127,11 +133,11 @@ def test_it_is_written_once(tmp_path: Path) -> None:
 def test_where_tests_are_packages_its_folder_is_one(tmp_path: Path) -> None:
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "__init__.py").touch()
-    first_check.write(tmp_path / "tests" / "perf" / "test_x.py", "1", "x", "pytest")
+    first_check.write(tmp_path / "tests" / "perf" / "test_x.py", "1", "x", **COMMANDS)
     assert (tmp_path / "tests" / "perf" / "__init__.py").exists()
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "tests").touch()
     with pytest.raises(SettingsError, match=r"tests/perf/x\.py cannot be written: .+ Name another"):
-        first_check.write(tmp_path / "tests" / "perf" / "x.py", "1", "tests/perf/x.py", "pytest")
+        first_check.write(tmp_path / "tests" / "perf" / "x.py", "1", "tests/perf/x.py", **COMMANDS)

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_loaderperf.scaffold import guide
 from pytest_loaderperf.scaffold.examples import EXAMPLES, KINDS
-from pytest_loaderperf.scaffold.seen import Seen
+from pytest_loaderperf.scaffold.seen import Overview
 from pytest_loaderperf.session import discovery
 
 FILE = "tests/perf/test_train_loader.py"
@@ -28,7 +28,7 @@ def test_an_example_is_a_check_that_the_text_shows(framework: str) -> None:
 
 @pytest.mark.parametrize("framework", EXAMPLES)
 def test_the_example_fits_the_framework_and_can_be_copied(framework: str) -> None:
-    seen = Seen(frameworks={framework: 3} if framework else {})
+    seen = Overview(frameworks={framework: 3} if framework else {})
     lines = guide.no_checks(seen, FILE, "pytest", git=True)
     text = "\n".join(lines)
     assert f"Write it to {FILE}:" in text
@@ -43,20 +43,20 @@ def test_the_example_fits_the_framework_and_can_be_copied(framework: str) -> Non
 
 
 def test_the_commands_are_those_to_type() -> None:
-    lines = guide.no_checks(Seen(frameworks={}), FILE, "pytest", git=True)
+    lines = guide.no_checks(Overview(frameworks={}), FILE, "pytest", git=True)
     start = lines.index("Then type:") + 2
     assert lines[start : start + 3] == [
-        f"    pytest {FILE} --loaderperf-update",
+        "    pytest --loaderperf-update",
         f"    git add {FILE} baselines && git commit -m 'Guard the loaders'",
         "    pytest --loaderperf",
     ]
-    without = guide.no_checks(Seen(frameworks={}), FILE, "pytest", git=False)
+    without = guide.no_checks(Overview(frameworks={}), FILE, "pytest", git=False)
     assert not any("git" in line for line in without)
 
 
 def test_functions_of_the_project_are_offered_first() -> None:
     makers = tuple(f"photos:make_{name}_loader" for name in "abcd")
-    lines = guide.no_checks(Seen(frameworks={}, makers=makers), FILE, "pytest", git=True)
+    lines = guide.no_checks(Overview(frameworks={}, makers=makers), FILE, "pytest", git=True)
     assert lines[3:6] == [f"    pytest --loaderperf-init={each}" for each in makers[:3]]
     assert not any("package.module" in line for line in lines)
 
@@ -72,6 +72,6 @@ def test_a_first_check_is_to_be_committed() -> None:
 
 
 def test_a_first_check_that_fails_is_to_be_changed() -> None:
-    (line,) = guide.failed(FILE, "pytest")
-    assert line.endswith(f"pytest {FILE} --loaderperf-update")
+    (line,) = guide.failed(FILE, f"pytest {FILE} --loaderperf-update")
+    assert line.endswith(f"then type: pytest {FILE} --loaderperf-update")
     assert "pytest --loaderperf" in guide.elsewhere(["tests/unit"], "pytest")[0]

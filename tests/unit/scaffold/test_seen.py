@@ -9,7 +9,7 @@ import pytest
 from pytest_loaderperf.scaffold import seen
 
 
-def look(root: Path, **files: str) -> seen.Seen:
+def look(root: Path, **files: str) -> seen.Overview:
     for name, text in files.items():
         path = root / f"{name.replace('__', '/')}.py"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,7 @@ class Shell:
 
     program: str = "pytest"
     relative: Callable[[str], str] = _as_it_is  # from a path or node id below the root folder
+    root: str = ""  # an option that names that folder, where pytest would take another one for it
     git: bool = True  # whether there is a repository to commit to
 
 
@@ -39,8 +40,10 @@ def lines(
     A run that does not ``judge`` by baselines has nothing to accept. ``budget`` is the largest that
     a check had (s). ``written`` are the files of baselines that the run has changed.
     """
+    if not judges:
+        return []
     failed = [each for each in results if each.outcome == "failed"]
-    accept = [each for each in failed if judges and each.verdict in _TO_ACCEPT]
+    accept = [each for each in failed if each.verdict in _TO_ACCEPT]
     unsure = [each for each in results if each.verdict is Verdict.INCONCLUSIVE]
     again = [each for each in failed if each not in accept and each not in unsure]
     told = []
@@ -49,16 +52,16 @@ def lines(
     if accept and not written:
         worse = any(each.verdict is Verdict.REGRESSED for each in accept)
         what = "To accept what got worse" if worse else "To accept"
-        command = f"{shell.program} {_chosen(accept, results, shell)}--loaderperf-update"
+        command = measuring(shell, _chosen(accept, results), "--loaderperf-update")
         then = f" && {committing([shell.relative('baselines')])}" if shell.git else ""
         told.append(f"{what}: {command}{then}")
     if again:
-        chosen = _chosen(again, results, shell)
-        told.append(f"Once that is mended: {shell.program} {chosen}--loaderperf")
-    if unsure and judges:
-        chosen = _chosen(unsure, results, shell)
-        longer = f"--loaderperf-budget={2 * budget:.0f}s"
-        told.append(f"For more certainty: {shell.program} {chosen}--loaderperf {longer}")
+        told.append(
+            f"Once that is mended: {measuring(shell, _chosen(again, results), '--loaderperf')}"
+        )
+    if unsure:
+        longer = f"--loaderperf --loaderperf-budget={2 * budget:.0f}s"
+        told.append(f"For more certainty: {measuring(shell, _chosen(unsure, results), longer)}")
     return told
 
 
@@ -68,13 +71,18 @@ def committing(files: Sequence[str], message: str = "Accept the baselines") -> s
     return f"git add {named} && git commit -m {shlex.quote(message)}"
 
 
-def _chosen(some: Sequence[CheckResult], among: Sequence[CheckResult], shell: Shell) -> str:
-    """What selects some checks, with a blank behind it; nothing where that is all of them."""
+def measuring(shell: Shell, places: Sequence[str], options: str) -> str:
+    """The command that runs the checks in some places below the root folder, else all."""
+    named = [shlex.quote(shell.relative(each)) for each in places]
+    root = [shell.root] if named and shell.root else []
+    return " ".join([shell.program, *root, *named, options])
+
+
+def _chosen(some: Sequence[CheckResult], among: Sequence[CheckResult]) -> list[str]:
+    """Where some checks are, in few words; nothing where that is all of them."""
     if len(some) == len(among) > 1:
-        return ""
+        return []
     places = [each.nodeid for each in some]
     if len(places) > _NAMED:
         places = [*dict.fromkeys(each.partition("::")[0] for each in places)]
-    if len(places) > _MODULES:
-        return ""
-    return "".join(f"{shlex.quote(shell.relative(place))} " for place in places)
+    return places if len(places) <= _MODULES else []

@@ -82,9 +82,15 @@ def test_what_was_written_is_to_be_committed() -> None:
 
 def test_a_run_that_judges_by_no_baseline_has_nothing_to_accept() -> None:
     results = [check(Verdict.REGRESSED), check(Verdict.INCONCLUSIVE)]
-    assert todo.lines(results, SHELL, judges=False) == [
-        "Once that is mended: pytest 'test_a.py::test_b[32]' --loaderperf"
-    ]
+    assert todo.lines(results, SHELL, judges=False) == []
+
+
+def test_where_pytest_would_take_another_root_it_is_named() -> None:
+    shell = todo.Shell(git=False, root="--rootdir=.")
+    (line,) = todo.lines([check(Verdict.NO_BASELINE)], shell)
+    assert line == "To accept: pytest --rootdir=. 'test_a.py::test_b[32]' --loaderperf-update"
+    (line,) = todo.lines(several(5, 2), shell)  # all of them
+    assert line == "To accept what got worse: pytest --loaderperf-update"
 
 
 def test_commands_fit_the_place_where_they_are_typed() -> None:
