@@ -38,7 +38,16 @@ class Collecting:
         self.checks: list[str] = []
         self.selection: list[Check] = []  # all that a run is to measure, or its shards together
         self.stale: list[Stale] = []
-        self.has_none = False  # whether there is no check to select, and nothing went wrong
+        self._failed = False  # whether something could not be collected
+
+    @property
+    def has_none(self) -> bool:
+        """Whether there is no check to select from, and nothing that may be one."""
+        return not self._failed and not any(self._collected.values())
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Heed what cannot be collected: it may hold checks."""
+        self._failed |= report.failed
 
     def check_file(self, path: Path, parent: pytest.Collector) -> CheckFile:
         """The node of a file that may hold checks."""
@@ -80,8 +89,6 @@ class Collecting:
         self, session: pytest.Session, items: list[pytest.Item]
     ) -> None:
         """Leave what is no check to a run without ``--loaderperf``; look for stale baselines."""
-        failed = session.testsfailed or self._resources.config.option.collectonly
-        self.has_none = not failed and not any(self._collected.values())
         whole = _is_whole(self._resources.config) and not session.testsfailed
         self.stale = update.find_stale(self._resources.root, self._collected, whole=whole)
         if self._resources.config.option.loaderperf_prune and not session.testsfailed:

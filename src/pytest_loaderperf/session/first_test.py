@@ -104,7 +104,14 @@ def _given(config: pytest.Config) -> Path | None:
             f"{SWITCH}: give one place for the test at most, a folder or a .py file: "
             f"{program()} {SWITCH}=package.module:make_loader tests/perf"
         )
-    return (config.invocation_params.dir / places[0]).resolve()
+    here, root = config.invocation_params.dir.resolve(), config.rootpath.resolve()
+    if shell(config).root and here != root:
+        raise SettingsError(
+            f"{SWITCH}: pytest takes {root} for the root folder of the project, since it has no "
+            f"settings of pytest. Say which it is: {program()} --rootdir=. "
+            f"{SWITCH}=package.module:make_loader {places[0]}"
+        )
+    return (here / places[0]).resolve()
 
 
 def _on_path(layout: Layout) -> list[Path]:

@@ -169,10 +169,13 @@ class Summary:
     def _beginning(self) -> list[str]:
         """What to say in a project that has no checks."""
         config, program = self._resources.config, self._resources.shell.program
-        if not self._collecting.has_none or self._resources.only_looks:
+        looks = self._resources.only_looks or config.option.collectonly
+        if looks or not self._collecting.has_none:
             return []
         if config.args_source is pytest.Config.ArgsSource.ARGS:
-            return guide.elsewhere(config.args, program)
+            given = [config.invocation_params.dir / each.partition("::")[0] for each in config.args]
+            there = all(each.exists() for each in given)  # else pytest says that it is not
+            return guide.elsewhere(config.args, program) if there else []
         layout = layout_of(config)
         file = (layout.folder / layout.file("train_loader")).relative_to(layout.root)
         return guide.no_checks(

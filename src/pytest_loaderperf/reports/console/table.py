@@ -134,21 +134,25 @@ def table(results: Sequence[CheckResult], screen: Screen) -> list[str]:
 def _fitting(
     results: Sequence[CheckResult], screen: Screen, name: int
 ) -> tuple[list[list[_Cell]], list[int]]:
-    """The cells of all rows with as many columns as fit beside the names, and their widths."""
-    compared = any(decisive(result) for result in results)
-    steps = [each for each in _STEPS if compared or each not in ("metric", "bar", "ratio")]
-    if all(_metric(result) in ("throughput", "") for result in results) and compared:
+    """The cells of all rows with as many columns as fit beside the names, and their widths.
+
+    Those in which no check has anything are left out in any case.
+    """
+    steps = [*_STEPS]
+    if all(_metric(result) in ("throughput", "") for result in results):
         steps.remove("metric")  # which is worth less then than all others
         steps.insert(0, "metric")
     for gone in range(len(steps) + 1):
-        rows = [[*_cells(result, frozenset(steps[gone:]), screen)] for result in results]
-        columns = [*zip(*rows, strict=True)]
-        widths = [
-            max(width(text) for each in c for text in (each.title, each.text)) for c in columns
-        ]
+        every = [[*_cells(result, frozenset(steps[gone:]), screen)] for result in results]
+        columns = [each for each in zip(*every, strict=True) if any(map(_says, each))]
+        widths = [max(map(_width, column)) for column in columns]
         if name + sum(widths) + len(_GAP) * len(widths) <= screen.columns:
             break
-    return rows, widths
+    return [[*row] for row in zip(*columns, strict=True)], widths
+
+
+def _says(cell: _Cell) -> bool:
+    return cell.text not in ("", "-")
 
 
 def _usual(screen: Screen) -> int:

@@ -137,7 +137,9 @@ def test_a_verdict_says_for_how_much_of_an_epoch_it_holds(
 
 def test_a_check_that_could_not_be_measured_has_a_row() -> None:
     row = at(200, CheckResult(nodeid="test_a.py::test_b", verdict=Verdict.ERROR))[-1]
-    assert row.split() == ["test_b", "error", *["-"] * 6, "0"]
+    assert row.split() == ["test_b", "error", "0"]
+    row = at(200, SAME, CheckResult(nodeid="test_a.py::test_b", verdict=Verdict.ERROR))[-1]
+    assert row.split() == ["test_b", "error", *["-"] * 7, "0"]
 
 
 def test_where_nothing_is_compared_there_is_no_ratio() -> None:
@@ -146,6 +148,17 @@ def test_where_nothing_is_compared_there_is_no_ratio() -> None:
     assert "ratio" not in head
     assert "throughput" in head
     assert "peak memory" in head
+
+
+def test_a_column_in_which_nobody_has_anything_is_none() -> None:
+    without = {
+        name: replace(each, baseline=None, ratio=None) for name, each in SAME.metrics.items()
+    }
+    first = replace(SAME, verdict=Verdict.NO_BASELINE, metrics=without, pairs=0)
+    titles = [each.strip() for each in at(200, first)[0].split("  ")]
+    assert titles[-4:] == [
+        "throughput", "peak memory", "first batch", "seconds",
+    ]  # fmt: skip
 
 
 def test_no_checks_make_no_table() -> None:
