@@ -278,7 +278,7 @@ def test_the_row_of_a_check_stands_below_its_word() -> None:
     ]
 
 
-class Sugar(pytest.TerminalReporter):
+class Sugar(pytest.TerminalReporter):  # type: ignore[misc]  # as plugins do it
     """One that shows tests in its own way."""
 
 

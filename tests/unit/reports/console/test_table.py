@@ -107,6 +107,16 @@ def test_the_ratio_is_that_of_the_metric_that_decides(columns: int) -> None:
     assert "peak memory" in row
 
 
+def test_of_throughput_and_what_follows_from_it_the_ratio_is_that_of_throughput() -> None:
+    speed = examples.comparison("throughput", 400, 0.34, 0.36, verdict=Verdict.REGRESSED)
+    epoch = examples.comparison("epoch_time", 3.0, 2.8, 3.0, verdict=Verdict.REGRESSED)
+    for both in ((speed, epoch), (epoch, speed)):
+        metrics = {each.metric: each for each in both}
+        row = at(120, replace(SLOWER, metrics=metrics))[-1]
+        assert "0.350 [0.340, 0.360]" in row
+        assert "throughput +1" in row
+
+
 def test_of_two_metrics_that_got_worse_the_ratio_is_that_of_the_worst() -> None:
     both = larger()
     speed = examples.comparison("throughput", 400, 0.88, 0.89, verdict=Verdict.REGRESSED)
