@@ -22,6 +22,7 @@ BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 # Where a page tells more than the help of an option can.
 MORE = {
+    "init": "quickstart.md#from-a-function-that-makes-a-loader",
     "update": "accepting.md",
     "prune": "accepting.md#tests-that-are-gone",
     "history": "accepting.md#over-time",

@@ -24,7 +24,8 @@ from pytest_loaderperf.model.results import (
     Verdict,
 )
 from pytest_loaderperf.model.workload import Workload
-from pytest_loaderperf.reports import html, results_json, swept, terminal
+from pytest_loaderperf.reports import html, results_json, swept
+from pytest_loaderperf.reports.console import screen, table
 from pytest_loaderperf.reports.forges import markdown
 from pytest_loaderperf.stats.sweeps import sweeps
 from pytest_loaderperf.versions.repository import Commit
@@ -119,7 +120,7 @@ def main() -> None:
     found = sweeps(results, run.memory_limit)
     pasts = {result.nodeid: {"a machine": accepted} for result in results}
     reports: dict[str, Callable[[], object]] = {
-        "terminal": lambda: (terminal.table(results), swept.lines(found)),
+        "terminal": lambda: (table.table(results, screen.Screen()), swept.lines(found)),
         "JSON": lambda: json.dumps(results_json.to_json(run, found), indent=2),
         "Markdown": lambda: markdown.summary(results, found),
         "HTML": lambda: html.render(run, found, pasts),

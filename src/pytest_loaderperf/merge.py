@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,12 +21,16 @@ from .baselines.history import Histories, History
 from .errors import CheckoutError, LoaderPerfError
 from .model.results import Run
 from .reports import files, results_json, terminal
+from .reports.console import todo
+from .reports.console.screen import Glyphs, Screen, room
 from .reports.forges import github, junit
 from .session import summary
 from .settings import RunSettings
 from .shards import merging, records
 from .stats.sweeps import Sweep, sweeps
 from .versions.repository import Repository
+
+_JUDGES_NOTHING = ("itself", "nothing")  # modes in which there is nothing to accept
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     swept = sweeps(run.results, run.memory_limit)
-    for line in [*run.problems, *summary.lines(run.results, swept)]:
+    for line in [*run.problems, *summary.lines(run.results, swept, _screen())]:
+        print(line)
+    for line in todo.lines(run.results, todo.Shell(), judges=run.mode not in _JUDGES_NOTHING):
         print(line)
     print(terminal.headline(run.results, run.problems))
     unwritten = _write(run, swept, options)
@@ -55,6 +62,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     red = any(result.outcome == "failed" for result in run.results)
     red |= any(share.status != 0 for share in run.shares)
     return int(red or not run.results or bool(run.problems) or bool(unwritten))
+
+
+def _screen() -> Screen:
+    """What the terminal can show, or the log of a job."""
+    terminal = sys.stdout.isatty()
+    columns = room(
+        shutil.get_terminal_size().columns, terminal=terminal, told="COLUMNS" in os.environ
+    )
+    return Screen(columns=columns, glyphs=Glyphs.of(sys.stdout.encoding))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -89,7 +105,10 @@ def _found(places: Sequence[Path]) -> Iterator[Path]:
             continue
         below = sorted(place.rglob("*.json"))
         if not below:
-            raise LoaderPerfError(f"{place} has no results files of shards (*.json) in it")
+            raise LoaderPerfError(
+                f"{place} has no results files of shards (*.json) in it. Each shard writes one: "
+                "pytest --loaderperf --loaderperf-shard=1/2 --loaderperf-json=shard-1.json"
+            )
         yield from below
 
 

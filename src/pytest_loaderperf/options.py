@@ -24,7 +24,7 @@ TOLERANCES = {
 # How a value is read: the parser of each is in ``settings``.
 ValueKind = Literal[
     "text", "flag", "mode", "list", "check", "duration", "fraction", "size", "range", "start",
-    "fallback", "whose", "span", "reason", "exit", "shard",
+    "fallback", "whose", "span", "reason", "exit", "shard", "maker",
 ]  # fmt: skip
 
 
@@ -70,6 +70,18 @@ OPTIONS: tuple[Option, ...] = (
         kind="mode",
         ini=False,
         asks="run",
+    ),
+    Option(
+        "init",
+        "write a first test of the loader that a function makes, measure it, and write its "
+        "baseline; the test goes into the folder of the tests, or where a path says. Implies "
+        "--loaderperf",
+        "PACKAGE.MODULE:FUNCTION",
+        kind="maker",
+        ini=False,
+        asks="run",
+        nature="writes a first test, and its baseline",
+        excludes=("against", "selftest", "sweep", "bisect", "shard", "prune", "history"),
     ),
     Option(
         "prune",

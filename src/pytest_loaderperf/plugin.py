@@ -62,6 +62,8 @@ def _action(option: Option) -> dict[str, Any]:
     if option.kind in BARE:
         bare = BARE[option.kind]
         return {"nargs": "?", "const": bare, "default": None, "metavar": option.metavar}
+    if option.kind == "maker":  # without a value it says what it needs
+        return {"nargs": "?", "const": ":", "default": None, "metavar": option.metavar}
     return {"default": None, "metavar": option.metavar}
 
 
@@ -106,13 +108,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("numprocesses", None) or config.getoption("tx", None):
         raise pytest.UsageError(
             "--loaderperf cannot run under xdist (-n): checks that run at once measure each other. "
-            "Add -n 0, also where the ini file or PYTEST_ADDOPTS has -n"
+            "Add -n 0, also where the ini file or PYTEST_ADDOPTS has -n: pytest --loaderperf -n 0"
         )
     covers = config.getoption("cov_source", None) and not config.getoption("no_cov", False)
     if covers and config.getoption("cov_fail_under", None):
         raise pytest.UsageError(
             "--loaderperf runs no tests but checks, and these in processes that nothing traces: no "
-            "coverage would reach --cov-fail-under. Add --no-cov"
+            "coverage would reach --cov-fail-under. Add --no-cov: pytest --loaderperf --no-cov"
         )
     from .session.run import Session  # noqa: PLC0415
 

@@ -113,6 +113,7 @@ class RunSettings:
     against: str = ""  # "" is the default: accepted inside git, else stored
     tests: str = ""  # "mine", "theirs", or "": mine where another commit than the accepted lacks it
     update: Update | None = None
+    init: str = ""  # what makes the loader of a first test, which is then accepted
     strict: bool = False
     always: bool = False
     why: str = ""  # "always", "never", or a file that takes all stacks; "": of what got worse
@@ -159,6 +160,8 @@ class RunSettings:
                 check = check.with_values({option.name: given}, source)
             else:
                 values[option.name] = _converted(option, given, source)
+        if "init" in values:  # it is accepted as any other
+            values.setdefault("update", "changed")
         return cls(**values, check=check)  # type: ignore[arg-type]
 
 

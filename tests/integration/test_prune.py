@@ -24,7 +24,8 @@ def project(tmp_path: Path) -> Project:
 
 def test_a_stale_baseline_is_told_and_kept(project: Project) -> None:
     run = project.pytest("--loaderperf", "-k", "nothing_of_that_name")
-    says = "baselines/test_it.json: no test any more: test_gone; --loaderperf-prune removes them"
+    says = "baselines/test_it.json: no test any more: test_gone; "
+    says += "to remove them: pytest --loaderperf-prune"
     assert says in run.output
     assert set(kept(project)) == {KEY, "test_gone"}
 

@@ -83,10 +83,13 @@ class References:
         if settings.against and not alone and self.repository is None:
             raise CheckoutError(
                 f"--loaderperf-against={settings.against} needs git, and {root} is not in a git "
-                "repository; use --loaderperf-against=stored"
+                "repository: pytest --loaderperf --loaderperf-against=stored"
             )
         if settings.bisect and self.repository is None:
-            raise CheckoutError(f"--loaderperf-bisect needs git, and {root} is in no repository")
+            raise CheckoutError(
+                f"--loaderperf-bisect needs git, and {root} is in no repository: run it in a clone "
+                "of the project that has its history (git clone URL)"
+            )
         self._python = interpreter(settings.baseline_python)
         self.environments = environments or Environments(root, self._python)
         self._environment: dict[str, Environment] = {}  # by the top folder of a worktree
@@ -98,7 +101,10 @@ class References:
                 "working tree: use it in a git repository, and not with stored numbers"
             )
         if settings.blame and not asked:
-            raise SettingsError("--loaderperf-blame needs --loaderperf-baseline-requirements=FILE")
+            raise SettingsError(
+                "--loaderperf-blame needs the packages of the baseline: pytest --loaderperf "
+                "--loaderperf-blame --loaderperf-baseline-requirements=FILE"
+            )
         if asked and not _of_commit(asked):
             self._asked_packages = self.environments.read(Path(asked).absolute(), asked)
         self._asked = ""  # the commit that was asked for

@@ -29,7 +29,10 @@ FORMAT = 2
 _WITHOUT_USED = 1
 
 _LARGEST = 1e30  # no metric comes near it, and its square is still a number
-_REPAIR = "restore the file from git, or delete it and record it anew with --loaderperf-update"
+_REPAIR = (
+    "restore the file from git (git checkout -- FILE), or delete it and record it anew: "
+    "pytest --loaderperf-update"
+)
 _CONFLICT = re.compile(r"^(<{7}|\|{7}|={7}|>{7})( |\r?$)", re.MULTILINE)
 
 
@@ -139,7 +142,7 @@ def load(path: Path) -> Entries:
     except OSError as error:
         raise StoreError(
             f"{path}: the baselines cannot be read: {error.strerror}; "
-            "let it be a readable file, or restore it from git"
+            f"let it be a readable file, or restore it: git checkout -- {path}"
         ) from error
     return parse(content, str(path))
 
@@ -160,7 +163,7 @@ def save(path: Path, entries: Entries) -> None:
     except OSError as error:
         raise StoreError(
             f"{path}: the baselines cannot be written and are unchanged: {error.strerror}; "
-            "make room or permit writing there, then repeat --loaderperf-update"
+            "make room or permit writing there, then: pytest --loaderperf-update"
         ) from error
 
 

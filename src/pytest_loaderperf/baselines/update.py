@@ -81,8 +81,10 @@ class Acceptance:
     judged: frozenset[str]
 
 
-def write(root: Path, acceptances: Sequence[Acceptance]) -> Iterator[str]:
-    """Write all entries, a file at a time, keeping all others; yields the files that are written.
+def write(root: Path, acceptances: Sequence[Acceptance]) -> Iterator[tuple[str, int]]:
+    """Write all entries, a file at a time, keeping all others.
+
+    Yields the files that are written, below the root, and how many checks are new in each.
 
     StoreError where one cannot be; the files before it are written.
     """
@@ -93,8 +95,7 @@ def write(root: Path, acceptances: Sequence[Acceptance]) -> Iterator[str]:
     for path, entries in changed.items():
         store.check_inside(root, path)
         store.save(path, {**store.load(path), **entries})
-        checks = "1 check" if len(entries) == 1 else f"{len(entries)} checks"
-        yield f"{path.relative_to(root)}, {checks}"
+        yield path.relative_to(root).as_posix(), len(entries)
 
 
 def patch(folder: Path, prefix: str) -> bytes:

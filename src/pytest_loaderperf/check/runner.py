@@ -222,10 +222,11 @@ class Coordinator:
         return Outcome(result=replace(result, search=came, outcome=outcome, message=text))
 
     def _calibrated(self, bench: Bench) -> Known:
+        bench.progress("starting")
         with bench.phases("starting"):
             _ = bench.arm().collected
         self._proof.check(self._candidate, bench.spec.module)
-        bench.progress("memory")
+        bench.progress("first trial")
         settings = bench.spec.settings
         with bench.phases("memory"):
             calibrated = calibration.calibrate(bench.arm(), bench.spec.nodeid, bench.lengths)

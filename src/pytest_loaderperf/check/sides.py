@@ -85,9 +85,9 @@ class Sides:
         if self._settings.fallback != "stored" and not accepting:
             raise ArmError(
                 f"{version.name}, where the baseline was accepted, cannot be measured: {problem}"
-                "\nMend what is missing, or accept what is now (--loaderperf-update=all). To "
-                "compare with stored numbers instead: --loaderperf-against=stored, or "
-                "loaderperf_fallback = stored"
+                "\nMend what is missing. Or accept what is now: pytest --loaderperf-update=all. Or "
+                "compare with stored numbers (loaderperf_fallback = stored): pytest --loaderperf "
+                "--loaderperf-against=stored"
             )
         if reference.record(bench.versions) is None and not accepting:
             raise ArmError(
@@ -143,7 +143,8 @@ class Sides:
             self._proof.check(candidate, module, nodeid)
             if self._settings.update != "all":
                 raise ArmError(
-                    f"{error}. To accept what is now, without a comparison: --loaderperf-update=all"
+                    f"{error}. To accept what is now, without a comparison: pytest "
+                    "--loaderperf-update=all"
                 ) from None
             notes = [f"accepted without a comparison: {error}"]
         return notes + self._references.notes(version)

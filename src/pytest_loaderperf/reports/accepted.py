@@ -9,7 +9,7 @@ from ..baselines.store import Record
 from ..baselines.update import Acceptance
 from ..model.metrics import METRICS
 from ..model.units import format_change, format_value
-from .terminal import aligned
+from .console.screen import aligned
 
 _COLUMNS = ("", "", "accepted", "now", "change", "verdict")
 # What is shown of every commit, with the change since the one before.

@@ -40,11 +40,14 @@ def explain(result: CheckResult, asked: Comparison | None = None) -> list[str]:
         lines += result.message.splitlines()
     if result.verdict is Verdict.INCONCLUSIVE:
         lines.append(warning(result))
-    command = f"pytest {shlex.quote(result.nodeid)} --loaderperf-update"
+    command = f"pytest {shlex.quote(result.nodeid)}"
+    accept = f"{command} --loaderperf-update, then: git add baselines && git commit"
     if regressed or result.verdict is Verdict.INCOMPARABLE:
-        lines.append(f"To accept it: {command}, then commit baselines/")
+        lines.append(f"To accept it: {accept}")
     elif result.verdict is Verdict.NO_BASELINE:
-        lines.append(f"To add one: {command}, then commit baselines/")
+        lines.append(f"To add one: {accept}")
+    elif result.verdict is Verdict.ERROR and result.message.strip():
+        lines.append(f"Once that is mended: {command} --loaderperf")
     return lines or [f"{result.nodeid}: {result.verdict}"]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..model.parameters import described, titled, valued
 from ..model.units import format_duration, format_size, format_value
 from ..stats.sweeps import Point, Sweep
-from .terminal import aligned
+from .console.screen import aligned
 
 _BAR = 20  # characters
 

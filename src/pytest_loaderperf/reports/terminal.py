@@ -1,21 +1,17 @@
-"""The table of a run, and the lines below it; cells and marks for the other reports as well."""
+"""What there is to say of a run and of its checks in a few words, for all reports."""
 
 from __future__ import annotations
 
 import math
 import statistics
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ..model.metrics import METRICS
 from ..model.results import CheckResult, Comparison, Coverage, Verdict, worst
 from ..model.units import format_value
 from .explain import besides, percent, seen
 
-_COLUMNS = (
-    "", "throughput", "baseline", "ratio [95 %]", "peak memory", "baseline", "first batch",
-    "pairs", "seconds", "verdict",
-)  # fmt: skip
 _FAILED = "❌"
 _MARKS = {
     Verdict.UNCHANGED: "✅",
@@ -65,80 +61,11 @@ def mark(verdict: Verdict) -> str:
     return _MARKS.get(verdict, _FAILED)
 
 
-def _plain(text: str, _: Verdict) -> str:
-    return text
-
-
-def table(
-    results: Sequence[CheckResult], paint: Callable[[str, Verdict], str] = _plain
-) -> list[str]:
-    """One row for each check, below a row for its module; ``paint`` colours its verdict.
-
-    Nothing where there is no check.
-    """
-    if not results:
-        return []
-    rows: list[Sequence[str]] = [_COLUMNS]
-    of_rows: list[CheckResult | None] = [None]
-    module = ""
-    for result in results:
-        here, _, name = result.nodeid.partition("::")
-        if here != module:
-            module = here
-            rows.append((module,))
-            of_rows.append(None)
-        rows.append((f"  {name}", *_cells(result)))
-        of_rows.append(result)
-    return [
-        line if result is None else _painted(line, result, paint)
-        for line, result in zip(aligned(rows, left=(0, 3, 9)), of_rows, strict=True)
-    ]
-
-
-def _painted(line: str, result: CheckResult, paint: Callable[[str, Verdict], str]) -> str:
-    cell = verdict_cell(result)  # the last of its row
-    return line.removesuffix(cell) + paint(cell, result.verdict)
-
-
-def aligned(rows: Sequence[Sequence[str]], left: Sequence[int]) -> list[str]:
-    """Rows of cells in columns, some of them to the left; a row of one cell runs across."""
-    columns = range(len(rows[0]))
-    widths = [max(len(row[i]) for row in rows if len(row) > 1) for i in columns]
-    return [
-        row[0] if len(row) == 1 else "  ".join(
-            row[i].ljust(widths[i]) if i in left else row[i].rjust(widths[i]) for i in columns
-        ).rstrip()
-        for row in rows
-    ]  # fmt: skip
-
-
-def _cells(result: CheckResult) -> list[str]:
-    speed, memory = result.metrics.get("throughput"), result.metrics.get("peak_memory")
-    first = result.metrics.get("first_batch")
-    return [
-        value_cell(speed),
-        _baseline(speed),
-        ratio_cell(speed),
-        value_cell(memory),
-        _baseline(memory),
-        value_cell(first),
-        str(result.pairs) if result.pairs else "-",
-        f"{result.seconds:.0f}",
-        verdict_cell(result),
-    ]
-
-
 def value_cell(comparison: Comparison | None) -> str:
     """What a table says of a metric's value."""
     if comparison is None:
         return "-"
     return format_value(comparison.value, METRICS[comparison.metric].unit)
-
-
-def _baseline(comparison: Comparison | None) -> str:
-    if comparison is None or comparison.baseline is None:
-        return "-"
-    return format_value(comparison.baseline, METRICS[comparison.metric].unit)
 
 
 def ratio_cell(comparison: Comparison | None) -> str:
@@ -147,8 +74,12 @@ def ratio_cell(comparison: Comparison | None) -> str:
         return "-"
     low, high = comparison.interval or (0.0, math.inf)
     if high == math.inf:  # unknown, as after a single pair
-        return f"{comparison.ratio:.3f}"
-    return f"{comparison.ratio:.3f} [{low:.3f}, {high:.3f}]"
+        return _ratio(comparison.ratio)
+    return f"{_ratio(comparison.ratio)} [{_ratio(low)}, {_ratio(high)}]"
+
+
+def _ratio(ratio: float) -> str:
+    return f"{ratio:.3f}" if abs(ratio) < 1000 else f"{ratio:.3g}"
 
 
 def verdict_cell(result: CheckResult) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from ..model.results import CheckResult, Relation, Variant
 from ..model.units import format_percent, format_size
-from .terminal import aligned, of_an_epoch, ratio_cell, value_cell
+from .console.screen import aligned
+from .terminal import of_an_epoch, ratio_cell, value_cell
 
 COLUMNS = ("variant", "throughput", "ratio [95 %]", "pairs", "peak memory", "verdict")
 _LEFT = (0, 2, 5)

@@ -30,6 +30,7 @@ _NOT_FOR_ARMS: dict[str, object] = {
     "json_report": False,
     "setuponly": False, "setupshow": False, "setupplan": False,
     "loaderperf": False, "loaderperf_update": None, "loaderperf_prune": False,
+    "loaderperf_init": None,
     "benchmark_autosave": None, "benchmark_save": None, "benchmark_save_data": False,
     "benchmark_compare": None, "benchmark_compare_fail": None, "benchmark_histogram": None,
     "benchmark_disable": True, "benchmark_enable": False, "benchmark_only": False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
@@ -37,6 +38,16 @@ class Collecting:
         self.checks: list[str] = []
         self.selection: list[Check] = []  # all that a run is to measure, or its shards together
         self.stale: list[Stale] = []
+        self._failed = False  # whether something could not be collected
+
+    @property
+    def has_none(self) -> bool:
+        """Whether there is no check to select from, and nothing that may be one."""
+        return not self._failed and not any(self._collected.values())
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Heed what cannot be collected: it may hold checks."""
+        self._failed |= report.failed
 
     def check_file(self, path: Path, parent: pytest.Collector) -> CheckFile:
         """The node of a file that may hold checks."""
@@ -128,7 +139,8 @@ class Collecting:
         if not whole:
             raise pytest.UsageError(
                 "--loaderperf-prune needs a complete collection, to know which tests exist: leave "
-                "out paths, -k, -m, --deselect, --ignore and --lf, and start it in the root folder"
+                "out paths, -k, -m, --deselect, --ignore and --lf, and start it in the root "
+                f"folder: cd {shlex.quote(str(self._resources.root))} && pytest --loaderperf-prune"
             )
         for each in self.stale:
             try:

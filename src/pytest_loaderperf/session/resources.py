@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
+import shlex
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +18,7 @@ from ..environments.making import Environments
 from ..errors import SettingsError
 from ..model.version import Version
 from ..options import RUNS
+from ..reports.console.todo import Shell
 from ..settings import RunSettings
 from ..supervisor.arms import Arms
 from ..system.files import temporary_place
@@ -73,6 +78,11 @@ class Resources:
         return not any(getattr(self.config.option, name) for name in RUNS)
 
     @property
+    def shell(self) -> Shell:
+        """Where the commands are typed that a run tells."""
+        return shell(self.config, git=self.references.repository is not None)
+
+    @property
     def reporter(self) -> pytest.TerminalReporter | None:
         """What writes to the terminal, if anything does."""
         return _reporter(self.config)
@@ -80,6 +90,30 @@ class Resources:
     def say(self, text: str) -> None:
         """Write a line of this plugin to the terminal."""
         say(self.config, text)
+
+
+def shell(config: pytest.Config, *, git: bool = True) -> Shell:
+    """Where the commands are typed that a run tells."""
+    # Of a project without any settings pytest takes the folder of what is named for the root.
+    settled = config.inipath is not None or (config.rootpath / "setup.py").exists()
+    return Shell(
+        program=program(),
+        relative=functools.partial(relative, config),
+        root="" if settled else f"--rootdir={shlex.quote(relative(config, '.'))}",
+        git=git,
+    )
+
+
+def program() -> str:
+    """What has started pytest: with ``python -m`` more can be imported."""
+    return "python -m pytest" if Path(sys.argv[0]).name == "__main__.py" else "pytest"
+
+
+def relative(config: pytest.Config, place: str) -> str:
+    """A path or node id below the root folder, as it is written where pytest was started."""
+    path, names, name = place.partition("::")
+    folder = config.invocation_params.dir.resolve()
+    return f"{os.path.relpath(config.rootpath.resolve() / path, folder)}{names}{name}"
 
 
 def say(config: pytest.Config, text: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from ..system.signals import heed_children
 from .collecting import Collecting
+from .first_test import FirstTest
 from .resources import Resources
 from .running import Running
 from .summary import Summary, Updates
@@ -21,16 +22,21 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         heed_children()
+        asked = config.getoption("loaderperf_init")
+        first = FirstTest.planned(config, asked) if asked else None
         with contextlib.ExitStack() as cleanup:
             resources = Resources.opened(config, cleanup)
+            if first is not None:
+                first.write(config)
             self._cleanup = cleanup.pop_all()
         self.collecting = Collecting(resources)
         running = Running(resources, self.collecting, self._cleanup)
+        updates = Updates(resources, running)
         self._others = {
             "loaderperf-collecting": self.collecting,
             "loaderperf-running": running,
-            "loaderperf-updates": Updates(resources, running),
-            "loaderperf-summary": Summary(resources, self.collecting, running),
+            "loaderperf-updates": updates,
+            "loaderperf-summary": Summary(resources, self.collecting, running, updates, first),
         }
 
     def register(self, manager: pytest.PytestPluginManager, name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -17,10 +17,10 @@ from ..reports import explain
 from ..reports.forges.junit import properties
 from ..stats.sequential import Rule
 from ..system.files import machine_lock
-from . import pytest_benchmark, pytest_reports
+from . import pytest_benchmark
 from .collecting import Collecting, schedule, spec_of, specs
 from .collection import Check
-from .progress import LiveLine, Schedule
+from .progress import LiveLine, Rows, Schedule, screen_of, told
 from .resources import Resources
 
 
@@ -40,10 +40,16 @@ class Running:
         self._coordinator: Coordinator | None = None
         self._schedule = Schedule([])
         self._live: LiveLine | None = None
+        self._rows: Rows | None = None
         self.rule = Rule()
         self.results: list[CheckResult] = []
         self.own: list[str] = []
         self.ended: list[str] = []
+
+    @property
+    def budget(self) -> float:
+        """The largest that a check has (s)."""
+        return self._schedule.largest
 
     @property
     def accepted(self) -> Sequence[Acceptance]:
@@ -77,6 +83,8 @@ class Running:
         self._schedule = schedule(measured, self._resources.settings)
         if self._resources.reporter is not None:
             self._live = LiveLine(session.config.get_terminal_writer())
+            screen = screen_of(session.config)
+            self._rows = Rows(self._resources.reporter, screen, [spec.key for spec in measured])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
@@ -87,17 +95,21 @@ class Running:
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         spec = spec_of(item, self._resources.settings)
         started = time.monotonic()
-        now = self._schedule.now
         try:
             outcome = self._coordinator.check(
-                spec, lambda news: self._show(f"{spec.key}: {news} ({now})")
+                spec, lambda news: self._show(spec.key, news, time.monotonic() - started)
             )
         finally:
             self._clear()
         self._schedule.ended(time.monotonic() - started)
         self.ended.append(item.nodeid)
-        for each in self._reports(item, outcome):
+        reports = self._reports(item, outcome)
+        if self._rows is not None:
+            self._rows.begin(outcome.result)
+        for each in reports:
             item.ihook.pytest_runtest_logreport(report=each)
+        if self._rows is not None:
+            self._rows.end(outcome.result)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
@@ -111,20 +123,16 @@ class Running:
         if result is not None:
             file, line, _ = item.location
             result = replace(result, file=file, line=(line or 0) + 1)
-        reports = [
-            pytest_reports.restored(self._resources.config, fields) for fields in outcome.reports
-        ]
+        reports = [_restored(self._resources.config, fields) for fields in outcome.reports]
         if result is not None and not reports:
-            reports = [
-                pytest_reports.of_check(item, result.outcome, result.message, result.seconds)
-            ]
+            reports = [_report(item, result.outcome, _text(result), result.seconds)]
         elif result is not None and result.verdict is Verdict.INCONCLUSIVE:
             text = explain.warning(result)
             try:
                 item.warn(InconclusiveWarning(text))
             except InconclusiveWarning:  # the project turns warnings into errors
                 result = replace(result, outcome="failed")
-                failure = pytest_reports.of_check(item, "failed", text, result.seconds)
+                failure = _report(item, "failed", text, result.seconds)
                 reports = [failure if each.when == "call" else each for each in reports]
         if result is not None:
             if pytest_benchmark.wanted(item):
@@ -135,14 +143,45 @@ class Running:
                 each.user_properties += told
         return reports
 
-    def _show(self, text: str) -> None:
+    def _show(self, name: str, news: str, elapsed: float) -> None:
         if self._live is None:
             return
+        texts = told(self._schedule, name, news, elapsed)
         if self._live.works:
-            self._live.show(text)
+            self._live.show(*texts)
         elif self._resources.config.option.verbose > 0:
-            self._resources.say(text)
+            self._resources.say(texts[0])
 
     def _clear(self) -> None:
         if self._live is not None:
             self._live.clear()
+
+
+def _text(result: CheckResult) -> str:
+    """Why a check failed that has no reports of its own."""
+    failed = result.verdict is Verdict.ERROR
+    return "\n".join(explain.explain(result)) if failed else result.message
+
+
+def _restored(config: pytest.Config, fields: Mapping[str, object]) -> pytest.TestReport:
+    """A report as the trial's pytest made it: JSON has made lists of its tuples."""
+    report: pytest.TestReport = config.hook.pytest_report_from_serializable(
+        config=config, data=dict(fields)
+    )
+    if isinstance(report.longrepr, list):  # where a test was skipped, and why
+        path, line, reason = report.longrepr
+        report.longrepr = path, line, reason
+    return report
+
+
+def _report(item: Check, outcome: str, message: str, seconds: float) -> pytest.TestReport:
+    """The report of a check that has no reports of its own."""
+    return pytest.TestReport(
+        nodeid=item.nodeid,
+        location=item.location,
+        keywords=dict.fromkeys(item.keywords, 1),
+        outcome="passed" if outcome == "passed" else "failed",
+        longrepr=None if outcome == "passed" else message,
+        when="call",
+        duration=seconds,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -15,13 +15,19 @@ from ..errors import CheckoutError, StoreError
 from ..model.results import CheckResult, Run, Verdict
 from ..model.shards import Share
 from ..reports import accepted, files, terminal, variants
+from ..reports.console import table, todo
+from ..reports.console.screen import Screen
 from ..reports.swept import lines as swept_lines
+from ..scaffold import guide
+from ..scaffold.seen import look
 from ..shards import records
 from ..stats.sweeps import Sweep, sweeps
 from ..system.cgroups import Memory
 from ..system.machine import machine
 from ..versions.repository import Repository
 from .collecting import Collecting
+from .first_test import FirstTest, layout_of
+from .progress import screen_of
 from .resources import Resources
 from .running import Running
 
@@ -45,7 +51,7 @@ def status_for_bisect(status: int, verdicts: Sequence[Verdict]) -> int:
 def lines(
     results: Sequence[CheckResult],
     swept: Sequence[Sweep],
-    paint: Callable[[str, Verdict], str] = lambda text, _: text,
+    screen: Screen,
     *,
     verbose: bool = False,
 ) -> list[str]:
@@ -53,7 +59,7 @@ def lines(
     shown = [each for each in results if verbose or each.verdict is not Verdict.IDENTICAL]
     everything = verbose or not terminal.is_plain(results)
     return [
-        *terminal.table(shown, paint),
+        *table.table(shown, screen),
         *variants.lines(results),
         *swept_lines(swept),
         *terminal.below(results, everything=everything),
@@ -68,6 +74,7 @@ class Updates:
     def __init__(self, resources: Resources, running: Running) -> None:
         self._resources = resources
         self._running = running
+        self.written: list[str] = []  # files below the root
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -78,8 +85,9 @@ class Updates:
             for line in accepted.table(acceptances):
                 reporter.write_line(line)
         try:
-            for file in update.write(self._resources.root, acceptances):
-                self._resources.say(f"written: {file}")
+            for file, count in update.write(self._resources.root, acceptances):
+                self.written.append(file)
+                self._resources.say(f"written: {file}, {count} check{'s' * (count != 1)}")
         except StoreError as error:
             self._resources.say(str(error))
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -88,10 +96,19 @@ class Updates:
 class Summary:
     """Prints the table, and writes the reports that are asked for."""
 
-    def __init__(self, resources: Resources, collecting: Collecting, running: Running) -> None:
+    def __init__(
+        self,
+        resources: Resources,
+        collecting: Collecting,
+        running: Running,
+        updates: Updates,
+        first: FirstTest | None,
+    ) -> None:
         self._resources = resources
         self._collecting = collecting
         self._running = running
+        self._updates = updates
+        self._first = first
         self._state = "", ""  # the commit, and what differs from it
 
     def pytest_sessionstart(self) -> None:
@@ -107,29 +124,66 @@ class Summary:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the table, and what there is to know besides."""
         notes = [
-            f"{each.describe(self._resources.root)}; --loaderperf-prune removes them"
+            f"{each.describe(self._resources.root)}; to remove them: pytest --loaderperf-prune"
             for each in self._collecting.stale
         ]
         if self._resources.settings.history:
             notes += self._past()
-        if self._running.results or notes:
+        beginning = self._beginning()
+        if self._running.results or notes or beginning:
             terminalreporter.write_sep("=", "loaderperf")
         for line in notes:
             terminalreporter.write_line(line)
         if not self._running.results:
+            for line in beginning:
+                terminalreporter.write_line(line)
             return
         if terminalreporter.verbosity < -1:
             terminalreporter.write_line(terminal.summary(self._running.results))
             return
-        writer = self._resources.config.get_terminal_writer()
         verbose = terminalreporter.verbosity > 0
         for line in lines(
             self._running.results,
             self._sweeps if self._resources.settings.sweep or verbose else [],
-            lambda text, v: writer.markup(text, **_colors(v)),
+            screen_of(self._resources.config),
             verbose=verbose,
         ):
             terminalreporter.write_line(line)
+        for line in self._todo():
+            terminalreporter.write_line(line)
+
+    def _todo(self) -> list[str]:
+        """What to type next."""
+        resources, results, written = self._resources, self._running.results, self._updates.written
+        if self._first is not None:
+            return self._first.told(resources, results, written)
+        settings = resources.settings
+        return todo.lines(
+            results,
+            resources.shell,
+            judges=not (settings.selftest or settings.sweep or settings.bisect),
+            budget=self._running.budget,
+            written=[resources.shell.relative(file) for file in written],
+        )
+
+    def _beginning(self) -> list[str]:
+        """What to say in a project that has no checks."""
+        config, program = self._resources.config, self._resources.shell.program
+        looks = self._resources.only_looks or config.option.collectonly
+        if looks or not self._collecting.has_none:
+            return []
+        if config.args_source is pytest.Config.ArgsSource.ARGS:
+            given = [config.invocation_params.dir / each.partition("::")[0] for each in config.args]
+            there = all(each.exists() for each in given)  # else pytest says that it is not
+            return guide.elsewhere(config.args, program) if there else []
+        layout = layout_of(config)
+        file = (layout.folder / layout.file("train_loader")).relative_to(layout.root)
+        return guide.no_checks(
+            look(layout.root),
+            self._resources.shell.relative(file.as_posix()),
+            program,
+            git=self._resources.shell.git,
+        )
 
     @functools.cached_property
     def _accepted_so_far(self) -> Histories:
@@ -201,10 +255,3 @@ class Summary:
             past = self._accepted_so_far
             return {result.nodeid: past.of(result.nodeid) for result in self._running.results}
         return {}
-
-
-def _colors(verdict: Verdict) -> dict[str, bool]:
-    """How pytest's terminal shows a verdict, where it has colours."""
-    if verdict.fails:
-        return {"red": True, "bold": True}
-    return {"yellow" if verdict is Verdict.INCONCLUSIVE else "green": True}

@@ -25,7 +25,7 @@ _AS_A_PATCH = (
     "--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames",
     "--src-prefix=a/", "--dst-prefix=b/",
 )  # fmt: skip
-_STORED = "compare with stored numbers: --loaderperf-against=stored"
+_STORED = "compare with stored numbers: pytest --loaderperf --loaderperf-against=stored"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,7 +47,10 @@ class Worktree:
             source = root / name
             target = Path(os.path.normpath(self.top / os.path.relpath(source, self.checkout)))
             if not source.exists():
-                raise CheckoutError(f"loaderperf_share names {name}, which does not exist")
+                raise CheckoutError(
+                    f"loaderperf_share names {name}, which does not exist: make it, or take its "
+                    "name out of the ini file"
+                )
             if not target.is_relative_to(self.top.parent) or target == self.top.parent:
                 raise CheckoutError(
                     f"loaderperf_share names {name}, which lies outside of the repository: have "

@@ -96,40 +96,10 @@ def exported(results: Sequence[CheckResult]) -> dict[str, Any]:
     return read
 
 
-# --- the table ----------------------------------------------------------------------------------
+# --- cells --------------------------------------------------------------------------------------
 
-
-def test_a_row_shows_values_ratio_and_verdict() -> None:
-    head, module, row = terminal.table([RESULT])
-    assert module == "tests/perf/test_images.py"
-    assert " ".join(row.split()) == (
-        "test_photos[32] 451 samples/s 566 samples/s 0.797 [0.771, 0.823] "
-        "64 MiB 63 MiB 210 ms 8 21 regressed (throughput)"
-    )
-    assert head.split()[0] == "throughput"
-    assert head.endswith("verdict")
-
-
-def test_the_verdict_alone_is_painted() -> None:
-    plain = terminal.table([RESULT])
-    painted = terminal.table([RESULT], lambda text, verdict: f"<{verdict}>{text}")
-    assert painted[:2] == plain[:2]
-    assert painted[2] == plain[2].replace("regressed (", "<regressed>regressed (")
-
-
-def test_columns_line_up() -> None:
-    short, long = RESULT, replace(having(Verdict.NO_BASELINE), nodeid=RESULT.nodeid + "[longer]")
-    head, _, *rows = terminal.table([short, long])
-    for column in ("ratio [95 %]", "verdict"):
-        start = head.index(column)
-        assert all(row[start - 1] == " " != row[start] for row in rows)
-
-
-def test_a_module_is_named_once() -> None:
-    other = replace(RESULT, nodeid="tests/perf/test_b.py::TestX::test_y")
-    lines = terminal.table([RESULT, RESULT, other])
-    assert lines.count("tests/perf/test_images.py") == lines.count("tests/perf/test_b.py") == 1
-    assert lines[-1].startswith("  TestX::test_y ")
+PARTLY, UNENDED = Coverage(batches=380, epoch_batches=1000), Coverage(batches=1380)
+WHOLE = Coverage(batches=1000, epoch_batches=1000, whole=True)
 
 
 @pytest.mark.parametrize(
@@ -144,11 +114,7 @@ def test_a_module_is_named_once() -> None:
     ],
 )
 def test_the_verdict_names_the_metrics_that_made_it(verdict: Verdict, shown: str) -> None:
-    assert terminal.table([having(verdict)])[-1].endswith(f"  {shown}")
-
-
-PARTLY, UNENDED = Coverage(batches=380, epoch_batches=1000), Coverage(batches=1380)
-WHOLE = Coverage(batches=1000, epoch_batches=1000, whole=True)
+    assert terminal.verdict_cell(having(verdict)) == shown
 
 
 @pytest.mark.parametrize(
@@ -167,23 +133,15 @@ WHOLE = Coverage(batches=1000, epoch_batches=1000, whole=True)
 def test_a_verdict_says_for_how_much_of_an_epoch_it_holds(
     verdict: Verdict, coverage: Coverage, shown: str
 ) -> None:
-    row = terminal.table([replace(having(verdict), coverage=coverage)])[-1]
-    assert row.endswith(f"  {shown}")
-
-
-def test_a_check_that_could_not_be_measured_has_a_row() -> None:
-    row = terminal.table([CheckResult(nodeid="test_a.py::test_b", verdict=Verdict.ERROR)])[-1]
-    assert row.split() == ["test_b", *["-"] * 7, "0", "error"]
+    assert terminal.verdict_cell(replace(having(verdict), coverage=coverage)) == shown
 
 
 @pytest.mark.parametrize("interval", [None, (0.0, math.inf)])
 def test_a_ratio_without_an_interval_is_shown_alone(
     interval: tuple[float, float] | None,
 ) -> None:
-    glanced = replace(RESULT, metrics={"throughput": replace(THROUGHPUT, interval=interval)})
-    row = terminal.table([glanced])[-1]
-    assert "0.797" in row
-    assert "[0.000" not in row
+    assert terminal.ratio_cell(replace(THROUGHPUT, interval=interval)) == "0.797"
+    assert terminal.ratio_cell(THROUGHPUT) == "0.797 [0.771, 0.823]"
 
 
 # --- failures -----------------------------------------------------------------------------------
@@ -575,15 +533,6 @@ results = st.builds(
 
 CHECK_KEYS = {"nodeid", "batch_size", "verdict", "outcome", "seconds", "pairs", "workload"}
 METRIC_KEYS = {"unit", "better", "value", "baseline", "ratio", "interval", "tolerance", "verdict"}
-
-
-@given(st.lists(results, max_size=3))
-@no_deadline
-def test_any_result_has_a_row_in_the_table(found: list[CheckResult]) -> None:
-    rows = terminal.table(found)[1:]
-    for result in found:
-        _, _, name = result.nodeid.partition("::")
-        assert any(row.startswith(f"  {name}") and str(result.verdict) in row for row in rows)
 
 
 @given(results)

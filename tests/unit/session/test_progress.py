@@ -1,16 +1,20 @@
-"""The live line, as a small terminal shows it."""
+"""The live line, and the rows of checks, as a small terminal shows them."""
 
 from __future__ import annotations
 
 import io
 import re
+from pathlib import Path
 
 import pytest
 from _pytest._io import TerminalWriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_loaderperf.session.progress import LiveLine
+import examples
+from pytest_loaderperf.model.results import Verdict
+from pytest_loaderperf.reports.console.screen import ASCII, Screen
+from pytest_loaderperf.session.progress import LiveLine, Rows
 
 no_deadline = settings(deadline=None)
 
@@ -103,6 +107,21 @@ def test_a_long_text_is_cut_to_the_line() -> None:
     assert terminal.shown.startswith("test_a.py  xxxxxxxxxxxx")
 
 
+def test_the_longest_text_that_fits_is_shown() -> None:
+    terminal = Terminal(40)
+    writer = pytest_on(terminal)
+    live = LiveLine(writer)
+    texts = ("2/3 test_a: pair 2; about 35 s left", "2/3: pair 2; about 35 s left", "2/3: pair 2")
+    live.show(*texts)
+    assert terminal.shown.strip() == texts[0]
+    writer.write("test_a.py ")
+    live.show(*texts)
+    assert terminal.shown == f"test_a.py  {texts[1]}"
+    writer.write("............")
+    live.show(*texts)
+    assert terminal.shown == f"test_a.py ............ {texts[2]}"
+
+
 @pytest.mark.parametrize("written", [0, 10, 30, 60])
 def test_what_is_shown_never_counts_as_written(written: int) -> None:
     writer = pytest_on(Terminal())
@@ -183,3 +202,90 @@ def test_colours_that_are_forced_upon_a_file_make_it_no_terminal() -> None:
     live.show("pair 3, ratio 0.98")
     live.clear()
     assert file.lines == [""]
+
+
+# --- rows
+
+
+def reporter_on(
+    terminal: Terminal, verbose: int = 0, kind: type[pytest.TerminalReporter] | None = None
+) -> pytest.TerminalReporter:
+    """Pytest's reporter, or another ``kind``, that writes to a terminal."""
+    config = pytest.Config(pytest.PytestPluginManager(), invocation_params=PARAMS)
+    config.option.verbose = verbose
+    reporter = (kind or pytest.TerminalReporter).__new__(kind or pytest.TerminalReporter)
+    reporter.config, reporter._tw, reporter.currentfspath = config, pytest_on(terminal), None
+    return reporter
+
+
+PARAMS = pytest.Config.InvocationParams(args=(), plugins=None, dir=Path())
+CHECKS = [
+    examples.check(f"test_a.py::{name}", verdict, 0.99, 1.01)
+    for name, verdict in [
+        ("test_one", Verdict.UNCHANGED),
+        ("test_two[32]", Verdict.REGRESSED),
+        ("test_same", Verdict.IDENTICAL),
+        ("test_again", Verdict.IDENTICAL),
+        ("test_last", Verdict.ERROR),
+    ]
+]
+
+
+def written(terminal: Terminal, reporter: pytest.TerminalReporter, *, verbose: bool) -> list[str]:
+    """What stands in a terminal after a run of the checks, as pytest reports them."""
+    names = [each.nodeid.partition("::")[2] for each in CHECKS]
+    rows = Rows(reporter, Screen(columns=terminal.width, glyphs=ASCII), names)
+    writer = reporter._tw
+    if not verbose:
+        writer.write("test_a.py ")
+    for each in CHECKS:
+        if verbose:
+            reporter.ensure_newline()
+            writer.write(f"{each.nodeid} ")
+        rows.begin(each)
+        writer.write("PASSED" if verbose else ".")
+        reporter.currentfspath = "test_a.py"
+        rows.end(each)
+    rows.begin(None)  # of a check that was skipped
+    rows.end(None)
+    return [line.rstrip() for line in terminal.lines]
+
+
+def test_the_letter_of_a_check_stands_before_its_row() -> None:
+    terminal = Terminal(81)
+    assert written(terminal, reporter_on(terminal), verbose=False) == [
+        "test_a.py",
+        ". test_one      unchanged     1.000 [0.990, 1.010]    | o |    throughput",
+        ". test_two[32]  regressed     1.000 [0.990, 1.010]    | o |    throughput",
+        "..",  # of what is identical, and was not measured
+        ". test_last     error         1.000 [0.990, 1.010]    | o |    throughput",
+        "",
+    ]
+
+
+def test_the_row_of_a_check_stands_below_its_word() -> None:
+    terminal = Terminal(81)
+    assert written(terminal, reporter_on(terminal, 1), verbose=True) == [
+        "test_a.py::test_one PASSED",
+        "    unchanged     1.000 [0.990, 1.010]      |   o   |      throughput",
+        "test_a.py::test_two[32] PASSED",
+        "    regressed     1.000 [0.990, 1.010]      |   o   |      throughput",
+        "test_a.py::test_same PASSED",
+        "test_a.py::test_again PASSED",
+        "test_a.py::test_last PASSED",
+        "    error         1.000 [0.990, 1.010]      |   o   |      throughput",
+        "",
+    ]
+
+
+class Sugar(pytest.TerminalReporter):  # type: ignore[misc]  # as plugins do it
+    """One that shows tests in its own way."""
+
+
+@pytest.mark.parametrize(("verbose", "kind"), [(-1, None), (0, Sugar)])
+def test_a_quiet_run_and_another_reporter_have_no_rows(
+    verbose: int, kind: type[pytest.TerminalReporter] | None
+) -> None:
+    terminal = Terminal(81)
+    reporter = reporter_on(terminal, verbose, kind)
+    assert written(terminal, reporter, verbose=False) == ["test_a.py ....."]
