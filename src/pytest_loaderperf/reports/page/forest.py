@@ -20,6 +20,7 @@ _MANY = 20  # rows that all went well: more are folded
 # Of a baseline: how far the plot reaches at least, and at most. What lies outside is at its edge.
 _NEAREST, _FARTHEST, _STEP = 0.1, 0.6, 0.05
 _TOLERANCES = 1.5  # the plot reaches beyond the usual tolerance by as much
+_OUTPUT = "; its last output:"  # which follows in lines of its own
 _SAME = 0.0005  # what is less would be shown as 0.0 %
 
 
@@ -212,7 +213,7 @@ def reason(result: CheckResult) -> str:
         lines = [*blamed, *explain.why(result), *explain.besides(result), *result.notes]
         return lines[0] if lines else ""
     if result.message:
-        return result.message.splitlines()[0].rstrip(":;")
+        return result.message.splitlines()[0].removesuffix(_OUTPUT)
     if result.verdict is Verdict.INCONCLUSIVE:
         return explain.warning(result).partition("; ")[2]
     if result.outcome == "failed":

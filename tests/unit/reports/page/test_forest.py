@@ -113,8 +113,8 @@ def test_the_scale_has_room_for_all_and_is_bounded() -> None:
         groups = forest.groups([result(str(m.ratio), UNCHANGED, m) for m in metrics])
         return forest.scale([row for group in groups for row in group.rows])
 
-    assert scale(1.0) == (pytest.approx(-0.15), pytest.approx(0.15))
-    assert scale(0.78, 1.02) == (pytest.approx(-0.15), pytest.approx(0.25))
+    assert scale(1.0) == pytest.approx((-0.15, 0.15))
+    assert scale(0.78, 1.02) == pytest.approx((-0.15, 0.25))
     assert scale(0.1, 3.0) == (-0.6, 0.6)
     assert scale(1.0, tolerance=0.02) == (-0.1, 0.1)
     assert forest.scale([]) == (-0.1, 0.1)
@@ -131,7 +131,7 @@ def test_a_row_tells_why() -> None:
     run = examples.run()
     reasons = {str(each.verdict): forest.reason(each) for each in run.results}
     assert reasons["regressed"].startswith("made worse by imagesize 1.4.1 -> 2.0.0")
-    assert reasons["error"] == "a trial was killed by SIGKILL; its last output"
+    assert reasons["error"] == "a trial was killed by SIGKILL"
     assert "could not have been detected" in reasons["inconclusive"]
     assert reasons["unchanged"] == ""
     assert "turbo is faster (1.370 [1.360, 1.380])" in reasons["compared"]
