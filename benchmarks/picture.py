@@ -24,11 +24,11 @@ from pytest_loaderperf.reports.page.forest import ForestRow
 from pytest_loaderperf.shards import records
 
 _WIDTH, _MARGIN = 880, 16
-_PLOT = (290, 650)  # where it begins and ends
+_PLOT = (280, 625)  # where it begins and ends
 _CHANGE = _PLOT[1] + 24
-_HEAD, _GROUP, _ROW, _WHY = 98, 34, 40, 22  # heights
+_HEAD, _GROUP, _ROW, _WHY = 106, 34, 40, 22  # heights
 _COLORS = {"failed": "bad", "inconclusive": "other", "improved": "good", "rest": "quiet"}
-_LINE, _NAME = 120, 36  # characters that fit
+_LINE, _NAME = 120, 34  # characters that fit
 
 
 def schemes() -> dict[str, dict[str, str]]:
@@ -36,6 +36,13 @@ def schemes() -> dict[str, dict[str, str]]:
     found = re.findall(r":root \{(.*?)\}", html.asset("report.css"), re.DOTALL)
     light, dark = (dict(re.findall(r"--(\w+): (#\w{6});", each)) for each in found)
     return {"light": light, "dark": dark}
+
+
+def fonts() -> str:
+    """Those of the page, by name."""
+    found = re.search(r"font: [\d.]+rem/[\d.]+ (.*?);", html.asset("report.css"))
+    assert found
+    return found[1].replace('"', "'")
 
 
 class Picture:
@@ -51,7 +58,7 @@ class Picture:
 
     def svg(self) -> str:
         """All of it."""
-        y = _HEAD
+        y, font = _HEAD, fonts()
         lines = [*self._header()]
         for group in self._groups:
             lines.append(
@@ -65,7 +72,7 @@ class Picture:
         y += _MARGIN
         return "\n".join([
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {y}" '
-            f'width="{_WIDTH}" height="{y}" font-family="system-ui, sans-serif" font-size="13">',
+            f'width="{_WIDTH}" height="{y}" font-family="{escape(font)}" font-size="13">',
             f"<title>{escape(self._title)}: {escape(self._counts)}</title>",
             f'<rect width="{_WIDTH}" height="{y}" rx="6" fill="{self._colors["page"]}"/>',
             *lines,
@@ -75,13 +82,13 @@ class Picture:
     def _header(self) -> Iterator[str]:
         yield self._text(_MARGIN, 30, self._title, size=20, bold=True)
         yield self._text(_MARGIN, 52, self._counts, "quiet")
-        yield self._text(_PLOT[0], 72, "← worse", "bad", bold=True)
-        yield self._text(_PLOT[1], 72, "better →", "good", "end", bold=True)
+        yield self._text(_PLOT[0], 80, "← worse", "bad", bold=True)
+        yield self._text(_PLOT[1], 80, "better →", "good", "end", bold=True)
         gain, loss = self._scale
         for tenth in range(-int(loss * 10 + 1e-9), int(-gain * 10 + 1e-9) + 1):
             label = f"{abs(tenth) * 10} %" if tenth else "same"
-            yield self._text(self._x(-tenth / 10), 90, label, "quiet", "middle")
-        yield self._text(_CHANGE, 90, "ratio [95 %]", "quiet")
+            yield self._text(self._x(-tenth / 10), 97, label, "quiet", "middle")
+        yield self._text(_CHANGE, 97, "ratio [95 %]", "quiet")
         yield self._line((_MARGIN, _WIDTH - _MARGIN), (_HEAD, _HEAD), "line")
 
     def _row(self, row: ForestRow, y: float) -> Iterator[str]:
@@ -93,7 +100,9 @@ class Picture:
             _MARGIN, middle + 13, shortened(module if name else "", _NAME + 6), "quiet", size=11
         )
         color = _COLORS[row.state] if row.state != "rest" else "text"
-        yield self._text(_CHANGE, middle - 2, told["change"], color, bold=True)
+        if not told["ratio"]:
+            color = "quiet"
+        yield self._text(_CHANGE, middle - 2, told["change"], color, bold=color != "quiet")
         told_of = f"{told['metric']} {told['ratio']}" if told["ratio"] else ""
         yield self._text(_CHANGE, middle + 13, told_of, "quiet", size=11)
         if why := forest.reason(row.result):

@@ -23,7 +23,7 @@ def test_it_is_an_image_with_a_row_for_each_check(scheme: str) -> None:
     texts = [each.text or "" for each in root.iter(f"{SVG}text")]
     for result in run.results:
         name = result.nodeid.partition("::")[2]
-        assert picture.shortened(name, 36) in texts
+        assert picture.shortened(name, 34) in texts
     compared = [each for each in run.results if any(c.ratio for c in each.metrics.values())]
     assert len(list(root.iter(f"{SVG}circle"))) == len(compared)
     assert "20.5 % worse" in texts
