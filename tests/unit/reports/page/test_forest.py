@@ -72,6 +72,9 @@ def test_the_metric_that_the_verdict_comes_from_decides() -> None:
     fine = compared("throughput", 0.95, UNCHANGED)
     lost = compared("peak_memory", 1.2, REGRESSED)
     assert forest.deciding(result("a", REGRESSED, fine, lost)) == lost
+    # Also beside one that may have lost more, of which nothing is proven.
+    doubt = compared("throughput", 0.5, Verdict.INCONCLUSIVE)
+    assert forest.deciding(result("a", REGRESSED, doubt, lost)) == lost
     # Of two that are well, the one nearest to its own tolerance.
     near = compared("peak_memory", 1.03, UNCHANGED, tolerance=0.04)
     assert forest.deciding(result("a", UNCHANGED, fine, near)) == near
