@@ -14,10 +14,11 @@ import pytest
 import examples
 from pytest_loaderperf.model.results import Coverage, Run, Verdict
 from pytest_loaderperf.reports import html
+from pytest_loaderperf.reports.page.forest import anchors
 
 ASSETS = resources.files("pytest_loaderperf") / "reports" / "assets"
 # An element that may stand without an end tag.
-_VOID = {"meta", "link", "br"}
+_VOID = {"meta", "link", "br", "input"}
 
 
 class Page(HTMLParser):
@@ -73,25 +74,42 @@ def test_the_page_needs_nothing_else(page: Page) -> None:
     assert "@import" not in style
 
 
-def test_it_says_the_verdict_first(page: Page) -> None:
+def test_it_says_the_verdict_first_and_then_how_much_and_why(page: Page) -> None:
     words = " ".join(page.words.split())
-    assert words.startswith("❌ A loader could not be measured - loaderperf ❌ A loader could not")
+    assert words.startswith("❌ A loader could not be measured - loaderperf A loader could not")
     counts = {"improved": 1, "regressed": 1, "inconclusive": 1, "error": 1, "compared": 1}
-    counts |= {"no_baseline": 1, "measured": 5}
-    said = words.split("Overview")[0]
+    counts |= {"no_baseline": 1, "measured": 5, "failed": 3}
+    said = words.split("Check by check")[0]
     assert all(f"{count} {verdict}" in said for verdict, count in counts.items())
+    first, _, rows = said.partition("Each check by the metric that decides")
+    assert "is 20.5 % worse (95 % interval: 19.0 % to 22.0 %); 10 % is tolerated" in first
+    assert "made worse by imagesize" in first
+    assert "20.5 % worse 0.795 [0.780, 0.810]" in rows
+    assert "throughput 568 → 451 samples/s" in rows
 
 
 def test_every_check_has_a_section_and_a_row_that_leads_there(page: Page) -> None:
     run = examples.run()
-    sections = [each["id"] for each in page.all("details")]
-    assert sections == [f"check-{n}" for n in range(len(run.results))]
+    sections = [str(each["id"]) for each in page.all("details")]
+    assert sorted(sections) == sorted(anchors(each.nodeid for each in run.results))
+    rows = [each for each in page.all("tr") if each.get("class") == "row"]
+    names = [each["data-check"] for each in rows]
+    assert names == [each["data-check"] for each in page.all("details")]
+    assert sorted(map(str, names)) == sorted(each.nodeid for each in run.results)
     assert {f"#{each}" for each in sections} <= {each["href"] for each in page.all("a")}
+
+
+def test_every_table_has_a_caption_and_every_id_is_one(page: Page) -> None:
+    assert len(page.all("caption")) == len(page.all("table"))
+    ids = [each["id"] for _, each in page.elements if "id" in each]
+    assert len(ids) == len(set(ids))
+    for landmark in ("header", "main", "footer"):
+        assert len(page.all(landmark)) == 1
 
 
 def test_what_failed_is_open(page: Page) -> None:
     opened = ["open" in each for each in page.all("details")]
-    assert opened == [result.outcome == "failed" for result in examples.run().results]
+    assert opened == [True] * 3 + [False] * (len(opened) - 3)
 
 
 def test_a_regression_has_its_numbers_and_what_to_do(page: Page) -> None:
@@ -123,7 +141,7 @@ def test_nothing_that_a_name_holds_is_markup(text: str, page: Page) -> None:
     assert examples.HOSTILE in page.words
     assert "<oops>" in page.words
     assert not page.all("b") + page.all("oops") + page.all("i")
-    assert len(page.all("script")) == 4  # the data, and three that draw it
+    assert len(page.all("script")) == 5  # one for the style, the data, and three that draw it
     assert "alert(1)</script>" not in text
 
 
@@ -201,6 +219,6 @@ def test_text_stands_out_from_the_page() -> None:
     for scheme in schemes:
         colors = dict(re.findall(r"--(\w+): (#\w{6});", scheme))
         for ground in ("page", "raised"):
-            for ink in ("text", "quiet", "link", "candidate", "other", "bad"):
+            for ink in ("text", "quiet", "link", "candidate", "other", "bad", "good"):
                 light, dark = sorted(map(_luminance, (colors[ground], colors[ink])), reverse=True)
                 assert (light + 0.05) / (dark + 0.05) >= 4.5, (ground, ink)

@@ -76,7 +76,7 @@ def test_the_results_file_has_every_variant() -> None:
 
 def test_the_page_has_a_table_of_variants() -> None:
     page = html.render(replace(examples.run(), results=[COMPARED]), [], {})
-    assert "Variants, beside pil, with a tolerance of 10 %</h3>" in page
+    assert "Variants, beside pil, with a tolerance of 10 %</h4>" in page
     assert '<th scope="row">pil again | &lt;b&gt;</th>' in page
     assert "<td>faster</td>" in page
 

@@ -5,8 +5,71 @@ const DATA = JSON.parse(document.getElementById("data").textContent);
 const MIB = 2 ** 20;
 const HEIGHT = 260;
 // Of the whole page, so that charts follow light and dark.
-const STYLE = { background: "none", color: "var(--text)", fontSize: "12px", overflow: "visible" };
+const STYLE = {
+  background: "none", color: "var(--text)", fontFamily: "inherit", fontSize: "12px", overflow: "visible",
+};
 const COMMON = { height: HEIGHT, marginBottom: 42, style: STYLE };
+
+// --- the forest plot: rows of one scale, on which what is worse lies to the left of 0
+
+const COLORS = {
+  failed: "var(--bad)", inconclusive: "var(--other)", improved: "var(--good)", rest: "var(--quiet)",
+};
+const [WORST, BEST] = DATA.scale;
+
+function forest(element, width, marks) {
+  return Plot.plot({
+    width,
+    height: element.clientHeight,
+    margin: 0,
+    style: STYLE,
+    x: { domain: [WORST, BEST], axis: null, range: [20, width - 20] }, // room for labels
+    y: { axis: null },
+    marks,
+  });
+}
+
+function axis(element, width) {
+  const end = { text: (text) => text, frameAnchor: "top", dy: 6, fontWeight: 600 };
+  return forest(element, width, [
+    Plot.axisX({
+      anchor: "bottom", tickSize: 0, tickPadding: -12, ticks: width / 72, label: null,
+      tickFormat: (change) => (change === 0 ? "same" : `${d3.format(".0f")(100 * Math.abs(change))} %`),
+    }),
+    Plot.text(["← worse"], { ...end, textAnchor: "start", fill: "var(--bad)", x: [WORST] }),
+    Plot.text(["better →"], { ...end, textAnchor: "end", fill: "var(--good)", x: [BEST] }),
+  ]);
+}
+
+function row(element, width) {
+  const { change, interval, tolerance } = DATA.rows[element.dataset.index];
+  const color = COLORS[element.dataset.state];
+  const seen = Math.max(WORST, Math.min(BEST, change));
+  const outside = change < WORST ? "◂" : change > BEST ? "▸" : "";
+  return forest(element, width, [
+    Plot.rectX([tolerance], { x1: (t) => -t, x2: (t) => t, fill: "var(--band)", clip: true }),
+    Plot.ruleX([-tolerance], { stroke: "var(--quiet)", strokeDasharray: "2 3", clip: true }),
+    Plot.ruleX([0], { stroke: "var(--quiet)" }),
+    interval && Plot.ruleY([interval], {
+      x1: "0", x2: "1", y: null, stroke: color, strokeWidth: 3, clip: true,
+    }),
+    outside
+      ? Plot.text([outside], { x: [seen], text: [outside], fill: color, fontSize: 18 })
+      : Plot.dot([seen], { x: [seen], r: 5, fill: color, stroke: "var(--page)", strokeWidth: 1.5 }),
+  ]);
+}
+
+// All rows of a group that is folded, as one.
+function strip(element, width) {
+  const { index, count, state } = element.dataset;
+  const rows = DATA.rows.slice(+index, +index + +count).filter((each) => "change" in each);
+  return forest(element, width, [
+    Plot.ruleX([0], { stroke: "var(--quiet)" }),
+    Plot.tickX(rows, { x: "change", stroke: COLORS[state], strokeOpacity: 0.45, insetTop: 5, insetBottom: 5, clip: true }),
+  ]);
+}
+
+// --- the charts of a check
 
 function pairs(element, width) {
   const found = DATA.checks[element.dataset.index].pairs[element.dataset.metric];
@@ -196,7 +259,7 @@ function calls(element, width) {
   });
 }
 
-const CHARTS = { pairs, memory, history, sweep, calls };
+const CHARTS = { axis, row, strip, pairs, memory, history, sweep, calls };
 
 function draw(element) {
   const width = element.clientWidth;
@@ -208,30 +271,96 @@ function draw(element) {
 
 const resized = new ResizeObserver((entries) => entries.forEach(({ target }) => draw(target)));
 const seen = new IntersectionObserver(
-  (entries) =>
+  (entries) => {
     entries
       .filter((entry) => entry.isIntersecting)
       .forEach(({ target }) => {
         seen.unobserve(target);
         draw(target);
         resized.observe(target);
-      }),
+      });
+    performance.mark("drawn"); // for who measures how long that takes
+  },
   { rootMargin: "200px" },
 );
-document.querySelectorAll("[data-chart]").forEach((element) => seen.observe(element));
+const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+all("[data-chart]").forEach((element) => seen.observe(element));
 
-// A link of the overview opens the check that it leads to.
+// --- groups of checks that can be folded, and filters
+
+const form = document.getElementById("filter");
+
+function fold(group, folded) {
+  group.classList.toggle("folded", folded);
+  group.querySelector("button").setAttribute("aria-expanded", String(!folded));
+}
+
+function filter() {
+  const words = form.elements.text.value.toLowerCase().split(/\s+/).filter(Boolean);
+  const verdicts = new Set(all("[name=verdict]:checked", form).map((each) => each.value));
+  const failed = form.elements.failed?.checked;
+  const active = Boolean(words.length || verdicts.size || failed);
+  const rows = all(".row");
+  for (const each of rows) {
+    const text = each.textContent.toLowerCase();
+    // What failed, and each of the verdicts that are asked for.
+    const asked = !(failed || verdicts.size)
+      || (failed && "failed" in each.dataset) || verdicts.has(each.dataset.verdict);
+    each.hidden = !(asked && words.every((word) => text.includes(word)));
+    document.getElementById(each.querySelector("a").hash.slice(1)).hidden = each.hidden;
+  }
+  for (const group of all(".forest tbody")) {
+    const shown = all(".row:not([hidden])", group).length;
+    group.hidden = shown === 0;
+    group.wasFolded ??= group.classList.contains("folded");
+    fold(group, !active && group.wasFolded);
+    if (!active) {
+      delete group.wasFolded;
+    }
+  }
+  const count = rows.filter((each) => !each.hidden).length;
+  const total = `${rows.length} check${rows.length === 1 ? "" : "s"}`;
+  document.getElementById("shown").textContent = active ? `${count} of ${total}` : total;
+  form.querySelector("[type=reset]").hidden = !active;
+}
+
+if (form) {
+  form.addEventListener("input", filter);
+  form.addEventListener("reset", () => setTimeout(filter)); // once its fields are empty
+  form.addEventListener("submit", (event) => event.preventDefault());
+  all(".forest .head button").forEach((button) => {
+    const group = button.closest("tbody");
+    button.addEventListener("click", () => fold(group, !group.classList.contains("folded")));
+  });
+}
+
+// --- a link to a check unfolds it
+
 function reveal() {
-  const target = location.hash && document.getElementById(location.hash.slice(1));
-  if (target && target.tagName === "DETAILS") {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (target?.matches("details.check")) {
+    if (target.hidden) {
+      form.reset();
+      filter();
+    }
     target.open = true;
+    target.scrollIntoView();
+    target.querySelector("summary").focus({ preventScroll: true });
   }
 }
 addEventListener("hashchange", reveal);
 reveal();
+// Once more when all is there: the browser takes the focus away as it jumps to the link's target.
+addEventListener("load", () => requestAnimationFrame(reveal));
 
-// On paper all is shown.
+// --- on paper all is shown that is not filtered out
+
+let unfolded = [];
 addEventListener("beforeprint", () => {
-  document.querySelectorAll("details").forEach((each) => (each.open = true));
-  document.querySelectorAll("[data-chart]").forEach(draw);
+  unfolded = all("details:not([open]), tbody.folded");
+  unfolded.forEach((each) => (each.tagName === "DETAILS" ? (each.open = true) : fold(each, false)));
+  all("[data-chart]").forEach(draw);
+});
+addEventListener("afterprint", () => {
+  unfolded.forEach((each) => (each.tagName === "DETAILS" ? (each.open = false) : fold(each, true)));
 });

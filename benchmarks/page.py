@@ -1,0 +1,147 @@
+"""Times how long a browser takes to open the HTML report, of 12 checks and of 200.
+
+    python benchmarks/page.py [RESULTS] [--screenshots FOLDER]
+
+RESULTS is what a run with ``--loaderperf-shard=1/1 --loaderperf-json=RESULTS`` has written; by
+default that of the reference checks, with a loss in one loader. The page of 200 checks has their
+results again and again, each a little different. FOLDER gets pictures of both pages, at two sizes
+and in both colour schemes. Needs Chromium and its driver, and selenium (the extra ``dev``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from chromium import SCHEMES, SIZES, ask, complaints, launched, show
+from selenium.webdriver import Chrome
+from selenium.webdriver.support.ui import WebDriverWait
+
+from pytest_loaderperf.baselines.history import Histories, History
+from pytest_loaderperf.model.results import CheckResult, Comparison, Run, Verdict
+from pytest_loaderperf.reports import html
+from pytest_loaderperf.shards import records
+from pytest_loaderperf.stats.sweeps import sweeps
+
+ROOT = Path(__file__).resolve().parents[1]
+REAL = ROOT / "benchmarks" / "results" / "reference.json"
+BAR = 2.0  # seconds, for 200 checks
+_ROUNDS, _PATIENCE = 5, 60
+_NOISE = 0.015  # by which copies of a result differ
+# What is loaded, and drawn of what is in view: ms since the start of the navigation.
+_LOADED = "performance.getEntriesByType('navigation')[0].loadEventEnd"
+_DRAWN = "performance.getEntriesByName('drawn')[0]?.startTime"
+
+
+def many(run: Run, count: int, seed: int = 0) -> Run:
+    """A run of so many checks: all that it has, and then its results again, a little different.
+
+    Of the copies hardly any fails, as in a real project; some got better, and some are in doubt.
+    """
+    draw = random.Random(seed)
+    failed = [each for each in run.results if each.outcome == "failed"]
+    calm = [each for each in run.results if each.outcome != "failed"] or failed
+    results = list(run.results)
+    while len(results) < count:
+        number = len(results)
+        kind = failed if failed and number % 40 == 0 else calm
+        results.append(_again(kind[number % len(kind)], number, number // len(calm), draw))
+    return replace(run, results=results[:count])
+
+
+def _again(result: CheckResult, number: int, turn: int, draw: random.Random) -> CheckResult:
+    module, _, name = result.nodeid.partition("::")
+    nodeid = f"{module.removesuffix('.py')}_{turn + 1}.py::{name}"
+    factor, spread, verdict = draw.lognormvariate(0, _NOISE), 1.0, result.verdict
+    if result.verdict is Verdict.UNCHANGED and number % 23 == 0:
+        factor, verdict = factor * 1.3, Verdict.IMPROVED
+    elif result.verdict is Verdict.UNCHANGED and number % 29 == 0:
+        factor, spread, verdict = factor * 0.93, 2.5, Verdict.INCONCLUSIVE
+    metrics = {
+        metric: _shifted(each, factor, spread, verdict) if metric == "throughput" else each
+        for metric, each in result.metrics.items()
+    }
+    return replace(result, nodeid=nodeid, verdict=verdict, metrics=metrics, sweep="")
+
+
+def _shifted(comparison: Comparison, by: float, spread: float, verdict: Verdict) -> Comparison:
+    if comparison.ratio is None:
+        return comparison
+    ratio = comparison.ratio * by
+    low, high = comparison.interval or (comparison.ratio, comparison.ratio)
+    return replace(
+        comparison,
+        value=comparison.value * by,
+        verdict=verdict,
+        ratio=ratio,
+        interval=(ratio - spread * by * (comparison.ratio - low),
+                  ratio + spread * by * (high - comparison.ratio)),
+        ratios=tuple(each * by for each in comparison.ratios),
+    )  # fmt: skip
+
+
+def histories(run: Run) -> Mapping[str, History]:
+    """What was accepted of each check; of a copy, what was of the check that it copies."""
+    past = Histories(ROOT)
+    return {each.nodeid: past.of(each.nodeid) for each in run.results}
+
+
+def written(run: Run, folder: Path) -> Path:
+    """The page of a run, in a folder."""
+    page = folder / f"{len(run.results)}.html"
+    page.write_text(
+        html.render(run, sweeps(run.results, run.memory_limit), histories(run)), "utf-8"
+    )
+    return page
+
+
+def timed(browser: Chrome, page: Path) -> tuple[float, float]:
+    """Seconds until the page is loaded, and until all that is in view is drawn."""
+    show(browser, page)
+    WebDriverWait(browser, _PATIENCE).until(
+        lambda _: ask(browser, _LOADED) and ask(browser, _DRAWN)
+    )
+    return ask(browser, _LOADED) / 1000, ask(browser, _DRAWN) / 1000
+
+
+def pictured(browser: Chrome, page: Path, folder: Path) -> None:
+    """Pictures of the first screen, and of the whole page."""
+    for size, (width, _) in SIZES.items():
+        for scheme in SCHEMES:
+            show(browser, page, size, scheme)
+            WebDriverWait(browser, _PATIENCE).until(lambda _: ask(browser, _DRAWN))
+            browser.save_screenshot(str(folder / f"{page.stem}-{width}-{scheme}.png"))
+
+
+def main() -> None:
+    """Print the seconds, and whether the bar is met."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("results", type=Path, nargs="?", default=REAL)
+    parser.add_argument("--screenshots", type=Path, metavar="FOLDER")
+    options = parser.parse_args()
+    run = records.read(options.results)
+    with tempfile.TemporaryDirectory() as folder, launched() as browser:
+        for count in (len(run.results), 200):
+            page = written(many(run, count), Path(folder))
+            rounds = [timed(browser, page) for _ in range(_ROUNDS)]
+            loaded, drawn = (statistics.median(each) for each in zip(*rounds, strict=True))
+            print(
+                f"{count} checks, {page.stat().st_size / 2**20:.1f} MiB: loaded after "
+                f"{loaded:.2f} s, drawn after {drawn:.2f} s, "
+                f"{max(each for _, each in rounds):.2f} s at most"
+            )
+            if said := complaints(browser):
+                print(f"the console says: {said}")
+            if options.screenshots:
+                options.screenshots.mkdir(parents=True, exist_ok=True)
+                pictured(browser, page, options.screenshots)
+    print(f"the bar of {BAR:g} s is {'met' if drawn < BAR else 'missed'}")
+
+
+if __name__ == "__main__":
+    main()
