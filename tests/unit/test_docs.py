@@ -132,7 +132,7 @@ KEYS = {option.key for option in OPTIONS if option.ini}
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
 def test_the_code_of_a_page_is_sound(page: Path) -> None:
-    languages = {"", "ini", "json", "python", "shell", "text", "yaml"}
+    languages = {"", "groovy", "ini", "json", "python", "shell", "text", "yaml"}
     fences = re.findall(r"^ *```(.*)$", page.read_text("utf-8"), re.MULTILINE)
     assert set(fences) <= languages
     for line, code in blocks(page, "python"):
