@@ -63,7 +63,10 @@ def lead(groups: Sequence[ForestGroup]) -> Lead | None:
     metric = row.decides.metric.replace("_", " ")
     if first.name == "inconclusive":
         return Lead(
-            before="Neither proven nor ruled out: ", row=row, after=f". {reason(row.result)}"
+            before=f"Neither proven nor ruled out: {metric} of ",
+            row=row,
+            after=f" is {_sure(row)}.",
+            why=reason(row.result),
         )
     if first.name == "improved":
         return Lead(before=f"The most: {metric} of ", row=row, after=f" is {_sure(row)}.")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ...model.metrics import METRICS
 from ...model.results import CheckResult, Comparison, Verdict
-from ...model.units import format_value
+from ...model.units import format_percent, format_value
 from .. import explain, terminal
 
 # What an anchor may have: what no program that makes links of text ends a link at, or encodes.
@@ -215,7 +215,7 @@ def reason(result: CheckResult) -> str:
     if result.message:
         return result.message.splitlines()[0].removesuffix(_OUTPUT)
     if result.verdict is Verdict.INCONCLUSIVE:
-        return explain.warning(result).partition("; ")[2]
+        return _unseen(result)
     if result.outcome == "failed":
         return explain.failure(result)[0]
     if result.variants:
@@ -225,3 +225,12 @@ def reason(result: CheckResult) -> str:
             if each.relation
         )
     return ""
+
+
+def _unseen(result: CheckResult) -> str:
+    """What an inconclusive check could not have seen."""
+    decides = deciding(result)
+    if decides is None or decides.minimum_detectable is None:
+        return explain.warning(result).partition("; ")[2]
+    least = format_percent(decides.minimum_detectable)
+    return f"{decides.pairs} pairs cannot show a loss of less than {least}"

@@ -37,8 +37,8 @@ SLOWER, BETTER, DOUBT, SAME, DEAD, HOSTILE, COMPARED = examples.run().results[:7
         ),
         (
             [SAME, BETTER, DOUBT],
-            f"Neither proven nor ruled out: {DOUBT.nodeid}. throughput: ratio 1.000 after 2 pairs, "
-            "in which a loss of less than 6 % could not have been detected",
+            f"Neither proven nor ruled out: throughput of {DOUBT.nodeid} is the same (95 % "
+            "interval: 10.0 % better to 10.0 % worse). 2 pairs cannot show a loss of less than 6 %",
         ),
         (
             [SAME, BETTER],

@@ -135,7 +135,9 @@ def test_a_row_tells_why() -> None:
     reasons = {str(each.verdict): forest.reason(each) for each in run.results}
     assert reasons["regressed"].startswith("made worse by imagesize 1.4.1 -> 2.0.0")
     assert reasons["error"] == "a trial was killed by SIGKILL"
-    assert "could not have been detected" in reasons["inconclusive"]
+    assert reasons["inconclusive"] == "2 pairs cannot show a loss of less than 6 %"
+    of_variants = examples.compared(verdict=Verdict.INCONCLUSIVE, variants=examples.VARIANTS)
+    assert forest.reason(of_variants).startswith("slow beside pil: ratio 0.600 after 2 pairs")
     assert reasons["unchanged"] == ""
     assert "turbo is faster (1.370 [1.360, 1.380])" in reasons["compared"]
     slower = replace(run.results[0], blame=None)
