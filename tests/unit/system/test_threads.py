@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 
 import pytest
 
@@ -47,6 +48,8 @@ def test_a_thread_of_this_process_is_pythons() -> None:
     thread.start()
     try:
         assert threads.count() == before + 1
+        while any(each.busy for each in threads.others()):  # it may not wait yet
+            time.sleep(0.001)
         assert any("python" in each.owner for each in threads.others())
     finally:
         end.set()
