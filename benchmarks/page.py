@@ -32,14 +32,14 @@ ROOT = Path(__file__).resolve().parents[1]
 REAL = ROOT / "benchmarks" / "results" / "reference.json"
 BAR = 2.0  # seconds, for 200 checks
 _ROUNDS, _PATIENCE = 5, 60
-_NOISE = 0.015  # by which copies of a result differ
+_NOISE = 0.015  # of the ratios of copies
 # What is loaded, and drawn of what is in view: ms since the start of the navigation.
 _LOADED = "performance.getEntriesByType('navigation')[0].loadEventEnd"
 _DRAWN = "performance.getEntriesByName('drawn')[0]?.startTime"
 
 
 def many(run: Run, count: int, seed: int = 0) -> Run:
-    """A run of so many checks: all that it has, and then its results again, a little different.
+    """A run of so many checks: all that it has, and then its results again, with other ratios.
 
     Of the copies hardly any fails, as in a real project; some got better, and some are in doubt.
     """
@@ -56,33 +56,35 @@ def many(run: Run, count: int, seed: int = 0) -> Run:
 
 def _again(result: CheckResult, number: int, turn: int, draw: random.Random) -> CheckResult:
     module, _, name = result.nodeid.partition("::")
-    nodeid = f"{module.removesuffix('.py')}_{turn + 1}.py::{name}"
-    factor, spread, verdict = draw.lognormvariate(0, _NOISE), 1.0, result.verdict
-    if result.verdict is Verdict.UNCHANGED and number % 23 == 0:
-        factor, verdict = factor * 1.3, Verdict.IMPROVED
-    elif result.verdict is Verdict.UNCHANGED and number % 29 == 0:
-        factor, spread, verdict = factor * 0.93, 2.5, Verdict.INCONCLUSIVE
+    copy = replace(result, nodeid=f"{module.removesuffix('.py')}_{turn + 1}.py::{name}", sweep="")
+    if result.verdict not in (Verdict.UNCHANGED, Verdict.INCONCLUSIVE):
+        return copy
+    verdict, gain, width = Verdict.UNCHANGED, 1.0, 0.04
+    if number % 23 == 0:
+        verdict, gain = Verdict.IMPROVED, 1.3
+    elif number % 29 == 0:
+        verdict, gain, width = Verdict.INCONCLUSIVE, 0.93, 0.12
     metrics = {
-        metric: _shifted(each, factor, spread, verdict) if metric == "throughput" else each
+        metric: _drawn(each, verdict, gain * draw.lognormvariate(0, _NOISE), width)
+        if metric == "throughput"
+        else _drawn(each, Verdict.UNCHANGED, draw.lognormvariate(0, _NOISE), 0.04)
         for metric, each in result.metrics.items()
     }
-    return replace(result, nodeid=nodeid, verdict=verdict, metrics=metrics, sweep="")
+    return replace(copy, verdict=verdict, metrics=metrics)
 
 
-def _shifted(comparison: Comparison, by: float, spread: float, verdict: Verdict) -> Comparison:
-    if comparison.ratio is None:
+def _drawn(comparison: Comparison, verdict: Verdict, ratio: float, width: float) -> Comparison:
+    if comparison.ratio is None or comparison.baseline is None:
         return comparison
-    ratio = comparison.ratio * by
-    low, high = comparison.interval or (comparison.ratio, comparison.ratio)
+    by = ratio / comparison.ratio
     return replace(
         comparison,
-        value=comparison.value * by,
+        value=comparison.baseline * ratio,
         verdict=verdict,
         ratio=ratio,
-        interval=(ratio - spread * by * (comparison.ratio - low),
-                  ratio + spread * by * (high - comparison.ratio)),
+        interval=(ratio - width, ratio + width),
         ratios=tuple(each * by for each in comparison.ratios),
-    )  # fmt: skip
+    )
 
 
 def histories(run: Run) -> Mapping[str, History]:

@@ -264,7 +264,8 @@ def test_on_paper_all_is_shown_that_is_not_filtered_out(browser: Chrome, page: P
         "each.clientWidth && !each.querySelector('svg')).length"  # fmt: skip
     assert ask(browser, undrawn) == 0
     ask(browser, "dispatchEvent(new Event('afterprint'))")
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": dark})
     style = "getComputedStyle(document.{}).{}"
     assert ask(browser, style.format("body", "backgroundColor")) == "rgb(255, 255, 255)"
     field = style.format("querySelector('[type=search]')", "display")

@@ -232,5 +232,7 @@ def _unseen(result: CheckResult) -> str:
     decides = deciding(result)
     if decides is None or decides.minimum_detectable is None:
         return explain.warning(result).partition("; ")[2]
+    if decides.minimum_detectable >= 1:
+        return f"{decides.pairs} pairs cannot show any loss: they differ too much"
     least = format_percent(decides.minimum_detectable)
     return f"{decides.pairs} pairs cannot show a loss of less than {least}"

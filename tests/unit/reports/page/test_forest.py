@@ -136,6 +136,10 @@ def test_a_row_tells_why() -> None:
     assert reasons["regressed"].startswith("made worse by imagesize 1.4.1 -> 2.0.0")
     assert reasons["error"] == "a trial was killed by SIGKILL"
     assert reasons["inconclusive"] == "2 pairs cannot show a loss of less than 6 %"
+    noisy = replace(compared("epoch_time", 1.0, Verdict.INCONCLUSIVE), minimum_detectable=67.0)
+    assert forest.reason(result("a", Verdict.INCONCLUSIVE, noisy)) == (
+        "2 pairs cannot show any loss: they differ too much"
+    )
     of_variants = examples.compared(verdict=Verdict.INCONCLUSIVE, variants=examples.VARIANTS)
     assert forest.reason(of_variants).startswith("slow beside pil: ratio 0.600 after 2 pairs")
     assert reasons["unchanged"] == ""
