@@ -22,6 +22,7 @@ _NAME = 18  # columns that a name gets before anything else does
 _GAP = "  "
 # Columns of the cells of a live row, which cannot know how wide those of later rows are.
 _VERDICT, _RATIO, _METRIC, _SPEED, _MEMORY = 12, 20, 11, 17, 8
+_PART, _WITH_PART = 17, 96  # of a verdict with a part of an epoch, and where there is room for it
 _NAMED = (Verdict.REGRESSED, Verdict.IMPROVED, Verdict.INCONCLUSIVE)
 
 
@@ -187,15 +188,15 @@ def row(result: CheckResult, screen: Screen, *, before: int, names: int) -> str:
     """
     ratio, speed = decisive(result), result.metrics.get("throughput")
     memory = result.metrics.get("peak_memory")
-    verdict = _verdict(result, frozenset(["part"]))
-    if before + names + len(_GAP) + width(verdict) > screen.columns:
-        verdict = str(result.verdict)
-    cells = [(verdict, _VERDICT)]
+    partly = screen.columns >= _WITH_PART  # else the table at the end has it
+    verdict = _verdict(result, frozenset(["part"] if partly else []))
+    first = _PART if partly else _VERDICT
+    cells = [(verdict, first)]
     if names:
         name = shortened(_name(result), names, screen.glyphs.ellipsis)
         cells.insert(0, (name, names))
     if ratio is not None:
-        others = (names, _VERDICT, _RATIO, WIDE, _METRIC)
+        others = (names, first, _RATIO, WIDE, _METRIC)
         columns = WIDE if before + sum(others) + len(_GAP) * 4 <= screen.columns else NARROW
         drawn = bar(ratio, columns, screen.glyphs)
         cells += [(ratio_cell(ratio), _RATIO), (drawn, columns), (_metric(result), _METRIC)]
