@@ -194,7 +194,7 @@ def test_a_live_row_has_what_decides() -> None:
 def test_a_wide_live_row_has_figures_as_well() -> None:
     assert row(SLOWER, 120) == (
         "test_photos[32]     regressed          0.760 [0.750, 0.770]  ◀   ┊       ┊      "
-        "throughput   451 samples/s"
+        "throughput   451 samples/s      64 MiB"
     )
 
 
