@@ -80,6 +80,10 @@ def test_slower_loader_fails_its_check_and_no_other(project: Project) -> None:
     assert low**2 / throughput["ratio"] < 1 / 4 < high**2 / throughput["ratio"]
     assert high < 1 - 0.1 / 5  # how wide it is, the machine's noise says: the verdict holds in all
     assert "peak_memory regressed" not in run.output
+    # In the log of a job: a row behind pytest's letter, then the failures, and what to type last.
+    row = re.search(r"^F test_train\[8\] +regressed +0\.\d{3} \[.+\] +◀", run.output, re.MULTILINE)
+    assert row, run.output
+    assert row.end() < run.output.index(failure) < run.output.index("To accept what got worse: ")
     assert run.results["checks"][0]["why"] == {}  # as these runs ask
 
 

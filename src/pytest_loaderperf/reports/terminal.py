@@ -93,6 +93,32 @@ def verdict_cell(result: CheckResult) -> str:
     return f"{said}{of_an_epoch(result.coverage)}" if partly else said
 
 
+def deciding(result: CheckResult) -> Comparison | None:
+    """The metric that the verdict comes from: of several, the one nearest to its tolerance.
+
+    Or farthest beyond it; of what improved, the one that did so the most. None where nothing was
+    compared with a baseline.
+    """
+    compared = [c for c in result.metrics.values() if c.judged and c.ratio is not None]
+    decisive = [c for c in compared if c.verdict is result.verdict] or compared
+    sign = -1 if result.verdict is Verdict.IMPROVED else 1
+    return max(decisive, key=lambda each: sign * _nearness(each) + _ahead(each), default=None)
+
+
+def _nearness(comparison: Comparison) -> float:
+    """The loss of a ratio, in tolerances: as a logarithm, since a time doubles as a rate halves."""
+    ratio = comparison.ratio or 0.0
+    if not ratio > 0:  # nor where it is no number
+        return 0.0
+    higher = METRICS[comparison.metric].better_ratio == "higher"
+    return (-1 if higher else 1) * math.log(ratio) / (comparison.tolerance or 1.0)
+
+
+def _ahead(comparison: Comparison) -> float:
+    """What throughput is ahead of metrics that follow from it, such as the time of an epoch."""
+    return 0.2 if comparison.metric == "throughput" else 0.0
+
+
 def of_an_epoch(coverage: Coverage | None) -> str:
     """What belongs to a verdict that holds for a part of an epoch alone."""
     if coverage is None or coverage.whole:

@@ -144,6 +144,54 @@ def test_a_ratio_without_an_interval_is_shown_alone(
     assert terminal.ratio_cell(THROUGHPUT) == "0.797 [0.771, 0.823]"
 
 
+# --- what decides -------------------------------------------------------------------------------
+
+
+def compared(metric: str, ratio: float, verdict: Verdict, tolerance: float = 0.1) -> Comparison:
+    made = examples.comparison(metric, 100.0, ratio - 0.01, ratio + 0.01, verdict=verdict)
+    return replace(made, tolerance=tolerance)
+
+
+def decides(verdict: Verdict, *metrics: Comparison) -> Comparison | None:
+    made = CheckResult(
+        nodeid="a.py::a", verdict=verdict, metrics={each.metric: each for each in metrics}
+    )
+    return terminal.deciding(made)
+
+
+def test_the_metric_that_the_verdict_comes_from_decides() -> None:
+    fine = compared("throughput", 0.95, Verdict.UNCHANGED)
+    lost = compared("peak_memory", 1.2, Verdict.REGRESSED)
+    assert decides(Verdict.REGRESSED, fine, lost) == lost
+    # Also beside one that may have lost more, of which nothing is proven.
+    doubt = compared("throughput", 0.5, Verdict.INCONCLUSIVE)
+    assert decides(Verdict.REGRESSED, doubt, lost) == lost
+    # Of two that are well, the one nearest to its own tolerance.
+    near = compared("peak_memory", 1.03, Verdict.UNCHANGED, tolerance=0.04)
+    assert decides(Verdict.UNCHANGED, fine, near) == near
+    gained, more = (compared(name, 1.2, Verdict.IMPROVED) for name in ("throughput", "stall"))
+    more = replace(more, ratio=1.4)
+    assert decides(Verdict.IMPROVED, gained, more) == more
+    unjudged = replace(lost, judged=False)
+    assert decides(Verdict.UNCHANGED, unjudged) is None
+    # A budget: no metric has that verdict.
+    assert decides(Verdict.INCOMPLETE, fine) == fine
+
+
+def test_throughput_goes_before_what_follows_from_it() -> None:
+    speed = compared("throughput", 0.345, Verdict.REGRESSED)
+    epoch = compared("epoch_time", 2.823, Verdict.REGRESSED)
+    assert decides(Verdict.REGRESSED, epoch, speed) == speed
+    grown = compared("peak_memory", 8.0, Verdict.REGRESSED)
+    assert decides(Verdict.REGRESSED, speed, grown) == grown
+
+
+@pytest.mark.parametrize("ratio", [math.nan, math.inf, 0.0, -1.0])
+def test_a_ratio_that_is_none_decides_where_there_is_no_other(ratio: float) -> None:
+    odd = replace(THROUGHPUT, ratio=ratio)
+    assert decides(Verdict.REGRESSED, odd) == odd
+
+
 # --- failures -----------------------------------------------------------------------------------
 
 

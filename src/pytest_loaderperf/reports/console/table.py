@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ...model.metrics import METRICS
 from ...model.results import CheckResult, Comparison, Verdict
 from ...model.units import format_value
-from ..terminal import of_an_epoch, ratio_cell, value_cell
+from ..terminal import deciding, of_an_epoch, ratio_cell, value_cell
 from .bar import NARROW, WIDE, bar, legend
 from .screen import Screen, padded, printable, shortened, width
 
@@ -22,6 +21,7 @@ _NAME = 18  # columns that a name gets before anything else does
 _GAP = "  "
 # Columns of the cells of a live row, which cannot know how wide those of later rows are.
 _VERDICT, _RATIO, _METRIC, _SPEED, _MEMORY = 12, 20, 11, 17, 8
+_PART, _WITH_PART = 17, 96  # of a verdict with a part of an epoch, and where there is room for it
 _NAMED = (Verdict.REGRESSED, Verdict.IMPROVED, Verdict.INCONCLUSIVE)
 
 
@@ -31,29 +31,14 @@ class _Cell(NamedTuple):
     left: bool = True
 
 
-def decisive(result: CheckResult) -> Comparison | None:
-    """The metric whose ratio stands for a check: the one that its verdict comes from."""
-    compared = [c for c in _culprits(result) if c.ratio is not None]
-    if result.verdict in _NAMED:
-        compared.sort(key=_size, reverse=True)
-    return compared[0] if compared else None
-
-
 def _culprits(result: CheckResult) -> list[Comparison]:
     judged = [each for each in result.metrics.values() if each.judged]
     return [each for each in judged if each.verdict is result.verdict] or judged
 
 
-def _size(comparison: Comparison) -> float:
-    """How many tolerances a ratio is away from 1: throughput first, if no other is twice as far."""
-    ratio, tolerance = comparison.ratio or 0.0, comparison.tolerance or math.inf
-    logarithm = abs(math.log(ratio)) if 0 < ratio < math.inf else 0.0
-    return logarithm / tolerance * (2 if comparison.metric == "throughput" else 1)
-
-
 def _metric(result: CheckResult) -> str:
     """Of which metric the ratio is, and how many others have the same verdict."""
-    shown = decisive(result)
+    shown = deciding(result)
     if shown is None:
         return ""
     more = len(_culprits(result)) - 1 if result.verdict in _NAMED else 0
@@ -81,10 +66,10 @@ def _cells(result: CheckResult, kept: frozenset[str], screen: Screen) -> Iterato
     speed, memory = result.metrics.get("throughput"), result.metrics.get("peak_memory")
     yield _Cell("verdict", _verdict(result, kept))
     if "ratio" in kept:
-        yield _Cell("ratio [95 %]", ratio_cell(decisive(result)))
+        yield _Cell("ratio [95 %]", ratio_cell(deciding(result)))
     if "bar" in kept:
         columns = WIDE if "wide bar" in kept else NARROW
-        drawn = bar(decisive(result), columns, screen.glyphs)
+        drawn = bar(deciding(result), columns, screen.glyphs)
         yield _Cell(legend(columns, screen.glyphs), drawn)
     if "metric" in kept:
         yield _Cell("metric", _metric(result))
@@ -185,17 +170,17 @@ def row(result: CheckResult, screen: Screen, *, before: int, names: int) -> str:
 
     ``names`` is how wide the names are; with 0 it has none.
     """
-    ratio, speed = decisive(result), result.metrics.get("throughput")
+    ratio, speed = deciding(result), result.metrics.get("throughput")
     memory = result.metrics.get("peak_memory")
-    verdict = _verdict(result, frozenset(["part"]))
-    if before + names + len(_GAP) + width(verdict) > screen.columns:
-        verdict = str(result.verdict)
-    cells = [(verdict, _VERDICT)]
+    partly = screen.columns >= _WITH_PART  # else the table at the end has it
+    verdict = _verdict(result, frozenset(["part"] if partly else []))
+    first = _PART if partly else _VERDICT
+    cells = [(verdict, first)]
     if names:
         name = shortened(_name(result), names, screen.glyphs.ellipsis)
         cells.insert(0, (name, names))
     if ratio is not None:
-        others = (names, _VERDICT, _RATIO, WIDE, _METRIC)
+        others = (names, first, _RATIO, WIDE, _METRIC)
         columns = WIDE if before + sum(others) + len(_GAP) * 4 <= screen.columns else NARROW
         drawn = bar(ratio, columns, screen.glyphs)
         cells += [(ratio_cell(ratio), _RATIO), (drawn, columns), (_metric(result), _METRIC)]

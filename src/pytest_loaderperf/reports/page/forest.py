@@ -77,7 +77,7 @@ class ForestGroup:
 def groups(results: Sequence[CheckResult]) -> list[ForestGroup]:
     """All checks: those that failed, then those of which nothing was proven, then the others."""
     rows = [
-        ForestRow(result=result, anchor=anchor, decides=deciding(result))
+        ForestRow(result=result, anchor=anchor, decides=terminal.deciding(result))
         for result, anchor in zip(results, anchors(r.nodeid for r in results), strict=True)
     ]
     found: dict[str, list[ForestRow]] = {name: [] for name in _TITLES}
@@ -113,25 +113,6 @@ def anchors(nodeids: Iterable[str]) -> list[str]:
         taken[anchor] += 1
         found.append(anchor if taken[anchor] == 1 else f"{anchor}--{taken[anchor]}")
     return found
-
-
-def deciding(result: CheckResult) -> Comparison | None:
-    """The metric that the verdict comes from: of several, the one nearest to its tolerance.
-
-    Or farthest beyond it; of what improved, the one that did so the most. None where nothing was
-    compared with a baseline.
-    """
-    compared = [c for c in result.metrics.values() if c.judged and c.ratio is not None]
-    decisive = [c for c in compared if c.verdict is result.verdict] or compared
-    if result.verdict is Verdict.IMPROVED:
-        return max(decisive, key=lambda c: -_nearness(c, c.ratio), default=None)
-    return max(decisive, key=lambda c: _nearness(c, c.ratio), default=None)
-
-
-def _nearness(comparison: Comparison, ratio: float | None) -> float:
-    """The loss of a ratio, in tolerances."""
-    assert ratio is not None
-    return METRICS[comparison.metric].loss(ratio) / (comparison.tolerance or 1.0)
 
 
 def span(comparison: Comparison) -> tuple[float, float] | None:
@@ -229,7 +210,7 @@ def reason(result: CheckResult) -> str:
 
 def _unseen(result: CheckResult) -> str:
     """What an inconclusive check could not have seen."""
-    decides = deciding(result)
+    decides = terminal.deciding(result)
     if decides is None or decides.minimum_detectable is None:
         return explain.warning(result).partition("; ")[2]
     if decides.minimum_detectable >= 1:

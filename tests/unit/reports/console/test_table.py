@@ -193,7 +193,7 @@ def test_a_live_row_has_what_decides() -> None:
 
 def test_a_wide_live_row_has_figures_as_well() -> None:
     assert row(SLOWER, 120) == (
-        "test_photos[32]     regressed     0.760 [0.750, 0.770]  ◀   ┊       ┊      "
+        "test_photos[32]     regressed          0.760 [0.750, 0.770]  ◀   ┊       ┊      "
         "throughput   451 samples/s      64 MiB"
     )
 
@@ -210,8 +210,16 @@ def test_the_verdict_of_a_live_row_is_painted() -> None:
 
 def test_live_rows_line_up_whichever_the_verdict() -> None:
     verdicts = [each for each in Verdict if len(each) <= 12]  # which are all of them
-    rows = [row(examples.check("a.py::b", each, 0.99, 1.01), 100) for each in verdicts]
-    assert {each.index("1.000 [") for each in rows} == {34}
+    checks = [examples.check("a.py::b", each, 0.99, 1.01) for each in verdicts]
+    for columns, start in ((80, 34), (100, 39)):
+        rows = [row(replace(each, coverage=PARTLY), columns) for each in checks]
+        assert {each.index("1.000 [") for each in rows} == {start}
+
+
+def test_a_live_row_says_of_how_much_of_an_epoch_where_there_is_room() -> None:
+    partly = replace(SAME, coverage=PARTLY)
+    assert " unchanged in 38 %  1.000 " in row(partly, 100)
+    assert " unchanged     1.000 " in row(partly, 80)
 
 
 @pytest.mark.parametrize(("columns", "widest"), [(80, 18), (100, 25), (200, 50), (40, 9)])

@@ -68,25 +68,6 @@ def test_only_many_that_went_well_are_folded(count: int, folded: bool) -> None:
     assert [group.folded for group in forest.groups(many + failed)] == [False, folded]
 
 
-def test_the_metric_that_the_verdict_comes_from_decides() -> None:
-    fine = compared("throughput", 0.95, UNCHANGED)
-    lost = compared("peak_memory", 1.2, REGRESSED)
-    assert forest.deciding(result("a", REGRESSED, fine, lost)) == lost
-    # Also beside one that may have lost more, of which nothing is proven.
-    doubt = compared("throughput", 0.5, Verdict.INCONCLUSIVE)
-    assert forest.deciding(result("a", REGRESSED, doubt, lost)) == lost
-    # Of two that are well, the one nearest to its own tolerance.
-    near = compared("peak_memory", 1.03, UNCHANGED, tolerance=0.04)
-    assert forest.deciding(result("a", UNCHANGED, fine, near)) == near
-    gained, more = (compared(name, 1.2, Verdict.IMPROVED) for name in ("throughput", "stall"))
-    more = replace(more, ratio=1.4)
-    assert forest.deciding(result("a", Verdict.IMPROVED, gained, more)) == more
-    unjudged = replace(lost, judged=False)
-    assert forest.deciding(result("a", UNCHANGED, unjudged)) is None
-    # A budget: no metric has that verdict.
-    assert forest.deciding(result("a", Verdict.INCOMPLETE, fine)) == fine
-
-
 @pytest.mark.parametrize(
     ("metric", "ratio"), [("throughput", 0.8), ("peak_memory", 1.2), ("stalled", 0.8)]
 )
