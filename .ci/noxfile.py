@@ -16,7 +16,7 @@ import nox
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
-TESTED_WITH = ("cmarkgfm", "hypothesis", "import-linter", "pytest-xdist", "pyyaml")
+TESTED_WITH = ("cmarkgfm", "hypothesis", "import-linter", "pytest-xdist", "pyyaml", "selenium")
 # Real runs, of all that depends on the versions of Python and pytest: options and settings, plain
 # runs, ranks that deliver, and a gate from its checkout to what CI services show.
 INTEGRATION = tuple(

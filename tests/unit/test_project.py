@@ -208,6 +208,11 @@ class TestWorkflows:
         uses = set(re.findall(r"uses: (\S+?)@(\S+ # \S+)", texts))
         assert len(uses) == len({action for action, _ in uses})
 
+    def test_a_comment_is_written_when_the_gate_has_ended(self, workflows: dict[str, str]) -> None:
+        gate, comment = (yaml.safe_load(workflows[f"{n}.yml"]) for n in ("loaderperf", "comment"))
+        started = comment[True]["workflow_run"]  # that is how YAML reads "on"
+        assert started == {"workflows": [gate["name"]], "types": ["completed"]}
+
     def test_no_permission_is_given_to_a_whole_workflow(self, workflows: dict[str, str]) -> None:
         for text in workflows.values():
             found = re.findall(r"^[\"']?permissions.*$", text, re.MULTILINE)
