@@ -3,9 +3,9 @@
     python benchmarks/page.py [RESULTS] [--screenshots FOLDER]
 
 RESULTS is what a run with ``--loaderperf-shard=1/1 --loaderperf-json=RESULTS`` has written; by
-default that of the reference checks, with a loss in one loader. The page of 200 checks has their
-results again and again, each a little different. FOLDER gets pictures of both pages, at two sizes
-and in both colour schemes. Needs Chromium and its driver, and selenium (the extra ``dev``).
+default that of the reference checks, with a loss in one loader. The pages have their results as
+often as it takes, with other ratios. FOLDER gets pictures of both pages, at two sizes and in both
+colour schemes. Needs Chromium and its driver, and selenium (the extra ``dev``).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _again(result: CheckResult, number: int, turn: int, draw: random.Random) -> 
     metrics = {
         metric: _drawn(each, verdict, gain * draw.lognormvariate(0, _NOISE), width)
         if metric == "throughput"
-        else _drawn(each, Verdict.UNCHANGED, draw.lognormvariate(0, _NOISE), 0.04)
+        else _drawn(each, Verdict.UNCHANGED, draw.lognormvariate(0, _NOISE / 5), 0.01)
         for metric, each in result.metrics.items()
     }
     return replace(copy, verdict=verdict, metrics=metrics)
@@ -128,7 +128,7 @@ def main() -> None:
     options = parser.parse_args()
     run = records.read(options.results)
     with tempfile.TemporaryDirectory() as folder, launched() as browser:
-        for count in (len(run.results), 200):
+        for count in (12, 200):
             page = written(many(run, count), Path(folder))
             rounds = [timed(browser, page) for _ in range(_ROUNDS)]
             loaded, drawn = (statistics.median(each) for each in zip(*rounds, strict=True))

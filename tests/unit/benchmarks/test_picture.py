@@ -52,6 +52,4 @@ def test_many_checks_are_as_many_with_other_names_and_few_failures() -> None:
 
 
 def test_the_real_run_can_be_read_and_has_a_loss() -> None:
-    results = records.read(REAL).results
-    assert len(results) == 12
-    assert "regressed" in {str(each.verdict) for each in results}
+    assert "regressed" in {str(each.verdict) for each in records.read(REAL).results}
