@@ -168,7 +168,8 @@ class Rows:
         self._screen = screen
         self._verbose = level > 0
         self._names = 0 if self._verbose else table.name_columns(names, screen)
-        self._works = type(reporter) is pytest.TerminalReporter and level >= 0
+        # Pytest's own: the oldest that are supported do not export its class.
+        self._works = type(reporter).__module__ == "_pytest.terminal" and level >= 0
 
     def begin(self, result: CheckResult | None) -> None:
         """Before pytest hears of a check: its letter gets a line of its own."""

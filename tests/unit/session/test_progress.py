@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from _pytest._io import TerminalWriter
+from _pytest.terminal import TerminalReporter  # pytest 8.2 does not export it
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -208,12 +209,12 @@ def test_colours_that_are_forced_upon_a_file_make_it_no_terminal() -> None:
 
 
 def reporter_on(
-    terminal: Terminal, verbose: int = 0, kind: type[pytest.TerminalReporter] | None = None
-) -> pytest.TerminalReporter:
+    terminal: Terminal, verbose: int = 0, kind: type[TerminalReporter] | None = None
+) -> TerminalReporter:
     """Pytest's reporter, or another ``kind``, that writes to a terminal."""
     config = pytest.Config(pytest.PytestPluginManager(), invocation_params=PARAMS)
     config.option.verbose = verbose
-    reporter = (kind or pytest.TerminalReporter).__new__(kind or pytest.TerminalReporter)
+    reporter = (kind or TerminalReporter).__new__(kind or TerminalReporter)
     reporter.config, reporter._tw, reporter.currentfspath = config, pytest_on(terminal), None
     return reporter
 
@@ -231,7 +232,7 @@ CHECKS = [
 ]
 
 
-def written(terminal: Terminal, reporter: pytest.TerminalReporter, *, verbose: bool) -> list[str]:
+def written(terminal: Terminal, reporter: TerminalReporter, *, verbose: bool) -> list[str]:
     """What stands in a terminal after a run of the checks, as pytest reports them."""
     names = [each.nodeid.partition("::")[2] for each in CHECKS]
     rows = Rows(reporter, Screen(columns=terminal.width, glyphs=ASCII), names)
@@ -278,13 +279,13 @@ def test_the_row_of_a_check_stands_below_its_word() -> None:
     ]
 
 
-class Sugar(pytest.TerminalReporter):  # type: ignore[misc]  # as plugins do it
+class Sugar(TerminalReporter):  # type: ignore[misc]  # as plugins do it
     """One that shows tests in its own way."""
 
 
 @pytest.mark.parametrize(("verbose", "kind"), [(-1, None), (0, Sugar)])
 def test_a_quiet_run_and_another_reporter_have_no_rows(
-    verbose: int, kind: type[pytest.TerminalReporter] | None
+    verbose: int, kind: type[TerminalReporter] | None
 ) -> None:
     terminal = Terminal(81)
     reporter = reporter_on(terminal, verbose, kind)
