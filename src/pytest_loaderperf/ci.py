@@ -13,7 +13,6 @@ does what it can.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shlex
@@ -27,6 +26,7 @@ from . import merge
 from .baselines import store, update
 from .baselines.history import accepted_commit
 from .errors import CheckoutError, LoaderPerfError
+from .reports.console.screen import show_all_characters
 from .reports.forges import github, gitlab
 from .system.signals import heed_children
 from .versions import git
@@ -87,8 +87,7 @@ def _is_known(repository: Repository, path: Path, key: str) -> bool:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the gate; the exit status of the job."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # names of tests may have more than it can show
-        sys.stdout.reconfigure(errors="backslashreplace")
+    show_all_characters()
     heed_children()
     root, environment = Path.cwd(), os.environ
     if arguments is None:

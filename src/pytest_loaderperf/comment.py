@@ -28,6 +28,7 @@ from .errors import LoaderPerfError
 from .model.results import Run
 from .protocol.codec import DAMAGE
 from .reports import reading
+from .reports.console.screen import show_all_characters
 from .reports.forges import markdown
 
 _BOT = "github-actions[bot]"  # whose token a job has
@@ -206,6 +207,7 @@ def body(run: Run, event: Event, numbers: Sequence[int], *, server: str, marker:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Comment; the exit status."""
     options = _parser().parse_args(arguments)
+    show_all_characters()
     try:
         for line in _said(options, os.environ):
             _say(line)

@@ -22,7 +22,7 @@ from .errors import CheckoutError, LoaderPerfError
 from .model.results import Run
 from .reports import files, results_json, terminal
 from .reports.console import todo
-from .reports.console.screen import Glyphs, Screen, room
+from .reports.console.screen import Glyphs, Screen, room, show_all_characters
 from .reports.forges import github, junit
 from .session import summary
 from .settings import RunSettings
@@ -36,6 +36,7 @@ _JUDGES_NOTHING = ("itself", "nothing")  # modes in which there is nothing to ac
 def main(arguments: Sequence[str] | None = None) -> int:
     """Merge; the exit status."""
     options = _parser().parse_args(arguments)
+    show_all_characters()
     try:
         paths = list(_found(options.files))
         run = merging.merged([(str(path), records.read(path)) for path in paths])

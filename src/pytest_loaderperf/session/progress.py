@@ -62,7 +62,8 @@ class LiveLine:
         # Around the writer, which would count the invisible characters as width.
         file = getattr(self._writer, "_file", None)
         if file is not None:
-            file.write(text)
+            encoding = getattr(file, "encoding", None) or "utf-8"
+            file.write(text.encode(encoding, "replace").decode(encoding))
             file.flush()
 
 

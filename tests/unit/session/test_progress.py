@@ -72,6 +72,22 @@ def pytest_on(terminal: Terminal) -> TerminalWriter:
     return writer
 
 
+class Ascii(Terminal):
+    """A terminal that has few characters."""
+
+    encoding = "ascii"
+
+    def write(self, text: str) -> int:
+        text.encode("ascii")
+        return super().write(text)
+
+
+def test_a_name_that_the_terminal_cannot_show_does_not_end_the_run() -> None:
+    terminal = Ascii()
+    LiveLine(pytest_on(terminal)).show("test_größe: pair 3")
+    assert terminal.shown.strip() == "test_gr??e: pair 3"
+
+
 def test_a_text_follows_what_pytest_has_written() -> None:
     terminal = Terminal()
     writer = pytest_on(terminal)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -48,6 +50,16 @@ class Screen:
     columns: int = _LEAST
     glyphs: Glyphs = UNICODE
     paint: Callable[[str, Verdict], str] = _plain
+
+
+def show_all_characters() -> None:
+    """Have what the terminal, or the log of a job, cannot show escaped: that is no reason to end.
+
+    Names of tests may have any character, and a run has taken long when it is told how it ended.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def room(columns: int, *, terminal: bool, told: bool) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +12,16 @@ from hypothesis import strategies as st
 from pytest_loaderperf.reports.console import screen
 
 no_deadline = settings(deadline=None)
+
+
+def test_what_a_terminal_cannot_show_is_no_reason_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, io.TextIOWrapper(written, encoding="latin-1"))
+    screen.show_all_characters()
+    print("❌ ä", flush=True)
+    print("●", file=sys.stderr, flush=True)
+    assert written.getvalue() == b"\\u274c \xe4\n\\u25cf\n"
 
 
 @pytest.mark.parametrize(
