@@ -15,7 +15,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,15 @@ from .cluster.dispatch import Dispatch
 from .errors import LoaderPerfError
 from .model.shards import Shard
 from .model.units import format_size
+from .reports.console.screen import show_all_characters
 
 _TRIES = 3  # of a shard
 _LOOK_SECONDS = 5.0  # between looks for machines that were lost, or have joined
 _KNOCK_SECONDS = 10.0
-_OURS = ("--loaderperf-shard=", "--loaderperf-json", "--loaderperf-html", "--loaderperf-summary")
+_OURS = (
+    "--loaderperf-shard", "--loaderperf-json", "--loaderperf-html", "--loaderperf-summary",
+    "--junitxml", "--junit-xml",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +91,9 @@ class Cluster:
         ]
         return sorted(found, key=lambda each: (-each.resources["CPU"], each.name))
 
-    def reserve(self, machines: Sequence[Machine]) -> None:
+    def reserve(self, machines: Sequence[Machine], wait: float | None = None) -> None:
         """Have machines for this run alone. LoaderPerfError if they stay busy."""
+        wait = self._wait if wait is None else wait
         from ray.util import placement_group, remove_placement_group  # noqa: PLC0415
 
         group = placement_group(
@@ -96,11 +101,11 @@ class Cluster:
             strategy="STRICT_SPREAD",
             bundle_label_selector=[{"ray.io/node-id": each.name} for each in machines],
         )
-        if not group.wait(self._wait):
+        if not group.wait(wait):
             remove_placement_group(group)
             raise LoaderPerfError(
                 f"the machines {', '.join(map(str, machines))} were not free within "
-                f"{self._wait:.0f} s: wait until other jobs have ended (`ray status`), or give "
+                f"{wait:.0f} s: wait until other jobs have ended (`ray status`), or give "
                 "more --wait"
             )
         for index, each in enumerate(machines):
@@ -133,10 +138,14 @@ class Cluster:
         """A machine that was reserved."""
         return self._machines[name]
 
-    def spare(self) -> Machine | None:
-        """A machine that is there and not reserved yet."""
-        others = (each for each in self.machines() if each.name not in self._places)
-        return next(others, None)
+    def one_more(self, wait: float) -> Machine | None:
+        """Reserve a machine that was not asked for. None if there is none, or all stay busy."""
+        spare = [each for each in self.machines() if each.name not in self._places]
+        for machine in spare:
+            with suppress(LoaderPerfError):
+                self.reserve([machine], wait / len(spare))
+                return machine
+        return None
 
     def measure(
         self, bundle: bundles.Bundle, shards: int, arguments: Sequence[str]
@@ -176,9 +185,10 @@ class Cluster:
                     say(f"shard {number}/{shards}: {self.named(name)} was lost ({what}): {then}")
                     continue
                 yield Shard(number=dispatch.ended(name), of=shards), measured
-            if dispatch.waiting and not dispatch.idle and (machine := self.spare()):
-                self.reserve([machine])
-                dispatch.joined(machine.name)
+            if dispatch.waiting and not dispatch.idle:
+                patience = _LOOK_SECONDS if running else self._wait
+                if (machine := self.one_more(patience)) is not None:
+                    dispatch.joined(machine.name)
 
 
 def say(line: str) -> None:
@@ -221,12 +231,13 @@ def _knock(address: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure on a cluster, and merge; the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    show_all_characters()
     own, tests = _divided(given)
     parser = _parser()
     options = parser.parse_args(own)
     for each in tests:
-        if each.startswith(_OURS):
-            name = each.partition("=")[0]
+        name = each.partition("=")[0]
+        if name in _OURS:
             parser.error(f"{name} is not for pytest here: each shard gets its own; see --help")
     try:
         bundle = bundles.pack(Path.cwd())
@@ -270,6 +281,12 @@ def _collect(answers: Iterator[tuple[Shard, node.ShardRun]], folder: Path) -> li
     return files
 
 
+def _count(text: str) -> int:
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r}: give a number of machines, such as 2")
+
+
 def _divided(given: Sequence[str]) -> tuple[list[str], list[str]]:
     """The arguments before and after ``--``."""
     place = given.index("--") if "--" in given else len(given)
@@ -291,7 +308,7 @@ def _parser() -> argparse.ArgumentParser:
         usage="%(prog)s [options] --nodes N [-- PYTEST ARGUMENTS]",
         description="Measure on the machines of a Ray cluster, each of them a shard of the checks.",
     )
-    parser.add_argument("--nodes", type=int, required=True, metavar="N", help="so many machines")
+    parser.add_argument("--nodes", type=_count, required=True, metavar="N", help="so many machines")
     parser.add_argument(
         "--address",
         default="auto",
