@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import CheckoutError
-from ..versions import git
+from ..versions import git, worktree
 from ..versions.repository import Repository
 
 _SENT = "refs/loaderperf/sent"  # a commit that is checked out need not be on a branch
+_NAMED = 3  # files at most
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 
 
@@ -47,12 +48,27 @@ def pack(folder: Path) -> Bundle:
             "--unshallow` first; in CI set `fetch-depth: 0`"
         )
     top = repository.toplevel
-    commit = repository.resolve("HEAD")
+    try:
+        commit = repository.resolve("HEAD")
+    except CheckoutError:
+        raise CheckoutError(f"{top} has no commit yet: run `git add .` and `git commit`") from None
     modules = [path for path, what in git.contents(top, commit).items() if what[:3] == "160"]
     if modules:
         raise CheckoutError(
             f"{top} has submodules ({', '.join(modules)}), which are not sent: run shards on "
             "machines that have checked them out (--loaderperf-shard)"
+        )
+    if not git.listed(top / repository.prefix):
+        raise CheckoutError(
+            f"{folder} has nothing that git does not ignore: start in another folder"
+        )
+    kept = (top / name for name in worktree.large_files(top))
+    large = [str(each) for each in kept if each.is_file() and worktree.pointer(each) is None]
+    if large:
+        raise CheckoutError(
+            f"{top} has large files (LFS), which are not sent ({', '.join(large[:_NAMED])}): tests "
+            "would find pointers in their place. Run shards on machines that have pulled them "
+            "(--loaderperf-shard)"
         )
     return Bundle(
         history=_done(top, "bundle", "create", "--quiet", "-", "--all", "HEAD"),

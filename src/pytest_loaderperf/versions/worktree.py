@@ -96,22 +96,18 @@ class Worktree:
         CheckoutError if the working tree has the file behind a pointer, and the clone has not what
         this commit has there.
         """
-        files = git.names(self.top, "ls-files", "-z")
-        asked = ("check-attr", "--stdin", "-z", "filter")
-        answers = git.names(self.top, *asked, given=files)
-        large = [name for name, value in zip(answers[::3], answers[2::3], strict=True)
-                 if value == "lfs"]  # fmt: skip
+        large = large_files(self.top)
         store = self._large_files() if large else None
         for name in large:
             target, here = self.top / name, self.checkout / name
-            wanted = _pointer(target)
+            wanted = pointer(target)
             if wanted is None or store is None:
                 continue
             stored = store / wanted[:2] / wanted[2:4] / wanted
             if stored.is_file():
                 target.unlink()
                 target.symlink_to(stored)
-            elif here.is_file() and _pointer(here) is None:
+            elif here.is_file() and pointer(here) is None:
                 same = git.run(self.checkout, "diff", "--quiet", self.commit, "--", name)
                 if same.returncode == 0:
                     target.unlink()
@@ -203,7 +199,7 @@ class Worktree:
 
 
 def _link(source: Path, target: Path) -> None:
-    if target.is_symlink() or (target.is_file() and _pointer(target) is None):
+    if target.is_symlink() or (target.is_file() and pointer(target) is None):
         return
     if target.is_dir() and any(target.iterdir()):
         if source.is_dir():
@@ -266,7 +262,15 @@ def _sizes(folder: Path) -> list[int]:
     return [each.lstat().st_size for each in found]
 
 
-def _pointer(path: Path) -> str | None:
+def large_files(top: Path) -> list[str]:
+    """Those of the files of a checkout that LFS keeps."""
+    files = git.names(top, "ls-files", "-z")
+    answers = git.names(top, "check-attr", "--stdin", "-z", "filter", given=files)
+    pairs = zip(answers[::3], answers[2::3], strict=True)
+    return [name for name, value in pairs if value == "lfs"]
+
+
+def pointer(path: Path) -> str | None:
     """The SHA-256 of the large file that a pointer of LFS stands for; None if it is no pointer."""
     try:
         if path.stat().st_size > _POINTER_BYTES:

@@ -89,7 +89,26 @@ def test_what_cannot_be_sent_says_what_to_do(project: Project, tmp_path: Path) -
         bundles.pack(project.root)
 
 
+def test_large_files_are_not_sent_as_pointers(project: Project) -> None:
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 9\n"
+    project.put("data.bin", pointer)
+    project.commit("a pointer")
+    project.put(".gitattributes", "*.bin filter=lfs\n")
+    (project.root / "image.bin").unlink()
+    assert bundles.pack(project.root).size > 0  # pointers are all that is here, too
+    project.put("data.bin", "the data\n")
+    with pytest.raises(CheckoutError, match=r"large files \(LFS\).*data\.bin.*--loaderperf-shard"):
+        bundles.pack(project.root)
+
+
+def test_a_folder_of_which_nothing_is_sent_is_no_start(project: Project) -> None:
+    (project.root / "empty").mkdir()
+    for name in ("empty", ".loaderperf"):
+        with pytest.raises(CheckoutError, match=f"{name} has nothing that git does not ignore"):
+            bundles.pack(project.root / name)
+
+
 def test_a_project_without_a_commit_cannot_be_sent(tmp_path: Path) -> None:
     empty = Project.create(tmp_path / "empty", {})
-    with pytest.raises(CheckoutError, match="HEAD"):
+    with pytest.raises(CheckoutError, match=r"has no commit yet.*git commit"):
         bundles.pack(empty.root)
