@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -140,6 +141,17 @@ class RunSettings:
     memory_limit: MemoryLimit = field(default_factory=MemoryLimit)
     timeout: float = 300.0  # seconds
     check: CheckSettings = field(default_factory=CheckSettings)
+
+    @property
+    def beside(self) -> str:
+        """The options of a run beside something that was not accepted; empty of any other run."""
+        told = {"against": self.against, "baseline-requirements": self.baseline_requirements}
+        told |= {"baseline-python": self.baseline_python, "tests": self.tests}
+        if self.against in ("", "accepted", "stored") and not self.baseline_requirements:
+            return ""
+        return " ".join(
+            f"--loaderperf-{name}={shlex.quote(told[name])}" for name in told if told[name]
+        )
 
     @classmethod
     def read(

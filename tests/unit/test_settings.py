@@ -187,6 +187,23 @@ def test_other_batch_sizes_are_refused(sizes: object) -> None:
 # --- command line and ini -----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, ""),
+        ({"against": "stored"}, ""),
+        ({"tests": "mine"}, ""),
+        ({"against": "HEAD@{1}"}, "--loaderperf-against='HEAD@{1}'"),
+        (
+            {"baseline_requirements": "old.txt", "baseline_python": "py"},
+            "--loaderperf-baseline-requirements=old.txt --loaderperf-baseline-python=py",
+        ),
+    ],
+)
+def test_a_run_can_be_repeated_beside_the_same(given: dict[str, Any], told: str) -> None:
+    assert RunSettings(**given).beside == told
+
+
 def test_without_any_option_all_is_default() -> None:
     assert read() == RunSettings()
     # What older versions of pytest give for an ini value that is not set.

@@ -45,6 +45,7 @@ class Running:
         self.results: list[CheckResult] = []
         self.own: list[str] = []
         self.ended: list[str] = []
+        self.marked: set[str] = set()  # checks whose marker has their budget
 
     @property
     def budget(self) -> float:
@@ -81,6 +82,8 @@ class Running:
         session.items.sort(key=lambda item: item.nodeid in identical)
         measured = [spec for spec in checks if spec.nodeid not in identical]
         self._schedule = schedule(measured, self._resources.settings)
+        found = [each for each in session.items if isinstance(each, Check)]
+        self.marked = {each.nodeid for each in found if "budget" in each.collected.settings}
         if self._resources.reporter is not None:
             self._live = LiveLine(session.config.get_terminal_writer())
             screen = screen_of(session.config)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -160,9 +161,10 @@ class Summary:
         settings = resources.settings
         return todo.lines(
             results,
-            resources.shell,
+            replace(resources.shell, beside=settings.beside),
             judges=not (settings.selftest or settings.sweep or settings.bisect),
             budget=self._running.budget,
+            marked=self._running.marked,
             written=[resources.shell.relative(file) for file in written],
         )
 

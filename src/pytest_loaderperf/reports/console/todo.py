@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from ...model.results import CheckResult, Verdict
 
@@ -25,6 +26,7 @@ class Shell:
     relative: Callable[[str], str] = _as_it_is  # from a path or node id below the root folder
     root: str = ""  # an option that names that folder, where pytest would take another one for it
     git: bool = True  # whether there is a repository to commit to
+    beside: str = ""  # options that say what is measured beside, where that was not accepted
 
 
 def lines(
@@ -33,12 +35,14 @@ def lines(
     *,
     judges: bool = True,
     budget: float = 60.0,
+    marked: Collection[str] = (),
     written: Sequence[str] = (),
 ) -> list[str]:
     """The commands, three at most; none where there is nothing to do.
 
     A run that does not ``judge`` by baselines has nothing to accept. ``budget`` is the largest that
-    a check had (s). ``written`` are the files of baselines that the run has changed.
+    a check had (s), and ``marked`` are those that have theirs from a marker, which no option
+    changes. ``written`` are the files of baselines that the run has changed.
     """
     if not judges:
         return []
@@ -49,6 +53,9 @@ def lines(
     told = []
     if written and shell.git:
         told.append(f"To accept this: {committing(written)}")
+    if shell.beside:  # what is worse than that may be accepted already
+        accept = [each for each in accept if each.verdict is Verdict.NO_BASELINE]
+    run = f"--loaderperf {shell.beside}".rstrip()
     if accept and not written:
         worse = any(each.verdict is Verdict.REGRESSED for each in accept)
         what = "To accept what got worse" if worse else "To accept"
@@ -56,12 +63,15 @@ def lines(
         then = f" && {committing([shell.relative('baselines')])}" if shell.git else ""
         told.append(f"{what}: {command}{then}")
     if again:
-        told.append(
-            f"Once that is mended: {measuring(shell, _chosen(again, results), '--loaderperf')}"
-        )
-    if unsure:
-        longer = f"--loaderperf --loaderperf-budget={2 * budget:.0f}s"
-        told.append(f"For more certainty: {measuring(shell, _chosen(unsure, results), longer)}")
+        told.append(f"Once that is mended: {measuring(shell, _chosen(again, results), run)}")
+    if unsure and budget < inf:
+        more, places = f"{max(1.0, 2 * budget):.0f}s", _chosen(unsure, results)
+        if any(each.nodeid in marked for each in unsure):
+            command = measuring(shell, places, run)
+            told.append(f"For more certainty: budget={more!r} in the marker, then: {command}")
+        else:
+            command = measuring(shell, places, f"{run} --loaderperf-budget={more}")
+            told.append(f"For more certainty: {command}")
     return told
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from dataclasses import replace
 
@@ -22,6 +23,27 @@ def check(verdict: Verdict, name: str = "test_a.py::test_b[32]") -> CheckResult:
 
 def several(count: int, modules: int) -> list[CheckResult]:
     return [check(Verdict.REGRESSED, f"test_{n % modules}.py::test_{n}") for n in range(count)]
+
+
+def test_what_is_measured_beside_an_old_release_stays_so_and_accepts_nothing() -> None:
+    shell = replace(SHELL, beside="--loaderperf-against=v2.3")
+    assert todo.lines([check(Verdict.REGRESSED)], shell) == []
+    (line,) = todo.lines([check(Verdict.INCONCLUSIVE)], shell)
+    assert line.endswith(" --loaderperf --loaderperf-against=v2.3 --loaderperf-budget=120s")
+    (line,) = todo.lines([check(Verdict.NO_BASELINE)], replace(shell, git=False))
+    assert line == "To accept: pytest 'test_a.py::test_b[32]' --loaderperf-update"
+
+
+def test_a_budget_is_doubled_where_it_stands() -> None:
+    unsure = check(Verdict.INCONCLUSIVE)
+    (line,) = todo.lines([unsure], SHELL, budget=180, marked={unsure.nodeid})
+    assert line == (
+        "For more certainty: budget='360s' in the marker, then: "
+        "pytest 'test_a.py::test_b[32]' --loaderperf"
+    )
+    (line,) = todo.lines([unsure], SHELL, budget=0.2, marked={"test_a.py::another"})
+    assert line.endswith(" --loaderperf --loaderperf-budget=1s")
+    assert todo.lines([unsure], SHELL, budget=math.inf) == []  # of a search
 
 
 def test_where_all_is_well_there_is_nothing_to_do() -> None:
