@@ -6,8 +6,10 @@ the page carries along (assets/report.js).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from importlib import resources
+from typing import Any
 
 from ..baselines.history import History
 from ..model.results import Run
@@ -51,10 +53,19 @@ def render(run: Run, sweeps: Sequence[Sweep], histories: Mapping[str, History]) 
         sweeps=[details.of_sweep(sweep) for sweep in sweeps],
         remarks=first_screen.remarks(run),
         variants=variants.COLUMNS,
-        data=data,
+        data=_drawable(data),
         style=asset("report.css"),
         scripts=[asset(name) for name in ("d3.min.js", "plot.umd.min.js", "report.js")],
     )
+
+
+def _drawable(data: Any) -> Any:
+    """The numbers of charts, less those that JSON lacks: with one of them it shows no chart."""
+    if isinstance(data, float):
+        return data if math.isfinite(data) else None
+    if isinstance(data, dict):
+        return {name: _drawable(each) for name, each in data.items()}
+    return [_drawable(each) for each in data] if isinstance(data, list | tuple) else data
 
 
 def asset(name: str) -> str:

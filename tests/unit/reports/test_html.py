@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -51,6 +52,20 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def text() -> str:
     return html.render(examples.run(), examples.sweeps(), examples.histories())
+
+
+@pytest.mark.parametrize("number", [math.inf, math.nan])
+@pytest.mark.parametrize("field", ["ratio", "tolerance", "value", "baseline"])
+def test_charts_are_drawn_beside_numbers_that_json_lacks(field: str, number: float) -> None:
+    run = examples.run()
+    first, *others = run.results
+    strange = {
+        name: replace(each, **{field: number})  # type: ignore[arg-type]
+        for name, each in first.metrics.items()
+    }
+    text = html.render(replace(run, results=[replace(first, metrics=strange), *others]), [], {})
+    data = text.partition('id="data">')[2].partition("</script>")[0]
+    assert not re.search("NaN|Infinity", data)
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ def of_rows(rows: Sequence[ForestRow]) -> list[dict[str, object]]:
 
 
 def _row(comparison: Comparison | None) -> dict[str, object]:
-    if comparison is None or comparison.ratio is None:
+    if comparison is None or comparison.ratio is None or not math.isfinite(comparison.ratio):
         return {}
     bounds = span(comparison)
     return {

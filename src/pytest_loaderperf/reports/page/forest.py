@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import statistics
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -106,13 +106,12 @@ def _order(row: ForestRow) -> tuple[bool, float]:
 
 def anchors(nodeids: Iterable[str]) -> list[str]:
     """What links to each check end with: the same in every run that has these checks."""
-    taken: Counter[str] = Counter()
-    found = []
+    found: dict[str, None] = {}  # as a set, in order
     for nodeid in nodeids:
-        anchor = _NO_ANCHOR.sub("-", nodeid).strip("-")
-        taken[anchor] += 1
-        found.append(anchor if taken[anchor] == 1 else f"{anchor}--{taken[anchor]}")
-    return found
+        plain = _NO_ANCHOR.sub("-", nodeid).strip("-")
+        numbered = (f"{plain}--{number}" for number in itertools.count(2))
+        found[next(each for each in itertools.chain([plain], numbered) if each not in found)] = None
+    return [*found]
 
 
 def span(comparison: Comparison) -> tuple[float, float] | None:
@@ -126,10 +125,11 @@ def span(comparison: Comparison) -> tuple[float, float] | None:
 def scale(rows: Sequence[ForestRow]) -> tuple[float, float]:
     """The losses at the ends of the plot, the gain first: one scale for all rows."""
     compared = [row.decides for row in rows if row.decides is not None]
-    losses = [row.loss for row in rows if row.decides is not None]
+    losses = [row.loss for row in rows if math.isfinite(row.loss)]
     for comparison in compared:
         losses += span(comparison) or ()
-    usual = statistics.median([c.tolerance or 0.0 for c in compared] or [0.0])
+    tolerances = [c.tolerance for c in compared if c.tolerance and c.tolerance < math.inf]
+    usual = statistics.median(tolerances or [0.0])
     least = max(_NEAREST, _TOLERANCES * usual)
     farthest = [max(least, *(sign * loss for loss in losses), 0.0) for sign in (-1, 1)]
     gain, loss = (min(_FARTHEST, _STEP * math.ceil(each / _STEP - 1e-9)) for each in farthest)

@@ -109,6 +109,17 @@ def test_an_anchor_is_plain_and_each_is_another() -> None:
     assert found[:2] == ["t/test_a.py::test-32", "t/test_a.py::test-32--2"]
     assert not set(found[2]) & set("<>&\"'[] ")
     assert found[2].isascii()
+    alike = ["t.py::t[a]", "t.py::t[a--2]", "t.py::t(a)", "t.py::t(a--2)", "t.py::t{a}"]
+    for each in (alike, alike[::-1]):
+        assert len({*forest.anchors(each)}) == len(alike)
+
+
+def test_what_is_no_number_stretches_no_scale() -> None:
+    strange = [
+        compared("throughput", ratio, REGRESSED, tolerance=math.inf) for ratio in (0.8, math.inf)
+    ]
+    found = forest.groups([result(str(n), REGRESSED, each) for n, each in enumerate(strange)])
+    assert forest.scale([row for group in found for row in group.rows]) == (-0.1, 0.25)
 
 
 def test_a_row_tells_why() -> None:
