@@ -13,6 +13,7 @@ from .maker import SWITCH, Maker
 
 _VERBS = re.compile(r"^(?:make|build|get|create)_(?=.)")
 _GENERAL = {"loader", "loaders", "dataloader", "data_loader", "dataset", "data"}
+_TAKEN = {"pytest", "loaderperf", "batch_size"}  # names that a test uses
 _USUAL = (32, 128)  # batch sizes, where the function has none by default
 
 
@@ -63,8 +64,9 @@ def place(maker: Maker, layout: Layout, given: Path | None) -> Path:
 def text(maker: Maker) -> str:
     """The test of a maker."""
     name, function = name_of(maker), maker.name
-    # What is called as a test would be collected as one.
-    renamed = " as make_loader" if function.lower().startswith("test") else ""
+    # What is called as a test would be collected as one, and what the test has would be hidden.
+    taken = function.lower().startswith("test") or function in _TAKEN
+    renamed = " as make_loader" if taken else ""
     function = "make_loader" if renamed else function
     sizes, call, argument = "", f"{function}()", ""
     if maker.batch_size is not None:

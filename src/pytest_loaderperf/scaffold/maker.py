@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import importlib.util
+import keyword
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, PathFinder
@@ -44,14 +45,14 @@ def find(target: str, root: Path, folders: Sequence[Path], *, how: str) -> Maker
         raise SettingsError(
             f"{SWITCH}: name a function that makes a loader: {SWITCH}=package.module:make_loader"
         )
-    if not all(map(str.isidentifier, module.split("."))):
+    if not all(map(_is_name, module.split("."))):
         raise SettingsError(
             f"{SWITCH}={target}: {module!r} is no name of a module. Write it as it is imported: "
             f"{SWITCH}=package.module:{name or 'make_loader'}"
         )
     file = _file(module, root, folders, target, how)
     syntax = parsed(file, whole=True) if file else None
-    if not colon or not name.isidentifier():
+    if not colon or not _is_name(name):
         names = _callables(syntax)
         raise SettingsError(
             f"{SWITCH}={target}: name the function in it that makes a loader, behind a colon: "
@@ -60,6 +61,10 @@ def find(target: str, root: Path, folders: Sequence[Path], *, how: str) -> Maker
     if syntax is None:
         return Maker(module=module, name=name, file=file)
     return _read(target, Maker(module=module, name=name, file=file), syntax)
+
+
+def _is_name(text: str) -> bool:
+    return text.isidentifier() and not keyword.iskeyword(text)
 
 
 def _file(module: str, root: Path, folders: Sequence[Path], target: str, how: str) -> Path | None:
@@ -72,7 +77,7 @@ def _file(module: str, root: Path, folders: Sequence[Path], target: str, how: st
         if _spec(module, [root / folder], searched=False) is not None:
             raise SettingsError(
                 f"{SWITCH}={target}: {module} lies in {folder or 'the root folder'}, from where no "
-                f"test can import it. {how.format(folder or '.')}"
+                f"test can import it. {how.replace('{}', folder or '.')}"
             )
     raise SettingsError(
         f"{SWITCH}={target}: no test can import {module}: there is no such module. Write its name "

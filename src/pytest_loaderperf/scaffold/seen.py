@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import os
 import re
 import time
@@ -42,9 +43,7 @@ def look(root: Path) -> Overview:
     # A package of the project may be called datasets, too.
     installed = {name for name in _FRAMEWORKS if not _is_own(root, name)}
     ends = time.monotonic() + _SECONDS
-    for count, path in enumerate(_sources(root)):
-        if count == _FILES or time.monotonic() > ends:
-            break
+    for path in itertools.islice(_sources(root, ends), _FILES):
         module = parsed(path)
         if module is None:
             continue
@@ -60,12 +59,16 @@ def _is_own(root: Path, name: str) -> bool:
     return any(each.exists() for each in places)
 
 
-def _sources(root: Path) -> Iterator[Path]:
-    """The Python files of a project; those of environments and of builds are none."""
+def _sources(root: Path, ends: float) -> Iterator[Path]:
+    """The Python files of a project, found until a time; those of environments are none."""
     for folder, below, names in os.walk(root):
+        if time.monotonic() > ends:  # also among folders of data, of which there may be many
+            return
         inner = [each for each in below if not each.startswith(".") and each not in _NO_SOURCES]
         below[:] = sorted(each for each in inner if not Path(folder, each, "pyvenv.cfg").exists())
-        yield from (Path(folder, each) for each in sorted(names) if each.endswith(".py"))
+        for each in sorted(names):
+            if each.endswith(".py") and time.monotonic() < ends:
+                yield Path(folder, each)
 
 
 def parsed(path: Path, *, whole: bool = False) -> ast.Module | None:

@@ -102,7 +102,9 @@ def test_it_hands_over_what_is_made(maker: Maker, text: str) -> None:
     assert first_check.text(maker) == text
 
 
-@pytest.mark.parametrize("name", ["make_loader", "testing_loader", "TestLoader"])
+@pytest.mark.parametrize(
+    "name", ["make_loader", "testing_loader", "TestLoader", "pytest", "loaderperf", "batch_size"]
+)
 def test_its_text_shows_that_it_holds_a_check_and_nothing_else(name: str) -> None:
     text = first_check.text(Maker(module="photos", name=name, batch_size=2))
     written = discovery.parse(text.encode()).written
@@ -110,6 +112,8 @@ def test_its_text_shows_that_it_holds_a_check_and_nothing_else(name: str) -> Non
     assert len(written) == 1
     imports = [each for each in ast.parse(text).body if isinstance(each, ast.ImportFrom)]
     assert imports[0].names[0].name == name
+    called = imports[0].names[0].asname or name
+    assert called not in ("pytest", "loaderperf", "batch_size")
 
 
 COMMANDS = {

@@ -101,6 +101,8 @@ def test_what_a_maker_takes_is_read(
         ),
         ("photos_of_a_test.loaders:", [":make_loader"]),
         ("photos_of_a_test.loaders:a.b", ["behind a colon"]),
+        ("photos_of_a_test.loaders:class", ["behind a colon"]),
+        ("photos_of_a_test.class:a", ["no name of a module"]),
         ("photos_of_a_test/loaders.py:sized", ["no name of a module", "package.module:sized"]),
         ("photos_of_a_test.loader:sized", ["there is no such module"]),
         ("no_such_package.loaders:sized", ["there is no such module"]),
@@ -142,10 +144,10 @@ def test_a_module_that_is_there_and_not_on_the_path_says_how_it_gets_there(
     package.mkdir(parents=True)
     (package / "loaders.py").write_text("def make_loader(): ...\n")
     with pytest.raises(SettingsError) as caught:
-        maker.find("hidden_package.loaders:make_loader", tmp_path, [], how="Put {} there: pytest")
+        maker.find("hidden_package.loaders:{x}", tmp_path, [], how="Put {} there: pytest {x}")
     text = str(caught.value)
     assert f"lies in {folder or 'the root folder'}, from where no test can import it" in text
-    assert text.endswith(f"Put {folder or '.'} there: pytest")
+    assert text.endswith(f"Put {folder or '.'} there: pytest {{x}}")
 
 
 def test_a_folder_that_pytest_puts_on_the_path_counts(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,17 @@ def test_a_search_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert look(tmp_path, **files).frameworks == {"torch": 5}
     monkeypatch.setattr(seen, "_SECONDS", -1.0)
     assert seen.look(tmp_path).frameworks == {}
+
+
+def test_folders_without_sources_take_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(50):
+        (tmp_path / f"data/{number}").mkdir(parents=True)
+    clock = itertools.count()
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    assert look(tmp_path, zoo__code="import torch\n").framework == ""
+    assert next(clock) < 10
 
 
 def test_functions_that_make_a_loader_are_named_as_they_are_imported(tmp_path: Path) -> None:
