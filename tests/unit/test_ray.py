@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from types import SimpleNamespace
+import sys
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -89,6 +90,13 @@ def test_where_nobody_else_measures_a_busy_machine_is_waited_for(
     assert measured(cluster, 1) == []
     assert cluster.waited == [600, 600]
     assert "shard 1/1: there is no machine left to measure it" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("address", ["localhost:99999999", "localhost:port", "localhost:1"])
+def test_where_no_cluster_is_that_is_said(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", ModuleType("ray"))
+    with pytest.raises(LoaderPerfError, match=f"no Ray cluster at '{address}'"):
+        ray.connected(address).__enter__()
 
 
 @pytest.mark.parametrize("nodes", ["0", "-1", "two", "1.5"])

@@ -6,6 +6,7 @@ import ast
 import contextlib
 import importlib.util
 import keyword
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, PathFinder
@@ -52,6 +53,11 @@ def find(target: str, root: Path, folders: Sequence[Path], *, how: str) -> Maker
         )
     file = _file(module, root, folders, target, how)
     syntax = parsed(file, whole=True) if file else None
+    if file is not None and syntax is None:
+        raise SettingsError(
+            f"{SWITCH}={target}: {file} cannot be read as Python. Mend it: what does `python -m "
+            f"py_compile {shlex.quote(str(file))}` say?"
+        )
     if not colon or not _is_name(name):
         names = _callables(syntax)
         raise SettingsError(
@@ -130,10 +136,11 @@ def _read(target: str, maker: Maker, syntax: ast.Module) -> Maker:
     missing = sorted(required(arguments) - {"batch_size"})
     if missing:
         call = ", ".join(f"{each}=..." for each in missing)
+        other = "make_loader" if maker.name != "make_loader" else "make_small_loader"
         raise SettingsError(
             f"{SWITCH}={target}: {maker.name} needs {', '.join(missing)}, which nobody can guess. "
-            f"Write a function without, such as `def make_loader(): return {maker.name}({call})`, "
-            f"and name that one: {SWITCH}={maker.module}:make_loader"
+            f"Write a function without, such as `def {other}(): return {maker.name}({call})`, "
+            f"and name that one: {SWITCH}={maker.module}:{other}"
         )
     return Maker(
         module=maker.module,

@@ -156,6 +156,21 @@ def test_a_folder_that_pytest_puts_on_the_path_counts(tmp_path: Path) -> None:
     assert found.file == tmp_path / "beside_tests.py"
 
 
+def test_a_wrapper_has_another_name_than_what_it_wraps(tmp_path: Path) -> None:
+    (tmp_path / "wrapped.py").write_text("def make_loader(root): ...\n")
+    with pytest.raises(
+        SettingsError, match=r"`def make_small_loader\(\): return make_loader\(root"
+    ):
+        maker.find("wrapped:make_loader", tmp_path, [tmp_path], how="")
+
+
+@pytest.mark.parametrize("text", [b"def make_loader(:\n", b"\xff def make_loader(): ...\n"])
+def test_a_file_that_is_no_python_gets_no_test(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "broken.py").write_bytes(text)
+    with pytest.raises(SettingsError, match=r"broken\.py cannot be read as Python"):
+        maker.find("broken:make_loader", tmp_path, [tmp_path], how="")
+
+
 def test_nothing_is_imported(root: Path) -> None:
     find(root, "sized")
     assert not [name for name in sys.modules if name.startswith("photos_of_a_test")]
