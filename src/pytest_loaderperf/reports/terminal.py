@@ -56,9 +56,14 @@ def headline(results: Sequence[CheckResult], problems: Sequence[str] = ()) -> st
     return f"{mark(verdict)} {_TITLES[verdict]}"
 
 
-def mark(verdict: Verdict) -> str:
-    """A verdict as one character."""
-    return _MARKS.get(verdict, _FAILED)
+def mark(verdict: Verdict, *, failed: bool = False) -> str:
+    """A verdict as one character; one of a test that ``failed`` is never good."""
+    return _FAILED if failed else _MARKS.get(verdict, _FAILED)
+
+
+def failed_besides(result: CheckResult) -> str:
+    """What belongs to a verdict where the test failed, and the verdict does not say so."""
+    return ", failed" if result.outcome == "failed" and not result.verdict.fails else ""
 
 
 def value_cell(comparison: Comparison | None) -> str:
@@ -90,7 +95,8 @@ def verdict_cell(result: CheckResult) -> str:
     named = result.verdict in (Verdict.REGRESSED, Verdict.IMPROVED, Verdict.INCONCLUSIVE)
     said = f"{result.verdict} ({', '.join(culprits)})" if named and culprits else result.verdict
     partly = result.verdict in (Verdict.UNCHANGED, Verdict.IMPROVED)
-    return f"{said}{of_an_epoch(result.coverage)}" if partly else said
+    part = of_an_epoch(result.coverage) if partly else ""
+    return f"{said}{part}{failed_besides(result)}"
 
 
 def deciding(result: CheckResult) -> Comparison | None:

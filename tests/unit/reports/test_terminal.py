@@ -25,6 +25,7 @@ from pytest_loaderperf.model.results import (
 )
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.reports import explain, results_json, terminal
+from pytest_loaderperf.reports.forges import markdown
 from pytest_loaderperf.stats.sweeps import sweeps
 
 no_deadline = settings(deadline=None)
@@ -77,7 +78,24 @@ def having(verdict: Verdict, message: str = "") -> CheckResult:
     if verdict is Verdict.NO_BASELINE:
         throughput = Comparison(metric="throughput", value=451.2, judged=True, verdict=verdict)
     metrics = {**RESULT.metrics, "throughput": throughput}
-    return replace(RESULT, verdict=verdict, message=message, metrics=metrics)
+    outcome = "failed" if verdict.fails else "passed"
+    return replace(RESULT, verdict=verdict, message=message, metrics=metrics, outcome=outcome)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "shown"),
+    [
+        (Verdict.UNCHANGED, "unchanged in 38 % of an epoch, failed"),  # by a budget, say
+        (Verdict.INCONCLUSIVE, "inconclusive (throughput), failed"),  # of a strict run
+        (Verdict.REGRESSED, "regressed (throughput)"),
+    ],
+)
+def test_a_test_that_failed_has_no_good_verdict(verdict: Verdict, shown: str) -> None:
+    part = Coverage(batches=38, epoch_batches=100)
+    failed = replace(having(verdict), outcome="failed", coverage=part)
+    assert terminal.verdict_cell(failed) == shown
+    assert terminal.mark(verdict, failed=True) == "❌"
+    assert f"❌ {shown} |" in markdown.summary([failed], [])
 
 
 def exported(results: Sequence[CheckResult]) -> dict[str, Any]:

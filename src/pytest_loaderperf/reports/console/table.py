@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ...model.metrics import METRICS
 from ...model.results import CheckResult, Comparison, Verdict
 from ...model.units import format_value
-from ..terminal import deciding, of_an_epoch, ratio_cell, value_cell
+from ..terminal import deciding, failed_besides, of_an_epoch, ratio_cell, value_cell
 from .bar import NARROW, WIDE, bar, legend
 from .screen import Screen, padded, printable, shortened, width
 
@@ -47,12 +47,12 @@ def _metric(result: CheckResult) -> str:
 
 def _verdict(result: CheckResult, kept: frozenset[str]) -> str:
     """A verdict with the part of an epoch that it holds for, as far as there is room for that."""
-    part = of_an_epoch(result.coverage)
+    part, failed = of_an_epoch(result.coverage), failed_besides(result)
     if "part" not in kept or result.verdict not in (Verdict.UNCHANGED, Verdict.IMPROVED):
-        return str(result.verdict)
+        return f"{result.verdict}{failed}"
     if "long verdict" not in kept:
         part = part.removesuffix(" of an epoch")
-    return f"{result.verdict}{part}"
+    return f"{result.verdict}{part}{failed}"
 
 
 def _baseline(comparison: Comparison | None) -> str:
@@ -201,4 +201,5 @@ def row(result: CheckResult, screen: Screen, *, before: int, names: int) -> str:
 
 def _painted(cell: str, result: CheckResult, screen: Screen) -> str:
     text = cell.rstrip()
-    return screen.paint(text, result.verdict) + cell[len(text) :]
+    colour = Verdict.ERROR if failed_besides(result) else result.verdict
+    return screen.paint(text, colour) + cell[len(text) :]

@@ -107,7 +107,8 @@ def _row(result: CheckResult) -> tuple[str, ...]:
         terminal.ratio_cell(speed),
         terminal.value_cell(memory),
         terminal.ratio_cell(memory),
-        f"{terminal.mark(result.verdict)} {terminal.verdict_cell(result)}",
+        f"{terminal.mark(result.verdict, failed=result.outcome == 'failed')} "
+        f"{terminal.verdict_cell(result)}",
     )
 
 

@@ -42,8 +42,7 @@ class ForestRow:
     @property
     def verdict(self) -> str:
         """The verdict; also that the test failed, if that is not what the verdict says."""
-        verdict = self.result.verdict
-        return f"{verdict}, failed" if self.failed and not verdict.fails else str(verdict)
+        return f"{self.result.verdict}{terminal.failed_besides(self.result)}"
 
     @property
     def state(self) -> str:
