@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ...model.metrics import METRICS
 from ...model.results import CheckResult, Comparison, Verdict
 from ...model.units import format_value
+from ..explain import percent
 from ..terminal import deciding, failed_besides, of_an_epoch, ratio_cell, value_cell
 from .bar import NARROW, WIDE, bar, legend
 from .screen import Screen, padded, printable, shortened, width
@@ -21,7 +22,7 @@ _NAME = 18  # columns that a name gets before anything else does
 _GAP = "  "
 # Columns of the cells of a live row, which cannot know how wide those of later rows are.
 _VERDICT, _RATIO, _METRIC, _SPEED, _MEMORY = 12, 20, 11, 17, 8
-_PART, _WITH_PART = 17, 96  # of a verdict with a part of an epoch, and where there is room for it
+_PART, _WITH_PART = 21, 100  # of a verdict with a part of an epoch, and where there is room for it
 _NAMED = (Verdict.REGRESSED, Verdict.IMPROVED, Verdict.INCONCLUSIVE)
 
 
@@ -50,8 +51,9 @@ def _verdict(result: CheckResult, kept: frozenset[str]) -> str:
     part, failed = of_an_epoch(result.coverage), failed_besides(result)
     if "part" not in kept or result.verdict not in (Verdict.UNCHANGED, Verdict.IMPROVED):
         return f"{result.verdict}{failed}"
-    if "long verdict" not in kept:
-        part = part.removesuffix(" of an epoch")
+    seen = result.coverage
+    if "long verdict" not in kept and seen is not None and seen.share is not None and part:
+        part = f" ({percent(seen.share).replace('less than ', '<')} seen)"
     return f"{result.verdict}{part}{failed}"
 
 

@@ -128,10 +128,10 @@ def test_of_two_metrics_that_got_worse_the_ratio_is_that_of_the_worst() -> None:
 @pytest.mark.parametrize(
     ("verdict", "coverage", "wide", "narrow"),
     [
-        (Verdict.UNCHANGED, PARTLY, "unchanged in 38 % of an epoch ", "unchanged in 38 % "),
+        (Verdict.UNCHANGED, PARTLY, "unchanged in 38 % of an epoch ", "unchanged (38 % seen) "),
         (Verdict.UNCHANGED, UNENDED, "unchanged in 1,380 batches ", "unchanged in 1,380 batches "),
         (Verdict.UNCHANGED, WHOLE, "unchanged ", "unchanged "),
-        (Verdict.IMPROVED, PARTLY, "improved in 38 % of an epoch ", "improved in 38 % "),
+        (Verdict.IMPROVED, PARTLY, "improved in 38 % of an epoch ", "improved (38 % seen) "),
         # What is seen of a regression or of a doubt holds for all of it.
         (Verdict.REGRESSED, PARTLY, "regressed ", "regressed "),
         (Verdict.INCONCLUSIVE, PARTLY, "inconclusive ", "inconclusive "),
@@ -192,8 +192,8 @@ def test_a_live_row_has_what_decides() -> None:
 
 
 def test_a_wide_live_row_has_figures_as_well() -> None:
-    assert row(SLOWER, 120) == (
-        "test_photos[32]     regressed          0.760 [0.750, 0.770]  ◀   ┊       ┊      "
+    assert row(SLOWER, 124) == (
+        "test_photos[32]     regressed              0.760 [0.750, 0.770]  ◀   ┊       ┊      "
         "throughput   451 samples/s      64 MiB"
     )
 
@@ -221,14 +221,14 @@ def test_a_test_that_failed_by_a_budget_looks_like_it() -> None:
 def test_live_rows_line_up_whichever_the_verdict() -> None:
     verdicts = [each for each in Verdict if len(each) <= 12]  # which are all of them
     checks = [examples.check("a.py::b", each, 0.99, 1.01) for each in verdicts]
-    for columns, start in ((80, 34), (100, 39)):
+    for columns, start in ((80, 34), (100, 43)):
         rows = [row(replace(each, coverage=PARTLY), columns) for each in checks]
         assert {each.index("1.000 [") for each in rows} == {start}
 
 
 def test_a_live_row_says_of_how_much_of_an_epoch_where_there_is_room() -> None:
     partly = replace(SAME, coverage=PARTLY)
-    assert " unchanged in 38 %  1.000 " in row(partly, 100)
+    assert " unchanged (38 % seen)  1.000 " in row(partly, 100)
     assert " unchanged     1.000 " in row(partly, 80)
 
 
