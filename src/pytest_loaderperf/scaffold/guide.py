@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import shlex
 from collections.abc import Sequence
 
@@ -12,11 +13,13 @@ from .seen import Overview
 _MAKERS = 3  # functions of the project at most that are offered
 
 
-def no_checks(seen: Overview, file: str, program: str, *, git: bool) -> list[str]:
+def no_checks(seen: Overview, file: str, program: str, *, git: bool, root: str = ".") -> list[str]:
     """What to write, and what to type then: with an example for what the project imports.
 
-    ``file`` is where that would go, and ``program`` starts pytest. ``git``: there is a repository.
+    ``file`` is where that would go below the folder ``root``, from where a run without arguments
+    collects it, and ``program`` starts pytest. ``git``: there is a repository.
     """
+    place = posixpath.normpath(posixpath.join(root, file))
     framework = seen.framework
     lines = ["No test hands a loader to the fixture `loaderperf` yet: such a test is a check."]
     if seen.makers:
@@ -27,18 +30,20 @@ def no_checks(seen: Overview, file: str, program: str, *, git: bool) -> list[str
             "",
             *(f"    {program} {SWITCH}={each}" for each in seen.makers[:_MAKERS]),
             "",
-            f"Or write one for {KINDS[framework]}, as {file}:",
+            f"Or write one for {KINDS[framework]}, as {place}:",
         ]
     else:
         count = seen.frameworks.get(framework, 0)
         if framework:
             files = f"{count} file{'s' * (count != 1)}"
             lines.append(f"Your sources import {framework} ({files}).")
-        lines.append(f"Here is one for {KINDS[framework]}. Write it to {file}:")
+        lines.append(f"Here is one for {KINDS[framework]}. Write it to {place}:")
     indented = [f"    {line}".rstrip() for line in EXAMPLES[framework].splitlines()]
     named = shlex.quote(file)
     commit = f"git add {named} baselines && git commit -m 'Guard the loaders'"
     lines += ["", *indented, "", "Then type:", ""]
+    if root != ".":
+        lines.append(f"    cd {shlex.quote(root)}")
     lines.append(f"    {program} --loaderperf-update")
     if git:
         lines.append(f"    {commit}")

@@ -180,11 +180,13 @@ class Summary:
             return guide.elsewhere(config.args, program) if there else []
         layout = layout_of(config)
         file = (layout.folder / layout.file("train_loader")).relative_to(layout.root)
+        shell = self._resources.shell
         return guide.no_checks(
             look(layout.root),
-            self._resources.shell.relative(file.as_posix()),
+            file.as_posix(),
             program,
-            git=self._resources.shell.git,
+            git=shell.git,
+            root=shell.relative("."),
         )
 
     @functools.cached_property

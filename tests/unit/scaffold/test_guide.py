@@ -50,6 +50,9 @@ def test_the_commands_are_those_to_type() -> None:
         f"    git add {FILE} baselines && git commit -m 'Guard the loaders'",
         "    pytest --loaderperf",
     ]
+    below = guide.no_checks(Overview(frameworks={}), FILE, "pytest", git=True, root="../a b")
+    assert any(line.endswith(f"Write it to ../a b/{FILE}:") for line in below)
+    assert below[below.index("Then type:") + 2 :][:4] == ["    cd '../a b'", *lines[start:][:3]]
     without = guide.no_checks(Overview(frameworks={}), FILE, "pytest", git=False)
     assert not any("git" in line for line in without)
 
