@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     swept = sweeps(run.results, run.memory_limit)
     for line in [*run.problems, *summary.lines(run.results, swept, _screen())]:
         print(line)
-    for line in todo.lines(run.results, todo.Shell(), judges=run.mode not in _JUDGES_NOTHING):
+    judges = run.mode not in _JUDGES_NOTHING
+    for line in todo.lines(run.results, todo.Shell(beside=_beside(run.mode)), judges=judges):
         print(line)
     print(terminal.headline(run.results, run.problems))
     unwritten = _write(run, swept, options)
@@ -63,6 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     red = any(result.outcome == "failed" for result in run.results)
     red |= any(share.status != 0 for share in run.shares)
     return int(red or not run.results or bool(run.problems) or bool(unwritten))
+
+
+def _beside(mode: str) -> str:
+    """The option of a run beside a commit that is named; empty of any other run."""
+    own = ("accepted", "stored", *_JUDGES_NOTHING)
+    return "" if mode in own else f"--loaderperf-against={shlex.quote(mode)}"
 
 
 def _screen() -> Screen:

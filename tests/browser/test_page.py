@@ -177,6 +177,11 @@ def test_charts_are_drawn_anew_when_the_width_changes(browser: Chrome, page: Pat
     wait_for(browser, lambda: ask(browser, width) < before)
 
 
+def test_a_link_to_nothing_is_no_fault(browser: Chrome, page: Path) -> None:
+    show(browser, page, anchor="#100%")
+    assert complaints(browser) == []
+
+
 def test_a_row_and_a_permanent_link_unfold_their_check(browser: Chrome, long_page: Path) -> None:
     show(browser, long_page)
     row = browser.find_element(By.CSS_SELECTOR, ".improved .row a")

@@ -336,8 +336,17 @@ if (form) {
 
 // --- a link to a check unfolds it
 
+function named() {
+  const anchor = location.hash.slice(1);
+  try {
+    return decodeURIComponent(anchor);
+  } catch {
+    return anchor; // a "%" that encodes nothing
+  }
+}
+
 function reveal() {
-  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const target = document.getElementById(named());
   if (target?.matches("details.check")) {
     if (target.hidden) {
       form.reset();
