@@ -9,8 +9,8 @@ from ..errors import CheckoutError
 from ..versions import git, worktree
 from ..versions.repository import Repository
 
-_SENT = "refs/loaderperf/sent"  # a commit that is checked out need not be on a branch
 _NAMED = 3  # files at most
+_KINDS = {40: "sha1", 64: "sha256"}  # of repositories, by the lengths of their hashes
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 
 
@@ -87,10 +87,11 @@ def unpack(bundle: Bundle, folder: Path) -> Path:
     top.mkdir()
     history, changes = folder / "history.bundle", folder / "changes.patch"
     history.write_bytes(bundle.history)
-    _done(top, "init", "--quiet")
-    _done(
-        top, "fetch", "--quiet", "--update-head-ok", str(history), "+refs/*:refs/*", f"HEAD:{_SENT}"
-    )
+    # Hooks may be those of the whole machine.
+    _done(top, *_NO_HOOKS, "init", "--quiet", f"--object-format={_KINDS[len(bundle.commit)]}")
+    fetch = ("fetch", "--quiet", "--update-head-ok")
+    # HEAD by itself: a commit that is checked out need not be on a branch.
+    _done(top, *_NO_HOOKS, *fetch, str(history), "+refs/*:refs/*", "HEAD")
     _done(top, *_NO_HOOKS, "checkout", "--quiet", "--detach", bundle.commit)
     if bundle.changes:
         changes.write_bytes(bundle.changes)

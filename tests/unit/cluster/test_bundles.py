@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,30 @@ def test_a_clean_checkout_needs_no_patch(project: Project, tmp_path: Path) -> No
     assert bundle.changes == b""
     (tmp_path / "there").mkdir()
     assert files(bundles.unpack(bundle, tmp_path / "there")) == files(project.root)
+
+
+def test_a_machine_has_hooks_of_its_own_and_a_repository_hashes_of_another_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top = tmp_path / "project"
+    created = ("git", "init", "--quiet", "--object-format=sha256", str(top))
+    subprocess.run(created, check=True)
+    project = Project(top)
+    project.put("a.py", "1\n")
+    project.commit("first")
+    project.git("checkout", "--quiet", "--detach")
+    project.put("a.py", "2\n")
+    project.commit("second")
+    bundle = bundles.pack(top)
+    hook = tmp_path / "hooks" / "reference-transaction"
+    hook.parent.mkdir()
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    settings = {"COUNT": "1", "KEY_0": "core.hooksPath", "VALUE_0": str(hook.parent)}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    (tmp_path / "there").mkdir()
+    assert files(bundles.unpack(bundle, tmp_path / "there")) == files(top)
 
 
 def test_what_cannot_be_sent_says_what_to_do(project: Project, tmp_path: Path) -> None:
