@@ -23,7 +23,7 @@ from .errors import CheckoutError, LoaderPerfError
 from .model.results import Run
 from .reports import files, results_json, terminal
 from .reports.console import todo
-from .reports.console.screen import Glyphs, Screen, room, show_all_characters
+from .reports.console.screen import Glyphs, Screen, printable, room, show_all_characters
 from .reports.forges import github, junit
 from .session import summary
 from .settings import RunSettings
@@ -46,11 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     swept = sweeps(run.results, run.memory_limit)
-    for line in [*run.problems, *summary.lines(run.results, swept, _screen())]:
-        print(line)
-    judges = run.mode not in _JUDGES_NOTHING
-    for line in todo.lines(run.results, todo.Shell(beside=_beside(run.mode)), judges=judges):
-        print(line)
+    shell, judges = todo.Shell(beside=_beside(run.mode)), run.mode not in _JUDGES_NOTHING
+    lines = [*run.problems, *summary.lines(run.results, swept, _screen())]
+    for text in [*lines, *todo.lines(run.results, shell, judges=judges)]:
+        for line in text.split("\n"):
+            print(printable(line))  # the files may come from anybody
     print(terminal.headline(run.results, run.problems))
     unwritten = _write(run, swept, options)
     if options.patch and patch:
