@@ -30,6 +30,7 @@ from .reports.console.screen import show_all_characters
 
 _TRIES = 3  # of a shard
 _LOOK_SECONDS = 5.0  # between looks for machines that were lost, or have joined
+_FETCH_SECONDS = 300.0  # that results may take to come here
 _KNOCK_SECONDS = 10.0
 _OURS = (
     "--loaderperf-shard", "--loaderperf-json", "--loaderperf-html", "--loaderperf-summary",
@@ -150,10 +151,7 @@ class Cluster:
     def measure(
         self, bundle: bundles.Bundle, shards: int, arguments: Sequence[str]
     ) -> Iterator[tuple[Shard, node.ShardRun]]:
-        """Measure all shards, as they end; one that stays lost is left out.
-
-        LoaderPerfError where a machine cannot run it at all.
-        """
+        """Measure all shards, as they end; one that stays lost is left out."""
         sent = self._ray.put(bundle)
         dispatch = Dispatch(shards, list(self._places), _TRIES)
         running: dict[Any, str] = {}
@@ -171,20 +169,22 @@ class Cluster:
             gone = [answer for answer, name in running.items() if name not in alive]
             for answer in dict.fromkeys([*done, *gone]):
                 name = running.pop(answer)
+                patience = _LOOK_SECONDS if answer in gone else _FETCH_SECONDS
                 try:
-                    measured = self._ray.get(answer, timeout=_LOOK_SECONDS)
+                    measured = self._ray.get(answer, timeout=patience)
                 except self._ray.exceptions.RayTaskError as error:
-                    raise LoaderPerfError(
-                        f"{self.named(name)} could not measure: {error.cause}. Machines need the "
-                        "same Python packages as this one, pytest-loaderperf among them"
-                    ) from error
+                    why = (
+                        f"could not measure it ({error.cause}). Machines need the same packages as "
+                        "this one, pytest-loaderperf among them, and git"
+                    )
                 except (self._ray.exceptions.RayError, TimeoutError) as error:
-                    number, again = dispatch.lost(name)
-                    then = "it is measured again" if again else f"it was tried {_TRIES} times"
-                    what = str(error).partition("\n")[0]
-                    say(f"shard {number}/{shards}: {self.named(name)} was lost ({what}): {then}")
+                    why = f"was lost ({str(error).partition(chr(10))[0]})"
+                else:
+                    yield Shard(number=dispatch.ended(name), of=shards), measured
                     continue
-                yield Shard(number=dispatch.ended(name), of=shards), measured
+                number, again = dispatch.lost(name)
+                then = "it is measured again" if again else f"it was tried {_TRIES} times"
+                say(f"shard {number}/{shards}: {self.named(name)} {why}: {then}")
             if dispatch.waiting and not dispatch.idle:
                 patience = _LOOK_SECONDS if running else self._wait
                 if (machine := self.one_more(patience)) is not None:
@@ -263,6 +263,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LoaderPerfError as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted: nothing goes on", file=sys.stderr)
+        return 130
 
 
 def _collect(answers: Iterator[tuple[Shard, node.ShardRun]], folder: Path) -> list[Path]:

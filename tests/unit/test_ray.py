@@ -22,13 +22,18 @@ class RayError(Exception):
     pass
 
 
-class Cluster(ray.Cluster):
-    """Some machines, of which some are busy with other jobs; the first that measures is lost."""
+class TaskError(RayError):
+    cause = "no git"
 
-    def __init__(self, names: str, busy: str) -> None:
+
+class Cluster(ray.Cluster):
+    """Some machines, of which some are busy with other jobs; the first that measures fails."""
+
+    def __init__(self, names: str, busy: str, failure: type[RayError] = RayError) -> None:
+        self._failure = failure
         self.begun: list[tuple[str, int]] = []
         self.waited: list[float] = []
-        exceptions = SimpleNamespace(RayTaskError=(), RayError=RayError)
+        exceptions = SimpleNamespace(RayTaskError=TaskError, RayError=RayError)
         super().__init__(
             SimpleNamespace(
                 remote=lambda **_: lambda function: function,
@@ -43,7 +48,7 @@ class Cluster(ray.Cluster):
 
     def _get(self, answer: int, timeout: float) -> ShardRun:
         if answer == 0:
-            raise RayError("gone")
+            raise self._failure("gone")
         return DONE
 
     def machines(self) -> list[ray.Machine]:
@@ -74,6 +79,17 @@ def test_a_lost_shard_goes_to_a_machine_that_is_free() -> None:
     cluster = Cluster("abcd", busy="c")
     assert measured(cluster, 2) == [2, 1]
     assert cluster.begun == [("a", 1), ("b", 2), ("d", 1)]
+
+
+def test_a_machine_that_cannot_measure_costs_nothing_that_others_have_measured(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cluster = Cluster("ab", busy="", failure=TaskError)
+    assert measured(cluster, 2) == [2, 1]
+    assert cluster.begun == [("a", 1), ("b", 2), ("b", 1)]
+    told = capsys.readouterr().out
+    assert "could not measure it (no git)" in told
+    assert "it is measured again" in told
 
 
 def test_a_busy_machine_does_not_cost_what_others_have_measured() -> None:
