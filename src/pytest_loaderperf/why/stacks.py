@@ -30,6 +30,8 @@ _IDLE = re.compile(
 )
 # Those that wait for others with their help: another program, or a network.
 _NOT_IDLE = re.compile(r"/(subprocess|socket|ssl|http/client)\.py$")
+# But whoever listens has no work: each worker of torch's has a thread that hands over descriptors.
+_LISTENER = re.compile(r"/multiprocessing/connection\.py$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,13 +61,12 @@ class Sample:
     def idle(self) -> bool:
         """Whether it had nothing to do but wait for other threads or processes of its loader."""
         files = [call.file for call in self.calls]
+        if not files or self.cpu_seconds >= self.seconds / 2:
+            return False
+        if self.calls[-1].function.endswith("accept") and any(map(_LISTENER.search, files[-3:])):
+            return True
         inner = [file for file in files[-4:] if _STANDARD_LIBRARY.search(file)]
-        return (
-            bool(files)
-            and bool(_IDLE.search(files[-1]))
-            and self.cpu_seconds < self.seconds / 2
-            and not any(map(_NOT_IDLE.search, inner))
-        )
+        return bool(_IDLE.search(files[-1])) and not any(map(_NOT_IDLE.search, inner))
 
 
 def read(folder: Path, timing: Timing) -> list[Sample]:

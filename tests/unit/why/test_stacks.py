@@ -26,6 +26,17 @@ PYTEST: Any = ["/env/lib/python3.11/site-packages/_pytest/runner.py", "run", 1]
 QUEUE: Any = ["/usr/lib/python3.11/queue.py", "Queue.get", 170]
 THREADING: Any = ["/usr/lib/python3.11/threading.py", "Condition.wait", 320]
 SELECT: Any = ["/usr/lib/python3.11/selectors.py", "PollSelector.select", 416]
+ACCEPT: Any = ["/usr/lib/python3.11/socket.py", "socket.accept", 294]
+LISTENER: Any = [
+    "/usr/lib/python3.11/multiprocessing/connection.py",
+    "SocketListener.accept",
+    627,
+]
+SHARER: Any = [
+    "/usr/lib/python3.11/multiprocessing/resource_sharer.py",
+    "_ResourceSharer._serve",
+    1,
+]
 PROGRAM: Any = ["/usr/lib/python3.11/subprocess.py", "Popen.communicate", 1200]
 
 
@@ -86,6 +97,10 @@ def test_a_file_whose_last_line_was_cut_short_is_read_up_to_that(tmp_path: Path)
 @pytest.mark.parametrize(
     ("inner", "cpu", "idle"),
     [
+        # Each worker of torch's listens for who wants its files.
+        ([SHARER, LISTENER, ACCEPT], 0.0, True),
+        ([SHARER, LISTENER, ACCEPT], 0.9, False),
+        ([OWN, ACCEPT], 0.0, False),
         ([QUEUE, THREADING], 0.0, True),
         ([SELECT], 0.1, True),
         ([QUEUE, THREADING], 0.9, False),  # it works there
