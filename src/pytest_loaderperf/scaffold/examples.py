@@ -5,6 +5,14 @@ Its loader is made of numbers, where a project puts its own.
 
 from __future__ import annotations
 
+# What follows behind the fixture that makes the loader.
+_CHECK = """\
+
+
+@pytest.mark.loaderperf(batch_sizes=[64])
+def test_train_loader(train_loader, loaderperf):
+    loaderperf.check(train_loader)
+"""
 _TORCH = """\
 import pytest
 import torch
@@ -15,11 +23,6 @@ from torch.utils.data import DataLoader, TensorDataset
 def train_loader(batch_size):
     rows = torch.arange(40_000, dtype=torch.float32).reshape(10_000, 4)
     return DataLoader(TensorDataset(rows), batch_size=batch_size, shuffle=True)
-
-
-@pytest.mark.loaderperf(batch_sizes=[64])
-def test_train_loader(train_loader, loaderperf):
-    loaderperf.check(train_loader)
 """
 _TENSORFLOW = """\
 import pytest
@@ -30,11 +33,6 @@ import tensorflow as tf
 def train_loader(batch_size):
     rows = tf.random.uniform([10_000, 4])
     return tf.data.Dataset.from_tensor_slices(rows).shuffle(1_000).batch(batch_size).prefetch(2)
-
-
-@pytest.mark.loaderperf(batch_sizes=[64])
-def test_train_loader(train_loader, loaderperf):
-    loaderperf.check(train_loader)
 """
 _KERAS = """\
 import keras
@@ -59,11 +57,6 @@ class Rows(keras.utils.PyDataset):
 @pytest.fixture
 def train_loader(batch_size):
     return Rows(batch_size)
-
-
-@pytest.mark.loaderperf(batch_sizes=[64])
-def test_train_loader(train_loader, loaderperf):
-    loaderperf.check(train_loader)
 """
 _DATASETS = """\
 import pytest
@@ -95,11 +88,6 @@ def train_loader(batch_size, loaderperf_data):
     shard = loaderperf_data("rows", write_shard) / "rows.tar"
     dataset = wds.WebDataset(str(shard), shardshuffle=False)
     return dataset.decode().to_tuple("txt", "cls").batched(batch_size)
-
-
-@pytest.mark.loaderperf(batch_sizes=[64])
-def test_train_loader(train_loader, loaderperf):
-    loaderperf.check(train_loader)
 """
 _ITERABLE = """\
 import pytest
@@ -117,19 +105,14 @@ class Rows:
 @pytest.fixture
 def train_loader(batch_size):
     return Rows(batch_size)
-
-
-@pytest.mark.loaderperf(batch_sizes=[64])
-def test_train_loader(train_loader, loaderperf):
-    loaderperf.check(train_loader)
 """
 EXAMPLES = {
-    "": _ITERABLE,
-    "torch": _TORCH,
-    "tensorflow": _TENSORFLOW,
-    "keras": _KERAS,
+    "": _ITERABLE + _CHECK,
+    "torch": _TORCH + _CHECK,
+    "tensorflow": _TENSORFLOW + _CHECK,
+    "keras": _KERAS + _CHECK,
     "datasets": _DATASETS,
-    "webdataset": _WEBDATASET,
+    "webdataset": _WEBDATASET + _CHECK,
 }
 # What a loader is called in each of them.
 KINDS = {

@@ -16,6 +16,7 @@ from pytest_loaderperf.model.results import CheckResult, Comparison, Coverage, V
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.protocol.codec import decode, encode
 from pytest_loaderperf.protocol.messages import Begin
+from support import anything
 
 MIB = 2**20
 UNITS = sorted({metric.unit for metric in METRICS.values()})
@@ -275,20 +276,7 @@ def test_two_workloads_differ_in_both_directions_or_in_none(a: Workload, b: Work
 # --- results that cross processes ---------------------------------------------------------------
 
 numbers = st.floats(allow_nan=False)  # NaN equals nothing, itself included
-comparisons = st.builds(
-    Comparison,
-    metric=st.sampled_from(sorted(METRICS)),
-    value=numbers,
-    judged=st.booleans(),
-    verdict=st.sampled_from(Verdict),
-    baseline=st.none() | numbers,
-    ratio=st.none() | numbers,
-    interval=st.none() | st.tuples(numbers, numbers),
-    tolerance=st.none() | numbers,
-    minimum_detectable=st.none() | numbers,
-    pairs=st.integers(0, 24),
-    source=st.text(),
-)
+comparisons = anything.comparisons(numbers)
 
 
 def by_metric(found: list[Comparison]) -> Mapping[str, Comparison]:

@@ -27,6 +27,7 @@ from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.reports import explain, results_json, terminal
 from pytest_loaderperf.reports.forges import markdown
 from pytest_loaderperf.stats.sweeps import sweeps
+from support import anything
 
 no_deadline = settings(deadline=None)
 
@@ -541,20 +542,7 @@ def test_what_is_unbounded_is_null_in_json(unbounded: float) -> None:
 # --- anything -----------------------------------------------------------------------------------
 
 numbers = st.floats()
-comparisons = st.builds(
-    Comparison,
-    metric=st.sampled_from(sorted(METRICS)),
-    value=numbers,
-    judged=st.booleans(),
-    verdict=st.sampled_from(Verdict),
-    baseline=st.none() | numbers,
-    ratio=st.none() | numbers,
-    interval=st.none() | st.tuples(numbers, numbers),
-    tolerance=st.none() | numbers,
-    minimum_detectable=st.none() | numbers,
-    pairs=st.integers(0, 24),
-    source=st.text(),
-)
+comparisons = anything.comparisons(numbers)
 
 
 def by_metric(found: list[Comparison]) -> Mapping[str, Comparison]:

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import examples
-from pytest_loaderperf.model.metrics import METRICS
-from pytest_loaderperf.model.results import CheckResult, Comparison, Coverage, Verdict
+from pytest_loaderperf.model.results import CheckResult, Coverage, Verdict
 from pytest_loaderperf.reports.console import table as console
 from pytest_loaderperf.reports.console.screen import ASCII, UNICODE, Screen, width
+from support import anything
 
 no_deadline = settings(deadline=None)
 
@@ -243,18 +243,7 @@ def test_long_names_leave_room_for_what_decides(columns: int, widest: int) -> No
 # --- anything
 
 numbers = st.floats()
-comparisons = st.builds(
-    Comparison,
-    metric=st.sampled_from(sorted(METRICS)),
-    value=numbers,
-    judged=st.booleans(),
-    verdict=st.sampled_from(Verdict),
-    baseline=st.none() | numbers,
-    ratio=st.none() | numbers,
-    interval=st.none() | st.tuples(numbers, numbers),
-    tolerance=st.none() | numbers,
-    pairs=st.integers(0, 24),
-)
+comparisons = anything.comparisons(numbers)
 names = st.text(st.characters(codec="utf-8"), max_size=60) | st.sampled_from(
     [
         "test_\u8bfb\u53d6\u56fe\u7247[\u5927]" * 4,
