@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,67 @@ def test_names_places_and_marks_are_told_without_an_import(
     assert found == {name: without[name] for name in found}
     assert imported == []
     assert "test_it" not in (project.root / "modules").read_text().split()
+
+
+OPTIONS = {
+    "keyword": ("-k", "sizes and 16"),
+    "attribute of a function": ("-k", "owner"),
+    "what a hook gave": ("-k", "given and not 8"),
+    "name of the root": ("-k", "project"),
+    "marker": ("-m", "issue"),
+    "deselected": ("--deselect", "test_it.py::TestPhotos"),
+    "fixtures per test": ("--fixtures-per-test", "test_it.py"),
+    "documentation": ("-v",),
+    "failed first": ("--ff",),
+}
+GIVING = """
+def pytest_itemcollected(item):
+    item.extra_keyword_matches.add("given")
+"""
+# No text defines it, nor the test that a class inherits from one that a call returns.
+MADE = """
+def make():
+    def test_made(loaderperf):
+        pass
+    class Made:
+        def test_inherited(self, loaderperf):
+            pass
+    return test_made, Made
+
+test_made, Made = make()
+
+class TestMade(Made):
+    pass
+"""
+
+
+@pytest.fixture(scope="module")
+def giving(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = create(tmp_path_factory.mktemp("giving"))
+    project.write(conftest=f"READ, CHOSEN = {{}}, ()\n{CONFTEST}{GIVING}", test_made=MADE)
+    return project
+
+
+def shown(project: Project, *arguments: str) -> tuple[list[tuple[str, ...]], list[str]]:
+    """What pytest shows or chooses, and which test modules were imported for it."""
+    environment = {"PYTEST_ADDOPTS": PLAIN}
+    run = project.pytest("--collect-only", *arguments, environment=environment)
+    assert "INTERNALERROR" not in run.output, run.output
+    modules = (project.root / "modules").read_text().split()
+    words = re.findall(r"<\w+ (.+)>|(A check\.|Of photos\.)|fixtures used by (.+) -", run.output)
+    return words, [name for name in modules if name in ("test_it", "test_made")]
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_own_options_of_pytest_need_no_import(giving: Project, name: str) -> None:
+    _, imported = shown(giving, *OPTIONS[name], "test_it.py")
+    assert imported == []
+    chosen, imported = shown(giving, *OPTIONS[name], "--loaderperf")
+    assert imported == []
+    without, imported = shown(giving, *OPTIONS[name], "-p", "no:loaderperf")
+    assert "test_it" in imported
+    assert bool(chosen) == (name != "name of the root")
+    assert chosen == without
 
 
 def test_module_that_cannot_be_imported_is_what_its_text_says(tmp_path: Path) -> None:

@@ -319,7 +319,8 @@ def _check(item: pytest.Item) -> CollectedCheck:
     return CollectedCheck(
         names=names_below_module(item),
         location=item.location,
-        keywords=sorted(item.keywords),
+        keywords=sorted(item.listextrakeywords()),
+        attributes=sorted(getattr(getattr(item, "function", None), "__dict__", ())),
         fixturenames=list(getattr(item, "fixturenames", ())),
         markers=[
             (m.name, list(m.args), dict(m.kwargs)) for m in item.iter_markers() if _is_json(m)

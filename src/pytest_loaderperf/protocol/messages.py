@@ -66,7 +66,8 @@ class CollectedCheck:
 
     names: list[str]  # the node id below the module: classes, then the test with its parameters
     location: tuple[str, int | None, str]  # file, line (from 0), domain, as pytest has them
-    keywords: list[str]
+    keywords: list[str]  # that plugins have given it and its parents, for -k
+    attributes: list[str]  # the names of those of its function, likewise
     fixturenames: list[str]  # as pytest has them, for hooks that look for some
     # Name, arguments and named arguments of those that JSON can carry.
     markers: list[tuple[str, list[object], dict[str, object]]]

@@ -10,7 +10,7 @@ import functools
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import FunctionType, ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pytest
@@ -95,6 +95,7 @@ class UnimportedCheck(pytest.Item):
     place: tuple[str, ...]  # its names below the module
     line: int | None  # from 0
     parametrized: bool
+    attributes: Sequence[str] = ()  # names of those that its function has been given
     _fixtureinfo: FuncFixtureInfo
     fixturenames: list[str]
 
@@ -125,11 +126,21 @@ class UnimportedCheck(pytest.Item):
         return self._module.function(self.place, self.originalname)
 
     @property
+    def told(self) -> FunctionType:
+        """Its function as text and arm tell it; of its attributes, the names."""
+        function = vars(self.cls or self.module).get(self.originalname)
+        if not isinstance(function, FunctionType):  # inherited, or made by a call
+            line = (self.line or 0) + 1
+            code = _undefined.__code__.replace(co_filename=str(self.path), co_firstlineno=line)
+            function = FunctionType(code, {}, self.originalname)
+        vars(function).update(dict.fromkeys(self.attributes))
+        return function
+
+    @property
     def callspec(self) -> Parameters:
         """Its parameters."""
         # Pytest itself sorts the tests of each run by them, for fixtures that are not set up here.
-        for_sorting = sys._getframe(1).f_globals["__name__"] == "_pytest.fixtures"
-        if for_sorting or not (self.parametrized or self._has_parametrized_fixture):
+        if _pytest_asks() or not (self.parametrized or self._has_parametrized_fixture):
             raise AttributeError("callspec")
         return Parameters(self)
 
@@ -140,7 +151,7 @@ class UnimportedCheck(pytest.Item):
             self.fixturenames = self._fixtureinfo.names_closure
             return vars(self)[name]
         if name in _OF_FUNCTIONS:
-            return getattr(self.imported, name)
+            return self.told if _pytest_asks() else getattr(self.imported, name)
         raise AttributeError(f"{type(self).__name__} has no attribute {name}")
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
@@ -253,6 +264,7 @@ def _check(parent: pytest.Collector, collected: CollectedCheck) -> Check:
     item.place, item.line = tuple(collected.names), collected.location[1]
     item.parametrized = "[" in name
     item.fixturenames = collected.fixturenames  # told by the arm: nothing need be imported
+    item.attributes = collected.attributes
     item.extra_keyword_matches.update(collected.keywords)
     for marker, args, kwargs in collected.markers:
         item.add_marker(getattr(pytest.mark, marker)(*args, **kwargs))
@@ -267,6 +279,18 @@ def _skipped(parent: pytest.Collector, written: WrittenCheck) -> SkippedCheck:
         item.add_marker(getattr(pytest.mark, mark.name).with_args(*mark.args, **mark.kwargs))
     item.add_marker(pytest.mark.skip(reason=NEEDS_OPTION))
     return item
+
+
+def _pytest_asks() -> bool:
+    """Whether the caller of the caller is pytest, which wants names, attributes' and text (-k, -v).
+
+    An import for them could end the run: not all test modules can be imported into one process.
+    """
+    asking: str = sys._getframe(2).f_globals["__name__"]
+    return asking.partition(".")[0] == "_pytest"
+
+
+def _undefined() -> None: ...
 
 
 def _functions(collector: pytest.Collector) -> Iterator[pytest.Function]:
