@@ -124,6 +124,7 @@ def test_what_is_there_is_not_overwritten(begun: tuple[Project, str, str]) -> No
         (f"{INIT} /tmp", ["takes /tmp for the root folder", "--rootdir=. --loaderperf-init="]),
         (f"{INIT} --rootdir=. /tmp", ["lies outside of"]),
         (f"{INIT} a b", ["give one place"]),
+        (f"{INIT} --co", ["Leave out --collect-only: ", "--loaderperf-init=photos:make_loader"]),
         (f"{INIT} --loaderperf-sweep=8:16", ["leave out"]),
     ],
 )

@@ -108,9 +108,14 @@ def test_an_arm_imports_nothing_heavy() -> None:
     assert HEAVY & modules == set()
 
 
-def test_a_run_imports_only_the_part_of_scipy_that_it_uses() -> None:
+def test_a_run_imports_statistics_when_it_decides() -> None:
+    # Many runs measure nothing: of unchanged code, or to collect.
     modules = modules_after("import pytest_loaderperf.session.run")
     assert "pytest_loaderperf.check.runner" in modules
+    assert {"numpy", "scipy", "jinja2"} & modules == set()
+    decides = "from pytest_loaderperf.stats import sequential; sequential.quantile(0.95, 3)"
+    modules = modules_after(decides)
+    assert "scipy.special" in modules
     assert {"scipy.stats", "scipy.optimize"} & modules == set()
 
 

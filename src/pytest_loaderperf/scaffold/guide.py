@@ -77,8 +77,8 @@ def accepted(files: Sequence[str], run: Sequence[str], title: str, *, git: bool)
         first = f"Commit it:      git add {' '.join(map(shlex.quote, files))} && {commit}"
     else:
         first = (
-            "Start a history, so that each change is measured beside this state: "
-            f"git init && git add --all && {commit}"
+            "Start a history, so that each change is measured beside this state. "
+            f"With data in .gitignore: git init && git add --all && {commit}"
         )
     return [first, f"From then on:   {' && '.join(run)}"]
 

@@ -28,8 +28,12 @@ class FirstTest:
     @classmethod
     def planned(cls, config: pytest.Config, asked: str) -> FirstTest:
         """What the command line asks for. SettingsError where it cannot be."""
-        layout, given = layout_of(config), _given(config)
         again = f"{program()} {SWITCH}={asked}"
+        if config.option.collectonly:
+            raise SettingsError(
+                f"{SWITCH} writes a test and measures it. Leave out --collect-only: {again}"
+            )
+        layout, given = layout_of(config), _given(config)
         found = maker.find(asked, layout.root, _on_path(layout), how=f"{_how(config)}: {again}")
         path = first_check.place(found, layout, given)
         if not path.is_relative_to(layout.root):

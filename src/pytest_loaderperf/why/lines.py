@@ -8,9 +8,8 @@ import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy.special import stdtrit
-
 from ..model.results import Culprit, Why
+from ..stats.sequential import quantile
 from .calls import PARTS, Function, Node, stacks
 
 # A function stands for what calls it if it explains such a part of the difference there, and no
@@ -47,8 +46,8 @@ class More:
         mean = statistics.fmean(differences)
         freedom = len(differences) - 1
         error = statistics.stdev(differences) / math.sqrt(len(differences))
-        half = error * float(stdtrit(freedom, (1 + _CONFIDENCE) / 2))
-        sure = mean > error * float(stdtrit(freedom, _SURE))
+        half = error * quantile((1 + _CONFIDENCE) / 2, freedom)
+        sure = mean > error * quantile(_SURE, freedom)
         return cls(mean=mean, low=mean - half, high=mean + half, sure=sure)
 
 

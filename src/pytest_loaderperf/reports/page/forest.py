@@ -210,7 +210,8 @@ def reason(result: CheckResult) -> str:
 def _unseen(result: CheckResult) -> str:
     """What an inconclusive check could not have seen."""
     decides = terminal.deciding(result)
-    if decides is None or decides.minimum_detectable is None:
+    doubted = decides is not None and decides.verdict is Verdict.INCONCLUSIVE
+    if decides is None or decides.minimum_detectable is None or not doubted:
         return explain.warning(result).partition("; ")[2]
     if decides.minimum_detectable >= 1:
         return f"{decides.pairs} pairs cannot show any loss: they differ too much"

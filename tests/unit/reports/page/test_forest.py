@@ -132,6 +132,11 @@ def test_a_row_tells_why() -> None:
     assert forest.reason(result("a", Verdict.INCONCLUSIVE, noisy)) == (
         "2 pairs cannot show any loss: they differ too much"
     )
+    # What other metrics could show explains no doubt about one that has no ratio.
+    memory = replace(compared("peak_memory", 1.0, Verdict.INCONCLUSIVE), ratio=None)
+    memory = replace(memory, minimum_detectable=None)
+    doubted = result("a", Verdict.INCONCLUSIVE, compared("throughput", 1.0, UNCHANGED), memory)
+    assert forest.reason(doubted) == "peak_memory: no ratio"
     of_variants = examples.compared(verdict=Verdict.INCONCLUSIVE, variants=examples.VARIANTS)
     assert forest.reason(of_variants).startswith("slow beside pil: ratio 0.600 after 2 pairs")
     assert reasons["unchanged"] == ""
