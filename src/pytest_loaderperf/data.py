@@ -7,14 +7,16 @@ import enum
 import functools
 import hashlib
 import inspect
+import itertools
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from pathlib import Path, PurePath
-from types import CellType, FunctionType, MethodType
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from .child.loaderperf_exchange import is_installed
 from .errors import SettingsError
 from .system.files import locked
 
@@ -31,9 +33,10 @@ def folder(root: Path, name: str, build: Build, project: Path | None = None) -> 
     """The data folder of this name below ``root``, and whether it had to be built now.
 
     ``build(path)`` fills an empty folder, which stays where it is: what it writes may name it. One
-    that has not been filled to its end is built anew. Another text of ``build``, or other data that
-    it is called with, makes another folder, so that tests that need different data never share it.
-    Paths below ``project`` are the same for all versions of it.
+    that has not been filled to its end is built anew. Another text of ``build``, or of what it uses
+    of the project, makes another folder. So do other data that it is called with, or that it names:
+    tests that need different data never share it. Paths below ``project`` are the same for all
+    versions of it.
     """
     if not re.fullmatch(r"[\w.-]+", name) or name.startswith("."):
         raise SettingsError(f"loaderperf_data({name!r}): a name is letters, digits, '_', '-', '.'")
@@ -97,8 +100,10 @@ class _Told:
     def __init__(self, project: Path | None) -> None:
         here = [project, *project.parents] if project else []
         top = next((str(each) for each in here if (each / ".git").exists()), str(project or ""))
+        self._top = top
         self._places = {top: "<project>", tempfile.gettempdir(): "<temporary>"}
         self._inside: list[int] = []  # the objects that are being told: some hold themselves
+        self._named_before: set[int] = set()  # functions and classes: many may use one
 
     def call(self, build: Any) -> str:
         """The text of a function, and the data that it is called with, if there is any."""
@@ -108,13 +113,14 @@ class _Told:
                 given += [each for each in (build.args, build.keywords) if each]
                 build = build.func
             else:
-                given.append(build.__self__)
+                given += [build.__self__, *self._own_types(build.__self__)]
                 build = build.__func__
         if isinstance(build, FunctionType):
             cells = [each.cell_contents for each in build.__closure__ or () if _is_full(each)]
             given += [*(build.__defaults__ or ()), *(build.__kwdefaults__ or {}).values(), *cells]
+            given += self._named(build)
         else:
-            given.append(build)
+            given += [build, *self._own_types(build)]
         told = [self.value(each) for each in given]
         return "\0".join([_text(build), *told])
 
@@ -142,7 +148,7 @@ class _Told:
         elif isinstance(value, FunctionType | MethodType | functools.partial):
             told = self.call(value)
         elif isinstance(value, type):
-            told = f"{value.__module__}.{value.__qualname__}"
+            told = "\0".join([f"{value.__module__}.{value.__qualname__}", *self._class(value)])
         elif hasattr(value, "tobytes"):  # an array
             told = f"{getattr(value, 'dtype', '')} {getattr(value, 'shape', '')} {value.tobytes()}"
         elif fields := _fields(value):
@@ -151,11 +157,68 @@ class _Told:
             told = _shown(value)
         return told
 
+    def _class(self, value: type) -> Iterator[str]:
+        """The text of a class of the project, and what its methods name."""
+        for own in filter(self._may_change, value.__mro__):
+            yield _text(own)
+            for each in vars(own).values():
+                if isinstance(each, FunctionType):
+                    yield self.value(each)
+
+    def _own_types(self, value: object) -> list[type]:
+        return [type(value)] if any(map(self._may_change, type(value).__mro__)) else []
+
+    def _named(self, function: FunctionType) -> Iterator[object]:
+        """The constants, functions and classes of the project that a function of it names."""
+        if not self._is_own(function.__code__):
+            return
+        names = sorted({*itertools.chain(*(code.co_names for code in _codes(function.__code__)))})
+        held = function.__globals__
+        modules = [held[name] for name in names if isinstance(held.get(name), ModuleType)]
+        for space in (held, *(vars(each) for each in modules if self._is_own(each))):
+            for name in names:
+                value = space.get(name)
+                if name.startswith("__") or not self._may_change(value):
+                    continue
+                if not isinstance(value, FunctionType | type):
+                    yield value
+                elif id(value) not in self._named_before:
+                    self._named_before.add(id(value))
+                    yield value
+
+    def _may_change(self, value: object) -> bool:
+        """Whether a global is a constant, or the project's; not what others hold together."""
+        if isinstance(value, FunctionType):
+            return self._is_own(value.__code__)
+        if isinstance(value, type):
+            return self._is_own(inspect.getmodule(value))
+        return isinstance(value, _CONSTANTS)
+
+    def _is_own(self, what: CodeType | ModuleType | None) -> bool:
+        """Whether a module or a function's code lies in the project."""
+        file = what.co_filename if isinstance(what, CodeType) else getattr(what, "__file__", None)
+        inside = bool(self._top and file and file.startswith(self._top + "/"))
+        return inside and not is_installed(file or "")
+
     def _placed(self, text: str) -> str:
         for place, name in self._places.items():
             if place and (text == place or text.startswith(place + "/")):
                 return name + text[len(place) :]
         return text
+
+
+_CONSTANTS = (
+    str, bytes, bool, int, float, complex, enum.Enum, PurePath,
+    tuple, list, range, dict, set, frozenset,
+)  # fmt: skip
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    """The code of a function, and of those that are written inside of it."""
+    yield code
+    for each in code.co_consts:
+        if isinstance(each, CodeType):
+            yield from _codes(each)
 
 
 def _fields(value: object) -> dict[str, Any]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import copy
 import functools
 import hashlib
+import importlib
+import importlib.util
 import inspect
 import os
 import queue
 import stat
+import sys
 import tempfile
 import threading
 import types
@@ -261,6 +264,130 @@ def test_paths_of_a_version_and_of_temporary_folders_are_the_same_for_all(tmp_pa
     assert data._digest(closed_over(temporary / "a"), None) != data._digest(
         closed_over(Path("/a")), None
     )
+
+
+# --- what a build uses of the project
+
+BUILDS = """\
+import functools
+import json
+import shapes
+from shapes import Shape, encode
+
+ROWS = 10
+SIZES = [1, 2]
+
+class Base:
+    depth = 3
+
+class Config(Base):
+    def rows(self):
+        return inner(self.depth)
+
+    def fill(self, path):
+        self.rows()
+
+def inner(n):
+    return outer(n) + 1
+
+def outer(n):
+    return inner(n - 1) if n else 0
+
+def unused():
+    return 1
+
+def constants(path):
+    return [size for size in SIZES if (lambda: size < ROWS)()]
+
+def helpers(path):
+    return json.dumps(encode(inner(1)))
+
+def of_a_module(path):
+    return shapes.write(path)
+
+def of_a_class(path):
+    return Config().rows(), Shape.WIDE
+
+with_an_argument = functools.partial(lambda path, of: of(1), of=inner)
+of_an_object = Config().fill
+"""
+SHAPES = """\
+import enum
+
+class Shape(enum.Enum):
+    WIDE = 1
+
+SUFFIX = ".txt"
+
+def encode(n):
+    return n * 2
+
+def write(path):
+    return path / SUFFIX
+"""
+BUILDERS = (
+    "constants", "helpers", "of_a_module", "of_a_class", "with_an_argument", "of_an_object"
+)  # fmt: skip
+# What another text of one line makes anew.
+EDITS = {
+    ("ROWS = 10", "ROWS = 20"): {"constants"},
+    ("SIZES = [1, 2]", "SIZES = [1, 3]"): {"constants"},
+    ("size < ROWS", "size <= ROWS"): {"constants"},
+    ("return n * 2", "return n * 3"): {"helpers"},
+    ('SUFFIX = ".txt"', 'SUFFIX = ".csv"'): {"of_a_module"},
+    ("return path / SUFFIX", "return path / 'a' / SUFFIX"): {"of_a_module"},
+    ("WIDE = 1", "WIDE = 2"): {"of_a_class"},
+    ("depth = 3", "depth = 4"): {"of_a_class", "of_an_object"},
+    ("return inner(self.depth)", "return self.depth"): {"of_a_class", "of_an_object"},
+    ("return outer(n) + 1", "return outer(n) + 2"): {
+        "helpers", "of_a_class", "of_an_object", "with_an_argument"
+    },
+    ("if n else 0", "if n else 9"): {"helpers", "of_a_class", "of_an_object", "with_an_argument"},
+    ("return 1\n", "return 2\n"): set(),
+    ("import json\n", "import json\nimport os\n\nOTHER = os.sep\n"): set(),
+}  # fmt: skip
+
+
+def digests(root: Path, monkeypatch: pytest.MonkeyPatch, edit: tuple[str, str]) -> dict[str, str]:
+    """Of each build of a project that is edited so."""
+    (root / ".git").mkdir(parents=True)
+    for name, text in (("builds", BUILDS), ("shapes", SHAPES)):
+        (root / f"{name}.py").write_text(text.replace(*edit))
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(str(root))
+        builds = importlib.import_module("builds")
+    found = {name: data._digest(getattr(builds, name), root) for name in BUILDERS}
+    for name in ("builds", "shapes"):
+        monkeypatch.delitem(sys.modules, name)
+    return found
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_a_build_uses_of_the_project_makes_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edit: tuple[str, str]
+) -> None:
+    before = digests(tmp_path / "a", monkeypatch, ("", ""))
+    same = digests(tmp_path / "b", monkeypatch, ("", ""))
+    assert same == before
+    after = digests(tmp_path / "c", monkeypatch, edit)
+    assert {name for name in BUILDERS if before[name] != after[name]} == EDITS[edit]
+
+
+def test_a_build_of_an_installed_package_counts_by_its_text(tmp_path: Path) -> None:
+    package = tmp_path / ".venv" / "site-packages" / "shapes.py"
+    package.parent.mkdir(parents=True)
+    (tmp_path / ".git").mkdir()
+    told = []
+    for suffix in (".txt", ".csv"):
+        package.write_text(SHAPES.replace(".txt", suffix))
+        spec = importlib.util.spec_from_file_location("shapes", package)
+        assert spec is not None
+        module = importlib.util.module_from_spec(spec)
+        assert spec.loader is not None
+        spec.loader.exec_module(module)
+        told.append(data._digest(module.write, tmp_path))
+    assert told[0] == told[1]
 
 
 def test_who_comes_second_waits_and_does_not_build(tmp_path: Path) -> None:
