@@ -25,7 +25,10 @@ BUDGET = """\
 import paced
 
 def test_budget(loaderperf):
-    assert loaderperf(paced.Paced()).throughput >= 1
+    perf = loaderperf(paced.Paced())
+    assert perf.throughput >= 1
+    assert perf.throughput >= perf.baseline.throughput
+    assert 0.5 < float(perf.throughput) / float(perf.baseline.throughput) < 2
 """
 CHECKS = {"test_it": tiny.CHECK, "test_deep": DEEP, "test_budget": BUDGET}
 NODES = {name: f"{name}.py::{name if name != 'test_it' else tiny.KEY}" for name in CHECKS}
@@ -71,13 +74,21 @@ def test_only_what_may_have_changed_is_measured(project: Project) -> None:
     project.put("test_lonely.py", "def test_other(): pass\n")
     documents = run(project)
     assert documents.run.status == 0, documents.run.output
-    assert documents.identical == {"test_it", "test_deep"}
+    assert documents.identical == {"test_it", "test_deep", "test_budget"}
     told = f"nothing that it uses differs from commit {commit}"
     assert f"test_it.py::test_paced: not measured: {told} (" in documents.run.output
     assert documents.checks["test_it"]["reason"].startswith(told)
     assert documents.checks["test_it"]["metrics"] == {}
-    assert documents.checks["test_budget"]["reason"] == "its test looks at numbers"
-    assert documents.checks["test_budget"]["metrics"]["throughput"]["value"] > 1
+    # For its numbers, which need no baseline.
+    budget = documents.checks["test_budget"]
+    assert budget["reason"] == "its test looks at numbers"
+    assert f"measured alone, since its test looks at numbers: {told}" in documents.run.output
+    assert budget["metrics"]["throughput"]["value"] > 1
+    assert budget["metrics"]["throughput"]["baseline"] is None
+    assert budget["metrics"]["peak_memory"]["value"] > 0
+    assert documents.run.results["against"]["commits"] == []
+    assert "test_budget  identical" in documents.run.output  # it has a row, unlike others
+    assert "test_paced  identical" not in documents.run.output
 
     project.append("test_deep.py", "\n# Another text.\n")
     deep = run(project, "test_it.py", "test_deep.py")
@@ -86,6 +97,18 @@ def test_only_what_may_have_changed_is_measured(project: Project) -> None:
     assert [*deep.checks] == ["test_deep", "test_it"]  # the news come first
     assert deep.checks["test_deep"]["reason"] == "test_deep.py differs"
     assert deep.checks["test_deep"]["pairs"] >= 2
+
+
+def test_a_budget_that_is_not_kept_fails_also_of_code_that_is_identical(project: Project) -> None:
+    project.put("test_budget.py", BUDGET.replace(">= 1\n", ">= 1e9\n"))
+    project.commit("a budget that nothing keeps")
+    tiny.accept(project, *NODES.values(), throughput=tiny.THROUGHPUT + 1)
+    seen = run(project, "test_budget.py")
+    assert seen.run.status == 1, seen.run.output
+    assert seen.checks["test_budget"]["verdict"] == "identical"
+    assert seen.checks["test_budget"]["outcome"] == "failed"
+    assert "assert" in seen.run.output
+    assert "1e9" in seen.run.output or "1,000,000,000" in seen.run.output
 
 
 def test_no_worktree_is_made_where_nothing_is_measured(project: Project) -> None:

@@ -106,13 +106,19 @@ class BaselineValue:
 
     @property
     def value(self) -> float | None:
-        """The baseline's value in the metric's unit; None where there is no baseline."""
-        return self._asked.comparison(self.metric).baseline
+        """The baseline's value in the metric's unit; None where there is no baseline.
+
+        That of the candidate where both are the same code, which was measured once.
+        """
+        comparison = self._asked.comparison(self.metric)
+        same = comparison.verdict is Verdict.IDENTICAL
+        return comparison.value if same else comparison.baseline
 
     def __float__(self) -> float:
-        if self.value is None:
+        value = self.value
+        if value is None:
             raise LoaderError(f"there is no baseline of {self.metric.name} for this check")
-        return self.value
+        return value
 
     def __repr__(self) -> str:
         return "no baseline" if self.value is None else format_value(self.value, self.metric.unit)

@@ -70,6 +70,7 @@ class Identical:
         self._commits: dict[str, tuple[Mapping[str, str], frozenset[str]]] = {}
         self._footprints: dict[str, Footprint] = {}
         self.reasons: dict[str, str] = {}  # why checks are measured, as far as that was asked
+        self._alone: set[str] = set()  # those that only their numbers are measured for
 
     @property
     def is_asked(self) -> bool:
@@ -90,16 +91,36 @@ class Identical:
             self.reasons[spec.nodeid] = self._why_measured(spec)
         return self.reasons[spec.nodeid]
 
+    def for_its_numbers(self, spec: Spec) -> str:
+        """What to note of a check that is measured though nothing differs; empty of others.
+
+        Its test looks at numbers, for which it needs no baseline.
+        """
+        why = self.why_measured(spec)
+        return (
+            f"measured alone, since {why}: {self._told(spec)}" if spec.nodeid in self._alone else ""
+        )
+
     def _why_measured(self, spec: Spec) -> str:
-        module = spec.module
-        self._proof.check(self._candidate, module)
-        commit = self._references.commit(module, spec.key)
+        self._proof.check(self._candidate, spec.module)
+        commit = self._references.commit(spec.module, spec.key)
         if commit is None:
             return "there is no commit to compare it with"
-        if spec.benchmark or needs_numbers(self._source(module), spec.names):
+        if differs := self._why_it_may_differ(spec, commit):
+            return differs
+        numbers = self._why_numbers_are_needed(spec)
+        if numbers:
+            self._alone.add(spec.nodeid)
+        return numbers
+
+    def _why_numbers_are_needed(self, spec: Spec) -> str:
+        if spec.benchmark or needs_numbers(self._source(spec.module), spec.names):
             return "its test looks at numbers"
-        if wraps := self._footprint(module).wraps:
-            return f"a fixture in {wraps} may look at numbers"
+        wraps = self._footprint(spec.module).wraps
+        return f"a fixture in {wraps} may look at numbers" if wraps else ""
+
+    def _why_it_may_differ(self, spec: Spec, commit: str) -> str:
+        module = spec.module
         changes = self._differing(commit)
         if hidden := self._hidden(module, changes):
             return f"git ignores {hidden}, which it uses: nobody knows what that was"
@@ -111,15 +132,7 @@ class Identical:
 
     def result(self, spec: Spec) -> CheckResult:
         """The result of a check that was not measured."""
-        module = spec.module
-        commit = self._references.commit(module, spec.key)
-        assert commit is not None
-        compared = ""
-        if changes := self._differing(commit):
-            footprint = self._footprint(module)
-            excused = [each for each in changes if why_measured([each], footprint, self._unused)]
-            compared = f" ({len(footprint.files)} files compared{_not_used(excused)})"
-        told = f"nothing that it uses differs from commit {commit[:12]}{compared}"
+        told = self._told(spec)
         return CheckResult(
             nodeid=spec.nodeid,
             verdict=Verdict.IDENTICAL,
@@ -128,6 +141,18 @@ class Identical:
             reason=told,
             notes=(f"not measured: {told}",),
         )
+
+    def _told(self, spec: Spec) -> str:
+        """That nothing differs, and from which commit."""
+        module = spec.module
+        commit = self._references.commit(module, spec.key)
+        assert commit is not None
+        compared = ""
+        if changes := self._differing(commit):
+            footprint = self._footprint(module)
+            excused = [each for each in changes if why_measured([each], footprint, self._unused)]
+            compared = f" ({len(footprint.files)} files compared{_not_used(excused)})"
+        return f"nothing that it uses differs from commit {commit[:12]}{compared}"
 
     def _differing(self, commit: str) -> list[str]:
         """In what the working tree differs from a commit, but for this package itself."""

@@ -147,9 +147,13 @@ class Coordinator:
         if self._settings.bisect:
             return self._searched(bench)
         began = time.monotonic()
-        if self._identical.is_asked and not self._identical.why_measured(bench.spec):
-            return Outcome(result=self._identical.result(bench.spec))
-        reference = self._references.find(bench.spec.module, bench.spec.key, bench.progress)
+        reference, alone = Reference(version=None, entry=None), ""
+        if self._identical.is_asked:
+            if not self._identical.why_measured(bench.spec):
+                return Outcome(result=self._identical.result(bench.spec))
+            alone = self._identical.for_its_numbers(bench.spec)
+        if not alone:
+            reference = self._references.find(bench.spec.module, bench.spec.key, bench.progress)
         if reference.version is not None:
             self._sides.carry(bench, reference.version)
             bench.arm(reference.version)  # started now: it imports while the candidate works
@@ -160,35 +164,18 @@ class Coordinator:
             reference = self._sides.usable(bench, reference)
         why = self._arms.why_anew(bench.spec.module)
         anew = f"each trial is a process of its own, which takes longer: {why}" if why else ""
-        found = Findings(notes=tuple(note for note in (reference.note, anew) if note))
+        found = Findings(notes=tuple(note for note in (reference.note, anew, alone) if note))
         if self._settings.selftest and not known.calibration.loader.delivers:
             known, judged = self._judge(*selftest.patient(bench, known), reference)
             found += judged
             found += selftest.judge_injected_loss(bench, reference, known, found, began)
         else:
-            known, judged = self._judge(bench, known, reference)
+            known, judged = self._judge(bench, known, reference, alone=bool(alone))
             found += judged
         notes = self._sides.proven(bench, reference.version, found)
         result = result_of(bench.spec, known, found + Findings(notes=tuple(notes)))
         if reference.version is not None:
-            version = reference.version
-            theirs = bench.arm(version).collected.versions
-            result = replace(result, packages=packages.differing(theirs, bench.versions))
-            environment = self._references.environment(version)
-            if environment is not None:
-                environment.check(theirs)
-                same = (*result.notes, *environment.same_for_both(theirs))
-                result = replace(result, distributions=environment.differing, notes=same)
-            result = self._explained(bench, version, known, result)
-            if self._settings.blame and environment and self._settings.update is None:
-                search = Packages(
-                    arms=self._arms,
-                    references=self._references,
-                    sides=self._sides,
-                    environment=environment,
-                    measured=(known, found) if self._sides.run_the_same(bench, version) else None,
-                )
-                result = blamed(search, bench, known, result)
+            result = self._beside(bench, reference.version, known, found, result)
         if self._settings.selftest and known.calibration.loader.variants:
             return _without_test(result)  # which would ask for all of them
         finished = self._last_trial(bench, result)
@@ -197,6 +184,24 @@ class Coordinator:
         all_notes = (*result.notes, note) if note else result.notes
         result = replace(result, outcome="failed" if failed else "passed", notes=all_notes)
         return Outcome(result=result, reports=finished.reports, benchmark=finished.benchmark)
+
+    def _beside(
+        self, bench: Bench, version: Version, known: Known, found: Findings, result: CheckResult
+    ) -> CheckResult:
+        """The result of a comparison with a commit: its packages, and why it got worse."""
+        result = self._sides.with_packages(bench, version, result)
+        result = self._explained(bench, version, known, result)
+        environment = self._references.environment(version)
+        if self._settings.blame and environment and self._settings.update is None:
+            search = Packages(
+                arms=self._arms,
+                references=self._references,
+                sides=self._sides,
+                environment=environment,
+                measured=(known, found) if self._sides.run_the_same(bench, version) else None,
+            )
+            result = blamed(search, bench, known, result)
+        return result
 
     def _measured(self, bench: Bench) -> Outcome:
         """A check in a sweep: nothing to compare with, and nothing that its test could assert."""
@@ -237,8 +242,10 @@ class Coordinator:
             deadline=time.monotonic() + settings.budget,
         )
 
-    def _judge(self, bench: Bench, known: Known, reference: Reference) -> tuple[Known, Findings]:
-        """Judge a check: beside a commit, against stored numbers, or without a comparison.
+    def _judge(
+        self, bench: Bench, known: Known, reference: Reference, *, alone: bool = False
+    ) -> tuple[Known, Findings]:
+        """Judge a check: beside a commit, against stored numbers, or ``alone``, without any.
 
         Also returns what is known with the plan that timing has shown to fit.
         """
@@ -247,6 +254,8 @@ class Coordinator:
             return known, stored.judge_delivery(bench) if reads else judge_variants(
                 bench, known, self._sides
             )
+        if alone:
+            return known, stored.alone(bench, known)
         version = reference.version
         # The store describes the accepted commit, not another one that was asked for, nor that with
         # other packages.
@@ -276,14 +285,7 @@ class Coordinator:
         if record is not None and not changed:
             found += stored.judge_stored(bench, record, self._settings.drift, known)
             return known, found + per_trial.judge_trials(bench, None, record, known)
-        if changed:
-            message = f"the workload changed, so the numbers cannot be compared: {changed}"
-        elif reference.entry is not None:
-            message = "the baseline has no numbers of this machine class"
-        else:
-            message = "this check has no baseline yet"
-        verdict = Verdict.INCOMPARABLE if changed else Verdict.NO_BASELINE
-        return known, found + stored.show(bench, known, verdict, message)
+        return known, found + stored.without_baseline(bench, known, changed, reference.entry)
 
     def _changed(self, bench: Bench, known: Known, accepted: Workload) -> tuple[Known, str]:
         """How the workload differs from the accepted one; many batches must show it, not a few."""

@@ -8,10 +8,12 @@ from pathlib import Path
 from ..baselines.reference import Reference, References
 from ..errors import ArmError
 from ..measure import calibration
+from ..model.results import CheckResult
 from ..model.version import Version
 from ..settings import RunSettings
 from ..supervisor.arm import Arm
 from ..supervisor.arms import Arms
+from ..system import packages
 from ..versions.proof import Compared, Proof
 from ..versions.worktree import is_same
 from .state import Bench, Findings
@@ -55,6 +57,17 @@ class Sides:
         used = {each for v in both for each in self._proof.used(v, module, nodeid)}
         pairs = [(Path(version.toplevel, each), Path(version.moved_to, each)) for each in used]
         return all(is_same(*pair) for pair in pairs if any(each.is_file() for each in pair))
+
+    def with_packages(self, bench: Bench, version: Version, result: CheckResult) -> CheckResult:
+        """A result with which packages differ. PackagesError if they are not those asked for."""
+        theirs = bench.arm(version).collected.versions
+        result = replace(result, packages=packages.differing(theirs, bench.versions))
+        environment = self._references.environment(version)
+        if environment is None:
+            return result
+        environment.check(theirs)
+        same = (*result.notes, *environment.same_for_both(theirs))
+        return replace(result, distributions=environment.differing, notes=same)
 
     def usable(self, bench: Bench, reference: Reference) -> Reference:
         """The reference; ArmError, or its stored numbers alone, where it cannot be measured.

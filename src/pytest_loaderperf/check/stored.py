@@ -6,8 +6,9 @@ And judge what it delivers, for which it needs no baseline.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
-from ..baselines.store import Record
+from ..baselines.store import Entry, Record
 from ..errors import LoaderError
 from ..measure import calibration, turns
 from ..measure.timed_trial import Timing
@@ -20,6 +21,7 @@ from . import per_trial
 from .state import Bench, Findings, Known, phase, seen
 
 _TRIALS = 4  # the fewest that can be judged
+_TRIALS_ALONE = 2  # as many as a verdict takes at least of each side
 _STORED_ARMS = 3  # behind stored numbers
 _PARTS = 6  # of a budget: two epochs of all ranks, two of one process, and their starts
 
@@ -50,20 +52,40 @@ def judge_stored(bench: Bench, record: Record, drift: float, known: Known) -> Fi
     )
 
 
-def show(bench: Bench, known: Known, verdict: Verdict, message: str) -> Findings:
-    """Measure once, without a comparison, to show the numbers."""
-    timing = _timing(bench, known, 0)
+def show(bench: Bench, known: Known, verdict: Verdict, message: str, trials: int = 1) -> Findings:
+    """Measure without a comparison, once or in several trials, to show the numbers."""
+    timings = [_timing(bench, known, number) for number in range(trials)]
+    values = _values(timings)
     found = Findings(
         comparisons={
-            name: uncompared(name, value, verdict, judged=name in known.judged)
-            for name, value in timing.values.items()
+            name: uncompared(name, fmean(each), verdict, judged=name in known.judged)
+            for name, each in values.items()
         },
-        values=_values([timing]),
-        rounds=timing.rounds,
-        coverage=seen([timing], known.plan),
+        values=values,
+        rounds=tuple(each for timing in timings for each in timing.rounds),
+        coverage=seen(timings, known.plan),
         message=message,
     )
     return found + per_trial.show(bench, known, verdict)
+
+
+def without_baseline(bench: Bench, known: Known, changed: str, entry: Entry | None) -> Findings:
+    """The numbers, and why they are compared with none: it has ``changed``, or nothing is stored.
+
+    ``entry`` is what is stored, perhaps of other classes of machine.
+    """
+    if changed:
+        message = f"the workload changed, so the numbers cannot be compared: {changed}"
+        return show(bench, known, Verdict.INCOMPARABLE, message)
+    message = "this check has no baseline yet"
+    if entry is not None:
+        message = "the baseline has no numbers of this machine class"
+    return show(bench, known, Verdict.NO_BASELINE, message)
+
+
+def alone(bench: Bench, known: Known) -> Findings:
+    """The numbers that a test looks at, of code that is what was accepted."""
+    return show(bench, known, Verdict.IDENTICAL, "", _TRIALS_ALONE)
 
 
 def repeat(bench: Bench, known: Known) -> Mapping[str, Sequence[float]]:

@@ -29,7 +29,7 @@ class Verdict(str, Enum):
     ERROR = "error"
     INCOMPLETE = "incomplete"  # ranks and workers do not deliver each sample once
     COMPLETE = "complete"  # they do
-    IDENTICAL = "identical"  # nothing that it uses differs: there was nothing to measure
+    IDENTICAL = "identical"  # nothing that it uses differs: there was nothing to compare
     COMPARED = "compared"  # of a test that compares its own loaders, and judges none
     MEASURED = "measured"  # in a sweep, which judges nothing
 
@@ -311,6 +311,11 @@ class CheckResult:
     def batch_size(self) -> int | None:
         """The batch size that its test is parametrized with."""
         return batch_size_among(self.parameters)
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether it was: what is identical only where its test looks at numbers."""
+        return bool(self.metrics) or self.verdict is not Verdict.IDENTICAL
 
 
 @dataclass(frozen=True, kw_only=True)

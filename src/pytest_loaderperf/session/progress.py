@@ -193,4 +193,4 @@ class Rows:
 
     def _shows(self, result: CheckResult | None) -> bool:
         # One that is identical was not measured: hundreds of them say nothing that a dot does not.
-        return self._works and result is not None and result.verdict is not Verdict.IDENTICAL
+        return self._works and result is not None and result.is_measured

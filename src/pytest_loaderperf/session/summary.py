@@ -57,7 +57,7 @@ def lines(
     verbose: bool = False,
 ) -> list[str]:
     """The table of the checks that were measured, and what there is to know below it."""
-    shown = [each for each in results if verbose or each.verdict is not Verdict.IDENTICAL]
+    shown = [each for each in results if verbose or each.is_measured]
     everything = verbose or not terminal.is_plain(results)
     return [
         *table.table(shown, screen),
