@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -236,8 +237,11 @@ def reporter_on(
 
 
 PARAMS = pytest.Config.InvocationParams(args=(), plugins=None, dir=Path())
+IDENTICAL = replace(examples.check("", Verdict.IDENTICAL, 0.99, 1.01), metrics={})
 CHECKS = [
-    examples.check(f"test_a.py::{name}", verdict, 0.99, 1.01)
+    replace(IDENTICAL, nodeid=f"test_a.py::{name}")
+    if verdict is Verdict.IDENTICAL
+    else examples.check(f"test_a.py::{name}", verdict, 0.99, 1.01)
     for name, verdict in [
         ("test_one", Verdict.UNCHANGED),
         ("test_two[32]", Verdict.REGRESSED),
