@@ -159,7 +159,7 @@ class Coordinator:
             bench.arm(reference.version)  # started now: it imports while the candidate works
         known = self._calibrated(bench)
         if _needs_no_baseline(known, self._settings):
-            reference = Reference(version=None, entry=None)
+            reference, alone = Reference(version=None, entry=None), ""
         if reference.version is not None:
             reference = self._sides.usable(bench, reference)
         why = self._arms.why_anew(bench.spec.module)
