@@ -117,3 +117,52 @@ def test_a_failure_names_the_line_that_holds_more_memory(tmp_path: Path) -> None
     grown = check["metrics"]["peak_memory"]["value"] - check["metrics"]["peak_memory"]["baseline"]
     assert culprit["more"] * 2**20 == pytest.approx(grown, rel=0.15)
     assert "load (rows.py:8) holds " in run.output
+
+
+STARTING = """\
+import time
+
+def index(seconds):
+    time.sleep(seconds)
+
+def shuffle():
+    time.sleep(0.02)
+
+class Rows:
+    def __iter__(self):
+        shuffle()
+        index(0.02)
+        for n in range(10**6):
+            time.sleep(0.001)
+            yield [n, n]
+"""
+FIRST = """\
+import pytest, rows
+
+@pytest.mark.loaderperf(metrics=["first_batch"])
+def test_rows(loaderperf):
+    loaderperf.check(rows.Rows())
+"""
+
+
+def test_a_failure_names_the_line_for_which_the_first_batch_comes_later(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", rows=STARTING, test_it=FIRST)
+    project.commit("before")
+    project.write(rows="# comment\n" + STARTING.replace("index(0.02)", "index(0.2)"))
+    run = project.pytest("--loaderperf", "--loaderperf-against=HEAD", environment=ASKING)
+    assert run.status == 1, run.output
+    (check,) = run.results["checks"]
+    assert check["metrics"]["first_batch"]["verdict"] == "regressed"
+    assert [*check["why"]] == ["first_batch"]
+    why = check["why"]["first_batch"]
+    (culprit,) = why["culprits"]
+    assert (culprit["file"], culprit["function"], culprit["line"]) == (
+        "rows.py",
+        "Rows.__iter__",
+        13,
+    )
+    assert culprit["waits"]
+    assert culprit["more"] == pytest.approx(180, rel=0.25)
+    assert why["took"] == pytest.approx(220, rel=0.25)
+    assert "Rows.__iter__ (rows.py:13) waits " in run.output
+    assert " ms a first batch that were lost" in run.output

@@ -103,7 +103,9 @@ class TimedTrial:
             follow=self._pace.follow,
         )
         self._trial.resume()
+        began = time.perf_counter()
         self._opened = self._trial.ask(opening, Opened)
+        self.opening: Stretch = began, began + self._opened.first_batch  # of the first batch
 
     @property
     def _usual_load(self) -> float:

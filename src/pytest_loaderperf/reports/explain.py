@@ -93,32 +93,41 @@ def why(result: CheckResult) -> list[str]:
     """Where its time goes, and its memory, if that was looked for."""
     return [
         line
-        for name, lines in (("time", _slower), ("memory", _larger))
+        for name, lines in (("time", _slower), ("first_batch", _later), ("memory", _larger))
         if name in result.why
         for line in lines(result.why[name])
     ]
 
 
 def _slower(why: Why) -> list[str]:
+    return _longer(why, "a sample")
+
+
+def _later(why: Why) -> list[str]:
+    return _longer(why, "a first batch")
+
+
+def _longer(why: Why, each: str) -> list[str]:
     if not why.clear:
-        low, high = why.interval
+        lost, low, high = (_figure(ms) for ms in (why.lost, *why.interval))
+        sign = "+" * (why.lost > 0)
         return [
-            f"no line takes clearly longer: {why.lost:+.2g} ms [{low:.2g}, {high:.2g}] of the "
-            f"{_ms(why.took)} that a sample takes"
+            f"no line takes clearly longer: {sign}{lost} ms [{low}, {high}] of the "
+            f"{_ms(why.took)} that {each} takes"
         ]
     lines = []
     for culprit in why.culprits:
-        low, high = culprit.interval
+        low, high = map(_figure, culprit.interval)
         verb = "waits" if culprit.waits else "takes"
         lines.append(
-            f"{_place(culprit)} {verb} {_ms(culprit.more)} more of the {_ms(why.lost)} a sample "
-            f"that were lost [{low:.2g}, {high:.2g}]{_inside(culprit)}"
+            f"{_place(culprit)} {verb} {_ms(culprit.more)} more of the {_ms(why.lost)} {each} "
+            f"that were lost [{low}, {high}]{_inside(culprit)}"
         )
-    rest = why.lost - sum(each.more for each in why.culprits)
+    rest = why.lost - sum(culprit.more for culprit in why.culprits)
     if rest > why.lost / 2:
         kind = "waiting" if why.waited > rest / 2 else "on the CPU"
         lines.append(
-            f"{_ms(rest)} of the {_ms(why.lost)} more that a sample takes are in no single line; "
+            f"{_ms(rest)} of the {_ms(why.lost)} more that {each} takes are in no single line; "
             f"most of it is spent {kind}"
         )
     return lines
@@ -154,7 +163,12 @@ def _inside(culprit: Culprit) -> str:
 
 
 def _ms(milliseconds: float) -> str:
-    return f"{milliseconds:.3g} ms"
+    return f"{_figure(milliseconds, 3)} ms"
+
+
+def _figure(value: float, digits: int = 2) -> str:
+    """A number with so many digits that count, and no exponent where it is large."""
+    return f"{float(f'{value:.{digits}g}'):,g}"
 
 
 def _mib(size: float) -> str:

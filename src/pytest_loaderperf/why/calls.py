@@ -8,12 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..measure.timed_trial import Timing
 from ..model.results import Stack
 from .stacks import Call, Sample
 
 # The time of a trial is cut into so many parts, each compared with that of the other side: how far
-# they differ tells how sure the whole is.
+# they differ tells how sure the whole is. Other looks have parts of their own.
 PARTS = 8
 _LEAST = 0.002  # of what a sample takes
 MAIN_PROCESS, WORKERS = "main process", "workers"
@@ -64,7 +63,7 @@ class Node:
     """What a function took, called as it was called here: ms a sample, in each part of the time.
 
     ``waited`` is what of it used no CPU; ``lines`` are those of the function, with all that they
-    call.
+    call. All of them have as many parts.
     """
 
     took: list[float] = field(default_factory=_nothing)
@@ -72,20 +71,35 @@ class Node:
     lines: dict[int, list[float]] = field(default_factory=lambda: defaultdict(_nothing))
     children: dict[Function, Node] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, parts: int) -> Node:
+        """One that took nothing, in so many parts."""
+        nothing = [0.0] * parts
+        return cls(took=[*nothing], waited=[*nothing], lines=defaultdict(nothing.copy))
+
+    @property
+    def parts(self) -> int:
+        """Of the time, each of which it took something in."""
+        return len(self.took)
+
     @property
     def alone(self) -> float:
         """What it took without what it called."""
         own = sum(self.took) - sum(sum(child.took) for child in self.children.values())
-        return max(0.0, own / PARTS)
+        return max(0.0, own / self.parts)
 
     def child(self, function: Function) -> Node:
         """That of a function it calls, made where there is none."""
-        return self.children.setdefault(function, Node())
+        return self.children.setdefault(function, Node.of(self.parts))
+
+    def called(self, function: Function) -> Node:
+        """That of a function which it may call."""
+        return self.children.get(function) or Node.of(self.parts)
 
 
 def stacks(candidate: Node, baseline: Node) -> list[Stack]:
     """All chains of calls of both sides that take more than next to nothing."""
-    least = _LEAST * max(sum(each.took) for each in (candidate, baseline)) / PARTS
+    least = _LEAST * max(sum(each.took) for each in (candidate, baseline)) / candidate.parts
     return list(_stacks(candidate, baseline, (), least))
 
 
@@ -96,17 +110,15 @@ def _stacks(
     if max(now, before) >= least and calls:
         yield Stack(calls=calls, candidate=now, baseline=before)
     for function in {**candidate.children, **baseline.children}:
-        now_there = candidate.children.get(function, Node())
-        before_there = baseline.children.get(function, Node())
-        yield from _stacks(now_there, before_there, (*calls, function.text), least)
+        called = candidate.called(function), baseline.called(function)
+        yield from _stacks(*called, (*calls, function.text), least)
 
 
-def fold(samples: Iterable[Sample], timing: Timing, files: Files, root: Node, parts: range) -> None:
+def fold(samples: Iterable[Sample], made: float, files: Files, root: Node, parts: range) -> None:
     """Add the samples of a trial to what is there, as some of the parts of all time.
 
-    ``files`` are those of its version.
+    So many samples of data were ``made`` meanwhile. ``files`` are those of its version.
     """
-    made = timing.taken.samples * timing.made / timing.taken.batches
     per_sample = 1000 * len(parts) / made
     for sample in samples:
         if sample.idle:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..model.results import Culprit, Why
 from ..stats.sequential import quantile
-from .calls import PARTS, Function, Node, stacks
+from .calls import Function, Node, stacks
 
 # A function stands for what calls it if it explains such a part of the difference there, and no
 # more than that: else others have become faster, as where code has moved.
@@ -25,7 +25,6 @@ _CONFIDENCE = 0.95
 # Many functions are compared, and none may stand out by chance.
 _SURE = 0.998
 _WAITS = 0.7
-_NOTHING = [0.0] * PARTS
 _COMPREHENSION = ".<locals>.<listcomp>"  # which has a call of its own before Python 3.12
 
 Text = Callable[[str], Sequence[str]]  # the lines of a file, as a version has it
@@ -99,7 +98,7 @@ def _descend(candidate: Node, baseline: Node, path: Path, lost: float) -> Iterat
     """Go from calls to what they call, as long as that explains what they take more."""
     here = statistics.fmean(less(candidate.took, baseline.took))
     calls = [
-        Place(function=function, candidate=node, baseline=baseline.children.get(function, Node()))
+        Place(function=function, candidate=node, baseline=baseline.called(function))
         for function, node in candidate.children.items()
     ]
     calls.sort(key=lambda call: -sum(call.more))
@@ -124,9 +123,9 @@ def _culprits(paths: Iterable[Path], source: _Source, least: float) -> list[Culp
     culprits = []
     for (file, name, line), those in found.items():
         places = [(source.more(place, line), path) for place, path in those.values()]
-        more = More.of(_sum(each for each, _ in places))
         path = places[0][1]
         inner = path[-1]
+        more = More.of(_sum((each for each, _ in places), inner.candidate.parts))
         waited = sum(less(inner.candidate.waited, inner.baseline.waited))
         if more.sure and more.mean >= least:
             culprits.append(
@@ -174,7 +173,7 @@ class _Source:
             return place.more
         moved = self._moved(place.function.file)
         before = (took for old, took in place.baseline.lines.items() if moved.get(old, old) == line)
-        return less(place.candidate.lines[line], _sum(before))
+        return less(place.candidate.lines[line], _sum(before, place.candidate.parts))
 
     def has_changed(self, file: str, line: int) -> bool:
         """Whether a line of the candidate is none of the baseline's."""
@@ -203,8 +202,8 @@ class _Source:
         return self._compared[file]
 
 
-def _sum(those: Iterable[Sequence[float]]) -> list[float]:
-    return [math.fsum(parts) for parts in zip(_NOTHING, *those, strict=True)]
+def _sum(those: Iterable[Sequence[float]], parts: int) -> list[float]:
+    return [math.fsum(each) for each in zip([0.0] * parts, *those, strict=True)]
 
 
 def less(now: Sequence[float], before: Sequence[float]) -> list[float]:

@@ -10,10 +10,12 @@ from ..measure.calibration import Calibration
 from ..measure.plan import Lengths
 from ..measure.turns import Side
 from ..model.results import CheckResult, Verdict, Why
-from . import memory, pipeline, sampling
+from . import memory, pipeline, sampling, starts
 from .calls import Files
 
-_SLOWER = ("throughput", "cpu_time", "epoch_time")
+_SLOWER = (
+    "throughput", "cpu_time", "epoch_time", "epoch_overhead", "stall", "stalled", "wait_p99"
+)  # fmt: skip
 _LARGER = ("peak_memory", "memory_growth")
 _MIB = 2**20
 
@@ -30,7 +32,8 @@ def explained(
 ) -> CheckResult:
     """A result with where its time goes if it got slower, and its memory if it got larger.
 
-    Or ``always`` where the time goes. ``sides`` and ``files`` are those of the candidate and of the
+    Likewise where that of the first batch goes, if this comes later. Or ``always`` where the time
+    goes. ``sides`` and ``files`` are those of the candidate and of the
     baseline; ``news`` hears of a look that takes some seconds. What goes wrong becomes a note: the
     verdict holds.
     """
@@ -46,6 +49,12 @@ def explained(
             slower = partial(pipeline.why_slower, *sides, files)
         news("where the time goes")
         result = _told(result, "time", slower)
+    if "first_batch" in regressed:
+        comparison = result.metrics["first_batch"]
+        seconds = max(comparison.value, comparison.baseline or 0.0)
+        later = partial(starts.why_later, *sides, files, seconds, always=always)
+        news("where the time of the first batch goes")
+        result = _told(result, "first_batch", later)
     if regressed.intersection(_LARGER):
         if memory.is_installed():
             grown = _grown(result) / _MIB
@@ -67,5 +76,6 @@ def _told(result: CheckResult, what: str, look: Callable[[], Why]) -> CheckResul
     try:
         return replace(result, why={**result.why, what: look()})
     except Exception as error:  # noqa: BLE001  (the verdict holds)
-        note = f"where the {what} goes was not found: {str(error).partition(chr(10))[0]}"
+        goes = {"first_batch": "time of the first batch"}.get(what, what)
+        note = f"where the {goes} goes was not found: {str(error).partition(chr(10))[0]}"
         return replace(result, notes=(*result.notes, note))

@@ -94,10 +94,11 @@ def _add_pair(
         with asking([side.arm for side in asked]):
             timings = turns.time_pair(*asked, candidate_first=candidate_first)
         for side, timing, own, root in zip(asked, timings, files, roots, strict=True):
-            samples = read(Path(side.stacks), timing)
+            samples = read(Path(side.stacks), timing.taken.stretches, timing.suspended)
             if not samples:
                 raise ArmError(f"no process of {side.arm.version.name} said where it is")
-            fold(samples, timing, own, root, parts)
+            made = timing.taken.samples * timing.made / timing.taken.batches
+            fold(samples, made, own, root, parts)
 
 
 def _longer(side: Side, more: float) -> Side:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from ..child.loaderperf_stacks import MAIN
-from ..measure.timed_trial import Timing
 from ..measure.waits import Clock
 from ..protocol.messages import Stretch
 
@@ -69,9 +68,11 @@ class Sample:
         return bool(_IDLE.search(files[-1])) and not any(map(_NOT_IDLE.search, inner))
 
 
-def read(folder: Path, timing: Timing) -> list[Sample]:
-    """The samples of a trial from the time in which it timed its loader."""
-    clock, timed = Clock(timing.suspended), _Timed(timing.taken.stretches)
+def read(
+    folder: Path, stretches: Sequence[Stretch], suspended: Sequence[Stretch] = ()
+) -> list[Sample]:
+    """The samples of a trial from some stretches of time, by a clock that was ``suspended``."""
+    clock, timed = Clock(suspended), _Timed(stretches)
     found: list[Sample] = []
     for path in sorted(folder.iterdir()):
         threads, stacks = _parsed(path)

@@ -11,10 +11,12 @@ import pytest
 from examples import check, comparison, why
 from pytest_loaderperf.errors import ArmError
 from pytest_loaderperf.model.results import CheckResult, Verdict, Why
-from pytest_loaderperf.why import memory, pipeline, reasons, sampling
+from pytest_loaderperf.why import memory, pipeline, reasons, sampling, starts
 
 FOUND = why()
-LOOKS = ("time", "memory")
+STALLS = ("epoch_overhead", "stall", "stalled", "wait_p99")
+# Where what goes, by its name among the reasons.
+LOOKS = {"time": "time", "first_batch": "time of the first batch", "memory": "memory"}
 
 
 @pytest.fixture(autouse=True)
@@ -22,13 +24,14 @@ def _looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling, "why_slower", lambda *_: FOUND)
     monkeypatch.setattr(pipeline, "why_slower", lambda *_: replace(FOUND, waited=7.0))
     monkeypatch.setattr(memory, "why_larger", lambda *_: FOUND)
+    monkeypatch.setattr(starts, "why_later", lambda *_, always: FOUND)
     monkeypatch.setattr(memory, "is_installed", lambda: True)
 
 
 def result(*regressed: str, judged: bool = True) -> CheckResult:
     metrics = {
         name: comparison(name, 1.0, 0.8, verdict=verdict, judged=judged)
-        for name in ("throughput", "peak_memory", "first_batch")
+        for name in ("throughput", "peak_memory", "first_batch", *STALLS)
         for verdict in [Verdict.REGRESSED if name in regressed else Verdict.UNCHANGED]
     }
     return check("test_x.py::test_x", Verdict.REGRESSED, 0.8, metrics=metrics)
@@ -40,14 +43,16 @@ def told(of: CheckResult, *, always: bool = False, kind: str = "") -> CheckResul
     calibrated: Any = SimpleNamespace(loader=SimpleNamespace(kind=kind))
     news: list[str] = []
     found = reasons.explained(of, nothing, nothing, lengths, calibrated, news.append, always=always)
-    assert news == [f"where the {what} goes" for what in LOOKS if what in looked_for(of, always)]
+    looked = looked_for(of, always)
+    assert news == [f"where the {what} goes" for name, what in LOOKS.items() if name in looked]
     return found
 
 
 def looked_for(of: CheckResult, always: bool) -> set[str]:
     worse = {name for name, c in of.metrics.items() if c.judged and c.verdict is Verdict.REGRESSED}
     memory_too = {"memory"} if "peak_memory" in worse and memory.is_installed() else set()
-    return memory_too | ({"time"} if always or "throughput" in worse else set())
+    slower = always or worse & {"throughput", *STALLS}
+    return memory_too | (worse & {"first_batch"}) | ({"time"} if slower else set())
 
 
 @pytest.mark.parametrize(
@@ -56,7 +61,9 @@ def looked_for(of: CheckResult, always: bool) -> set[str]:
         (["throughput"], ["time"]),
         (["peak_memory"], ["memory"]),
         (["throughput", "peak_memory"], ["time", "memory"]),
-        (["first_batch"], []),
+        (["first_batch"], ["first_batch"]),
+        (["throughput", "first_batch", "peak_memory"], ["time", "first_batch", "memory"]),
+        *(([name], ["time"]) for name in STALLS),
         ([], []),
     ],
 )
@@ -94,6 +101,25 @@ def test_what_nobody_judges_is_not_looked_for() -> None:
 
 def test_where_all_is_asked_for_it_is_time() -> None:
     assert list(told(result(), always=True).why) == ["time"]
+
+
+def test_the_look_at_the_first_batch_knows_what_the_slower_side_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seconds: list[float] = []
+
+    def later(*arguments: Any, always: bool) -> Why:
+        seconds.append(arguments[-1])
+        raise ArmError("it takes too long")
+
+    monkeypatch.setattr(starts, "why_later", later)
+    of = result("first_batch")
+    first = replace(of.metrics["first_batch"], value=3.0, baseline=1.0)
+    after = told(replace(of, metrics={"first_batch": first}))
+    assert seconds == [3.0]
+    assert after.notes[-1] == (
+        "where the time of the first batch goes was not found: it takes too long"
+    )
 
 
 @pytest.mark.parametrize("error", [ArmError("it died\nits output"), ValueError("it died")])

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_loaderperf.child.loaderperf_stacks import MAIN
-from pytest_loaderperf.measure.timed_trial import Timing
-from pytest_loaderperf.model.workload import Workload
-from pytest_loaderperf.protocol.messages import Slice
 from pytest_loaderperf.why.calls import MAIN_PROCESS, PARTS, WORKERS, Files, Function, Node, fold
 from pytest_loaderperf.why.stacks import Call, Sample, read
 
@@ -40,12 +36,7 @@ SHARER: Any = [
 PROGRAM: Any = ["/usr/lib/python3.11/subprocess.py", "Popen.communicate", 1200]
 
 
-def timing(**what: object) -> Timing:
-    taken = Slice(
-        stretches=[(10.0, 20.0)], samples=1000, batches=100, cpu_seconds=1.0, epoch_batches=None
-    )
-    given = {"values": {"throughput": 100.0}, "made": 100.0, "taken": taken, **what}
-    return Timing(workload=Workload(batch="", bytes_per_sample=1.0), **given)  # type: ignore[arg-type]
+TIMED = [(10.0, 20.0)]
 
 
 def write(folder: Path, name: str, *lines: object) -> None:
@@ -55,7 +46,7 @@ def write(folder: Path, name: str, *lines: object) -> None:
 def test_calls_within_the_loader_are_read_with_their_times(tmp_path: Path) -> None:
     stack = [0, [PYTEST, DRIVER, OWN]]
     write(tmp_path, MAIN, stack, [11.0, 1, 0.0, 0], [11.5, 1, 0.4, 0], [12.0, 1, 0.1, 0])
-    first, second = read(tmp_path, timing())
+    first, second = read(tmp_path, TIMED)
     assert first.calls == (Call(file=OWN[0], function=OWN[1], line=OWN[2]),)
     assert (first.gone, first.seconds, first.cpu_seconds) == (0.15, 0.5, 0.4)
     assert (second.seconds, second.cpu_seconds) == (0.5, 0.1)
@@ -66,12 +57,12 @@ def test_what_was_not_timed_is_left_out(tmp_path: Path) -> None:
     stacks = [[0, [DRIVER, OWN]], [1, [PYTEST]], [2, [PYTEST, [DRIVER[0], "wait", 1]]]]
     times = [[9.0, 1, 0.0, 0], [9.5, 1, 0.4, 0], [12.0, 1, 0.1, 0], [21.0, 1, 0.1, 0]]
     write(tmp_path, MAIN, *stacks, *times)
-    assert [each.gone for each in read(tmp_path, timing())] == [0.2]
+    assert [each.gone for each in read(tmp_path, TIMED)] == [0.2]
 
 
 def test_a_trial_does_not_see_the_time_for_which_it_is_suspended(tmp_path: Path) -> None:
     write(tmp_path, MAIN, [0, [DRIVER, OWN]], [11.0, 1, 0.0, 0], [15.0, 1, 0.4, 0])
-    (sample,) = read(tmp_path, timing(suspended=((11.5, 14.5),)))
+    (sample,) = read(tmp_path, TIMED, ((11.5, 14.5),))
     assert (sample.gone, sample.seconds) == (0.2, 1.0)
 
 
@@ -80,7 +71,7 @@ def test_threads_are_told_from_one_another_and_workers_from_the_main_process(
 ) -> None:
     write(tmp_path, MAIN, [0, [DRIVER, OWN]], [11.0, 1, 0.0, 0], [11.2, 2, 0, 0], [11.4, 1, 0.4, 0])
     write(tmp_path, "8", [0, [OWN]], [11.0, 1, 0.0, -1], [11.5, 1, 0.5, 0])
-    samples = read(tmp_path, timing())
+    samples = read(tmp_path, TIMED)
     assert sorted((each.in_worker, round(each.seconds, 3)) for each in samples) == [
         (False, 0.4),
         (True, 0.5),
@@ -91,7 +82,7 @@ def test_a_file_whose_last_line_was_cut_short_is_read_up_to_that(tmp_path: Path)
     write(tmp_path, MAIN, [0, [DRIVER, OWN]], [11.0, 1, 0.0, 0], [11.5, 1, 0.4, 0])
     with (tmp_path / MAIN).open("a") as file:
         file.write("[12.0, 1, 0.")
-    assert len(read(tmp_path, timing())) == 1
+    assert len(read(tmp_path, TIMED)) == 1
 
 
 @pytest.mark.parametrize(
@@ -129,7 +120,7 @@ def test_samples_add_up_to_milliseconds_of_a_sample() -> None:
     ]
     root = Node()
     for parts in (range(4), range(4, PARTS)):  # two trials
-        fold(samples, timing(), Files(top="/project"), root, parts)
+        fold(samples, 1000.0, Files(top="/project"), root, parts)
     assert root.took == pytest.approx([10.0] * PARTS, rel=0.05)
     assert sum(root.took) / PARTS == pytest.approx(10.0)  # ms: 10 s for 1000 samples
     assert sum(root.waited) / PARTS == pytest.approx(4.0)
@@ -158,13 +149,12 @@ def test_files_have_one_name_wherever_a_version_lies(path: str, file: str, ours:
 
 def test_time_between_stretches_is_not_timed(tmp_path: Path) -> None:
     stretches = [(10.0, 12.0), (14.0, 20.0)]
-    taken = replace(timing().taken, stretches=stretches)
     write(tmp_path, MAIN, [0, [DRIVER, OWN]], *([at, 1, 0.0, 0] for at in (10.5, 11.0, 13.0, 16.0)))
-    assert [each.gone for each in read(tmp_path, timing(taken=taken))] == [1 / 8, 4 / 8]
+    assert [each.gone for each in read(tmp_path, stretches)] == [1 / 8, 4 / 8]
 
 
 def test_a_trial_that_waits_for_the_coordinator_does_nothing_of_its_loader(tmp_path: Path) -> None:
     channel = [DRIVER[0].replace("arm/driver", "protocol/channel"), "Channel.next", 60]
     stacks = [[0, [PYTEST, channel]], [1, [PYTEST, DRIVER, OWN]]]
     write(tmp_path, MAIN, *stacks, [11.0, 1, 0.0, 0], [12.0, 1, 0.1, 0], [13.0, 1, 0.1, 1])
-    assert [each.gone for each in read(tmp_path, timing())] == [0.3]
+    assert [each.gone for each in read(tmp_path, TIMED)] == [0.3]

@@ -13,8 +13,12 @@ from .. import explain, swept, terminal, variants
 from ..accepted import history_rows
 
 _CALLS = 12
-UNITS = {"time": "ms", "memory": "MiB"}
-_WHERE = {"time": "Where the time of a sample goes", "memory": "What holds memory at its peak"}
+UNITS = {"time": "ms", "first_batch": "ms", "memory": "MiB"}
+_WHERE = {
+    "time": "Where the time of a sample goes",
+    "first_batch": "Where the time of the first batch goes",
+    "memory": "What holds memory at its peak",
+}
 
 
 def of_check(result: CheckResult, past: History) -> dict[str, object]:
