@@ -174,25 +174,26 @@ class _Told:
             return
         names = sorted({*itertools.chain(*(code.co_names for code in _codes(function.__code__)))})
         held = function.__globals__
-        modules = [held[name] for name in names if isinstance(held.get(name), ModuleType)]
+        modules = [held[name] for name in names if issubclass(type(held.get(name)), ModuleType)]
         for space in (held, *(vars(each) for each in modules if self._is_own(each))):
             for name in names:
                 value = space.get(name)
                 if name.startswith("__") or not self._may_change(value):
                     continue
-                if not isinstance(value, FunctionType | type):
+                if not issubclass(type(value), FunctionType | type):
                     yield value
                 elif id(value) not in self._named_before:
                     self._named_before.add(id(value))
                     yield value
 
-    def _may_change(self, value: object) -> bool:
+    def _may_change(self, value: Any) -> bool:
         """Whether a global is a constant, or the project's; not what others hold together."""
-        if isinstance(value, FunctionType):
+        kind = type(value)  # what stands for another object may refuse to say what that is
+        if issubclass(kind, FunctionType):
             return self._is_own(value.__code__)
-        if isinstance(value, type):
+        if issubclass(kind, type):
             return self._is_own(inspect.getmodule(value))
-        return isinstance(value, _CONSTANTS)
+        return issubclass(kind, _CONSTANTS)
 
     def _is_own(self, what: CodeType | ModuleType | None) -> bool:
         """Whether a module or a function's code lies in the project."""

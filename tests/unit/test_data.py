@@ -296,8 +296,15 @@ def outer(n):
 def unused():
     return 1
 
+class Proxy:
+    @property
+    def __class__(self):
+        raise RuntimeError("outside of a request")
+
+proxy = Proxy()
+
 def constants(path):
-    return [size for size in SIZES if (lambda: size < ROWS)()]
+    return proxy, [size for size in SIZES if (lambda: size < ROWS)()]
 
 def helpers(path):
     return json.dumps(encode(inner(1)))

@@ -128,13 +128,16 @@ class UnimportedCheck(pytest.Item):
     @property
     def told(self) -> FunctionType:
         """Its function as text and arm tell it; of its attributes, the names."""
-        function = vars(self.cls or self.module).get(self.originalname)
-        if not isinstance(function, FunctionType):  # inherited, or made by a call
+        found = vars(self.cls or self.module).get(self.originalname)
+        if isinstance(found, FunctionType):
+            told = FunctionType(found.__code__, {}, self.originalname, found.__defaults__)
+            told.__doc__, told.__kwdefaults__ = found.__doc__, found.__kwdefaults__
+        else:  # inherited, or made by a call
             line = (self.line or 0) + 1
             code = _undefined.__code__.replace(co_filename=str(self.path), co_firstlineno=line)
-            function = FunctionType(code, {}, self.originalname)
-        vars(function).update(dict.fromkeys(self.attributes))
-        return function
+            told = FunctionType(code, {}, self.originalname)
+        vars(told).update(dict.fromkeys(self.attributes))
+        return told
 
     @property
     def callspec(self) -> Parameters:
