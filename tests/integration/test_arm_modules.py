@@ -15,7 +15,7 @@ def test_paced(loaderperf):
     loaderperf(paced.Paced())
     pathlib.Path({file!r}).write_text(json.dumps(sorted(sys.modules)))
 """
-HEAVY = {"scipy", "jinja2", "psutil", "torch", "tensorflow"}
+HEAVY = {"scipy", "jinja2", "psutil", "torch", "tensorflow", "pickle"}
 NOT_FOR_ARMS = {
     f"pytest_loaderperf.{room}"
     for room in ("session.run", "check", "measure", "supervisor", "baselines", "versions", "stats")

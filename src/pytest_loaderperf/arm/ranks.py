@@ -6,7 +6,6 @@ its own loader, in a process of its own; links between them are private socket p
 
 from __future__ import annotations
 
-import pickle
 import socket
 import struct
 import time
@@ -205,12 +204,16 @@ _NOTHING = object()  # at the end of an epoch
 
 def _packed(value: object) -> bytes:
     """A value with its length before it."""
+    import pickle  # noqa: PLC0415  (here: few loaders have ranks)
+
     payload = pickle.dumps(value)
     return _LENGTH.pack(len(payload)) + payload
 
 
 def _unpacked(read: Callable[[int], bytes]) -> Any:
     """Such a value of another process of this trial, of which ``read`` gives so many bytes."""
+    import pickle  # noqa: PLC0415
+
     (length,) = _LENGTH.unpack(read(_LENGTH.size))
     return pickle.loads(read(length))  # noqa: S301
 
