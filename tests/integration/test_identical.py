@@ -29,6 +29,7 @@ def test_budget(loaderperf):
     assert perf.throughput >= 1
     assert perf.throughput >= perf.baseline.throughput
     assert 0.5 < float(perf.throughput) / float(perf.baseline.throughput) < 2
+    assert perf.verdict == perf.throughput.verdict == "unchanged"
 """
 CHECKS = {"test_it": tiny.CHECK, "test_deep": DEEP, "test_budget": BUDGET}
 NODES = {name: f"{name}.py::{name if name != 'test_it' else tiny.KEY}" for name in CHECKS}

@@ -31,7 +31,7 @@ class Measured:
     @property
     def verdict(self) -> Verdict:
         """What is known of this metric against the baseline."""
-        return self._asked.comparison(self.metric).verdict
+        return _as_asked(self._asked.comparison(self.metric).verdict)
 
     def __float__(self) -> float:
         return self.value
@@ -216,4 +216,9 @@ class Perf:
     @property
     def verdict(self) -> Verdict:
         """The verdict of the whole check."""
-        return self._asked.result.verdict
+        return _as_asked(self._asked.result.verdict)
+
+
+def _as_asked(verdict: Verdict) -> Verdict:
+    """What a test is told that asks: code that is the same has not changed, also unmeasured."""
+    return Verdict.UNCHANGED if verdict is Verdict.IDENTICAL else verdict

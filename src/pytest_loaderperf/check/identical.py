@@ -97,9 +97,9 @@ class Identical:
         Its test looks at numbers, for which it needs no baseline.
         """
         why = self.why_measured(spec)
-        return (
-            f"measured alone, since {why}: {self._told(spec)}" if spec.nodeid in self._alone else ""
-        )
+        if spec.nodeid not in self._alone:
+            return ""
+        return f"measured alone, since {why}: {self._told(spec)}"
 
     def _why_measured(self, spec: Spec) -> str:
         self._proof.check(self._candidate, spec.module)

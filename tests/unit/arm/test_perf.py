@@ -354,7 +354,16 @@ def test_a_baseline_that_is_not_there_has_no_number() -> None:
 
 @pytest.mark.parametrize("verdict", Verdict)
 def test_the_verdict_of_the_check_is_that_of_the_result(verdict: Verdict) -> None:
-    assert made(verdict).verdict is verdict
+    # What has not changed is no news to a test, however that is known.
+    expected = Verdict.UNCHANGED if verdict is Verdict.IDENTICAL else verdict
+    assert made(verdict).verdict is expected
+
+
+def test_code_that_is_the_same_is_its_own_baseline() -> None:
+    perf = made(Verdict.IDENTICAL, compared=False)
+    assert float(perf.baseline.throughput) == float(perf.throughput)
+    assert perf.throughput >= perf.baseline.throughput
+    assert perf.throughput.verdict is Verdict.UNCHANGED
 
 
 def test_a_false_comparison_explains_itself() -> None:
