@@ -137,7 +137,7 @@ class _Told:
     def _content(self, value: Any) -> str:
         if isinstance(value, str | PurePath):
             told = self._placed(str(value))
-        elif isinstance(value, bool | int | float | complex | bytes | enum.Enum | None):
+        elif isinstance(value, bool | int | float | complex | bytes | range | enum.Enum | None):
             told = repr(value)
         elif isinstance(value, Mapping):
             told = ", ".join(sorted(f"{self.value(k)}: {self.value(v)}" for k, v in value.items()))

@@ -181,6 +181,29 @@ test_made, Made = make()
 class TestMade(Made):
     pass
 """
+# Found in the real module, as functions around others that hold these.
+WRAPPED = """
+import functools, unittest.mock
+
+def wrapped(function):
+    @functools.wraps(function)
+    def inner(*args, **kwargs):
+        return function(*args, **kwargs)
+    return inner
+
+@unittest.mock.patch("os.getcwd", lambda: "")
+def test_patched(loaderperf):
+    pass
+
+class TestOuter:
+    class TestInner:
+        @wrapped
+        def test_wrapped(self, loaderperf):
+            pass
+
+class TestOther(TestOuter):
+    pass
+"""
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +233,16 @@ def test_own_options_of_pytest_need_no_import(giving: Project, name: str) -> Non
     assert "test_it" in imported
     assert bool(chosen) == (name != "name of the root")
     assert chosen == without
+
+
+@pytest.mark.parametrize(
+    "asked", [("--collect-only", "-k=test"), ("--collect-only", "-v"), ("--fixtures-per-test",)]
+)
+def test_wrapped_functions_end_no_run(tmp_path: Path, asked: tuple[str, ...]) -> None:
+    project = tiny.create(tmp_path / "project", git=False, test_it=WRAPPED)
+    run = project.pytest(*asked, "--loaderperf", environment={"PYTEST_ADDOPTS": PLAIN})
+    assert run.status == 0, run.output
+    assert run.output.count("test_wrapped") >= 2
 
 
 def test_module_that_cannot_be_imported_is_what_its_text_says(tmp_path: Path) -> None:

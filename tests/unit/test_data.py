@@ -381,6 +381,13 @@ def test_what_a_build_uses_of_the_project_makes_another_folder(
     assert {name for name in BUILDERS if before[name] != after[name]} == EDITS[edit]
 
 
+def test_a_long_range_is_told_without_its_numbers(tmp_path: Path) -> None:
+    def digest(count: int) -> str:
+        return data._digest(functools.partial(print, range(count)), tmp_path)
+
+    assert digest(10**15) == digest(10**15) != digest(10**14)
+
+
 def test_a_build_of_an_installed_package_counts_by_its_text(tmp_path: Path) -> None:
     package = tmp_path / ".venv" / "site-packages" / "shapes.py"
     package.parent.mkdir(parents=True)

@@ -2,7 +2,8 @@
 
 Beside ``loaderperf_sources``, and like that in need of nothing but the standard library. Whoever
 wants to know sends a signal. The process writes lines of JSON into a file that is named as its
-process id; a trial's own is called ``main``. The first time that a thread is found somewhere:
+process id; those of a trial's own, one for each rank, begin with ``main``.
+The first time that a thread is found somewhere:
 ``[STACK, [[FILE, FUNCTION, LINE], ...]]``, outermost call first. Then for each thread ``[TIME,
 THREAD, CPU_SECONDS, STACK]``. The time is that of the monotonic clock, the CPU time is what the
 thread has used since the last such line.
@@ -134,7 +135,7 @@ def start(folder: str = "") -> None:
         os.environ[STACKS] = folder
     if STACKS not in os.environ:
         return
-    stacks = Stacks(os.environ[STACKS], MAIN if folder else "")
+    stacks = Stacks(os.environ[STACKS], f"{MAIN}-{os.getpid()}" if folder else "")
     os.register_at_fork(after_in_child=stacks.begin_in_child)
     signal.signal(ASK, stacks)
     signal.siginterrupt(ASK, False)  # C that waits goes on waiting

@@ -129,14 +129,19 @@ class UnimportedCheck(pytest.Item):
     def told(self) -> FunctionType:
         """Its function as text and arm tell it; of its attributes, the names."""
         found = vars(self.cls or self.module).get(self.originalname)
+        if isinstance(found, staticmethod | classmethod):
+            found = found.__func__
+        line = (self.line or 0) + 1
+        code = _undefined.__code__.replace(co_filename=str(self.path), co_firstlineno=line)
+        told = FunctionType(code, {}, self.originalname)  # if inherited, or made by a call
         if isinstance(found, FunctionType):
-            told = FunctionType(found.__code__, {}, self.originalname, found.__defaults__)
+            like = (found.__code__, {}, self.originalname, found.__defaults__, found.__closure__)
+            told = FunctionType(*like)
             told.__doc__, told.__kwdefaults__ = found.__doc__, found.__kwdefaults__
-        else:  # inherited, or made by a call
-            line = (self.line or 0) + 1
-            code = _undefined.__code__.replace(co_filename=str(self.path), co_firstlineno=line)
-            told = FunctionType(code, {}, self.originalname)
         vars(told).update(dict.fromkeys(self.attributes))
+        if "__wrapped__" in self.attributes:  # where pytest looks for its place
+            like = (told.__code__, {}, self.originalname, told.__defaults__, told.__closure__)
+            told.__wrapped__ = FunctionType(*like)  # type: ignore[attr-defined]
         return told
 
     @property

@@ -76,7 +76,7 @@ def read(
     found: list[Sample] = []
     for path in sorted(folder.iterdir()):
         threads, stacks = _parsed(path)
-        is_main = path.name == MAIN
+        is_main = path.name.startswith(MAIN)
         calls = {number: of_loader(stack) for number, stack in stacks.items()}
         elsewhere = {number for number, stack in stacks.items() if _is_elsewhere(stack)}
         for times in threads:
