@@ -27,6 +27,7 @@ import numpy as np
 import pytest
 
 from pytest_loaderperf import data
+from pytest_loaderperf.build_digest import digest
 from pytest_loaderperf.errors import SettingsError
 
 WAIT = 10.0  # seconds: a test that waits so long has failed
@@ -219,35 +220,35 @@ WAYS = [closed_over, with_default, with_argument, of_an_object, nested]
 def test_builds_with_other_data_are_told_apart(
     way: Callable[[object], data.Build], one: object, other: object
 ) -> None:
-    first, second = data._digest(way(one), None), data._digest(way(other), None)
+    first, second = digest(way(one), None), digest(way(other), None)
     assert first != second
-    assert first == data._digest(way(copy.deepcopy(one)), None)
+    assert first == digest(way(copy.deepcopy(one)), None)
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_objects_that_are_like_no_other_count_by_their_type(
     way: Callable[[object], data.Build],
 ) -> None:
-    assert data._digest(way(Factory()), None) == data._digest(way(Factory()), None)
-    assert data._digest(way(Factory()), None) != data._digest(way(threading.Event()), None)
+    assert digest(way(Factory()), None) == digest(way(Factory()), None)
+    assert digest(way(Factory()), None) != digest(way(threading.Event()), None)
 
 
 def test_the_order_of_sets_and_dictionaries_does_not_count() -> None:
     words = [str(n) for n in range(50)]
-    assert len({data._digest(closed_over({*each}), None) for each in (words, words[::-1])}) == 1
+    assert len({digest(closed_over({*each}), None) for each in (words, words[::-1])}) == 1
     one, other = {"a": 1, "b": 2}, {"b": 2, "a": 1}
-    assert data._digest(closed_over(one), None) == data._digest(closed_over(other), None)
+    assert digest(closed_over(one), None) == digest(closed_over(other), None)
 
 
 def test_what_holds_itself_is_told(tmp_path: Path) -> None:
     value: list[object] = [1]
     value.append(value)
-    assert data._digest(closed_over(value), None)
+    assert digest(closed_over(value), None)
 
     def again(path: Path) -> None:
         _ = again
 
-    assert data._digest(again, None)
+    assert digest(again, None)
 
 
 def test_paths_of_a_version_and_of_temporary_folders_are_the_same_for_all(tmp_path: Path) -> None:
@@ -257,13 +258,11 @@ def test_paths_of_a_version_and_of_temporary_folders_are_the_same_for_all(tmp_pa
         project.mkdir(parents=True)
         (project.parent / ".git").touch()
         for path in (project / "texts", project.parent / "texts"):
-            digests.add(data._digest(closed_over(path), project))
-            digests.add(data._digest(closed_over(str(path)), project))
+            digests.add(digest(closed_over(path), project))
+            digests.add(digest(closed_over(str(path)), project))
     assert len(digests) == 4  # two folders, each as a path and as a text
     temporary = Path(tempfile.gettempdir())
-    assert data._digest(closed_over(temporary / "a"), None) != data._digest(
-        closed_over(Path("/a")), None
-    )
+    assert digest(closed_over(temporary / "a"), None) != digest(closed_over(Path("/a")), None)
 
 
 # --- what a build uses of the project
@@ -364,7 +363,7 @@ def digests(root: Path, monkeypatch: pytest.MonkeyPatch, edit: tuple[str, str]) 
     with monkeypatch.context() as patch:
         patch.syspath_prepend(str(root))
         builds = importlib.import_module("builds")
-    found = {name: data._digest(getattr(builds, name), root) for name in BUILDERS}
+    found = {name: digest(getattr(builds, name), root) for name in BUILDERS}
     for name in ("builds", "shapes"):
         monkeypatch.delitem(sys.modules, name)
     return found
@@ -382,10 +381,10 @@ def test_what_a_build_uses_of_the_project_makes_another_folder(
 
 
 def test_a_long_range_is_told_without_its_numbers(tmp_path: Path) -> None:
-    def digest(count: int) -> str:
-        return data._digest(functools.partial(print, range(count)), tmp_path)
+    def of(count: int) -> str:
+        return digest(functools.partial(print, range(count)), tmp_path)
 
-    assert digest(10**15) == digest(10**15) != digest(10**14)
+    assert of(10**15) == of(10**15) != of(10**14)
 
 
 def test_a_build_of_an_installed_package_counts_by_its_text(tmp_path: Path) -> None:
@@ -400,7 +399,7 @@ def test_a_build_of_an_installed_package_counts_by_its_text(tmp_path: Path) -> N
         module = importlib.util.module_from_spec(spec)
         assert spec.loader is not None
         spec.loader.exec_module(module)
-        told.append(data._digest(module.write, tmp_path))
+        told.append(digest(module.write, tmp_path))
     assert told[0] == told[1]
 
 

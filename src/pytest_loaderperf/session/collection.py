@@ -135,13 +135,11 @@ class UnimportedCheck(pytest.Item):
         code = _undefined.__code__.replace(co_filename=str(self.path), co_firstlineno=line)
         told = FunctionType(code, {}, self.originalname)  # if inherited, or made by a call
         if isinstance(found, FunctionType):
-            like = (found.__code__, {}, self.originalname, found.__defaults__, found.__closure__)
-            told = FunctionType(*like)
+            told = _copy(found, self.originalname)
             told.__doc__, told.__kwdefaults__ = found.__doc__, found.__kwdefaults__
         vars(told).update(dict.fromkeys(self.attributes))
         if "__wrapped__" in self.attributes:  # where pytest looks for its place
-            like = (told.__code__, {}, self.originalname, told.__defaults__, told.__closure__)
-            told.__wrapped__ = FunctionType(*like)  # type: ignore[attr-defined]
+            told.__wrapped__ = _copy(told, self.originalname)  # type: ignore[attr-defined]
         return told
 
     @property
@@ -299,6 +297,11 @@ def _pytest_asks() -> bool:
 
 
 def _undefined() -> None: ...
+
+
+def _copy(function: FunctionType, name: str) -> FunctionType:
+    closure = function.__closure__
+    return FunctionType(function.__code__, {}, name, function.__defaults__, closure)
 
 
 def _functions(collector: pytest.Collector) -> Iterator[pytest.Function]:
