@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-MAIN = "main"
+MAIN = "main"  # begins the names of files of a trial's own processes
 ALLOCATIONS = "LOADERPERF_ALLOCATIONS"  # the folder to write into
 
 tracker: Any = None  # as long as the process lives
@@ -29,7 +29,7 @@ def tracking(folder: str) -> Any:
     ImportError without memray.
     """
     os.environ[ALLOCATIONS] = folder
-    return _tracker(MAIN)
+    return _tracker(f"{MAIN}-{os.getpid()}")  # each rank has one
 
 
 def start_later() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,6 +20,7 @@ from .lines import WORTH, explain
 from .stacks import Call, of_loader
 
 _MIB = 2**20
+_OF_A_RANK = re.compile(rf"{MAIN}-\d+")  # and not of what it has forked, which adds to the name
 _LUCK = 0.002  # what is allocated differs by little from process to process
 INSTALL = "pip install 'pytest-loaderperf[why]' tells which lines hold the memory"
 
@@ -58,12 +60,17 @@ def why_larger(
 def held(folder: Path, files: Files, workers: int = 0) -> Node:
     """What the processes of a trial held when each of them held the most, in MiB.
 
-    A new epoch may have new workers. If so many ``workers`` live at a time, the largest count.
+    A new epoch may have new workers. If so many ``workers`` live at a time, those of each rank, the
+    largest count.
     """
-    paths = [path for path in folder.iterdir() if path.name != MAIN]
+    mains = [path for path in folder.iterdir() if _OF_A_RANK.fullmatch(path.name)]
+    paths = [path for path in folder.iterdir() if path not in mains]
     most = sorted(map(_held, paths), key=lambda those: -sum(size for size, _ in those))
     root = Node()
-    for in_worker, processes in ((False, [_held(folder / MAIN)]), (True, most[: workers or None])):
+    for in_worker, processes in (
+        (False, map(_held, mains)),
+        (True, most[: workers * len(mains) or None]),
+    ):
         for size, calls in (each for those in processes for each in those):
             _add(root, size, in_worker, calls, files)
     return root

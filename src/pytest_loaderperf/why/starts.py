@@ -59,7 +59,10 @@ def _add_start(side: Side, files: Files, root: Node, part: range) -> None:
     with tempfile.TemporaryDirectory(prefix="loaderperf-why-") as written:
         with asking([side.arm]):
             opening = _opened(replace(side, stacks=written))
-        fold(read(Path(written), opening), 1.0, files, root, part)
+        samples = read(Path(written), opening)
+        if not samples:
+            raise ArmError(f"no process of {side.arm.version.name} said where it is")
+        fold(samples, 1.0, files, root, part)
 
 
 def _opened(side: Side) -> Sequence[Stretch]:

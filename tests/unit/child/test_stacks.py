@@ -17,7 +17,7 @@ import pytest
 from pytest_loaderperf import child
 from pytest_loaderperf.child.loaderperf_exchange import Exchange
 from pytest_loaderperf.child.loaderperf_sources import EXCHANGE, RAN
-from pytest_loaderperf.child.loaderperf_stacks import ASK, STACKS
+from pytest_loaderperf.child.loaderperf_stacks import ASK, MAIN, STACKS
 
 CHILD = str(Path(child.__file__).parent)
 BUSY = """\
@@ -151,3 +151,18 @@ def test_nothing_is_written_down_where_nobody_asks(tmp_path: Path) -> None:
         while not (tmp_path / "done").exists() and time.monotonic() < end:
             time.sleep(0.01)
     assert not list((tmp_path / "stacks").iterdir())
+
+
+def test_the_processes_of_several_ranks_write_files_of_their_own(tmp_path: Path) -> None:
+    code = (
+        "import os, sys, loaderperf_stacks as stacks\n"
+        "stacks.start(sys.argv[1])\n"
+        "own = os.path.join(sys.argv[1], f'{stacks.MAIN}-{os.getpid()}')\n"
+        "while not os.path.exists(own):\n"
+        "    os.kill(os.getpid(), stacks.ASK)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    environment = {"PYTHONPATH": CHILD}
+    for _ in range(2):
+        subprocess.run(command, env=environment, check=True, timeout=SECONDS)
+    assert len([each for each in tmp_path.iterdir() if each.name.startswith(MAIN)]) == 2

@@ -81,6 +81,13 @@ def test_each_process_holds_what_it_holds_at_its_own_peak(tmp_path: Path, method
     assert in_work.took[0] == pytest.approx(16, abs=0.5)
     assert took(in_work, "keep") == pytest.approx(16, abs=0.5)
 
+    subprocess.run(command, cwd=project, env=variables, check=True)  # a second rank
+    ranks = held(written, Files(top=str(project)), workers=1)
+    mains = ranks.children[Function(file="", name=MAIN_PROCESS)]
+    assert sum(each.took[0] for each in deepest(mains, "keep")) == pytest.approx(16, abs=0.5)
+    (in_works,) = deepest(ranks.children[Function(file="", name=WORKERS)], "work")
+    assert in_works.took[0] == pytest.approx(32, abs=0.5)
+
 
 def side(workers: int, prefetch: int) -> Any:
     return SimpleNamespace(

@@ -147,6 +147,16 @@ def test_files_have_one_name_wherever_a_version_lies(path: str, file: str, ours:
     assert Files(top="/project").function(call) == Function(file=file, name="f", ours=ours)
 
 
+def test_each_rank_has_stacks_of_its_own(tmp_path: Path) -> None:
+    # Both have numbered them from 0.
+    for pid, name in ((11, "load"), (12, "decode")):
+        stack = [0, [PYTEST, DRIVER, [OWN[0], name, 7]]]
+        write(tmp_path, f"{MAIN}-{pid}", stack, [11.0, 1, 0.0, 0], [12.0, 1, 0.5, 0])
+    samples = read(tmp_path, TIMED)
+    assert sorted(each.calls[0].function for each in samples) == ["decode", "load"]
+    assert not any(each.in_worker for each in samples)
+
+
 def test_time_between_stretches_is_not_timed(tmp_path: Path) -> None:
     stretches = [(10.0, 12.0), (14.0, 20.0)]
     write(tmp_path, MAIN, [0, [DRIVER, OWN]], *([at, 1, 0.0, 0] for at in (10.5, 11.0, 13.0, 16.0)))
