@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from ..errors import MemoryLimitError
@@ -93,18 +94,10 @@ def why(result: CheckResult) -> list[str]:
     """Where its time goes, and its memory, if that was looked for."""
     return [
         line
-        for name, lines in (("time", _slower), ("first_batch", _later), ("memory", _larger))
+        for name, lines in _LINES.items()
         if name in result.why
         for line in lines(result.why[name])
     ]
-
-
-def _slower(why: Why) -> list[str]:
-    return _longer(why, "a sample")
-
-
-def _later(why: Why) -> list[str]:
-    return _longer(why, "a first batch")
 
 
 def _longer(why: Why, each: str) -> list[str]:
@@ -150,6 +143,13 @@ def _larger(why: Why) -> list[str]:
             " also copy pages of the main process that they only look at, since that counts as use"
         )
     return lines
+
+
+_LINES: Mapping[str, Callable[[Why], list[str]]] = {
+    "time": partial(_longer, each="a sample"),
+    "first_batch": partial(_longer, each="a first batch"),
+    "memory": _larger,
+}
 
 
 def _place(culprit: Culprit) -> str:

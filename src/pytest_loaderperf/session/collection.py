@@ -131,12 +131,12 @@ class UnimportedCheck(pytest.Item):
         found = vars(self.cls or self.module).get(self.originalname)
         if isinstance(found, staticmethod | classmethod):
             found = found.__func__
-        line = (self.line or 0) + 1
-        code = _undefined.__code__.replace(co_filename=str(self.path), co_firstlineno=line)
-        told = FunctionType(code, {}, self.originalname)  # if inherited, or made by a call
         if isinstance(found, FunctionType):
             told = _copy(found, self.originalname)
-            told.__doc__, told.__kwdefaults__ = found.__doc__, found.__kwdefaults__
+        else:  # inherited, or made by a call
+            line = (self.line or 0) + 1
+            code = _undefined.__code__.replace(co_filename=str(self.path), co_firstlineno=line)
+            told = FunctionType(code, {}, self.originalname)
         vars(told).update(dict.fromkeys(self.attributes))
         if "__wrapped__" in self.attributes:  # where pytest looks for its place
             told.__wrapped__ = _copy(told, self.originalname)  # type: ignore[attr-defined]
@@ -301,7 +301,9 @@ def _undefined() -> None: ...
 
 def _copy(function: FunctionType, name: str) -> FunctionType:
     closure = function.__closure__
-    return FunctionType(function.__code__, {}, name, function.__defaults__, closure)
+    copy = FunctionType(function.__code__, {}, name, function.__defaults__, closure)
+    copy.__doc__, copy.__kwdefaults__ = function.__doc__, function.__kwdefaults__
+    return copy
 
 
 def _functions(collector: pytest.Collector) -> Iterator[pytest.Function]:

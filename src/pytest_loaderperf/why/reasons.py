@@ -17,6 +17,8 @@ _SLOWER = (
     "throughput", "cpu_time", "epoch_time", "epoch_overhead", "stall", "stalled", "wait_p99"
 )  # fmt: skip
 _LARGER = ("peak_memory", "memory_growth")
+# Where what goes, by its name in a result.
+_WHAT = {"time": "time", "first_batch": "time of the first batch", "memory": "memory"}
 _MIB = 2**20
 
 
@@ -47,20 +49,17 @@ def explained(
         slower = partial(sampling.why_slower, *sides, files, lengths.pair)
         if calibrated.loader.kind == "tf.data":  # whose nodes are no Python
             slower = partial(pipeline.why_slower, *sides, files)
-        news("where the time goes")
-        result = _told(result, "time", slower)
+        result = _told(result, "time", slower, news)
     if "first_batch" in regressed:
         comparison = result.metrics["first_batch"]
         seconds = max(comparison.value, comparison.baseline or 0.0)
         later = partial(starts.why_later, *sides, files, seconds, always=always)
-        news("where the time of the first batch goes")
-        result = _told(result, "first_batch", later)
+        result = _told(result, "first_batch", later, news)
     if regressed.intersection(_LARGER):
         if memory.is_installed():
             grown = _grown(result) / _MIB
             larger = partial(memory.why_larger, *sides, files, lengths, calibrated, grown)
-            news("where the memory goes")
-            result = _told(result, "memory", larger)
+            result = _told(result, "memory", larger, news)
         else:
             result = replace(result, notes=(*result.notes, memory.INSTALL))
     return result
@@ -72,10 +71,13 @@ def _grown(result: CheckResult) -> float:
     return 0.0 if peak is None or peak.baseline is None else max(0.0, peak.value - peak.baseline)
 
 
-def _told(result: CheckResult, what: str, look: Callable[[], Why]) -> CheckResult:
+def _told(
+    result: CheckResult, name: str, look: Callable[[], Why], news: Callable[[str], None]
+) -> CheckResult:
+    where = f"where the {_WHAT[name]} goes"
+    news(where)
     try:
-        return replace(result, why={**result.why, what: look()})
+        return replace(result, why={**result.why, name: look()})
     except Exception as error:  # noqa: BLE001  (the verdict holds)
-        goes = {"first_batch": "time of the first batch"}.get(what, what)
-        note = f"where the {goes} goes was not found: {str(error).partition(chr(10))[0]}"
+        note = f"{where} was not found: {str(error).partition(chr(10))[0]}"
         return replace(result, notes=(*result.notes, note))

@@ -16,11 +16,12 @@ from ..errors import ArmError
 from ..measure import turns
 from ..measure.turns import Side
 from ..model.results import Why
+from ..protocol.messages import Stretch
 from ..supervisor.arm import Arm
 from ..system import process_tree
 from .calls import PARTS, Files, Node, fold
 from .lines import explain
-from .stacks import read
+from .stacks import Sample, read
 
 # More often tells more, and slows what is asked: each answer takes some 30 us.
 _HERTZ = 400
@@ -94,11 +95,19 @@ def _add_pair(
         with asking([side.arm for side in asked]):
             timings = turns.time_pair(*asked, candidate_first=candidate_first)
         for side, timing, own, root in zip(asked, timings, files, roots, strict=True):
-            samples = read(Path(side.stacks), timing.taken.stretches, timing.suspended)
-            if not samples:
-                raise ArmError(f"no process of {side.arm.version.name} said where it is")
+            samples = said(side, timing.taken.stretches, timing.suspended)
             made = timing.taken.samples * timing.made / timing.taken.batches
             fold(samples, made, own, root, parts)
+
+
+def said(
+    side: Side, stretches: Sequence[Stretch], suspended: Sequence[Stretch] = ()
+) -> list[Sample]:
+    """What the processes of a side wrote down in some stretches. ArmError if that is nothing."""
+    samples = read(Path(side.stacks), stretches, suspended)
+    if not samples:
+        raise ArmError(f"no process of {side.arm.version.name} said where it is")
+    return samples
 
 
 def _longer(side: Side, more: float) -> Side:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from ..errors import ArmError
 from ..measure.timed_trial import TimedTrial
@@ -14,8 +13,7 @@ from ..model.results import Why
 from ..protocol.messages import Stretch
 from .calls import Files, Node, fold
 from .lines import explain
-from .sampling import asking
-from .stacks import read
+from .sampling import asking, said
 
 _SECONDS = 12.0  # that all first batches may take together
 _SETTING_UP = 0.3  # seconds of a trial, more or less, before it opens its loader
@@ -25,7 +23,7 @@ _LEAST, _MOST = 4, 8  # pairs: fewer tell nothing of how they scatter
 def pairs_in_time(first_batch: float) -> int:
     """How many times both sides are started whose first batch takes so many seconds.
 
-    None, where the fewest that tell something take too long.
+    0 where the fewest that tell something take too long.
     """
     pairs = int(_SECONDS / 2 / (first_batch + _SETTING_UP))
     return min(pairs, _MOST) if pairs >= _LEAST else 0
@@ -57,12 +55,10 @@ def why_later(
 
 def _add_start(side: Side, files: Files, root: Node, part: range) -> None:
     with tempfile.TemporaryDirectory(prefix="loaderperf-why-") as written:
+        asked = replace(side, stacks=written)
         with asking([side.arm]):
-            opening = _opened(replace(side, stacks=written))
-        samples = read(Path(written), opening)
-        if not samples:
-            raise ArmError(f"no process of {side.arm.version.name} said where it is")
-        fold(samples, 1.0, files, root, part)
+            opening = _opened(asked)
+        fold(said(asked, opening), 1.0, files, root, part)
 
 
 def _opened(side: Side) -> Sequence[Stretch]:

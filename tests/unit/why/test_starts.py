@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,7 +33,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         order.append(side.nodeid)
         return [(0.0, 1.0)]
 
-    def read(_: Path, stretches: Sequence[tuple[float, float]]) -> list[Sample]:
+    def said(_: Side, stretches: Sequence[tuple[float, float]]) -> list[Sample]:
         assert stretches == [(0.0, 1.0)]
         top, seconds = ("/now", 0.3) if order[-1] == "candidate" else ("/before", 0.1)
         more = seconds * (1 + len(order) / 1000)  # no two are the same
@@ -43,7 +42,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return [Sample(seconds=more, **common)]  # type: ignore[arg-type]
 
     monkeypatch.setattr(starts, "_opened", opened)
-    monkeypatch.setattr(starts, "read", read)
+    monkeypatch.setattr(starts, "said", said)
     return order
 
 
