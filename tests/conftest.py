@@ -14,6 +14,7 @@ import pytest
 import pytest_loaderperf
 from pytest_loaderperf.items import ARM
 from pytest_loaderperf.options import RUNS
+from support import leftovers
 from support.background import temporary
 from support.leftovers import nothing_is_left
 from support.project import Project
@@ -27,17 +28,19 @@ def pytest_configure(config: pytest.Config) -> None:
     """Heed Ctrl-C: a shell has its jobs in the background ignore it, and their children too.
 
     Each worker of pytest-xdist gets a temporary folder of its own, and with it a lock of its own:
-    the runs that it starts would else wait for those of the other workers.
+    the runs that it starts would else wait for those of the other workers. And a control group.
     """
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
         folder = tempfile.mkdtemp(prefix=f"{worker}-")
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
         os.environ["TMPDIR"] = tempfile.tempdir = folder
+        leftovers.keep_apart()
     elif not (config.pluginmanager.has_plugin(ARM) or any(map(config.getoption, RUNS))):
         # Runs that tests start write no bytecode, and there are hundreds of them: none needs to
         # compile the package, nor to rewrite its assertions as pytest does for a plugin.
         compileall.compile_dir(Path(pytest_loaderperf.__file__).parent, quiet=2)
         _rewrite_assertions()
+        config.add_cleanup(leftovers.remove_groups)
         config.option.loadscopereorder = False  # see pytest_collection_modifyitems
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

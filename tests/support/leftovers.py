@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -45,6 +46,26 @@ def files(temporary: Path | str) -> list[str]:
     """What a run has left in its temporary folder, beside the lock, and of control groups."""
     groups = [path.name for place, _ in cgroups.places() for path in cgroups.abandoned(place)]
     return [path.name for path in Path(temporary).iterdir() if path.suffix != ".lock"] + groups
+
+
+def keep_apart() -> None:
+    """Have what this process starts make control groups in one of its own, for good.
+
+    A run that a test kills has left some until its last process has ended: no other worker's tests
+    are to see them. Version 2 has none within a group that has processes; there they still may.
+    """
+    for place, version in cgroups.places():
+        if version is cgroups.V1:
+            folder = place / f"loaderperf-{os.getpid()}-tests"
+            with suppress(OSError):  # it may not
+                folder.mkdir()
+                (folder / "cgroup.procs").write_text(str(os.getpid()))
+
+
+def remove_groups() -> None:
+    """Remove the control groups of processes that have ended."""
+    for place, _ in cgroups.places():
+        cgroups.remove_abandoned(place)
 
 
 def shared_memory() -> set[str]:

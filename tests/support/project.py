@@ -111,8 +111,8 @@ class Project:
                     check=False,
                 )
                 status, output = finished.returncode, finished.stdout + finished.stderr
-            assert not leftovers.processes_of(temporary)
-            assert not leftovers.files(temporary)
+            assert not (left := leftovers.processes_of(temporary)), left
+            assert not (remains := leftovers.files(temporary)), remains
         content = json.loads(results.read_text("utf-8")) if results.exists() else {"checks": []}
         return Run(status, output, content)
 
