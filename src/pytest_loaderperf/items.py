@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -82,7 +83,7 @@ def parameters_of(item: pytest.Item, axes: Sequence[Axis]) -> dict[str, Paramete
         return {}
     values = {name: params[name] for name in names}
     if axes:
-        plain = all(type(value) in (str, int, float, bool) for value in values.values())
+        plain = all(type(value) in (str, int, float, bool, NoneType) for value in values.values())
         swept = plain and all(values[axis.name] in axis.values for axis in axes)
     else:
         swept = type(values["batch_size"]) is int

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from ..errors import SettingsError
 
-Parameter = str | int | float | bool
+Parameter = str | int | float | bool | None
 BATCH_SIZE = "batch_size"
+_CONSTANTS = {"true": True, "false": False, "none": None}
 _DIGITS = 12  # of an end of a range: more are a slip
 
 
@@ -61,9 +62,9 @@ def _range(text: str) -> tuple[Parameter, ...]:
 
 
 def _parameter(text: str) -> Parameter:
-    """A value as Python writes it, if it is a number or a truth value; else the text itself."""
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
+    """A value as Python writes it, if it is a number, a truth value or None; else the text."""
+    if text.lower() in _CONSTANTS:
+        return _CONSTANTS[text.lower()]
     for kind in (int, float):
         with contextlib.suppress(ValueError):
             if math.isfinite(value := kind(text)):

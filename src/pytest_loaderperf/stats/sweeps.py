@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..model.parameters import BATCH_SIZE, Parameter, described
+from ..model.parameters import BATCH_SIZE, Parameter, batch_size_among, described
 from ..model.results import CheckResult, Verdict
 from ..model.units import format_percent
 from .sequential import quantile
@@ -127,10 +127,12 @@ def sweeps(results: Sequence[CheckResult], limit: float) -> list[Sweep]:
 
 
 def _in_order(points: Sequence[Point]) -> Sequence[Point]:
-    """Numbers by their size; words as they came."""
+    """Numbers by their size, after None; words as they came."""
     if any(isinstance(value, str) for point in points for value in point.values):
         return points
-    return sorted(points, key=lambda point: point.values)
+    return sorted(
+        points, key=lambda point: [(value is not None, value or 0) for value in point.values]
+    )
 
 
 def memory_model(points: Sequence[Point]) -> MemoryModel | None:
@@ -142,9 +144,10 @@ def memory_model(points: Sequence[Point]) -> MemoryModel | None:
     """
     import numpy as np  # noqa: PLC0415  (here: an arm needs none)
 
-    if any([*point.parameters] != [BATCH_SIZE] for point in points):
+    alone = (each.parameters for each in points if [*each.parameters] == [BATCH_SIZE])
+    sizes = [float(size) for each in alone if (size := batch_size_among(each)) is not None]
+    if len(sizes) < len(points):
         return None
-    sizes = [float(point.parameters[BATCH_SIZE]) for point in points]
     peaks = [point.peak_memory for point in points]
     weights = [1 / max(peak, 1.0) for peak in peaks]
     slope, start = map(float, np.polyfit(sizes, peaks, 1, w=weights))

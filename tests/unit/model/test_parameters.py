@@ -35,6 +35,8 @@ def test_a_sweep_takes_every_power_of_two_in_its_range(low: int, high: int) -> N
             "pin=true,False  start=fork,spawn share=0.5,1",
             {"pin": (True, False), "start": ("fork", "spawn"), "share": (0.5, 1)},
         ),
+        ("num_workers=0 prefetch_factor=None", {"num_workers": (0,), "prefetch_factor": (None,)}),
+        ("timeout=none,2", {"timeout": (None, 2)}),
         ("8:16 num_workers=1:2", {"batch_size": (8, 16), "num_workers": (1, 2)}),
     ],
 )
@@ -47,6 +49,8 @@ def test_a_sweep_is_over_any_parameters(text: str, expected: dict[str, tuple[obj
     [
         ("1024", "'1024' is no range of batch sizes"),
         ("batch_size=fast", "no range of batch sizes"),
+        ("batch_size=8,none", "no range of batch sizes"),
+        ("a=None,none", "gives a value twice"),
         ("num_workers=3:3", "'num_workers=3:3' is no range of values"),
         ("num_workers=a:b", "no range of values"),
         ("num workers=1:2", "no range of batch sizes"),

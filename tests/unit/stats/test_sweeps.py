@@ -249,4 +249,5 @@ def test_numbers_are_put_in_order_and_words_are_not() -> None:
         return [each.values[0] for each in found.points]
 
     assert swept(8, 2, 4) == [2, 4, 8]
+    assert swept(4, None, 0) == [None, 0, 4]
     assert swept("thread", "fork", "spawn") == ["thread", "fork", "spawn"]
