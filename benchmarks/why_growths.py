@@ -6,7 +6,8 @@
 Each case has one line of ``benchmarks/why_project/growing.py`` hold 8 to 64 MiB more, in the main
 process or in each of two workers, and is compared with the commit before. The truth is that line,
 and what the guard's own trials measure as the growth of peak memory, which memray has no part in.
-Batches in flight have no line: these must be told as such. What came of each case is appended to
+Batches in flight have no line: these must be told as such. Pages that workers share with the main
+process, and copy, are told by the line that looks at them. What came of each case is appended to
 ``FOLDER/growths.jsonl``. Needs torch and memray.
 """
 
@@ -71,7 +72,8 @@ def run(folder: Path, kind: str, growth: str, size: int) -> dict[str, Any]:
     check, seconds, output = compared(folder, MODULE, kind, text)
     metric = check["metrics"].get("peak_memory", {"value": 0, "baseline": 0})
     why = check["why"].get("memory", {"culprits": [], "in_flight": [0, 0]})
-    first = next(iter(why["culprits"]), None)
+    copies = check["why"].get("copies", {"culprits": []})
+    first = next(iter([*why["culprits"], *copies["culprits"]]), None)
     named, more = first and first["line"], first["more"] if first else 0.0
     if growth == "ahead":
         named, more = (line if why["in_flight"][0] > 0 else None), why["in_flight"][1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,52 @@ def test_a_failure_names_the_line_that_holds_more_memory(tmp_path: Path) -> None
     grown = check["metrics"]["peak_memory"]["value"] - check["metrics"]["peak_memory"]["baseline"]
     assert culprit["more"] * 2**20 == pytest.approx(grown, rel=0.15)
     assert "load (rows.py:8) holds " in run.output
+
+
+SHARED = """\
+import os
+
+TEXTS = [f"{number:015d}" for number in range(400_000)]
+
+def look(first):
+    return len(TEXTS) - first
+
+class Rows:
+    def __iter__(self):
+        '''Each epoch has a process of its own, as loaders with workers do.'''
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if not pid:
+            try:
+                for n in range(200):
+                    look(2_000 * n)
+                    os.write(writing, b"x" * 64)
+            finally:
+                os._exit(0)
+        os.close(writing)
+        try:
+            for n in range(200):
+                yield [os.read(reading, 64)] * 8
+        finally:
+            os.close(reading)
+            os.waitpid(pid, 0)
+"""
+LOOKING = SHARED.replace("len(TEXTS) - first", "sum(map(len, TEXTS[first : first + 2_000]))")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is copied")
+def test_a_failure_names_the_line_that_has_workers_copy_shared_memory(tmp_path: Path) -> None:
+    project = tiny.create(tmp_path / "project", rows=SHARED, test_it=CHECK)
+    project.commit("before")
+    project.write(rows="# comment\n" + LOOKING)
+    run = project.pytest("--loaderperf", "--loaderperf-against=HEAD", environment=ASKING)
+    assert run.status == 1, run.output
+    (check,) = run.results["checks"]
+    assert check["metrics"]["peak_memory"]["verdict"] == "regressed"
+    (culprit,) = check["why"]["copies"]["culprits"]
+    assert (culprit["file"], culprit["function"], culprit["line"]) == ("rows.py", "look", 7)
+    assert culprit["more"] * 2**20 == pytest.approx(400_000 * 64, rel=0.15)
+    assert "look (rows.py:7) copies " in run.output
 
 
 STARTING = """\

@@ -22,7 +22,7 @@ import pytest
 from _pytest import runner
 
 from .. import data
-from ..child import loaderperf_allocations, loaderperf_stacks
+from ..child import loaderperf_allocations, loaderperf_copies, loaderperf_stacks
 from ..errors import ArmError, LoaderPerfError, SettingsError
 from ..items import (
     BENCHMARK,
@@ -211,13 +211,15 @@ class ArmPlugin:
             begin = channel.receive(Begin)
             process_tree.join(os.getpid(), begin.others)
             if begin.result is None:
-                isolation.settle(keep=begin.timed)
+                isolation.settle(keep=begin.timed or bool(begin.copies))
             if begin.watched:
                 _record().watch()
             if begin.stacks:
                 loaderperf_stacks.start(begin.stacks)
             if begin.allocations:  # entered here, where nothing returns
                 loaderperf_allocations.tracking(begin.allocations).__enter__()
+            if begin.copies:
+                loaderperf_copies.start(begin.copies)
             self._conversation = test = Conversation(channel, begin, self._setup, links)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
             flush()

@@ -372,6 +372,8 @@ class Coordinator:
         failed = f"the test{over.who and f' of {over.who}'} failed before its loader was measured"
         if variant:
             failed = f"{over.version.name} failed before it was measured"
+        if over.reason:
+            failed += f": {over.reason}"
         return Outcome(result=error_of(spec, failed, over.finished.text), reports=reports)
 
 

@@ -87,21 +87,19 @@ def calibrate(
     nodeid: str,
     lengths: Lengths,
     like: Calibration | None = None,
-    allocations: str = "",
+    asked: Begin | None = None,
 ) -> Calibration:
     """Measure peak memory in a trial of its own; learn from it how to time this loader.
 
     It goes on to the end of an epoch, where that fits. With ``like`` the trial takes as many
-    batches as that one did, and goes as far, so that the two compare. In the folder
-    ``allocations``, if there is one, its processes write down what they allocate, and its peak is
-    none of the loader.
+    batches as that one did, and goes as far, so that the two compare. If it is ``asked`` to write
+    something down meanwhile, its peak is none of the loader.
     """
-    if allocations:
-        return _calibrate(arm, nodeid, lengths, like, allocations)
-    result = _calibrate(arm, nodeid, lengths, like)
-    if result.loader.built_data:
+    begin = asked or Begin(watched=like is None)
+    result = _calibrate(arm, nodeid, lengths, like, begin)
+    if result.loader.built_data and not asked:
         # A trial that has built test data has spent memory on that: its peak says nothing.
-        result = _calibrate(arm, nodeid, lengths, like)
+        result = _calibrate(arm, nodeid, lengths, like, begin)
     return result
 
 
@@ -179,13 +177,12 @@ def go_through(arm: Arm, nodeid: str, seconds: float) -> bool:
 
 
 def _calibrate(
-    arm: Arm, nodeid: str, lengths: Lengths, like: Calibration | None, allocations: str = ""
+    arm: Arm, nodeid: str, lengths: Lengths, like: Calibration | None, begin: Begin
 ) -> Calibration:
     with contextlib.ExitStack() as afterwards, arm.trials():
         trial = arm.trial(nodeid)
         memory = PeakMemory(arm.pid, trial.pid)
         afterwards.callback(memory.close)
-        begin = Begin(watched=like is None, allocations=allocations)
         return _followed(arm, trial, memory, lengths, like, begin)
 
 

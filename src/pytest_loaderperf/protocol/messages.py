@@ -122,7 +122,8 @@ class Begin:
     ``timed``: a trial without a result measures time; else memory. ``watched``: it writes down
     which files are opened, and takes somewhat more time. ``stacks``: the folder in which its
     processes write down where they are, whenever they are asked. ``allocations``: the one in which
-    memray writes down what they allocate. ``others`` are the processes of the other ranks, and
+    memray writes down what they allocate. ``copies``: the one in which they write down what they
+    copy of the memory that they share. ``others`` are the processes of the other ranks, and
     ``patience`` is how long a batch of theirs may take (s).
     """
 
@@ -133,6 +134,7 @@ class Begin:
     watched: bool = False
     stacks: str = ""
     allocations: str = ""
+    copies: str = ""
     others: list[int] = field(default_factory=list)
     patience: float = math.inf
 

@@ -139,16 +139,27 @@ def _larger(why: Why) -> list[str]:
         ]
     elif not lines:
         lines.append(
-            f"no line holds clearly more: what is allocated differs by {why.lost:+.2g} MiB. Workers"
-            " also copy pages of the main process that they only look at, since that counts as use"
+            f"no line holds clearly more: what is allocated differs by {why.lost:+.2g} MiB"
         )
     return lines
+
+
+def _copied(why: Why) -> list[str]:
+    if not why.clear:
+        return [f"what processes copy of the memory that they share differs by {why.lost:+.2g} MiB"]
+    lines = [
+        f"{_place(culprit)} copies {_mib(culprit.more)} more of the memory that processes share"
+        f"{_inside(culprit)}"
+        for culprit in why.culprits
+    ]
+    return [*lines, "to look at an object of Python is to write to it; arrays stay shared"]
 
 
 _LINES: Mapping[str, Callable[[Why], list[str]]] = {
     "time": partial(_longer, each="a sample"),
     "first_batch": partial(_longer, each="a first batch"),
     "memory": _larger,
+    "copies": _copied,
 }
 
 

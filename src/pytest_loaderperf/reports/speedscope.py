@@ -8,8 +8,9 @@ from ..model.results import CheckResult, Stack
 
 _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 _TIME = "milliseconds", 1.0
+_MEMORY = "bytes", 2.0**20
 # How speedscope calls the units, and how many of them are one of ours: it knows no MiB.
-_UNITS = {"time": _TIME, "first_batch": _TIME, "memory": ("bytes", 2.0**20)}
+_UNITS = {"time": _TIME, "first_batch": _TIME, "memory": _MEMORY, "copies": _MEMORY}
 
 
 def to_speedscope(results: Sequence[CheckResult]) -> dict[str, object]:

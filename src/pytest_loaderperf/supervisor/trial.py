@@ -109,6 +109,13 @@ class TrialOver(Exception):  # noqa: N818  (it is no error by itself)
         self.version = version
         self.who = who  # of several ranks
 
+    @property
+    def reason(self) -> str:
+        """The first line of the error that ended the test, if pytest says so."""
+        told = [report.get("longrepr") for report in self.finished.reports]
+        crashes = [each.get("reprcrash") for each in told if isinstance(each, dict)]
+        return next((str(each["message"]).partition("\n")[0] for each in crashes if each), "")
+
 
 class Trial:
     """A trial, or that of the first of several ranks, which leads the others.

@@ -23,6 +23,9 @@ from .smaps import Counters, Tree, counters_of, reset_highest, torch_files, used
 _REST = 9  # times as long as that
 
 
+CHILD = "child"  # begins the names of processes that the loader has started
+
+
 class PeakMemory:
     """Follows the memory of a tree; ``peak`` is what it added over the moment of creation.
 
@@ -130,7 +133,7 @@ class PeakMemory:
             elif pid in leaders(self._pid):  # what the member was forked from
                 continue
             else:
-                name = self._children.setdefault(pid, f"child {len(self._children) + 1}")
+                name = self._children.setdefault(pid, f"{CHILD} {len(self._children) + 1}")
             processes[name] = each.anonymous + each.shared
         seconds = time.monotonic() - self._created
         return MemorySample(

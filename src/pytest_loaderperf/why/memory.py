@@ -1,11 +1,16 @@
-"""Which lines hold the memory that a version takes more: both versions once more, under memray."""
+"""Which lines hold the memory that a version takes more: both versions once more, under memray.
+
+And which ones have processes copy what they share with the one that they were forked from, which
+nobody allocates: both versions once more, traced (``child/loaderperf_copies.py``).
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import math
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,13 +20,17 @@ from ..measure.calibration import Calibration
 from ..measure.plan import Lengths
 from ..measure.turns import Side
 from ..model.results import Why
+from ..protocol.messages import Begin
+from ..system.peak_memory import CHILD
 from .calls import MAIN_PROCESS, WORKERS, Files, Function, Node
 from .lines import WORTH, explain
-from .stacks import Call, of_loader
+from .stacks import Call, of_loader, parsed
 
 _MIB = 2**20
 _OF_A_RANK = re.compile(rf"{MAIN}-\d+")  # and not of what it has forked, which adds to the name
 _LUCK = 0.002  # what is allocated differs by little from process to process
+_LUCK_OF_COPIES = 0.05
+_FOLDER = "loaderperf-why-"
 INSTALL = "pip install 'pytest-loaderperf[why]' tells which lines hold the memory"
 
 
@@ -31,8 +40,7 @@ def is_installed() -> bool:
 
 
 def why_larger(
-    candidate: Side,
-    baseline: Side,
+    sides: tuple[Side, Side],
     files: tuple[Files, Files],
     lengths: Lengths,
     like: Calibration,
@@ -40,44 +48,58 @@ def why_larger(
 ) -> Why:
     """Have both versions go as far as a calibration did, and tell what holds the difference (MiB).
 
-    ``files`` are those of the candidate and of the baseline. By so many MiB the peak has ``grown``:
-    no line is named that holds next to nothing of it.
+    ``sides`` and ``files`` are those of the candidate and of the baseline. By so many MiB the peak
+    has ``grown``: no line is named that holds next to nothing of it.
     """
-    nodes, trials = [], []
-    for side, theirs in zip((candidate, baseline), files, strict=True):
-        with tempfile.TemporaryDirectory(prefix="loaderperf-why-") as written:
-            trials.append(
-                calibration.calibrate(side.arm, side.nodeid, lengths, like, allocations=written)
-            )
-            nodes.append(held(Path(written), theirs, trials[-1].loader.workers))
+    trials, nodes = [], []
+    for side, theirs in zip(sides, files, strict=True):
+        with tempfile.TemporaryDirectory(prefix=_FOLDER) as written:
+            asked = Begin(allocations=written)
+            trials.append(calibration.calibrate(side.arm, side.nodeid, lengths, like, asked))
+            nodes.append(held(Path(written), theirs, workers(trials[-1])))
+    return replace(_told(nodes, files, grown, _LUCK), in_flight=in_flight(*trials))
+
+
+def why_copied(
+    sides: tuple[Side, Side],
+    files: tuple[Files, Files],
+    lengths: Lengths,
+    like: Calibration,
+    grown: float,
+) -> Why:
+    """The same of the memory that processes copy, and of the lines that have them do so."""
+    nodes = []
+    for side, theirs in zip(sides, files, strict=True):
+        with tempfile.TemporaryDirectory(prefix=_FOLDER) as written:
+            asked = Begin(copies=written)
+            trial = calibration.calibrate(side.arm, side.nodeid, lengths, like, asked)
+            nodes.append(held(Path(written), theirs, workers(trial), copied))
+    return _told(nodes, files, grown, _LUCK_OF_COPIES)
+
+
+def _told(nodes: Sequence[Node], files: tuple[Files, Files], grown: float, luck: float) -> Why:
     now, before = files
-    why = explain(*nodes, now=now.lines, before=before.lines, luck=_LUCK)
-    if why.lost < WORTH * grown:
-        why = replace(why, clear=False, culprits=())
-    return replace(why, in_flight=in_flight(*trials))
+    why = explain(*nodes, now=now.lines, before=before.lines, luck=luck)
+    return why if why.lost >= WORTH * grown else replace(why, clear=False, culprits=())
 
 
-def held(folder: Path, files: Files, workers: int = 0) -> Node:
-    """What the processes of a trial held when each of them held the most, in MiB.
-
-    A new epoch may have new workers. If so many ``workers`` live at a time, those of each rank, the
-    largest count.
-    """
-    mains = [path for path in folder.iterdir() if _OF_A_RANK.fullmatch(path.name)]
-    paths = [path for path in folder.iterdir() if path not in mains]
-    most = sorted(map(_held, paths), key=lambda those: -sum(size for size, _ in those))
-    root = Node()
-    for in_worker, processes in (
-        (False, map(_held, mains)),
-        (True, most[: workers * len(mains) or None]),
-    ):
-        for size, calls in (each for those in processes for each in those):
-            _add(root, size, in_worker, calls, files)
-    return root
+def workers(trial: Calibration) -> int:
+    """How many processes a rank's loader had at a time: as it tells, or else as was seen."""
+    if trial.loader.workers:
+        return trial.loader.workers
+    most = 0
+    for sample in trial.memory:
+        children = sum(name.startswith(CHILD) for name in sample.processes)
+        ranks = len(sample.processes) - children
+        most = max(most, math.ceil(children / max(1, ranks)))
+    return most
 
 
-def _held(path: Path) -> list[tuple[float, Sequence[Call]]]:
-    """What a process held at its peak, in MiB, and the calls in which it was allocated."""
+_Held = Sequence[tuple[float, Sequence[Call]]]  # MiB, and the calls that are to blame for them
+
+
+def allocated(path: Path) -> _Held:
+    """What a process held at its peak, and the calls in which it was allocated."""
     from memray import FileReader  # noqa: PLC0415  (an extra)
 
     found: list[tuple[float, Sequence[Call]]] = []
@@ -89,6 +111,35 @@ def _held(path: Path) -> list[tuple[float, Sequence[Call]]]:
             ]
             found.append((record.size / _MIB, of_loader(calls)))
     return found
+
+
+def copied(path: Path) -> _Held:
+    """What a process has copied, and the calls in which it did."""
+    return [
+        (size / _MIB, [Call(file=file, function=name, line=line) for file, name, line in calls])
+        for size, calls in parsed(path)
+    ]
+
+
+def held(
+    folder: Path, files: Files, count: int = 0, read: Callable[[Path], _Held] = allocated
+) -> Node:
+    """What the processes of a trial held when each of them held the most, in MiB.
+
+    A new epoch may have new workers. If so many (``count``) of each rank live at a time, the
+    largest of them count. ``read`` tells what is in the file of a process.
+    """
+    mains = [path for path in folder.iterdir() if _OF_A_RANK.fullmatch(path.name)]
+    paths = [path for path in folder.iterdir() if path not in mains]
+    most = sorted(map(read, paths), key=lambda those: -sum(size for size, _ in those))
+    root = Node()
+    for in_worker, processes in (
+        (False, map(read, mains)),
+        (True, most[: count * len(mains) or None]),
+    ):
+        for size, calls in (each for those in processes for each in those):
+            _add(root, size, in_worker, calls, files)
+    return root
 
 
 def _add(root: Node, size: float, in_worker: bool, calls: Sequence[Call], files: Files) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -17,8 +18,14 @@ _SLOWER = (
     "throughput", "cpu_time", "epoch_time", "epoch_overhead", "stall", "stalled", "wait_p99"
 )  # fmt: skip
 _LARGER = ("peak_memory", "memory_growth")
-# Where what goes, by its name in a result.
-_WHAT = {"time": "time", "first_batch": "time of the first batch", "memory": "memory"}
+# What is looked for, by its name in a result.
+_WHERE = {
+    "time": "where the time goes",
+    "first_batch": "where the time of the first batch goes",
+    "memory": "where the memory goes",
+    "copies": "where shared memory is copied",
+}
+_MOST = 0.5  # of what a peak has grown
 _MIB = 2**20
 
 
@@ -56,13 +63,23 @@ def explained(
         later = partial(starts.why_later, *sides, files, seconds, always=always)
         result = _told(result, "first_batch", later, news)
     if regressed.intersection(_LARGER):
+        grown = _grown(result) / _MIB
         if memory.is_installed():
-            grown = _grown(result) / _MIB
-            larger = partial(memory.why_larger, *sides, files, lengths, calibrated, grown)
+            larger = partial(memory.why_larger, sides, files, lengths, calibrated, grown)
             result = _told(result, "memory", larger, news)
         else:
             result = replace(result, notes=(*result.notes, memory.INSTALL))
+        if sys.platform == "linux" and not _is_explained(result, grown):
+            copies = partial(memory.why_copied, sides, files, lengths, calibrated, grown)
+            result = _told(result, "copies", copies, news)
     return result
+
+
+def _is_explained(result: CheckResult, grown: float) -> bool:
+    """Whether lines and batches in flight hold most of what the peak has grown (MiB)."""
+    why = result.why.get("memory")
+    holds = 0.0 if why is None else why.clear * why.lost + max(0.0, why.in_flight[1])
+    return holds > 0 and holds >= _MOST * grown
 
 
 def _grown(result: CheckResult) -> float:
@@ -74,7 +91,7 @@ def _grown(result: CheckResult) -> float:
 def _told(
     result: CheckResult, name: str, look: Callable[[], Why], news: Callable[[str], None]
 ) -> CheckResult:
-    where = f"where the {_WHAT[name]} goes"
+    where = _WHERE[name]
     news(where)
     try:
         return replace(result, why={**result.why, name: look()})

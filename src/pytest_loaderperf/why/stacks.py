@@ -103,7 +103,7 @@ def _parsed(path: Path) -> tuple[list[_Times], dict[int, tuple[Call, ...]]]:
     """The samples of each thread of a process, and its stacks."""
     threads: dict[int, _Times] = {}
     stacks: dict[int, tuple[Call, ...]] = {}
-    for line in _lines(path):
+    for line in parsed(path):
         if len(line) == 2:
             number, calls = line
             stacks[number] = tuple(
@@ -115,7 +115,8 @@ def _parsed(path: Path) -> tuple[list[_Times], dict[int, tuple[Call, ...]]]:
     return list(threads.values()), stacks
 
 
-def _lines(path: Path) -> Iterator[list[Any]]:
+def parsed(path: Path) -> Iterator[list[Any]]:
+    """The lines of JSON that a process has written."""
     for line in path.read_text("utf-8", "replace").splitlines():
         try:
             yield json.loads(line)

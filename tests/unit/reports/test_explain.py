@@ -44,6 +44,17 @@ def test_large_and_small_figures_have_no_exponent() -> None:
     assert "takes 0.0233 ms more of the 0.0235 ms a sample that were lost [0.022, 0.024]" in line
 
 
+def test_copies_of_shared_memory_are_told_with_what_makes_them() -> None:
+    line, hint = said(copies=replace(why(), lost=30.0))
+    assert line == (
+        "resize (photos.py:12) copies 3.9 MiB more of the memory that processes share, in "
+        "Image.resize (PIL/Image.py) [dataset]"
+    )
+    assert hint == "to look at an object of Python is to write to it; arrays stay shared"
+    (line,) = said(copies=replace(why(), lost=-0.123, clear=False, culprits=()))
+    assert line == "what processes copy of the memory that they share differs by -0.12 MiB"
+
+
 def test_reasons_come_in_one_order() -> None:
     lines = said(memory=why(), first_batch=why(), time=why())
     assert ["a sample" in lines[0], "a first batch" in lines[1], "MiB" in lines[2]] == [True] * 3

@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import examples
-from pytest_loaderperf.model.parameters import Parameter
+from pytest_loaderperf.model.parameters import Parameter, batch_size_among
 from pytest_loaderperf.model.results import CheckResult, Comparison, Verdict
 from pytest_loaderperf.model.workload import Workload
 from pytest_loaderperf.reports import results_json
@@ -58,7 +58,7 @@ def test_a_line_is_found_again(
     assert (model is None) == (rise <= 0.02 * highest)
     if model is not None:
         for each in points:
-            assert model.peak(int(each.parameters["batch_size"])) == pytest.approx(
+            assert model.peak(batch_size_among(each.parameters) or 0) == pytest.approx(
                 each.peak_memory, rel=1e-3, abs=1
             )
         limit = 4 * fixed + 64.5 * per_sample

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -71,7 +72,7 @@ def test_each_process_holds_what_it_holds_at_its_own_peak(tmp_path: Path, method
     both = held(written, Files(top=str(project)))
     (in_both,) = deepest(both.children[Function(file="", name=WORKERS)], "work")
     assert in_both.took[0] == pytest.approx(32, abs=0.5)
-    root = held(written, Files(top=str(project)), workers=1)  # the second came after the first
+    root = held(written, Files(top=str(project)), count=1)  # the second came after the first
     main = root.children[Function(file="", name=MAIN_PROCESS)]
     workers = root.children[Function(file="", name=WORKERS)]
     (in_main,) = deepest(main, "keep")
@@ -82,20 +83,37 @@ def test_each_process_holds_what_it_holds_at_its_own_peak(tmp_path: Path, method
     assert took(in_work, "keep") == pytest.approx(16, abs=0.5)
 
     subprocess.run(command, cwd=project, env=variables, check=True)  # a second rank
-    ranks = held(written, Files(top=str(project)), workers=1)
+    ranks = held(written, Files(top=str(project)), count=1)
     mains = ranks.children[Function(file="", name=MAIN_PROCESS)]
     assert sum(each.took[0] for each in deepest(mains, "keep")) == pytest.approx(16, abs=0.5)
     (in_works,) = deepest(ranks.children[Function(file="", name=WORKERS)], "work")
     assert in_works.took[0] == pytest.approx(32, abs=0.5)
 
 
-def side(workers: int, prefetch: int) -> Any:
+def side(workers: int, prefetch: int, *seen: Sequence[str]) -> Any:
     return SimpleNamespace(
+        memory=[SimpleNamespace(processes=dict.fromkeys(each, 1)) for each in seen],
         loader=SimpleNamespace(workers=workers, prefetch=prefetch),
         values={"throughput": 320.0},
         pace=10.0,  # batches of 32
         workload=SimpleNamespace(bytes_per_sample=2.0**20),
     )
+
+
+@pytest.mark.parametrize(
+    ("told", "seen", "count"),
+    [
+        (2, [["main"]], 2),
+        (0, [["main"], ["main", "child 1", "child 2"], ["main", "child 3"]], 2),
+        (0, [["rank 0", "rank 1", "child 1", "child 2", "child 3"]], 2),
+        (0, [["main"]], 0),
+        (0, [], 0),
+    ],
+)
+def test_workers_are_as_many_as_were_seen_where_the_loader_does_not_tell(
+    told: int, seen: list[list[str]], count: int
+) -> None:
+    assert memory.workers(side(told, 0, *seen)) == count
 
 
 @pytest.mark.parametrize(("grown", "clear"), [(0.0, True), (1.0, True), (16.0, False)])
@@ -113,7 +131,7 @@ def test_a_line_is_named_only_if_it_holds_some_of_what_the_peak_has_grown(
     monkeypatch.setattr(calibration, "calibrate", lambda *_, **__: side(0, 0))
     one: Any = SimpleNamespace(arm=None, nodeid="")
     own, nothing = Files(top=""), cast(Any, None)
-    why = memory.why_larger(one, one, (own, own), nothing, nothing, grown)
+    why = memory.why_larger((one, one), (own, own), nothing, nothing, grown)
     assert (why.clear, bool(why.culprits)) == (clear, clear)
     assert why.lost == pytest.approx(0.5)
 

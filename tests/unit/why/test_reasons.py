@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,12 @@ from pytest_loaderperf.why import memory, pipeline, reasons, sampling, starts
 FOUND = why()
 STALLS = ("epoch_overhead", "stall", "stalled", "wait_p99")
 # Where what goes, by its name among the reasons.
-LOOKS = {"time": "time", "first_batch": "time of the first batch", "memory": "memory"}
+LOOKS = {
+    "time": "where the time goes",
+    "first_batch": "where the time of the first batch goes",
+    "memory": "where the memory goes",
+    "copies": "where shared memory is copied",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +30,7 @@ def _looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling, "why_slower", lambda *_: FOUND)
     monkeypatch.setattr(pipeline, "why_slower", lambda *_: replace(FOUND, waited=7.0))
     monkeypatch.setattr(memory, "why_larger", lambda *_: FOUND)
+    monkeypatch.setattr(memory, "why_copied", lambda *_: FOUND)
     monkeypatch.setattr(starts, "why_later", lambda *_, always: FOUND)
     monkeypatch.setattr(memory, "is_installed", lambda: True)
 
@@ -43,8 +50,8 @@ def told(of: CheckResult, *, always: bool = False, kind: str = "") -> CheckResul
     calibrated: Any = SimpleNamespace(loader=SimpleNamespace(kind=kind))
     news: list[str] = []
     found = reasons.explained(of, nothing, nothing, lengths, calibrated, news.append, always=always)
-    looked = looked_for(of, always)
-    assert news == [f"where the {what} goes" for name, what in LOOKS.items() if name in looked]
+    looked = looked_for(of, always) | ({"copies"} & {*found.why})
+    assert news == [what for name, what in LOOKS.items() if name in looked]
     return found
 
 
@@ -95,6 +102,32 @@ def test_the_look_at_memory_knows_by_how_much_the_peak_has_grown(
     assert grown == [8.0]
 
 
+MIB = 2.0**20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is copied")
+@pytest.mark.parametrize(
+    ("holds", "in_flight", "clear", "looked"),
+    [
+        (20.0, 0.0, True, False),
+        (11.0, 0.0, True, True),
+        (11.0, 2.0, True, False),
+        (20.0, 0.0, False, True),
+        (0.1, 13.0, False, False),
+        (5.0, -40.0, True, True),
+    ],
+)
+def test_copies_are_looked_for_where_lines_and_batches_hold_little(
+    monkeypatch: pytest.MonkeyPatch, holds: float, in_flight: float, *, clear: bool, looked: bool
+) -> None:
+    held = replace(FOUND, lost=holds, clear=clear, in_flight=(1, in_flight))
+    monkeypatch.setattr(memory, "why_larger", lambda *_: held)
+    of = result("peak_memory")
+    peak = replace(of.metrics["peak_memory"], value=40 * MIB, baseline=16 * MIB)
+    found = told(replace(of, metrics={"peak_memory": peak}))
+    assert ("copies" in found.why) is looked
+
+
 def test_what_nobody_judges_is_not_looked_for() -> None:
     assert not told(result("throughput", judged=False)).why
 
@@ -140,7 +173,7 @@ def test_a_look_that_fails_is_a_note_and_the_verdict_holds(
 def test_without_memray_a_note_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "is_installed", lambda: False)
     after = told(result("peak_memory"))
-    assert not after.why
+    assert [*after.why] == (["copies"] if sys.platform == "linux" else [])
     assert "pytest-loaderperf[why]" in after.notes[-1]
 
 

@@ -13,11 +13,12 @@ from .. import explain, swept, terminal, variants
 from ..accepted import history_rows
 
 _CALLS = 12
-UNITS = {"time": "ms", "first_batch": "ms", "memory": "MiB"}
+UNITS = {"time": "ms", "first_batch": "ms", "memory": "MiB", "copies": "MiB"}
 _WHERE = {
     "time": "Where the time of a sample goes",
     "first_batch": "Where the time of the first batch goes",
     "memory": "What holds memory at its peak",
+    "copies": "What copies memory that processes share",
 }
 
 
