@@ -40,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
         # compile the package, nor to rewrite its assertions as pytest does for a plugin.
         compileall.compile_dir(Path(pytest_loaderperf.__file__).parent, quiet=2)
         _rewrite_assertions()
+        leftovers.remove_groups()  # of workers that ended after their run
         config.add_cleanup(leftovers.remove_groups)
         config.option.loadscopereorder = False  # see pytest_collection_modifyitems
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -15,6 +15,7 @@ from pytest_loaderperf.system import cgroups
 
 _MARK = "LOADERPERF_TEST"  # each process that a test starts inherits it
 _SHARED = Path("/dev/shm")
+_APART = "tests-of-loaderperf-"
 
 
 @pytest.fixture
@@ -56,16 +57,20 @@ def keep_apart() -> None:
     """
     for place, version in cgroups.places():
         if version is cgroups.V1:
-            folder = place / f"loaderperf-{os.getpid()}-tests"
+            folder = place / f"{_APART}{os.getpid()}"
             with suppress(OSError):  # it may not
                 folder.mkdir()
                 (folder / "cgroup.procs").write_text(str(os.getpid()))
 
 
 def remove_groups() -> None:
-    """Remove the control groups of processes that have ended."""
+    """Remove the control groups of processes that were kept apart and have ended."""
     for place, _ in cgroups.places():
-        cgroups.remove_abandoned(place)
+        # Tests may run tests: those within come first.
+        for folder in sorted(place.rglob(f"{_APART}*"), reverse=True):
+            cgroups.remove_abandoned(folder)
+            with suppress(OSError):  # it is in use
+                folder.rmdir()
 
 
 def shared_memory() -> set[str]:
