@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
-from pytest_loaderperf.system import signals
+from pytest_loaderperf.system import peak_memory, signals
 from pytest_loaderperf.system.peak_memory import PeakMemory
 
 MIB = 2**20
@@ -91,6 +92,27 @@ TREES = {
     "what was freed before": ("block = private(300)\ndel block", "block = private(50)", 50),
 }
 
+# What the second part does is done in a process that was forked after the first one, as a trial is
+# from its arm.
+IN_A_FORK = {
+    "nothing": ("", 0),
+    "it copies what it was given": ("touch(block, b'y')", 0),
+    "it copies some, and has more": (
+        "touch(memoryview(block)[: 100 << 20], b'y')\nkept = private(50)",
+        50,
+    ),
+    "it has a moment of more, and copies": (
+        "kept = private(200)\ntime.sleep(0.5)\ndel kept\ntouch(block, b'y')",
+        200,
+    ),
+    "it frees what it was given": ("del block", 0),
+    "it frees that, and has less": ("del block\nkept = private(100)", 0),
+    "it frees that, and has more": ("del block\nkept = private(400)", 100),
+    "a worker copies it": ("fork(lambda: touch(block, b'y'))", 300),
+    "it copies what a worker shares": ("fork(lambda: None)\ntouch(block, b'y')", 300),
+    "it copies, and has workers": ("touch(block, b'y')\nfork(lambda: private(50))", 50),
+}
+
 
 @contextmanager
 def running(before: str, after: str, files: Path) -> Iterator[subprocess.Popen[str]]:
@@ -125,10 +147,11 @@ def follow(tree: subprocess.Popen[str], look: Callable[[], object]) -> None:
     assert tree.stdout.readline() == "done\n"
 
 
-def read(before: str, after: str, files: Path, *, grouped: bool) -> PeakMemory:
-    """The peak of a tree, from a control group if there can be one, or from its pages alone."""
+def read(before: str, after: str, files: Path, *, forked: bool = False) -> PeakMemory:
+    """The peak of a tree, or of what is forked from it."""
     with running(before, after, files) as tree:
-        memory = PeakMemory(tree.pid, tree.pid if grouped else None)
+        member = psutil.Process(tree.pid).children()[0].pid if forked else tree.pid
+        memory = PeakMemory(tree.pid, member)
         try:
             follow(tree, memory.follow)
             for _ in range(2):
@@ -140,14 +163,34 @@ def read(before: str, after: str, files: Path, *, grouped: bool) -> PeakMemory:
     return memory
 
 
-@pytest.mark.parametrize("grouped", [True, False], ids=["group", "pages"])
-@pytest.mark.parametrize(("before", "after", "answer"), TREES.values(), ids=TREES)
-def test_the_peak_of_a_tree_is_its_known_answer(
-    tmp_path: Path, before: str, after: str, answer: int, grouped: bool
-) -> None:
-    memory = read(before, after, tmp_path, grouped=grouped)
+@pytest.fixture(params=[True, False], ids=["group", "pages"])
+def grouped(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether the peak comes from a control group, or from pages alone."""
+    is_grouped: bool = request.param
+    if not is_grouped:
+        monkeypatch.setattr(peak_memory, "group_for", lambda _: None)
+    return is_grouped
+
+
+def assert_read(memory: PeakMemory, answer: int, *, grouped: bool) -> None:
+    """A peak is what it should be, in MiB."""
     if grouped and not memory.source.startswith("control group"):
         pytest.skip("no control group can be made here")
     error = memory.peak / MIB - answer
     print(f"{memory.source}: {answer} MiB, read {error:+.2f} MiB")
     assert abs(error) < max(2, (0.02 if grouped else 0.05) * answer)
+
+
+@pytest.mark.parametrize(("before", "after", "answer"), TREES.values(), ids=TREES)
+def test_the_peak_of_a_tree_is_its_known_answer(
+    tmp_path: Path, before: str, after: str, answer: int, *, grouped: bool
+) -> None:
+    assert_read(read(before, after, tmp_path), answer, grouped=grouped)
+
+
+@pytest.mark.parametrize(("after", "answer"), IN_A_FORK.values(), ids=IN_A_FORK)
+def test_what_a_process_was_forked_from_is_no_use_of_its_own(
+    tmp_path: Path, after: str, answer: int, *, grouped: bool
+) -> None:
+    before = "block = private(300)\nif os.fork(): signal.pause()"
+    assert_read(read(before, after, tmp_path, forked=True), answer, grouped=grouped)

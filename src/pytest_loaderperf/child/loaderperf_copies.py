@@ -58,7 +58,7 @@ class CopiedPages:
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._begin(f"{MAIN}-{os.getpid()}")
-        os.register_at_fork(after_in_child=self._begin)
+        os.register_at_fork(after_in_parent=self._follow, after_in_child=self._begin)
 
     def _begin(self, name: str = "") -> None:
         self._name = name or str(os.getpid())
@@ -66,8 +66,21 @@ class CopiedPages:
         self._small: dict[tuple[_Call, ...], int] = {}  # pages
         self._lines = 0
         self._other: set[tuple[_Call, ...]] = set()  # what does no copying
-        self._shared = _shared()
         self._write([])  # it is there, whatever it copies
+        self._shared = 0
+        # What a trial shares with its arm alone is no loader's doing, nor are copies of that.
+        self._follows = not name
+        if self._follows:
+            self._start()
+
+    def _follow(self) -> None:
+        """Begin in a process that has forked another one, with which it shares all that it has."""
+        if not self._follows:
+            self._follows = True
+            self._start()
+
+    def _start(self) -> None:
+        self._shared = _shared()
         self._settled, self._last = time.monotonic(), _counters()
 
     def __call__(self, frame: FrameType, event: str, argument: object) -> Any:  # noqa: ARG002
@@ -92,6 +105,8 @@ class CopiedPages:
 
     def _account(self) -> None:
         """Count what seems to have been copied since the last time for the line that was run."""
+        if not self._follows:
+            return
         now = _counters()
         faults, anonymous, files = (new - old for new, old in zip(now, self._last))  # noqa: B905
         self._last = now

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ..model.results import MemorySample
 from .cgroups import group_for
 from .process_tree import leaders, tree
-from .smaps import Counters, Tree, counters_of, reset_highest, torch_files, used_by_tree
+from .smaps import Counters, Tree, counters_of, reset_highest, torch_files, used_by, used_by_tree
 
 # Looking at every page takes the tree's own time: its memory cannot grow meanwhile.
 _REST = 9  # times as long as that
@@ -34,7 +34,9 @@ class PeakMemory:
     can is certain. Shared memory counts as the highest that two samples in a row have seen: two
     batches while one replaces the other are met by chance as well.
 
-    A ``member`` of the tree, and what it starts, gets a control group where that is possible.
+    A ``member`` of the tree, and what it starts, gets a control group where that is possible. What
+    it was forked from is in the tree as well, so that shared pages count once. Once the member has
+    copied such a page, or freed it, only its origin has the old one: that is no use of the loader.
     """
 
     def __init__(self, pid: int, member: int | None = None) -> None:
@@ -42,9 +44,12 @@ class PeakMemory:
         self._member = member
         self._group = None if member is None else group_for(member)
         used = used_by_tree(pid)
+        self._origins = () if member is None else {*leaders(pid)} - {*leaders(member)}
+        self._left = 0  # to its origins, so far
         self._before = used.anonymous + used.shared
+        self._own = self._of_origins()
         self._processes: dict[int, Counters] = {}  # the highest of each counter
-        self._anonymous = self._shared = self._last = self._glimpsed = 0
+        self._anonymous = self._shared = self._last = self._glimpsed = self._charged = 0
         self._rested = 0.0  # when it is time for a full sample again
         self._created = time.monotonic()
         self._children: dict[int, str] = {}
@@ -74,7 +79,7 @@ class PeakMemory:
     def peak(self) -> int:
         """Bytes; nothing before the first two samples."""
         seen = self._anonymous + self._shared + self._missed - self._before
-        return max(0, seen, self._group.highest if self._group else 0)
+        return max(0, seen, self._charged)
 
     def follow(self) -> None:
         """Look at the counters of every process, and now and then at all of its pages."""
@@ -108,20 +113,27 @@ class PeakMemory:
             finally:
                 ended.set()
             sampling.result()
+        self.sample()
 
     def sample(self) -> None:
         """Take one sample. It takes milliseconds and slows the tree: never while timing."""
+        if self._group:
+            self._group.sample()
         used = used_by_tree(self._pid, torch_files(self._processes))
+        # Last: what is copied meanwhile is rather counted too little, until the next sample.
+        self._left = max(0, self._of_origins() - self._own)
         # What a process had at its highest and has not now; of pages that it shares, it counts
         # its part, whatever that is at the moment.
         gone = 0
         for pid, each in used.processes.items():
             self._count(pid, Counters(anonymous=each.whole))
             gone += self._processes[pid].anonymous - each.whole
-        self._anonymous = max(self._anonymous, used.anonymous + gone)
+        self._anonymous = max(self._anonymous, used.anonymous + gone - self._left)
         self._shared = max(self._shared, min(self._last, used.shared))
         self._glimpsed = max(self._glimpsed, used.shared)
         self._last = used.shared
+        if self._group:
+            self._charged = max(self._charged, self._group.highest - self._left)
         self.samples.append(self._as_sample(used))
 
     def _as_sample(self, used: Tree) -> MemorySample:
@@ -135,10 +147,14 @@ class PeakMemory:
             else:
                 name = self._children.setdefault(pid, f"{CHILD} {len(self._children) + 1}")
             processes[name] = each.anonymous + each.shared
+        added = used.anonymous + used.shared - self._left - self._before
         seconds = time.monotonic() - self._created
-        return MemorySample(
-            seconds=seconds, added=used.anonymous + used.shared - self._before, processes=processes
-        )
+        return MemorySample(seconds=seconds, added=added, processes=processes)
+
+    def _of_origins(self) -> int:
+        """Bytes that only those have which the member was forked from, each for itself."""
+        looks = (used_by(pid) for pid in self._origins)
+        return sum(used.own for used in looks if used is not None)
 
     @property
     def _missed(self) -> int:

@@ -27,11 +27,15 @@ from .process_tree import open_files, tree
 
 @dataclass(frozen=True, kw_only=True)
 class Used:
-    """What a process uses, in bytes; ``whole`` counts a page in full that others share."""
+    """What a process uses, in bytes; ``whole`` counts a page in full that others share.
+
+    ``own`` is what it has written to and no other process has.
+    """
 
     anonymous: int = 0
     shared: int = 0
     whole: int = 0  # of anonymous memory
+    own: int = 0
 
 
 # Of ``smaps_rollup``. SwapPss: a page does not stop being used when it is swapped out.
@@ -39,6 +43,7 @@ _COUNTED = {
     "anonymous": re.compile(r"^(?:Pss_Anon|SwapPss):\s+(\d+) kB$", re.MULTILINE),
     "shared": re.compile(r"^Pss_Shmem:\s+(\d+) kB$", re.MULTILINE),
     "whole": re.compile(r"^(?:Anonymous|Swap):\s+(\d+) kB$", re.MULTILINE),
+    "own": re.compile(r"^Private_Dirty:\s+(\d+) kB$", re.MULTILINE),
 }
 
 
@@ -159,7 +164,7 @@ class Tree:
 
 def used_by_tree(pid: int, files: Mapping[File, int] = MappingProxyType({})) -> Tree:
     """What a process and its descendants use, these files of shared memory included."""
-    looks = {each: _used_by(each) for each in tree(pid)}
+    looks = {each: used_by(each) for each in tree(pid)}
     processes = {each: used for each, used in looks.items() if used is not None}
     return Tree(
         processes=processes, unseen=_unseen(processes, files) if sys.platform == "linux" else 0
@@ -215,7 +220,7 @@ def _open_files(pid: int) -> Iterator[tuple[File, int]]:
                 yield (status.st_dev, status.st_ino), status.st_blocks * _BLOCK
 
 
-def _used_by(pid: int) -> Used | None:
+def used_by(pid: int) -> Used | None:
     """What a process uses; None if it has ended, also while nobody has waited for it."""
     if sys.platform == "linux":
         try:

@@ -69,7 +69,8 @@ def explained(
             result = _told(result, "memory", larger, news)
         else:
             result = replace(result, notes=(*result.notes, memory.INSTALL))
-        if sys.platform == "linux" and not _is_explained(result, grown):
+        shares = sys.platform == "linux" and memory.workers(calibrated) > 0
+        if shares and not _is_explained(result, grown):
             copies = partial(memory.why_copied, sides, files, lengths, calibrated, grown)
             result = _told(result, "copies", copies, news)
     return result

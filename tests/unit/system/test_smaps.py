@@ -41,6 +41,7 @@ Pss_Anon:         301000 kB
 Pss_File:         100337 kB
 Pss_Shmem:          1000 kB
 Shared_Clean:      98004 kB
+Private_Dirty:    250000 kB
 Anonymous:        310000 kB
 AnonHugePages:     20480 kB
 ShmemPmdMapped:        0 kB
@@ -51,7 +52,7 @@ Locked:                0 kB
 
 
 def test_anonymous_shared_and_swapped_memory_count() -> None:
-    kilobytes = Used(anonymous=301000 + 24, shared=1000, whole=310000 + 4096)
+    kilobytes = Used(anonymous=301000 + 24, shared=1000, whole=310000 + 4096, own=250000)
     assert parse_rollup(ROLLUP) == Used(
         **{name: 1024 * size for name, size in vars(kilobytes).items()}
     )
@@ -69,7 +70,11 @@ def test_what_is_not_there_counts_nothing(text: str) -> None:
 kilobytes = st.integers(0, 2**40)
 
 
-@given(st.fixed_dictionaries(dict.fromkeys(("Pss_Anon", "Pss_Shmem", "SwapPss"), kilobytes)))
+@given(
+    st.fixed_dictionaries(
+        dict.fromkeys(("Pss_Anon", "Pss_Shmem", "SwapPss", "Private_Dirty"), kilobytes)
+    )
+)
 @no_deadline
 def test_a_rollup_reads_back(parts: dict[str, int]) -> None:
     others = {"Rss": 7, "Pss": 7, "Pss_File": 7, "Anonymous": 3, "Swap": 4}
@@ -78,6 +83,7 @@ def test_a_rollup_reads_back(parts: dict[str, int]) -> None:
         anonymous=1024 * (parts["Pss_Anon"] + parts["SwapPss"]),
         shared=1024 * parts["Pss_Shmem"],
         whole=1024 * 7,
+        own=1024 * parts["Private_Dirty"],
     )
 
 

@@ -33,6 +33,7 @@ def _looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "why_copied", lambda *_: FOUND)
     monkeypatch.setattr(starts, "why_later", lambda *_, always: FOUND)
     monkeypatch.setattr(memory, "is_installed", lambda: True)
+    monkeypatch.setattr(memory, "workers", lambda _: 2)
 
 
 def result(*regressed: str, judged: bool = True) -> CheckResult:
@@ -126,6 +127,14 @@ def test_copies_are_looked_for_where_lines_and_batches_hold_little(
     peak = replace(of.metrics["peak_memory"], value=40 * MIB, baseline=16 * MIB)
     found = told(replace(of, metrics={"peak_memory": peak}))
     assert ("copies" in found.why) is looked
+
+
+def test_where_no_process_shares_anything_no_copies_are_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory, "workers", lambda _: 0)
+    monkeypatch.setattr(memory, "is_installed", lambda: False)
+    assert not told(result("peak_memory")).why
 
 
 def test_what_nobody_judges_is_not_looked_for() -> None:
