@@ -22,7 +22,7 @@ import pytest
 from _pytest import runner
 
 from .. import data
-from ..child import loaderperf_allocations, loaderperf_copies, loaderperf_stacks
+from ..child import loaderperf_allocations, loaderperf_stacks
 from ..errors import ArmError, LoaderPerfError, SettingsError
 from ..items import (
     BENCHMARK,
@@ -219,6 +219,8 @@ class ArmPlugin:
             if begin.allocations:  # entered here, where nothing returns
                 loaderperf_allocations.tracking(begin.allocations).__enter__()
             if begin.copies:
+                from ..child import loaderperf_copies  # noqa: PLC0415  (few trials need it)
+
                 loaderperf_copies.start(begin.copies)
             self._conversation = test = Conversation(channel, begin, self._setup, links)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)

@@ -104,9 +104,14 @@ class CopiedPages:
         return self._inside
 
     def _account(self) -> None:
-        """Count what seems to have been copied since the last time for the line that was run."""
-        if not self._follows:
-            return
+        """Count what has been copied since the last time for the line that was run."""
+        if self._follows:
+            try:
+                self._count()
+            except OSError:  # the loader has left it no file to open: it goes on untold
+                sys.settrace(None)
+
+    def _count(self) -> None:
         now = _counters()
         faults, anonymous, files = (new - old for new, old in zip(now, self._last))  # noqa: B905
         self._last = now

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
 CHILD = str(Path(child.__file__).parent)
 # Each text takes 64 bytes.
 CODE = """\
-import mmap, os, sys, time
+import mmap, os, resource, sys, time
 import loaderperf_copies
 
 TEXTS = [f"{number:015d}" for number in range(400_000)]
@@ -51,13 +51,15 @@ def work():
         look_at_few(first)
     time.sleep(0.1)
     come_and_go()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))  # as a loader that leaves it no file
+    look(0, 1)
 
 def fork():
     pid = os.fork()
     if not pid:
         work()
         os._exit(0)
-    os.waitpid(pid, 0)
+    assert os.waitpid(pid, 0)[1] == 0
     print(pid, flush=True)
 
 def change():
