@@ -178,7 +178,7 @@ def test_new_check_fails_and_says_how_to_add_it(tmp_path: Path) -> None:
     assert update.status == 0, update.output
     assert re.search(
         r"test_it.py::test_new +throughput +- +[\d,.]+ samples/s +new +no_baseline\n"
-        r" +peak memory +- +[\d.]+ MiB +new\n"
+        r" +peak memory +- +[\d.]+ [KM]iB +new\n"
         r"loaderperf: written: baselines/test_it.json, 1 check\n",
         update.output,
     )
