@@ -61,6 +61,34 @@ class Sizes:
 
 loader = Sizes
 """
+# A release keeps what a filter knows of its images: they are encoded and decoded once more.
+PHOTOS = """\
+import io
+
+import numpy
+from datasets import Dataset, Features, Image, Value
+from PIL import Image as Picture
+
+NOISE = numpy.random.default_rng(0)
+
+def photo():
+    file, pixels = io.BytesIO(), NOISE.integers(0, 255, (28, 40, 3), dtype=numpy.uint8)
+    Picture.fromarray(pixels.repeat(8, 0).repeat(8, 1)).save(file, "JPEG")
+    return {"bytes": file.getvalue(), "path": None}
+
+FEATURES = Features(image=Image(), label=Value("int64"))
+ROWS = {"image": [photo() for _ in range(256)], "label": [*range(256)]}
+PHOTOS = Dataset.from_dict(ROWS, features=FEATURES)
+
+class Photos:
+    def __iter__(self):
+        kept = PHOTOS.to_iterable_dataset().filter(lambda row: row["label"] >= 0)
+        made = kept.map(lambda row: {"size": row["image"].size})
+        while True:
+            yield from made.iter(batch_size=8)
+
+loader = Photos
+"""
 
 
 @dataclass(frozen=True)
@@ -75,6 +103,12 @@ class Case:
 
 CASES = {
     "imagesize": Case(IMAGES, ("1.4.1", "2.0.0"), ("1.4.0", "1.4.1")),
+    "datasets": Case(
+        PHOTOS,
+        ("3.0.1", "3.0.2"),
+        ("3.0.0", "3.0.1"),
+        ("pyarrow==17.0.0", "numpy<2.3", "pandas<3", "pillow"),
+    ),
 }
 
 

@@ -105,7 +105,7 @@ def test_the_variants_of_a_page_are_told_apart(tmp_path: Path) -> None:
 
 def test_the_tutorial_comes_out_as_it_says(tmp_path: Path) -> None:
     # A busy machine is no reason to fail here: what is slower there is several times as slow.
-    wide = "--loaderperf-throughput=60% --loaderperf-epoch-time=60% --loaderperf-budget=20"
+    wide = "--loaderperf-throughput=80% --loaderperf-epoch-time=80% --loaderperf-budget=40"
     followed = subprocess.run(
         [sys.executable, ROOT / ".ci" / "tutorial.py", tmp_path / "reader"],
         capture_output=True,
