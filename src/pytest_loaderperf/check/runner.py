@@ -172,7 +172,8 @@ class Coordinator:
         else:
             known, judged = self._judge(bench, known, reference, alone=bool(alone))
             found += judged
-        notes = self._sides.proven(bench, reference.version, found)
+        with bench.phases("proof"):
+            notes = self._sides.proven(bench, reference.version, found)
         result = result_of(bench.spec, known, found + Findings(notes=tuple(notes)))
         if reference.version is not None:
             result = self._beside(bench, reference.version, known, found, result)

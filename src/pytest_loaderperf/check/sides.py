@@ -37,6 +37,7 @@ class Sides:
         self._candidate = candidate
         self._proof = proof
         self._settings = settings
+        self._watched: set[tuple[Version, str]] = set()
 
     def carry(self, bench: Bench, version: Version, nodeid: str = "") -> bool:
         """Give a commit what it lacks of what the candidate has used; whether there was any.
@@ -48,7 +49,10 @@ class Sides:
         module = bench.spec.module
         used = self._proof.used(self._candidate, module, nodeid)
         laid_over = version.overlaid and self._references.overlay(version, module, used)
-        return self._references.carry(version, used) or laid_over
+        carried = self._references.carry(version, used) or laid_over
+        if carried:
+            self._watched.discard((version, module))
+        return carried
 
     def run_the_same(self, bench: Bench, version: Version) -> bool:
         """Whether all files that either version has used are the same in both trees."""
@@ -125,9 +129,15 @@ class Sides:
         return carried
 
     def _watch(self, version: Version, module: str) -> None:
-        """Have a version collect once more, and show what it opens meanwhile."""
+        """Have a version collect once more, and show what it opens meanwhile.
+
+        That is the same for all checks of a module: the import of a framework is paid once.
+        """
+        if (version, module) in self._watched:
+            return
         with self._arms.watched(version, module) as arm:
             _ = arm.collected
+        self._watched.add((version, module))
 
     def proven(self, bench: Bench, version: Version | None, found: Findings) -> list[str]:
         """Have it proven that each version ran its own sources; returns what there is to note."""
