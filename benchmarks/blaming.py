@@ -107,7 +107,7 @@ CASES = {
         PHOTOS,
         ("3.0.1", "3.0.2"),
         ("3.0.0", "3.0.1"),
-        ("pyarrow==17.0.0", "numpy<2.3", "pandas<3", "pillow"),
+        ("pyarrow==17.0.0", "numpy<2.3", "pandas<3", "pillow", "fsspec==2024.6.1"),
     ),
 }
 
