@@ -12,6 +12,7 @@ import re
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ..child.loaderperf_allocations import MAIN
@@ -30,7 +31,6 @@ _MIB = 2**20
 _OF_A_RANK = re.compile(rf"{MAIN}-\d+")  # and not of what it has forked, which adds to the name
 _LUCK = 0.002  # what is allocated differs by little from process to process
 _LUCK_OF_COPIES = 0.05
-_FOLDER = "loaderperf-why-"
 INSTALL = "pip install 'pytest-loaderperf[why]' tells which lines hold the memory"
 
 
@@ -51,12 +51,8 @@ def why_larger(
     ``sides`` and ``files`` are those of the candidate and of the baseline. By so many MiB the peak
     has ``grown``: no line is named that holds next to nothing of it.
     """
-    trials, nodes = [], []
-    for side, theirs in zip(sides, files, strict=True):
-        with tempfile.TemporaryDirectory(prefix=_FOLDER) as written:
-            asked = Begin(allocations=written)
-            trials.append(calibration.calibrate(side.arm, side.nodeid, lengths, like, asked))
-            nodes.append(held(Path(written), theirs, workers(trials[-1])))
+    ask = partial(_asked, sides, files, lengths, like)
+    trials, nodes = ask(lambda folder: Begin(allocations=folder), allocated)
     return replace(_told(nodes, files, grown, _LUCK), in_flight=in_flight(*trials))
 
 
@@ -68,13 +64,28 @@ def why_copied(
     grown: float,
 ) -> Why:
     """The same of the memory that processes copy, and of the lines that have them do so."""
-    nodes = []
-    for side, theirs in zip(sides, files, strict=True):
-        with tempfile.TemporaryDirectory(prefix=_FOLDER) as written:
-            asked = Begin(copies=written)
-            trial = calibration.calibrate(side.arm, side.nodeid, lengths, like, asked)
-            nodes.append(held(Path(written), theirs, workers(trial), copied))
+    ask = partial(_asked, sides, files, lengths, like)
+    _, nodes = ask(lambda folder: Begin(copies=folder), copied)
     return _told(nodes, files, grown, _LUCK_OF_COPIES)
+
+
+def _asked(
+    sides: tuple[Side, Side],
+    files: tuple[Files, Files],
+    lengths: Lengths,
+    like: Calibration,
+    begin: Callable[[str], Begin],
+    read: Callable[[Path], _Held],
+) -> tuple[list[Calibration], list[Node]]:
+    """A trial of each version, asked to write into a folder, and what it has written there."""
+    trials, nodes = [], []
+    for side, theirs in zip(sides, files, strict=True):
+        with tempfile.TemporaryDirectory(prefix="loaderperf-why-") as written:
+            trials.append(
+                calibration.calibrate(side.arm, side.nodeid, lengths, like, begin(written))
+            )
+            nodes.append(held(Path(written), theirs, workers(trials[-1]), read))
+    return trials, nodes
 
 
 def _told(nodes: Sequence[Node], files: tuple[Files, Files], grown: float, luck: float) -> Why:
