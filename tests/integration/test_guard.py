@@ -76,9 +76,11 @@ def test_slower_loader_fails_its_check_and_no_other(project: Project) -> None:
     for part in ("ratio 0.", "95 % interval", "tolerance 10 %", "pairs"):
         assert part in detail
     throughput = run.results["checks"][0]["metrics"]["throughput"]
-    low, high = throughput["interval"]  # of 95 %; twice as wide, it leaves no luck to the test
-    assert low**2 / throughput["ratio"] < 1 / 4 < high**2 / throughput["ratio"]
-    assert high < 1 - 0.1 / 5  # how wide it is, the machine's noise says: the verdict holds in all
+    # Four times the work. How near to that it comes and how wide the interval is, the machine's
+    # noise says (benchmarks count how often it holds the truth): the verdict holds in all of it.
+    low, high = throughput["interval"]
+    assert low <= throughput["ratio"] <= high < 1 - 0.1 / 5
+    assert 1 / 6 < throughput["ratio"] < 1 / 2.5
     assert "peak_memory regressed" not in run.output
     # In the log of a job: a row behind pytest's letter, then the failures, and what to type last.
     row = re.search(r"^F test_train\[8\] +regressed +0\.\d{3} \[.+\] +◀", run.output, re.MULTILINE)
