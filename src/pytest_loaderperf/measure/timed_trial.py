@@ -140,6 +140,7 @@ class TimedTrial:
             slices = 1 if long else min(left, _SLICES_IN_A_GO)
             self._trial.send(self._pace.step(slices))
             self._ended(self._trial.answer(Slice, meanwhile=self._watch.tick))
+            self._watch.tick()  # also where every answer comes before the first look
             left -= slices
         self._watch.stop()
 

@@ -378,6 +378,24 @@ def test_whole_epochs_give_a_sign_of_life_after_each_slice() -> None:
     assert not asked.opening.follow
 
 
+@pytest.mark.parametrize(("seconds", "paused"), [(0.4, False), (1.6, True)])
+def test_epochs_that_end_before_anybody_looks_are_no_pause(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, paused: bool
+) -> None:
+    now = 0.0
+
+    class Prompt(Answering):
+        def answer(self, expected: type[Message], **_: object) -> Message:
+            nonlocal now
+            now += seconds if expected is Slice else 0.0
+            return super().answer(expected)
+
+    monkeypatch.setattr("time.perf_counter", lambda: now)
+    trial = timed_trial(Prompt([epoch(0.0, 1.0)] * 8), whole(slices=8))
+    trial.run()
+    assert trial.result().paused is paused
+
+
 def test_the_time_of_an_epoch_is_the_mean_of_all_from_start_to_end() -> None:
     first = epoch(0.0, 5.0, 1.0, 1.0, 1.0, after=2.0)
     second = epoch(100.0, 7.0, 1.0, 1.0, 1.0, after=2.0)
